@@ -1,0 +1,49 @@
+"""Errors that a person can act on: what happened, what to do, and the exit status it leads to."""
+
+from __future__ import annotations
+
+EXIT_AS_EXPECTED = 0
+EXIT_REGRESSION = 1
+EXIT_USAGE = 2
+EXIT_WORLD = 3
+EXIT_NOTHING = 4
+
+EXIT_MEANINGS = {
+    EXIT_AS_EXPECTED: "every verdict is as expected",
+    EXIT_REGRESSION: "a verdict is not as expected: a regression, or a deviation that no longer shows",
+    EXIT_USAGE: "the command was used wrongly",
+    EXIT_WORLD: "the world around qmail failed (Docker, network, image), so nothing is said about qmail",
+    EXIT_NOTHING: "nothing was selected",
+}
+
+
+class ConformanceError(Exception):
+    """Trouble that ends a command: one clear message, a hint, and an exit status."""
+
+    exit_status = EXIT_WORLD
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(ConformanceError):
+    """The command or a file that a person wrote is wrong: exit status 2."""
+
+    exit_status = EXIT_USAGE
+
+
+class WorldError(ConformanceError):
+    """Docker, an image, a container or the network failed: exit status 3, never a verdict."""
+
+    exit_status = EXIT_WORLD
+
+
+class NothingSelected(ConformanceError):
+    """A filter that selects no requirement: exit status 4, never a success."""
+
+    exit_status = EXIT_NOTHING

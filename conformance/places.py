@@ -1,0 +1,13 @@
+"""Where the files that are not Python live, in a checkout and in an installed wheel alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data(*parts: str) -> Path:
+    """Path of a file below `docker/` or `fixtures/`: `data("fixtures", "dns-zones")`."""
+    installed = _PACKAGE / "_data"
+    return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)

@@ -1,0 +1,131 @@
+"""The pod as a case's handles see it: a handful of acts, each with what was seen.
+
+Three kinds implement it: a Docker pod, an embedded reference pod, and a record played again.
+Acts raise `PodFailure` when the world fails; they never raise because of what qmail does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypedDict
+
+from conformance.pod.configuration import Configuration
+from conformance.pod.world import World
+
+
+class PodFailure(Exception):
+    """The pod, not qmail, misbehaved: the case is invalid and a fresh pod is needed."""
+
+
+def text(octets: bytes) -> str:
+    """Octets as JSON text, one character each."""
+    return octets.decode("latin-1")
+
+
+def octets(text: str) -> bytes:
+    """The inverse of `text`."""
+    return text.encode("latin-1")
+
+
+class Question(TypedDict):
+    """One DNS question that the target asked, in order of arrival."""
+
+    name: str  #: as asked, without the final dot, letters as on the wire
+    type: str  #: "MX", "A", "ANY", …; "TYPE65" when unnamed
+    over: str  #: "udp" or "tcp"
+    rcode: str  #: of the answer; "" when none was sent
+    size: int  #: octets of the answer as sent, without TCP's length prefix; 0 when none was sent
+    truncated: bool  #: the answer bore the TC bit
+    at: float  #: seconds since `prepare`
+
+
+class Exchange(TypedDict):
+    """One session at a mail exchanger."""
+
+    address: str
+    port: int
+    #: [seconds since `prepare`, ">" (the client said) or "<" (the exchanger said) or "!" (an event:
+    #: "connected", "client closed", "closed", "reset", "stalled"), text]
+    transcript: list[list[Any]]
+    helo: str  #: the verb and name, `EHLO here.example`; "" when never said
+    user: str  #: authenticated as; "" when not
+    credentials: int  #: lines the client sent as credentials, of whatever method
+    sender: str | None  #: of the last MAIL that was accepted, without the brackets
+    recipients: list[str]  #: accepted ones of that transaction
+    messages: list[dict[str, Any]]  #: accepted: {"sender", "recipients", "octets" (dots unstuffed, CRLF kept)}
+
+
+class QueuedMessage(TypedDict):
+    """One message in the queue: accepted and not yet delivered."""
+
+    sender: str
+    recipients: list[str]
+    octets: str  #: as stored, with the Received lines
+
+
+class ProgramRun(TypedDict):
+    """One run of the RCPTCHECK program or of the checkprogram."""
+
+    program: str  #: "rcptcheck" or "checkpassword"
+    arguments: list[str]
+    directory: str  #: working directory, as the program's own `pwd -P` says
+    environment: dict[str, str]  #: all of it for rcptcheck; TCPREMOTEINFO and RELAYCLIENT for checkpassword
+    user: str  #: checkpassword: the user on descriptor 3; "" for rcptcheck
+    challenge: str  #: checkpassword: the CRAM-MD5 challenge on descriptor 3; "" otherwise
+    accepted: bool  #: checkpassword: whether the credentials were right
+
+
+class Sight(TypedDict):
+    """What stands in the world at one moment, since the last `prepare`."""
+
+    questions: list[Question]
+    exchanges: list[Exchange]
+    queue: list[QueuedMessage]
+    mailboxes: dict[str, list[str]]  #: Maildir owner -> messages of new/, in order of arrival
+    runs: list[ProgramRun]
+    log: list[str]  #: what qmail-smtpd and qmail-send wrote, line by line
+    stray: list[str]  #: questions that no zone knows: "name TYPE"
+
+
+class RemoteResult(TypedDict):
+    """One run of qmail-remote."""
+
+    report: str  #: its standard output, NULs and all
+    status: int  #: exit status; minus the signal number when it crashed
+    ended: bool  #: False: it was still running at the limit and was ended
+    seconds: float
+
+
+class Pod(Protocol):
+    """One running target together with its internet."""
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        """Make the pod stand as described; nothing of earlier cases is left. Milliseconds."""
+
+    async def connect(self) -> int:
+        """A TCP connection to qmail-smtpd; its number, unique within the pod's life."""
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        """Send octets; False when the server no longer takes any."""
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        """The next octets from the server: b"" when it closed, None when it was silent for `limit` seconds."""
+
+    async def shut(self, connection: int) -> None:
+        """Half close: no more octets from the client."""
+
+    async def close(self, connection: int) -> None:
+        """Close the connection."""
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
+
+    async def settle(self, limit: float) -> bool:
+        """Wait until qmail-send rests: no delivery under way and none that has not been tried. False at the limit."""
+
+    async def look(self) -> Sight:
+        """What can be seen now."""
+
+    async def dispose(self) -> None:
+        """Take the pod down; never raises."""
