@@ -1,0 +1,68 @@
+"""Requirements: observable promises, each with a stable name, a citation, a level and a role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from conformance.catalogue.patches import PATCHES
+from conformance.errors import UsageError
+
+Level = Literal["must", "should"]
+Role = Literal["change", "guard"]
+Case = Callable[..., Awaitable[None]]
+
+_NAME = re.compile(r"(base|\d{4})(\.[a-z0-9]+(-[a-z0-9]+)*){1,3}")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One observable promise.
+
+    A `change` is unmet without its patch and met with it; a `guard` is met with and without.
+    """
+
+    name: str
+    patch: str
+    source: str
+    promise: str
+    level: Level = "must"
+    role: Role = "change"
+
+
+_registry: dict[str, Requirement] = {}
+
+
+def requirement(
+    name: str, *, source: str, role: Role | None = None, level: Level = "must"
+) -> Callable[[Case], Case]:
+    """Mark a case as the one that decides a requirement; its docstring is the promise.
+
+    The patch is the first part of the name. `role` defaults to guard for base and change for a patch.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
+    patch = name.partition(".")[0]
+    if patch not in PATCHES:
+        raise UsageError(f"requirement {name!r}: there is no patch {patch}")
+
+    def mark(case: Case) -> Case:
+        promise = " ".join((case.__doc__ or "").split())
+        if not promise or not source:
+            raise UsageError(f"requirement {name!r}: it needs a docstring (the promise) and a source")
+        if name in _registry and _registry[name].promise != promise:
+            raise UsageError(f"requirement {name!r} is decided by two cases")
+        made = Requirement(name, patch, source, promise, level, role or ("guard" if patch == "base" else "change"))
+        _registry[name] = made
+        marked: Any = case
+        marked.requirement = made
+        return case
+
+    return mark
+
+
+def known() -> dict[str, Requirement]:
+    """The requirements of the cases imported so far, in order of their names."""
+    return dict(sorted(_registry.items()))

@@ -1,0 +1,38 @@
+"""A target: one qmail build under test and the patches that it claims to carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["stock", "ppa", "debs", "image", "reference"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One qmail build under test.
+
+    `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
+    `packages` maps package names to versions, and `image` is the image's id; both are filled in when
+    the image stands. `specification` is True for the reference, which is not qmail.
+    """
+
+    name: str
+    kind: Kind
+    patches: tuple[str, ...] = ()
+    location: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+    image: str = ""
+
+    @property
+    def specification(self) -> bool:
+        return self.kind == "reference"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "patches": list(self.patches),
+            "packages": dict(self.packages),
+            "image": self.image,
+        }
