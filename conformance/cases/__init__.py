@@ -1,0 +1,1 @@
+"""The cases: each decides one requirement. The promise stands above the proof."""

@@ -1,0 +1,109 @@
+"""The internet as a case arranges and reads it: zones, faults, exchangers, questions, sessions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from conformance.internet.zones import load_zone
+from conformance.pod.base import Exchange, Question, Sight
+from conformance.pod.world import Exchanger, Fault, FaultAction, Padding, World
+
+#: What a zone holds unless the case says otherwise: one exchanger, on the first exchanger's address.
+ONE_EXCHANGER = "@ MX 10 mx\nmx A 127.0.0.2\n"
+
+
+class Internet:
+    """The closed world around qmail. What is arranged takes effect at the case's next act."""
+
+    def __init__(self) -> None:
+        self._world = World()
+        self._exchangers: dict[tuple[str, int], Exchanger] = {}
+        self._listening = True
+        self.changed = True
+        self.sight: Sight | None = None
+
+    def zone(
+        self,
+        domain: str,
+        records: str = ONE_EXCHANGER,
+        *,
+        padding: int | None = None,
+        type: str = "MX",
+        needed: Literal["first", "middle", "last"] = "first",
+    ) -> None:
+        """A zone in standard syntax; `padding` fills the answer for `domain`/`type` to that many octets."""
+        self._world.zones.append(f"$ORIGIN {domain}.\n$TTL 60\n{records}\n")
+        if padding is not None:
+            self.padding(domain, type, padding, needed)
+        self.changed = True
+
+    def load(self, name: str) -> None:
+        """The zone of `fixtures/dns-zones/NAME.zone`."""
+        self._world.zones.append(load_zone(name))
+        self.changed = True
+
+    def padding(
+        self, name: str, type: str, octets: int, needed: Literal["first", "middle", "last"] = "first"
+    ) -> None:
+        """Fill the answer for `name`/`type` to exactly so many octets."""
+        self._world.paddings.append(Padding(name, type, octets, needed))
+        self.changed = True
+
+    def fault(self, name: str, action: FaultAction, **details: Any) -> None:
+        """Answer questions about `name` otherwise than from its zone; see `Fault`."""
+        self._world.faults.append(Fault(name, action, **details))
+        self.changed = True
+
+    def refuse_tcp(self) -> None:
+        """Close port 53 over TCP."""
+        self._world = replace(self._world, tcp="refuse")
+        self.changed = True
+
+    def exchanger(self, address: str = "127.0.0.2", **script: Any) -> None:
+        """A remote host with a script of its own; see `Exchanger`."""
+        made = Exchanger(address=address, **script)
+        self._exchangers[made.address, made.port] = made
+        self.changed = True
+
+    def nobody_listens(self) -> None:
+        """No exchanger at all: every connection is refused."""
+        self._listening = False
+        self.changed = True
+
+    def world(self) -> World:
+        """What the case has arranged; an exchanger that accepts everything is there unless it says otherwise."""
+        if not self._listening:
+            return replace(self._world, exchangers=[])
+        return replace(self._world, exchangers=list(self._exchangers.values()) or [Exchanger()])
+
+    def _seen(self) -> Sight:
+        assert self.sight is not None, "the case reads the internet before it has done anything"
+        return self.sight
+
+    def questions(
+        self, name: str | None = None, type: str | None = None, over: str | None = None
+    ) -> list[Question]:
+        """The questions that qmail asked, in order; names compare without regard to case."""
+        return [
+            question
+            for question in self._seen()["questions"]
+            if (name is None or question["name"].lower() == name.lower())
+            and (type is None or question["type"] == type)
+            and (over is None or question["over"] == over)
+        ]
+
+    def exchanges(self, address: str | None = None) -> list[Exchange]:
+        """The sessions at the exchangers, in order of their start."""
+        return [seen for seen in self._seen()["exchanges"] if address is None or seen["address"] == address]
+
+    def messages(self, address: str | None = None) -> list[dict[str, Any]]:
+        """The messages that exchangers accepted: sender, recipients, octets."""
+        return [message for seen in self.exchanges(address) for message in seen["messages"]]
+
+    def commands(self, address: str | None = None) -> list[str]:
+        """Every line that qmail sent as a client, messages included."""
+        said = "".join(
+            entry[2] for seen in self.exchanges(address) for entry in seen["transcript"] if entry[1] == ">"
+        )
+        return said.split("\r\n")[:-1]

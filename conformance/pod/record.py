@@ -1,0 +1,144 @@
+"""Records: everything that was done to a pod and seen of it while one case ran.
+
+`Recorder` stands between a case and a live pod and writes the record; `Replay` is a pod that answers each
+act with what was seen then. A case that runs against its own record concludes the same again, without a
+container, because a case sees nothing that is not in the record. Passwords are hidden on the way.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from conformance.pod.base import Pod, PodFailure, RemoteResult, Sight, octets, text
+from conformance.pod.configuration import Configuration
+from conformance.pod.secrets import Secrets
+from conformance.pod.world import World
+
+Act = dict[str, Any]
+
+
+class Recorder:
+    """A pod that keeps, in order, every act and its result; times are seconds since the case began."""
+
+    def __init__(self, pod: Pod, secrets: Secrets) -> None:
+        self._pod = pod
+        self._hide = secrets.hide
+        self._start = time.monotonic()
+        self._numbers: dict[int, int] = {}
+        self.acts: list[Act] = []
+
+    def _note(self, act: str, **details: Any) -> None:
+        self.acts.append({"act": act, "at": round(time.monotonic() - self._start, 4), **self._hide(details)})
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        await self._pod.prepare(world, configuration)
+        self._note("prepare", world=world.to_json(), configuration=configuration.to_json())
+
+    async def connect(self) -> int:
+        number = await self._pod.connect()
+        # Numbered anew for each case, so that a record does not depend on what the pod did before.
+        seen = len(self._numbers)
+        self._numbers[seen] = number
+        self._note("connect", connection=seen)
+        return seen
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        # Noted before the reply can arrive, so that the order in the record is that of cause and effect.
+        self._note("send", connection=connection, data=text(data))
+        act = self.acts[-1]
+        act["taken"] = await self._pod.send(self._numbers[connection], data)
+        return bool(act["taken"])
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        data = await self._pod.receive(self._numbers[connection], limit)
+        self._note("receive", connection=connection, data=None if data is None else text(data))
+        return data
+
+    async def shut(self, connection: int) -> None:
+        await self._pod.shut(self._numbers[connection])
+        self._note("shut", connection=connection)
+
+    async def close(self, connection: int) -> None:
+        await self._pod.close(self._numbers[connection])
+        self._note("close", connection=connection)
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        result = await self._pod.remote(host, sender, recipients, message, limit)
+        arguments = [host, sender, *recipients]
+        hidden: RemoteResult = self._hide(dict(result))
+        self._note("remote", arguments=arguments, message=text(message), result=hidden)
+        return hidden
+
+    async def settle(self, limit: float) -> bool:
+        result = await self._pod.settle(limit)
+        self._note("settle", result=result)
+        return result
+
+    async def look(self) -> Sight:
+        sight: Sight = self._hide(dict(await self._pod.look()))
+        self._note("look", result=sight)
+        return sight
+
+    async def dispose(self) -> None:
+        """Nothing: the pod belongs to the worker and outlives the case."""
+
+
+class Replay:
+    """A pod made of a record. An act that was not recorded, or was recorded otherwise, is a `PodFailure`."""
+
+    def __init__(self, acts: list[Act], secrets: Secrets) -> None:
+        self._acts = acts
+        self._hide = secrets.hide
+        self._next = 0
+
+    def _take(self, act: str, **details: Any) -> Act:
+        if self._next >= len(self._acts):
+            raise PodFailure(f"the record ends before {act}: it was made by another version of this case")
+        recorded = self._acts[self._next]
+        self._next += 1
+        if recorded["act"] != act or any(recorded[key] != self._hide(value) for key, value in details.items()):
+            raise PodFailure(
+                f"the record has {recorded['act']} where the case now does {act}"
+                if recorded["act"] != act
+                else f"the case now does {act} with other values than were recorded"
+            )
+        return recorded
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        self._take("prepare", world=world.to_json(), configuration=configuration.to_json())
+
+    async def connect(self) -> int:
+        return int(self._take("connect")["connection"])
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        return bool(self._take("send", connection=connection, data=text(data))["taken"])
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        data = self._take("receive", connection=connection)["data"]
+        return None if data is None else octets(data)
+
+    async def shut(self, connection: int) -> None:
+        self._take("shut", connection=connection)
+
+    async def close(self, connection: int) -> None:
+        self._take("close", connection=connection)
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        arguments = [host, sender, *recipients]
+        result: RemoteResult = self._take("remote", arguments=arguments, message=text(message))["result"]
+        return result
+
+    async def settle(self, limit: float) -> bool:
+        return bool(self._take("settle")["result"])
+
+    async def look(self) -> Sight:
+        sight: Sight = self._take("look")["result"]
+        return sight
+
+    async def dispose(self) -> None:
+        """Nothing to take down."""

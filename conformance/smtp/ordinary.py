@@ -1,0 +1,65 @@
+"""Ordinary sessions: aiosmtplib talks to one end of a socket pair, the other end talks to the pod.
+
+The relay goes in lock-step (one command, one reply), as aiosmtplib does, so that its octets land in the same
+transcript as a raw session's and in the same order each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import aiosmtplib
+
+from conformance.pod.base import Pod
+from conformance.smtp.reply import split_reply
+from conformance.smtp.session import CLIENT, PATIENCE
+
+
+async def _relay(pod: Pod, connection: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass octets until either side closes: a whole reply, then a whole command or message, and so on."""
+    in_message = False
+    while True:
+        received = b""
+        reply = None
+        while reply is None:
+            data = await pod.receive(connection, PATIENCE)
+            if not data:
+                writer.close()
+                return
+            received += data
+            reply, _ = split_reply(received)
+        writer.write(received)
+        in_message = reply.code == 354
+        request = b""
+        while not request.endswith(b"\r\n.\r\n" if in_message else b"\r\n"):
+            data = await reader.read(65536)
+            if not data:
+                await pod.close(connection)
+                return
+            request += data
+        await pod.send(connection, request)
+
+
+@contextlib.asynccontextmanager
+async def ordinary_client(pod: Pod, connection: int) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A connected aiosmtplib client whose every octet goes through `connection` of `pod`."""
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    relay = asyncio.create_task(_relay(pod, connection, reader, writer))
+    client = aiosmtplib.SMTP(
+        hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=PATIENCE * 2, start_tls=False
+    )
+    try:
+        await client.connect()
+        yield client
+    finally:
+        client.close()
+        relay.cancel()
+        # A failure of the pod inside the relay must surface as such, not as a broken client.
+        failed = (await asyncio.gather(relay, return_exceptions=True))[0]
+        writer.close()
+        if isinstance(failed, Exception):
+            raise failed
