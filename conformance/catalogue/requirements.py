@@ -30,6 +30,7 @@ class Requirement:
     promise: str
     level: Level = "must"
     role: Role = "change"
+    case: str = ""  #: file and function that decide it: test_0005_answers.py::test_mx_of_4096_octets
 
 
 _registry: dict[str, Requirement] = {}
@@ -54,7 +55,10 @@ def requirement(
             raise UsageError(f"requirement {name!r}: it needs a docstring (the promise) and a source")
         if name in _registry and _registry[name].promise != promise:
             raise UsageError(f"requirement {name!r} is decided by two cases")
-        made = Requirement(name, patch, source, promise, level, role or ("guard" if patch == "base" else "change"))
+        where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
+        made = Requirement(
+            name, patch, source, promise, level, role or ("guard" if patch == "base" else "change"), where
+        )
         _registry[name] = made
         marked: Any = case
         marked.requirement = made

@@ -1,0 +1,132 @@
+"""0004: no CNAME lookup before delivery. No ANY question, and none of its failures."""
+
+from __future__ import annotations
+
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.pod.delivery import Delivery
+
+SENDER = "a@here.example"
+ALIAS = "@ CNAME plain.example.\n"
+
+
+async def _any_fails(internet: Internet, qmail: Qmail, action: str, **details: object) -> Delivery:
+    """A delivery to a domain whose ANY question is answered badly, whose MX and A are answered well."""
+    internet.load("plain.example")
+    internet.fault("plain.example", action, type="ANY", **details)  # type: ignore[arg-type]
+    return await qmail.remote("plain.example", SENDER, ["b@plain.example"])
+
+
+@requirement("0004.any.not-asked", source="patch:0004 remove-cname-lookup")
+async def test_no_any_question(internet: Internet, qmail: Qmail) -> None:
+    """A delivery asks no ANY and no CNAME question."""
+    internet.load("plain.example")
+    delivery = await qmail.remote("plain.example", SENDER, ["b@plain.example"])
+    assert delivery.accepted
+    assert {question["type"] for question in internet.questions()} == {"MX", "A"}
+
+
+@requirement("0004.any.not-per-recipient", source="patch:0004 remove-cname-lookup")
+async def test_questions_do_not_grow_with_recipients(internet: Internet, qmail: Qmail) -> None:
+    """Five recipients cost the same two questions as one: one MX, one A."""
+    internet.load("plain.example")
+    recipients = [f"{name}@plain.example" for name in "abcde"]
+    delivery = await qmail.remote("plain.example", SENDER, recipients)
+    assert delivery.letters == "rrrrrK"
+    assert [question["type"] for question in internet.questions()] == ["MX", "A"]
+
+
+@requirement("0004.alias.recipient-as-written", source="patch:0004 remove-cname-lookup")
+async def test_recipient_is_not_rewritten(internet: Internet, qmail: Qmail) -> None:
+    """A recipient at an alias goes out as written, not rewritten to the canonical name."""
+    internet.load("plain.example")
+    internet.zone("alias.example", ALIAS)
+    await qmail.remote("alias.example", SENDER, ["Box@Alias.EXAMPLE"])
+    assert [message["recipients"] for message in internet.messages()] == [["Box@Alias.EXAMPLE"]]
+
+
+@requirement("0004.alias.delivered", source="patch:0004 remove-cname-lookup; rfc5321:5.1", role="guard")
+async def test_alias_is_delivered_to(internet: Internet, qmail: Qmail) -> None:
+    """A domain that is an alias is delivered to at the exchanger of the name behind it."""
+    internet.load("plain.example")
+    internet.zone("alias.example", ALIAS)
+    delivery = await qmail.remote("alias.example", SENDER, ["b@alias.example"])
+    assert delivery.accepted
+    assert len(internet.messages("127.0.0.2")) == 1
+
+
+@requirement("0004.alias.chain-cost", source="patch:0004 remove-cname-lookup")
+async def test_alias_chain_costs_no_more(internet: Internet, qmail: Qmail) -> None:
+    """Five aliases in a row cost no more questions than none: one MX, one A."""
+    internet.load("plain.example")
+    for step in range(5):
+        behind = f"step{step + 1}.example" if step < 4 else "plain.example"
+        internet.zone(f"step{step}.example", f"@ CNAME {behind}.")
+    delivery = await qmail.remote("step0.example", SENDER, ["b@step0.example"])
+    assert delivery.accepted
+    assert [question["type"] for question in internet.questions()] == ["MX", "A"]
+
+
+@requirement("0004.alias.loop", source="patch:0004 remove-cname-lookup; rfc1034:5.2.2", role="guard")
+async def test_alias_loop(internet: Internet, qmail: Qmail) -> None:
+    """Aliases that point at each other end in a failure report, not in a hang and not in a delivery."""
+    internet.zone("one.example", "@ CNAME two.example.")
+    internet.zone("two.example", "@ CNAME one.example.")
+    delivery = await qmail.remote("one.example", SENDER, ["b@one.example"])
+    assert delivery.ended
+    assert delivery.letters in ("Z", "D")
+
+
+@requirement("0004.recipient.letters-kept", source="patch:0004 remove-cname-lookup; rfc5321:2.4", role="guard")
+async def test_letters_are_kept(internet: Internet, qmail: Qmail) -> None:
+    """Upper and lower case of an ordinary recipient go out as written."""
+    internet.load("plain.example")
+    await qmail.remote("Plain.Example", SENDER, ["MixedCase@Plain.Example"])
+    assert [message["recipients"] for message in internet.messages()] == [["MixedCase@Plain.Example"]]
+
+
+@requirement("0004.any.servfail", source="patch:0004 remove-cname-lookup; rfc1035:4.1.1")
+async def test_any_fails(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY question fails (SERVFAIL) is delivered to."""
+    assert (await _any_fails(internet, qmail, "rcode", rcode="SERVFAIL")).accepted
+
+
+@requirement("0004.any.refused", source="patch:0004 remove-cname-lookup; rfc8482:4")
+async def test_any_refused(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose server refuses ANY (REFUSED) is delivered to."""
+    assert (await _any_fails(internet, qmail, "rcode", rcode="REFUSED")).accepted
+
+
+@requirement("0004.any.notimp", source="patch:0004 remove-cname-lookup; rfc8482:4")
+async def test_any_not_implemented(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose server does not implement ANY (NOTIMP) is delivered to."""
+    assert (await _any_fails(internet, qmail, "rcode", rcode="NOTIMP")).accepted
+
+
+@requirement("0004.any.dropped", source="patch:0004 remove-cname-lookup")
+async def test_any_unanswered(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY question is never answered is delivered to."""
+    assert (await _any_fails(internet, qmail, "drop")).accepted
+
+
+@requirement("0004.any.malformed", source="patch:0004 remove-cname-lookup; rfc1035:4.1")
+async def test_any_malformed(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY answer is cut off in the middle of a record is delivered to."""
+    # 12 octets of header, the question (19 octets), and half of the first record.
+    assert (await _any_fails(internet, qmail, "cut", length=40)).accepted
+
+
+@requirement("0004.any.hinfo", source="rfc8482:4.2", role="guard")
+async def test_any_minimal_answer(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose server answers ANY with the HINFO of RFC 8482 is delivered to."""
+    assert (await _any_fails(internet, qmail, "hinfo")).accepted
+
+
+@requirement("0004.any.oversized-not-asked", source="patch:0004, patch:0005 together")
+async def test_oversized_any_is_not_asked_for(internet: Internet, qmail: Qmail) -> None:
+    """A domain with a large TXT set is delivered to without a single ANY question."""
+    internet.load("txt-heavy.example")
+    delivery = await qmail.remote("txt-heavy.example", SENDER, ["b@txt-heavy.example"])
+    assert delivery.accepted
+    assert internet.questions(type="ANY") == []

@@ -1,0 +1,86 @@
+"""0006: a command that qmail-smtpd does not know is unrecognized (500), not unimplemented (502)."""
+
+from __future__ import annotations
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+SOURCE = "patch:0006 smtpd-502-to-500; rfc5321:4.2.4"
+
+
+@requirement("0006.unknown.code", source=SOURCE)
+async def test_unknown_verb(qmail: Qmail) -> None:
+    """An unknown verb is answered with 500."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("FROBNICATE now")).code == 500
+
+
+@requirement("0006.unknown.enhanced-code", source=SOURCE + "; rfc3463:3.6")
+async def test_enhanced_code(qmail: Qmail) -> None:
+    """The enhanced status of an unknown verb is 5.5.2, syntax error."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("FROBNICATE")).enhanced == "5.5.2"
+
+
+@requirement("0006.unknown.first", source=SOURCE)
+async def test_unknown_verb_before_hello(qmail: Qmail) -> None:
+    """An unknown verb before any HELO is answered with 500."""
+    async with qmail.session(hello=False) as smtp:
+        assert (await smtp.command("FROBNICATE")).code == 500
+
+
+@requirement("0006.unknown.in-transaction", source=SOURCE)
+async def test_unknown_verb_in_a_transaction(qmail: Qmail) -> None:
+    """An unknown verb between MAIL and RCPT is answered with 500, and the transaction goes on to its end."""
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        assert (await smtp.command("FROBNICATE")).code == 500
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+
+
+@requirement("0006.empty-line", source=SOURCE)
+async def test_empty_line(qmail: Qmail) -> None:
+    """An empty line is answered with 500."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("")).code == 500
+
+
+@requirement("0006.verb.8bit", source=SOURCE)
+async def test_8bit_verb(qmail: Qmail) -> None:
+    """A verb of octets above 127 is answered with 500."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command(bytes(range(200, 240)))).code == 500
+
+
+@requirement("0006.verb.long", source=SOURCE)
+async def test_long_verb(qmail: Qmail) -> None:
+    """A verb of 10,000 octets is answered with 500."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("X" * 10_000)).code == 500
+
+
+@requirement("0006.verb.prefix", source=SOURCE)
+async def test_known_verb_with_more_letters(qmail: Qmail) -> None:
+    """A known verb with a letter more is an unknown verb: 500, and it does nothing."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAILX FROM:<a@b.example>")).code == 500
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
+
+
+@requirement("0006.session.goes-on", source=SOURCE, role="guard")
+async def test_session_goes_on(qmail: Qmail) -> None:
+    """After twenty unknown verbs the session still takes a message."""
+    async with qmail.session() as smtp:
+        for reply in await smtp.pipeline([f"X{number}" for number in range(20)]):
+            assert 500 <= reply.code < 600, reply
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+
+
+@requirement("0006.known.unaffected", source=SOURCE, role="guard")
+async def test_known_verbs(qmail: Qmail) -> None:
+    """Verbs that qmail knows are answered as ever."""
+    async with qmail.session() as smtp:
+        codes = [(await smtp.command(verb)).code for verb in ("NOOP", "HELP", "VRFY x", "RSET", "DATA")]
+        assert codes == [250, 214, 252, 250, 503]

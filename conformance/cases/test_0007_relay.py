@@ -1,0 +1,102 @@
+"""0007: addresses with relay characters in the local part are refused."""
+
+from __future__ import annotations
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.reply import Reply
+
+SOURCE = "patch:0007 smtpd-relay-reject: addresses whose local part holds %, ! or @"
+
+
+async def _recipient(qmail: Qmail, address: str) -> Reply:
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@b.example>")).code == 250
+        return await smtp.command(f"RCPT TO:<{address}>")
+
+
+@requirement("0007.rcpt.percent", source=SOURCE)
+async def test_percent(qmail: Qmail) -> None:
+    """A recipient with % in its local part is refused with 553, also in a local domain."""
+    assert (await _recipient(qmail, "victim%elsewhere.example@here.example")).code == 553
+
+
+@requirement("0007.rcpt.bang", source=SOURCE)
+async def test_bang(qmail: Qmail) -> None:
+    """A recipient with ! in its local part is refused with 553."""
+    assert (await _recipient(qmail, "elsewhere.example!victim@here.example")).code == 553
+
+
+@requirement("0007.rcpt.second-at", source=SOURCE)
+async def test_second_at(qmail: Qmail) -> None:
+    """A recipient with a further @ in its local part is refused with 553."""
+    assert (await _recipient(qmail, "victim@elsewhere.example@here.example")).code == 553
+
+
+@requirement("0007.rcpt.quoted", source=SOURCE + "; rfc5321:4.1.2")
+async def test_quoted(qmail: Qmail) -> None:
+    """A relay character in a quoted local part is refused with 553."""
+    assert (await _recipient(qmail, '"victim%elsewhere.example"@here.example')).code == 553
+
+
+@requirement("0007.rcpt.source-route", source=SOURCE + "; rfc5321:F.2")
+async def test_behind_a_source_route(qmail: Qmail) -> None:
+    """A relay character behind a stripped source route is refused with 553."""
+    assert (await _recipient(qmail, "@here.example:victim%elsewhere.example@here.example")).code == 553
+
+
+@requirement("0007.rcpt.enhanced-code", source=SOURCE + "; rfc3463:3.8")
+async def test_enhanced_code(qmail: Qmail) -> None:
+    """The refusal bears the enhanced status 5.7.1."""
+    reply = await _recipient(qmail, "victim%elsewhere.example@here.example")
+    assert (reply.code, reply.enhanced) == (553, "5.7.1")
+
+
+@requirement("0007.rcpt.others-stand", source=SOURCE)
+async def test_others_stand(qmail: Qmail) -> None:
+    """A refused address adds no recipient, and the others of the transaction stand."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example", "x%y@here.example", "bob@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+
+
+@requirement("0007.mail.percent", source="mission: screen for and reject email addresses with relay characters",
+             level="should")
+async def test_sender_with_percent(qmail: Qmail) -> None:
+    """A sender with % in its local part is refused with 553."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a%elsewhere.example@b.example>")).code == 553
+
+
+@requirement("0007.mail.bang", source="mission: screen for and reject email addresses with relay characters",
+             level="should")
+async def test_sender_with_bang(qmail: Qmail) -> None:
+    """A sender with ! in its local part is refused with 553, and no transaction begins."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<elsewhere.example!a@b.example>")).code == 553
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
+
+
+@requirement("0007.rcpt.ordinary", source=SOURCE, role="guard")
+async def test_ordinary_addresses(qmail: Qmail) -> None:
+    """Plus signs, equals signs, slashes, dashes and dots in a local part pass."""
+    async with qmail.session() as smtp:
+        for address in ("alice+tag", "alice=b.example", "a/b", "alice-list", "a.b.c"):
+            _, reply = await smtp.envelope("a@b.example", [f"{address}@here.example"])
+            assert reply.code == 250, address
+
+
+@requirement("0007.mail.null", source=SOURCE + "; rfc5321:4.5.5", role="guard")
+async def test_null_sender(qmail: Qmail) -> None:
+    """The null sender passes: bounces arrive."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("", ["alice@here.example"])
+        assert reply.code == 250
+
+
+@requirement("0007.rcpt.foreign", source=SOURCE + "; qmail-smtpd(8) rcpthosts", role="guard")
+async def test_foreign_domain(qmail: Qmail) -> None:
+    """A relay character in an address of a foreign domain is refused with 553, patch or no patch."""
+    assert (await _recipient(qmail, "victim%here.example@elsewhere.example")).code == 553

@@ -1,0 +1,314 @@
+"""0008, inbound: SMTP AUTH in qmail-smtpd. Modes, methods, what success and failure bring."""
+
+from __future__ import annotations
+
+from conformance.cases.credentials import cram_md5, encoded, password, plain
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.reply import Reply
+from conformance.smtp.session import Session
+
+MANUAL = "qmail-smtpd(8) with patch:0008"
+FOREIGN = "x@elsewhere.example"
+
+
+async def _announced(qmail: Qmail, mode: str | None) -> set[str]:
+    """The methods that EHLO lists under SMTPAUTH=`mode`."""
+    qmail.authenticate(mode)
+    async with qmail.session(hello=False) as smtp:
+        reply = await smtp.hello()
+        return {word for line in reply.lines[1:] if line.startswith("AUTH") for word in line.split()[1:]}
+
+
+async def _login(smtp: Session, user: str, secret: str) -> Reply:
+    """AUTH LOGIN, step by step; the reply that ends it."""
+    reply = await smtp.command("AUTH LOGIN")
+    for answer in (user, secret):
+        if reply.code != 334:
+            return reply
+        reply = await smtp.command(encoded(answer))
+    return reply
+
+
+@requirement("0008.mode.login-plain", source=MANUAL + " SMTPAUTH; rfc4954:3")
+async def test_login_and_plain_are_announced(qmail: Qmail) -> None:
+    """With SMTPAUTH empty EHLO announces LOGIN and PLAIN."""
+    assert await _announced(qmail, "") == {"LOGIN", "PLAIN"}
+
+
+@requirement("0008.mode.plus-cram", source=MANUAL + " SMTPAUTH")
+async def test_cram_is_announced_besides(qmail: Qmail) -> None:
+    """With SMTPAUTH=+cram EHLO announces LOGIN, PLAIN and CRAM-MD5."""
+    assert await _announced(qmail, "+cram") == {"LOGIN", "PLAIN", "CRAM-MD5"}
+
+
+@requirement("0008.mode.cram-announced", source=MANUAL + " SMTPAUTH")
+async def test_cram_alone_is_announced(qmail: Qmail) -> None:
+    """With SMTPAUTH=cram EHLO announces CRAM-MD5 alone."""
+    assert await _announced(qmail, "cram") == {"CRAM-MD5"}
+
+
+@requirement("0008.mode.cram-restricts", source=MANUAL + " SMTPAUTH: restricts authentication just to CRAM-MD5",
+             role="guard")
+async def test_cram_restricts(qmail: Qmail) -> None:
+    """With SMTPAUTH=cram a right password is not accepted by PLAIN: no other method is open."""
+    qmail.authenticate("cram")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+
+
+@requirement("0008.mode.required", source=MANUAL + " SMTPAUTH; rfc4954:6")
+async def test_required(qmail: Qmail) -> None:
+    """With SMTPAUTH=! MAIL is refused with 530 until the client has authenticated."""
+    qmail.authenticate("!")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@here.example>")).code == 530
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        assert (await smtp.command("MAIL FROM:<a@here.example>")).code == 250
+
+
+@requirement("0008.mode.unset", source=MANUAL + " SMTPAUTH", role="guard")
+async def test_unset(qmail: Qmail) -> None:
+    """With SMTPAUTH unset nothing is announced, and AUTH is refused."""
+    assert await _announced(qmail, None) == set()
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
+
+
+@requirement("0008.mode.dash", source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled", role="guard")
+async def test_dash(qmail: Qmail) -> None:
+    """With SMTPAUTH=- nothing is announced, and AUTH is refused."""
+    assert await _announced(qmail, "-") == set()
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
+
+
+@requirement("0008.helo.not-announced", source="rfc4954:3, rfc5321:4.1.1.1", role="guard")
+async def test_helo_announces_nothing(qmail: Qmail) -> None:
+    """HELO announces no authentication."""
+    qmail.authenticate("")
+    async with qmail.session(hello=False) as smtp:
+        assert "AUTH" not in (await smtp.command("HELO client.test.example")).text
+
+
+@requirement("0008.plain.initial-response", source=MANUAL + "; rfc4616:2, rfc4954:4")
+async def test_plain_at_once(qmail: Qmail) -> None:
+    """AUTH PLAIN with the credentials on the same line is accepted with 235."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+
+
+@requirement("0008.plain.challenge", source=MANUAL + "; rfc4616:2, rfc4954:4")
+async def test_plain_in_two_steps(qmail: Qmail) -> None:
+    """AUTH PLAIN alone is asked for the credentials with 334, and they are accepted with 235."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("AUTH PLAIN")).code == 334
+        assert (await smtp.command(plain("alice"))).code == 235
+
+
+@requirement("0008.plain.identity", source="rfc4616:2")
+async def test_plain_with_an_identity(qmail: Qmail) -> None:
+    """AUTH PLAIN with an authorization identity before the user is accepted."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice', identity='alice')}")).code == 235
+
+
+@requirement("0008.login.accepted", source=MANUAL)
+async def test_login(qmail: Qmail) -> None:
+    """AUTH LOGIN asks for user and password, and accepts them with 235."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await _login(smtp, "bob", password("bob"))).code == 235
+
+
+@requirement("0008.login.awkward-password", source=MANUAL)
+async def test_login_with_awkward_passwords(qmail: Qmail) -> None:
+    """Passwords with spaces, quotes, shell characters, 8-bit octets, and of 255 octets are accepted."""
+    qmail.authenticate("")
+    for user in ("carol", "dave", "erin", "frank"):
+        async with qmail.session() as smtp:
+            assert (await _login(smtp, user, password(user))).code == 235, user
+
+
+@requirement("0008.cram.accepted", source=MANUAL + "; rfc2195:2")
+async def test_cram(qmail: Qmail) -> None:
+    """AUTH CRAM-MD5 gives a challenge and accepts its digest with 235."""
+    qmail.authenticate("+cram")
+    async with qmail.session() as smtp:
+        challenge = await smtp.command("AUTH CRAM-MD5")
+        assert challenge.code == 334
+        assert (await smtp.command(cram_md5("alice", challenge.text))).code == 235
+
+
+@requirement("0008.cram.fresh", source="rfc2195:2; RFC 4954 9: a challenge is used once", role="guard")
+async def test_challenges_are_fresh(qmail: Qmail) -> None:
+    """Each CRAM-MD5 challenge differs from those before it, within one session too."""
+    qmail.authenticate("cram")
+    challenges = []
+    async with qmail.session() as smtp:
+        for _ in range(4):
+            reply = await smtp.command("AUTH CRAM-MD5")
+            if reply.code == 334:
+                challenges.append(reply.text)
+                await smtp.command("*")
+    assert len(set(challenges)) == len(challenges)
+
+
+@requirement("0008.failure.code", source=MANUAL + "; rfc4954:6")
+async def test_wrong_password(qmail: Qmail) -> None:
+    """A wrong password is answered with 535."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")).code == 535
+
+
+@requirement("0008.failure.no-relay", source=MANUAL, role="guard")
+async def test_failure_does_not_relay(qmail: Qmail) -> None:
+    """After a failed attempt nothing is relayed."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")
+        _, reply = await smtp.envelope("a@here.example", [FOREIGN])
+        assert reply.code == 553
+
+
+@requirement("0008.failure.again", source="rfc4954:4")
+async def test_second_attempt_after_a_failure(qmail: Qmail) -> None:
+    """After a failed attempt the right password is still accepted."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+
+
+@requirement("0008.program.crash", source=MANUAL, role="guard")
+async def test_crashed_checkprogram(qmail: Qmail) -> None:
+    """A checkprogram that crashes is never acceptance."""
+    qmail.authenticate("", fate="crash")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+        _, reply = await smtp.envelope("a@here.example", [FOREIGN])
+        assert reply.code == 553
+
+
+@requirement("0008.program.missing", source=MANUAL, role="guard")
+async def test_missing_checkprogram(qmail: Qmail) -> None:
+    """A checkprogram that is not there is never acceptance."""
+    qmail.authenticate("", fate="missing")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+
+
+@requirement("0008.program.subprogram", source=MANUAL, role="guard")
+async def test_failing_subprogram(qmail: Qmail) -> None:
+    """A subprogram that exits with a nonzero status is never acceptance, whatever the password."""
+    qmail.authenticate("", subprogram="false")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+
+
+@requirement("0008.success.relays", source=MANUAL + " RELAYCLIENT")
+async def test_success_relays(qmail: Qmail) -> None:
+    """After 235 the client may relay."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command(f"AUTH PLAIN {plain('alice')}")
+        _, reply = await smtp.envelope("alice@here.example", [FOREIGN])
+        assert reply.code == 250
+
+
+@requirement("0008.success.received", source=MANUAL + "; rfc3848")
+async def test_received_says_esmtpa(qmail: Qmail) -> None:
+    """The Received line of an authenticated message says ESMTPA and names the user."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command(f"AUTH PLAIN {plain('alice')}")
+        await smtp.envelope("alice@here.example", ["bob@here.example"])
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    received = queue[0]["octets"].partition("Subject:")[0]
+    assert "with ESMTPA" in received
+    assert "(alice@" in received
+
+
+@requirement("0008.success.once", source="rfc4954:4; patch:0008 README")
+async def test_second_auth(qmail: Qmail) -> None:
+    """AUTH after a successful AUTH is refused with 503."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 503
+
+
+@requirement("0008.success.survives-rset", source="rfc4954:4, rfc5321:4.1.1.5")
+async def test_rset_keeps_authentication(qmail: Qmail) -> None:
+    """RSET does not undo authentication: where it is required, MAIL still passes."""
+    qmail.authenticate("!")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        await smtp.command("RSET")
+        assert (await smtp.command("MAIL FROM:<alice@here.example>")).code == 250
+
+
+@requirement("0008.exchange.cancelled", source="rfc4954:4")
+async def test_cancel(qmail: Qmail) -> None:
+    """A client that answers * cancels the exchange: 501, and the session goes on."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command("AUTH LOGIN")
+        assert (await smtp.command("*")).code == 501
+        assert (await smtp.command("NOOP")).code == 250
+
+
+@requirement("0008.exchange.not-base64", source="rfc4954:4")
+async def test_not_base64(qmail: Qmail) -> None:
+    """A response that is not base64 is answered with 501."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("AUTH PLAIN !!!!")).code == 501
+
+
+@requirement("0008.exchange.empty-user", source="patch:0008 README: empty user or password")
+async def test_empty_user(qmail: Qmail) -> None:
+    """An empty user is answered with 501."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('', 'something')}")).code == 501
+
+
+@requirement("0008.method.unknown", source="rfc4954:4")
+async def test_unknown_method(qmail: Qmail) -> None:
+    """An unknown method is answered with 504."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("AUTH DIGEST-MD5")).code == 504
+
+
+@requirement("0008.transaction.refused", source="rfc4954:4")
+async def test_auth_in_a_transaction(qmail: Qmail) -> None:
+    """AUTH inside a mail transaction is refused with 503."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 503
+
+
+@requirement("0008.size.announced", source="rfc1870:4; " + MANUAL)
+async def test_size_is_announced(qmail: Qmail) -> None:
+    """EHLO announces SIZE with databytes."""
+    qmail.control["databytes"] = "5000\n"
+    async with qmail.session(hello=False) as smtp:
+        assert "SIZE 5000" in (await smtp.hello()).lines
+
+
+@requirement("0008.size.refused", source="rfc1870:6.1")
+async def test_size_too_large(qmail: Qmail) -> None:
+    """MAIL with a SIZE over databytes is refused at once with 552; one as large passes."""
+    qmail.control["databytes"] = "5000\n"
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@b.example> SIZE=5001")).code == 552
+        assert (await smtp.command("MAIL FROM:<a@b.example> SIZE=5000")).code == 250

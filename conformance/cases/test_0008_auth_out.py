@@ -1,0 +1,146 @@
+"""0008, outbound: qmail-remote authenticates where authsenders or smtproutes tell it to, and nowhere else."""
+
+from __future__ import annotations
+
+from conformance.cases.credentials import password
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.pod.delivery import Delivery
+
+MANUAL = "qmail-remote(8) with patch:0008"
+SENDER = "a@here.example"
+RECIPIENT = "b@plain.example"
+
+
+async def _submit(internet: Internet, qmail: Qmail, line: str | None = None, **script: object) -> Delivery:
+    """A delivery to plain.example at 127.0.0.2 with one line in authsenders."""
+    internet.load("plain.example")
+    internet.exchanger(users={"alice": password("alice")}, **script)
+    line = f"{SENDER}:[127.0.0.2]:25|alice|{password('alice')}" if line is None else line
+    qmail.control["authsenders"] = line + "\n"
+    return await qmail.remote("plain.example", SENDER, [RECIPIENT])
+
+
+def _users(internet: Internet) -> list[str]:
+    """As whom each session at the exchangers was authenticated; "" for not."""
+    return [exchange["user"] for exchange in internet.exchanges()]
+
+
+@requirement("0008.out.plain", source=MANUAL + " authsenders; rfc4616:2")
+async def test_plain(internet: Internet, qmail: Qmail) -> None:
+    """Where PLAIN is announced the message is handed in authenticated as the line's user."""
+    delivery = await _submit(internet, qmail, auth=["PLAIN"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.login", source=MANUAL + " authsenders")
+async def test_login(internet: Internet, qmail: Qmail) -> None:
+    """Where LOGIN is announced the message is handed in authenticated as the line's user."""
+    delivery = await _submit(internet, qmail, auth=["LOGIN"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.cram", source=MANUAL + " authsenders; rfc2195:2")
+async def test_cram(internet: Internet, qmail: Qmail) -> None:
+    """Where CRAM-MD5 is announced the digest is the one of RFC 2195, as the standard library computes it."""
+    delivery = await _submit(internet, qmail, auth=["CRAM-MD5"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.order", source=MANUAL + ": CRAM-MD5, PLAIN, or LOGIN (in this order)")
+async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
+    """Of several methods CRAM-MD5 is chosen, wherever it stands in the announcement."""
+    await _submit(internet, qmail, auth=["LOGIN", "PLAIN", "CRAM-MD5"])
+    assert [line for line in internet.commands() if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
+
+
+@requirement("0008.out.unknown-method-first", source=MANUAL + "; rfc4954:3")
+async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
+    """A method that qmail-remote does not know, listed first, does not keep it from the one it knows."""
+    delivery = await _submit(internet, qmail, auth=["DIGEST-MD5", "PLAIN"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.not-announced", source=MANUAL + ": no supported AUTH method found, continuing", role="guard")
+async def test_nothing_announced(internet: Internet, qmail: Qmail) -> None:
+    """A host that announces no AUTH gets the message without it, and no credentials."""
+    delivery = await _submit(internet, qmail)
+    assert delivery.accepted
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+
+
+@requirement("0008.out.rejected-temporary", source=MANUAL + " RESULTS")
+async def test_rejected_credentials(internet: Internet, qmail: Qmail) -> None:
+    """Rejected credentials are a temporary failure, and the message is not sent without them."""
+    delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "535 no"})
+    assert delivery.letters == "Z"
+    assert internet.messages() == []
+
+
+@requirement("0008.out.rejected-at-once", source=MANUAL + " RESULTS: but authentication was rejected (plain)")
+async def test_rejection_is_reported_at_once(internet: Internet, qmail: Qmail) -> None:
+    """Rejected credentials are reported at once, in the manual page's words, not after a time limit."""
+    delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "535 no"})
+    assert "authentication was rejected (plain)" in delivery.text
+    assert delivery.seconds < 3
+
+
+@requirement("0008.out.expired", source=MANUAL + " RESULTS: but password expired; rfc4954:4.7.12")
+async def test_expired_password(internet: Internet, qmail: Qmail) -> None:
+    """432 is a temporary failure that says that the password expired."""
+    delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "432 change it"})
+    assert delivery.letters == "Z"
+    assert "password expired" in delivery.text
+
+
+@requirement("0008.out.smtproutes", source=MANUAL + " smtproutes")
+async def test_credentials_of_a_route(internet: Internet, qmail: Qmail) -> None:
+    """A line in smtproutes with user and password authenticates too."""
+    internet.load("plain.example")
+    internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
+    qmail.control["smtproutes"] = f"plain.example:[127.0.0.2]:25|alice|{password('alice')}\n"
+    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.domain-line", source=MANUAL + " authsenders: @example.com|generic|passwd")
+async def test_line_for_a_domain(internet: Internet, qmail: Qmail) -> None:
+    """The manual page's short form for a domain authenticates at the recipient's own exchanger."""
+    line = f"@here.example|alice|{password('alice')}"
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.precedence", source=MANUAL + ": authsender routes have precedence over smtproutes")
+async def test_precedence(internet: Internet, qmail: Qmail) -> None:
+    """A line in authsenders is taken before a route in smtproutes."""
+    qmail.control["smtproutes"] = "plain.example:[127.0.0.3]\n"
+    internet.exchanger("127.0.0.3")
+    await _submit(internet, qmail, auth=["PLAIN"])
+    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.2"]
+
+
+@requirement("0008.out.other-sender", source=MANUAL + " authsenders", role="guard")
+async def test_other_sender(internet: Internet, qmail: Qmail) -> None:
+    """A message whose sender has no line is delivered as before, and no credentials leave."""
+    line = f"someone-else@here.example:[127.0.0.2]:25|alice|{password('alice')}"
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"])
+    assert delivery.accepted
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+
+
+@requirement("0008.out.old-host", source=MANUAL + "; rfc5321:3.2, 4.1.4", role="guard")
+async def test_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
+    """A host that does not know EHLO is greeted with HELO and gets the message."""
+    internet.load("plain.example")
+    internet.exchanger(ehlo=False)
+    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
+    assert delivery.accepted
+    assert [exchange["helo"] for exchange in internet.exchanges()] == ["HELO mx.here.example"]

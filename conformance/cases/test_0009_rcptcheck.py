@@ -1,0 +1,172 @@
+"""0009: RCPTCHECK names a program that judges each recipient."""
+
+from __future__ import annotations
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.reply import Reply
+
+SOURCE = "patch:0009 smtpd-rcptcheck"
+
+
+async def _recipient(qmail: Qmail, address: str = "alice@here.example") -> tuple[Reply, bool]:
+    """The reply to one RCPT, and whether the server closed the connection after it."""
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        reply = await smtp.command(f"RCPT TO:<{address}>")
+        return reply, reply.code == 421 and await smtp.closed()
+
+
+@requirement("0009.exit-100.refused", source=SOURCE)
+async def test_exit_100(qmail: Qmail) -> None:
+    """Exit status 100 refuses the recipient with 553."""
+    qmail.check_recipients(default=100)
+    assert (await _recipient(qmail))[0].code == 553
+
+
+@requirement("0009.exit-100.others-stand", source=SOURCE)
+async def test_each_recipient_by_itself(qmail: Qmail) -> None:
+    """Each recipient of a transaction is judged by itself: the refused one is not added, the others stand."""
+    qmail.check_recipients({"bob@here.example": 100})
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope(
+            "a@b.example", ["alice@here.example", "bob@here.example", "carol@here.example"]
+        )
+        assert [reply.code for reply in replies] == [250, 250, 553, 250]
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example", "carol@here.example"]]
+
+
+@requirement("0009.exit-111.temporary", source=SOURCE)
+async def test_exit_111(qmail: Qmail) -> None:
+    """Exit status 111 is answered with 421 `unable to verify`, and the connection is closed."""
+    qmail.check_recipients(default=111)
+    reply, closed = await _recipient(qmail)
+    assert reply.code == 421
+    assert "unable to verify" in reply.text
+    assert closed
+
+
+@requirement("0009.exit-120.temporary", source=SOURCE)
+async def test_exit_120(qmail: Qmail) -> None:
+    """Exit status 120 is answered with 421 `unable to execute`, and the connection is closed."""
+    qmail.check_recipients(default=120)
+    reply, closed = await _recipient(qmail)
+    assert reply.code == 421
+    assert "unable to execute" in reply.text
+    assert closed
+
+
+@requirement("0009.program.crashes", source=SOURCE)
+async def test_crash(qmail: Qmail) -> None:
+    """A program that crashes never accepts: 421 `unable to execute`, and the connection is closed."""
+    qmail.check_recipients(fate="crash")
+    reply, closed = await _recipient(qmail)
+    assert reply.code == 421
+    assert "unable to execute" in reply.text
+    assert closed
+
+
+@requirement("0009.program.missing", source=SOURCE)
+async def test_missing_program(qmail: Qmail) -> None:
+    """A program that cannot be run never accepts: 421 `unable to execute`, and the connection is closed."""
+    qmail.check_recipients(fate="missing")
+    reply, closed = await _recipient(qmail)
+    assert reply.code == 421
+    assert "unable to execute" in reply.text
+    assert closed
+
+
+@requirement("0009.program.addresses", source=SOURCE)
+async def test_addresses_in_the_environment(qmail: Qmail) -> None:
+    """The program runs once for each recipient, with SENDER and RECIPIENT in its environment."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
+    runs = await qmail.runs()
+    assert [(run["environment"].get("SENDER"), run["environment"].get("RECIPIENT")) for run in runs] == [
+        ("a@b.example", "alice@here.example"),
+        ("a@b.example", "bob@here.example"),
+    ]
+
+
+@requirement("0009.program.surroundings", source=SOURCE)
+async def test_surroundings(qmail: Qmail) -> None:
+    """The program has qmail-smtpd's whole environment, no arguments, and the qmail home as directory."""
+    qmail.check_recipients()
+    qmail.environment["A_VARIABLE"] = "its value"
+    await _recipient(qmail)
+    runs = await qmail.runs()
+    assert len(runs) == 1
+    assert runs[0]["environment"].get("A_VARIABLE") == "its value"
+    assert runs[0]["environment"].get("TCPREMOTEIP", "").startswith("127.")
+    assert (runs[0]["arguments"], runs[0]["directory"]) == ([], "/var/lib/qmail")
+
+
+@requirement("0009.program.null-sender", source=SOURCE + "; rfc5321:4.5.5")
+async def test_null_sender(qmail: Qmail) -> None:
+    """SENDER is empty for the null sender."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.envelope("", ["alice@here.example"])
+    assert [run["environment"].get("SENDER") for run in await qmail.runs()] == [""]
+
+
+@requirement("0009.program.shell-characters", source=SOURCE)
+async def test_shell_characters(qmail: Qmail) -> None:
+    """Shell characters in an address reach the program as data."""
+    address = "a$(touch${IFS}x);`id`&|*'@here.example"
+    qmail.check_recipients({address: 100})
+    reply, _ = await _recipient(qmail, address)
+    assert reply.code == 553
+    assert [run["environment"].get("RECIPIENT") for run in await qmail.runs()] == [address]
+
+
+@requirement("0009.exit-other.accepted", source=SOURCE, role="guard")
+async def test_any_other_exit(qmail: Qmail) -> None:
+    """Any other exit status accepts the recipient."""
+    qmail.check_recipients({"alice@here.example": 0, "bob@here.example": 1, "carol@here.example": 99})
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope(
+            "a@b.example", ["alice@here.example", "bob@here.example", "carol@here.example"]
+        )
+        assert [reply.code for reply in replies] == [250, 250, 250, 250]
+
+
+@requirement("0009.unset.nothing-runs", source=SOURCE, role="guard")
+async def test_unset(qmail: Qmail) -> None:
+    """With RCPTCHECK unset recipients are accepted and nothing is run."""
+    reply, _ = await _recipient(qmail)
+    assert reply.code == 250
+    assert await qmail.runs() == []
+
+
+@requirement("0009.relayclient.not-run", source=SOURCE, role="guard")
+async def test_relayclient(qmail: Qmail) -> None:
+    """Under RELAYCLIENT the program is not run."""
+    qmail.environment["RELAYCLIENT"] = ""
+    qmail.check_recipients(default=100)
+    reply, _ = await _recipient(qmail)
+    assert reply.code == 250
+    assert await qmail.runs() == []
+
+
+@requirement("0009.rcpthosts.first", source=SOURCE + "; qmail-smtpd(8) rcpthosts", role="guard")
+async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
+    """For a recipient that rcpthosts refuses the program is not run."""
+    qmail.check_recipients()
+    reply, _ = await _recipient(qmail, "x@elsewhere.example")
+    assert reply.code == 553
+    assert await qmail.runs() == []
+
+
+@requirement("0009.output.hidden", source=SOURCE + "; rfc5321:4.2", role="guard")
+async def test_output_is_hidden(qmail: Qmail) -> None:
+    """What the program prints never reaches the SMTP client."""
+    qmail.check_recipients(says="250 printed by the program\r\n")
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        reply = await smtp.command("RCPT TO:<alice@here.example>")
+        assert reply.text == "ok"
+        assert (await smtp.command("QUIT")).code == 221

@@ -1,0 +1,92 @@
+"""Base qmail: what becomes of accepted mail. Maildir, dot-qmail, bounces, remote delivery, the queue."""
+
+from __future__ import annotations
+
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+
+@requirement("base.delivery.maildir", source="qmail-local(8), maildir(5)")
+async def test_maildir(qmail: Qmail) -> None:
+    """Mail for a local user arrives once in the Maildir, with Return-Path and Delivered-To above it."""
+    qmail.delivering = True
+    await qmail.accept("a@b.example", ["alice@here.example"])
+    messages = await qmail.mailbox("alice")
+    assert len(messages) == 1
+    assert messages[0].startswith("Return-Path: <a@b.example>\nDelivered-To: alice@here.example\n")
+    assert messages[0].endswith("\nSubject: hello\n\nhello\n")
+    assert await qmail.queue() == []
+
+
+@requirement("base.delivery.extension", source="dot-qmail(5)")
+async def test_extension(qmail: Qmail) -> None:
+    """Mail for user-ext follows .qmail-ext: here it is forwarded to another user."""
+    qmail.delivering = True
+    qmail.dot_qmail["alice/.qmail-list"] = "&bob@here.example\n"
+    await qmail.accept("a@b.example", ["alice-list@here.example"])
+    assert len(await qmail.mailbox("bob")) == 1
+    assert await qmail.mailbox("alice") == []
+
+
+@requirement("base.delivery.bounce", source="qmail-send(8); rfc5321:6.1")
+async def test_bounce(qmail: Qmail) -> None:
+    """Mail for an unknown user comes back to its sender, from the null sender, naming the address."""
+    qmail.delivering = True
+    await qmail.accept("alice@here.example", ["nobody-at-all@here.example"])
+    messages = await qmail.mailbox("alice")
+    assert len(messages) == 1
+    assert messages[0].startswith("Return-Path: <>\n")
+    assert "<nobody-at-all@here.example>:" in messages[0]
+
+
+@requirement("base.delivery.double-bounce", source="qmail-send(8) doublebounceto")
+async def test_double_bounce(qmail: Qmail) -> None:
+    """A bounce that cannot be delivered goes to doublebounceto, and nothing is left in the queue."""
+    qmail.delivering = True
+    qmail.control["doublebounceto"] = "carol\n"
+    qmail.control["doublebouncehost"] = "here.example\n"
+    await qmail.accept("nobody-one@here.example", ["nobody-two@here.example"])
+    assert len(await qmail.mailbox("carol")) == 1
+    assert await qmail.queue() == []
+
+
+@requirement("base.delivery.remote", source="qmail-send(8), qmail-rspawn(8)")
+async def test_remote_through_the_queue(internet: Internet, qmail: Qmail) -> None:
+    """Mail accepted for another host is delivered there by qmail-send and leaves the queue."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    await qmail.accept("a@here.example", ["b@plain.example"])
+    await qmail.delivered()
+    assert [(m["sender"], m["recipients"]) for m in internet.messages()] == [
+        ("a@here.example", ["b@plain.example"])
+    ]
+    assert await qmail.queue() == []
+
+
+@requirement("base.delivery.deferred", source="qmail-send(8); rfc5321:4.5.4.1")
+async def test_deferred_mail_stays(internet: Internet, qmail: Qmail) -> None:
+    """Mail that a host defers stays in the queue: it is not lost, not bounced, not reported delivered."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.exchanger(steps={"RCPT": "450 later"})
+    await qmail.accept("alice@here.example", ["b@plain.example"])
+    sight = await qmail.delivered()
+    assert [message["recipients"] for message in sight["queue"]] == [["b@plain.example"]]
+    assert sight["mailboxes"].get("alice", []) == []
+
+
+@requirement("base.delivery.refused", source="qmail-send(8)")
+async def test_refused_mail_bounces(internet: Internet, qmail: Qmail) -> None:
+    """Mail that a host refuses for good bounces, with the host's words, and leaves the queue."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.exchanger(steps={"message": "554 we do not want this"})
+    await qmail.accept("alice@here.example", ["b@plain.example"])
+    messages = await qmail.mailbox("alice")
+    assert len(messages) == 1
+    assert "we do not want this" in messages[0]
+    assert await qmail.queue() == []

@@ -1,0 +1,135 @@
+"""Base qmail: who may send to whom. rcpthosts, RELAYCLIENT, badmailfrom, addresses."""
+
+from __future__ import annotations
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+
+@requirement("base.rcpthosts.refuses", source="qmail-smtpd(8) rcpthosts")
+async def test_foreign_domain_is_refused(qmail: Qmail) -> None:
+    """A recipient in a domain that rcpthosts does not list is refused with 553: no open relay."""
+    async with qmail.session() as smtp:
+        _, listed, foreign = await smtp.envelope("a@b.example", ["alice@here.example", "x@elsewhere.example"])
+        assert listed.code == 250
+        assert foreign.code == 553
+
+
+@requirement("base.rcpthosts.any-case", source="qmail-smtpd(8) rcpthosts; rfc5321:2.4")
+async def test_domains_compare_without_case(qmail: Qmail) -> None:
+    """The domain of a recipient is looked up without regard to case."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["alice@HERE.Example"])
+        assert reply.code == 250
+
+
+@requirement("base.rcpthosts.wildcard", source="qmail-smtpd(8) rcpthosts")
+async def test_wildcard(qmail: Qmail) -> None:
+    """A line .domain allows every name below the domain and not the domain itself."""
+    qmail.control["rcpthosts"] = ".wild.example\n"
+    async with qmail.session() as smtp:
+        _, below, deeper, itself = await smtp.envelope(
+            "a@b.example", ["x@a.wild.example", "x@b.a.wild.example", "x@wild.example"]
+        )
+        assert (below.code, deeper.code, itself.code) == (250, 250, 553)
+
+
+@requirement("base.rcpthosts.no-at", source="qmail-smtpd(8) rcpthosts")
+async def test_address_without_a_domain(qmail: Qmail) -> None:
+    """An address without @ is always allowed through."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["postmaster"])
+        assert reply.code == 250
+
+
+@requirement("base.relayclient.lifts", source="qmail-smtpd(8) RELAYCLIENT")
+async def test_relayclient(qmail: Qmail) -> None:
+    """With RELAYCLIENT set, rcpthosts is ignored."""
+    qmail.environment["RELAYCLIENT"] = ""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["x@elsewhere.example"])
+        assert reply.code == 250
+
+
+@requirement("base.relayclient.appends", source="qmail-smtpd(8) RELAYCLIENT")
+async def test_relayclient_value(qmail: Qmail) -> None:
+    """The value of RELAYCLIENT is appended to each recipient address."""
+    qmail.environment["RELAYCLIENT"] = ".relayed.example"
+    await qmail.accept("a@b.example", ["x@elsewhere.example", "y@other.example"])
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [
+        ["x@elsewhere.example.relayed.example", "y@other.example.relayed.example"]
+    ]
+
+
+@requirement("base.badmailfrom.address", source="qmail-smtpd(8) badmailfrom")
+async def test_bad_sender(qmail: Qmail) -> None:
+    """A sender in badmailfrom passes at MAIL, and then every recipient is refused with 553."""
+    qmail.control["badmailfrom"] = "spam@bad.example\n"
+    async with qmail.session() as smtp:
+        sender, recipient = await smtp.envelope("spam@bad.example", ["alice@here.example"])
+        assert (sender.code, recipient.code) == (250, 553)
+        _, other = await smtp.envelope("ham@bad.example", ["alice@here.example"])
+        assert other.code == 250
+
+
+@requirement("base.badmailfrom.host", source="qmail-smtpd(8) badmailfrom")
+async def test_bad_sender_host(qmail: Qmail) -> None:
+    """A line @host in badmailfrom means every address at that host."""
+    qmail.control["badmailfrom"] = "@bad.example\n"
+    async with qmail.session() as smtp:
+        _, bad = await smtp.envelope("anyone@bad.example", ["alice@here.example"])
+        _, below = await smtp.envelope("anyone@sub.bad.example", ["alice@here.example"])
+        assert (bad.code, below.code) == (553, 250)
+
+
+@requirement("base.localiphost.replaces", source="qmail-smtpd(8) localiphost")
+async def test_own_address_as_domain(qmail: Qmail) -> None:
+    """A recipient at the host's own address in brackets is a recipient at localiphost."""
+    qmail.control["localiphost"] = "here.example\n"
+    await qmail.accept("a@b.example", ["alice@[127.0.0.1]"])
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+
+
+@requirement("base.address.longest", source="qmail-smtpd(8); rfc5321:4.5.3.1")
+async def test_too_long_address(qmail: Qmail) -> None:
+    """An address of 899 octets is taken; one of 901 octets gets 555 and is no recipient."""
+    domain = "@here.example"
+    async with qmail.session() as smtp:
+        _, long, longer = await smtp.envelope(
+            "a@b.example", ["x" * (899 - len(domain)) + domain, "x" * (901 - len(domain)) + domain]
+        )
+        assert (long.code, longer.code) == (250, 555)
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert [[len(address) for address in message["recipients"]] for message in queue] == [[899]]
+
+
+@requirement("base.address.quoted", source="rfc5321:4.1.2")
+async def test_quoted_local_part(qmail: Qmail) -> None:
+    """A quoted local part means the same mailbox as the unquoted one."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ['"al\\ice"@here.example'])
+        assert reply.code == 250
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+
+
+@requirement("base.address.source-route", source="rfc5321:4.1.2, F.2")
+async def test_source_route(qmail: Qmail) -> None:
+    """A source route is stripped: the mailbox after the colon is meant."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["@one.example,@two.example:alice@here.example"])
+        assert reply.code == 250
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+
+
+@requirement("base.sender.null", source="rfc5321:4.5.5")
+async def test_null_sender(qmail: Qmail) -> None:
+    """The null sender is accepted and stands in the queue as the empty address."""
+    await qmail.accept("", ["alice@here.example"])
+    assert [message["sender"] for message in await qmail.queue()] == [""]

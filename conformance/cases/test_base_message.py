@@ -1,0 +1,172 @@
+"""Base qmail: the message. What is stored, what is refused, and where a message ends."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.reply import Reply
+
+
+async def _hand_in(qmail: Qmail, octets: bytes) -> Reply:
+    """Send `octets` after 354 as they are; the reply to them."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(octets)
+        return await smtp.reply()
+
+
+async def _stored(qmail: Qmail) -> str:
+    """The one message in the queue, without the Received lines that qmail wrote above it."""
+    queue = await qmail.queue()
+    assert len(queue) == 1, f"{len(queue)} messages are queued"
+    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", queue[0]["octets"])
+
+
+@requirement("base.accepted.queued", source="qmail-smtpd(8); rfc5321:4.2.5")
+async def test_accepted_means_queued(qmail: Qmail) -> None:
+    """After `250 ok TIME qp PID` the message stands in the queue with its sender and every recipient."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
+        reply = await smtp.data(b"Subject: hello\r\n\r\nhello\r\n")
+        assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
+    queue = await qmail.queue()
+    assert [(message["sender"], message["recipients"]) for message in queue] == [
+        ("a@b.example", ["alice@here.example", "bob@here.example"])
+    ]
+    assert await _stored(qmail) == "Subject: hello\n\nhello\n"
+
+
+@requirement("base.accepted.received-line", source="rfc5321:4.4")
+async def test_received_line(qmail: Qmail) -> None:
+    """A Received line names the client's HELO name and address, the host and the protocol."""
+    async with qmail.session() as smtp:
+        await smtp.hello("hello.test.example")
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    received = queue[0]["octets"].partition("Subject:")[0]
+    assert re.search(r"from unknown \(HELO hello\.test\.example\) \(127\.0\.0\.\d+\)", received)
+    assert re.search(r"by \S+ with E?SMTP;", received)
+
+
+@requirement("base.dots.unstuffed", source="rfc5321:4.5.2")
+async def test_dots_are_unstuffed(qmail: Qmail) -> None:
+    """A leading dot that the client doubled is single in the stored message."""
+    reply = await _hand_in(qmail, b"Subject: x\r\n\r\n..one\r\n...two\r\nthree.\r\n.\r\n")
+    assert reply.code == 250
+    assert await _stored(qmail) == "Subject: x\n\n.one\n..two\nthree.\n"
+
+
+@requirement("base.octets.8bit", source="qmail-smtpd(8) TRANSPARENCY; rfc6152:3")
+async def test_8bit(qmail: Qmail) -> None:
+    """Octets above 127 pass unchanged."""
+    body = bytes(range(128, 256))
+    reply = await _hand_in(qmail, b"Subject: x\r\n\r\n" + body + b"\r\n.\r\n")
+    assert reply.code == 250
+    assert await _stored(qmail) == "Subject: x\n\n" + body.decode("latin-1") + "\n"
+
+
+@requirement("base.octets.long-line", source="qmail-smtpd(8) TRANSPARENCY")
+async def test_long_line(qmail: Qmail) -> None:
+    """A line of 20,000 octets passes unchanged."""
+    reply = await _hand_in(qmail, b"Subject: x\r\n\r\n" + b"y" * 20_000 + b"\r\n.\r\n")
+    assert reply.code == 250
+    assert await _stored(qmail) == "Subject: x\n\n" + "y" * 20_000 + "\n"
+
+
+@requirement("base.databytes.refuses", source="qmail-smtpd(8) databytes")
+async def test_databytes(qmail: Qmail) -> None:
+    """A message larger than databytes, counted as stored, gets 552 and is not queued; one as large passes."""
+    qmail.control["databytes"] = "20\n"
+    assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"1" * 13 + b"\r\n.\r\n")).code == 250
+    assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"1" * 14 + b"\r\n.\r\n")).code == 552
+    assert len(await qmail.queue()) == 1
+
+
+@requirement("base.databytes.environment", source="qmail-smtpd(8) DATABYTES")
+async def test_databytes_environment(qmail: Qmail) -> None:
+    """The environment variable DATABYTES overrides the control file."""
+    qmail.control["databytes"] = "20\n"
+    qmail.environment["DATABYTES"] = "0"
+    assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"1" * 5000 + b"\r\n.\r\n")).code == 250
+
+
+@requirement("base.hops.limit", source="qmail-smtpd(8) DESCRIPTION")
+async def test_looping_message(qmail: Qmail) -> None:
+    """A message with 100 Received or Delivered-To fields is refused with 554; one with 99 passes."""
+    fields = [b"Received: by x.example\r\n", b"Delivered-To: y@x.example\r\n"] * 50
+    assert (await _hand_in(qmail, b"".join(fields[:99]) + b"\r\nx\r\n.\r\n")).code == 250
+    reply = await _hand_in(qmail, b"".join(fields) + b"\r\nx\r\n.\r\n")
+    assert reply.code == 554
+    assert len(await qmail.queue()) == 1
+
+
+@requirement("base.hops.body", source="qmail-smtpd(8) DESCRIPTION")
+async def test_hops_are_counted_in_the_header_only(qmail: Qmail) -> None:
+    """Lines in the body that look like Received fields do not count."""
+    assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"Received: x\r\n" * 120 + b".\r\n")).code == 250
+
+
+@requirement("base.newline.bare-lf", source="qmail-smtpd(8) TRANSPARENCY; rfc5321:2.3.8")
+async def test_bare_lf(qmail: Qmail) -> None:
+    """A bare LF in a message gets the 451 that names smtplf; the connection is dropped, nothing is queued.
+
+    Merely illegal: any client can send it, and only its own message is lost.
+    """
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        await smtp.command("DATA")
+        await smtp.send(b"Subject: x\n\r\nx\r\n.\r\n")
+        reply = await smtp.reply()
+        assert reply.code == 451
+        assert "smtplf" in reply.text
+        assert await smtp.closed()
+    assert await qmail.queue() == []
+
+
+async def _smuggle(qmail: Qmail, end: bytes) -> None:
+    """Send a message holding `end` and a second transaction behind it: at most one message may result."""
+    second = (
+        b"MAIL FROM:<smuggled@b.example>\r\nRCPT TO:<bob@here.example>\r\nDATA\r\n"
+        b"Subject: smuggled\r\n\r\nsmuggled\r\n.\r\n"
+    )
+    await _hand_in(qmail, b"Subject: x\r\n\r\nx" + end + second)
+    senders = [message["sender"] for message in await qmail.queue()]
+    assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
+
+
+@requirement("base.smuggling.lf-dot-lf", source="rfc5321:4.1.1.4, 2.3.8")
+async def test_lf_dot_lf(qmail: Qmail) -> None:
+    """LF . LF does not end a message.
+
+    Within an attacker's reach: a relay that passes bare LF on lets its users send it.
+    """
+    await _smuggle(qmail, b"\n.\n")
+
+
+@requirement("base.smuggling.lf-dot-crlf", source="rfc5321:4.1.1.4, 2.3.8")
+async def test_lf_dot_crlf(qmail: Qmail) -> None:
+    """LF . CR LF does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\n.\r\n")
+
+
+@requirement("base.smuggling.crlf-dot-lf", source="rfc5321:4.1.1.4, 2.3.8")
+async def test_crlf_dot_lf(qmail: Qmail) -> None:
+    """CR LF . LF does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\r\n.\n")
+
+
+@requirement("base.smuggling.cr-dot-cr", source="rfc5321:4.1.1.4, 2.3.8")
+async def test_cr_dot_cr(qmail: Qmail) -> None:
+    """CR . CR does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\r.\r")
+
+
+@requirement("base.smuggling.cr-crlf", source="rfc5321:4.1.1.4, 2.3.8")
+async def test_crlf_dot_cr_crlf(qmail: Qmail) -> None:
+    """CR LF . CR CR LF does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\r\n.\r\r\n")
