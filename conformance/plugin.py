@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from typing import Any
 import pytest
 
 from conformance.cases.attempt import Attempt, attempt, handle_names, replay
-from conformance.catalogue import Requirement, known
+from conformance.cases.collection import all_requirements
+from conformance.catalogue import Requirement
 from conformance.errors import ConformanceError, UsageError
 from conformance.judge.deviations import Deviation, load_deviations
-from conformance.judge.expectation import expect
+from conformance.judge.expectation import expect, judged, meaning
 from conformance.judge.runfile import read_run
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
 from conformance.targets.keeper import Keeper, fixture_secrets
 from conformance.targets.plan import Plan
+from conformance.targets.ready import IMAGE_OPTIONS, Images, make_ready
 from conformance.targets.target import Target
 
 PLAN = pytest.StashKey[Plan]()
@@ -36,18 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", action="append", default=[], help="a qmail to judge; may be given more than once")
     group.addoption("--patch", action="append", default=[], help="only the requirements of this patch (0005, base)")
     group.addoption("--no-repeat", action="store_true", help="do not repeat an unexpected verdict in a fresh pod")
-    for option, what in IMAGE_OPTIONS.items():
-        group.addoption(option, default=None, help=what)
-
-
-#: Options that say how images are made; the command line offers the same.
-IMAGE_OPTIONS = {
-    "--ppa": "the PPA (ppa:OWNER/NAME) or apt source line of the target `ppa`",
-    "--release": "the Ubuntu release (default 20.04)",
-    "--base": "the base image of targets, instead of Ubuntu's",
-    "--internet-base": "the base image of the internet container, with Python 3.11 or newer",
-    "--mirror": "an apt mirror",
-}
+    for option, (variable, what) in IMAGE_OPTIONS.items():
+        group.addoption(option, default=None, help=f"{what} [{variable}]")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,11 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker_input is not None and "conformance" in worker_input:
         config.stash[PLAN] = Plan.loads(worker_input["conformance"])
     elif config.getoption("--target"):
-        from conformance.targets.ready import Images, make_ready
-
-        images = Images(**{name[2:].replace("-", "_"): config.getoption(name) for name in IMAGE_OPTIONS})
         try:
-            config.stash[PLAN] = make_ready(config.getoption("--target"), images)
+            config.stash[PLAN] = make_ready(config.getoption("--target"), Images.chosen(config.getoption))
         except ConformanceError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -74,8 +64,6 @@ def pytest_configure_node(node: Any) -> None:
 
 def _plan(config: pytest.Config) -> Plan:
     if PLAN not in config.stash:
-        from conformance.targets.ready import Images, make_ready
-
         config.stash[PLAN] = make_ready(["reference-stock", "reference-ppa"], Images())
     return config.stash[PLAN]
 
@@ -146,9 +134,8 @@ class Worker:
 
     @property
     def deviations(self) -> list[Deviation]:
-        # Read at the first case: by then all cases are imported, and a name that none bears is an error.
         if self._deviations is None:
-            self._deviations = load_deviations(known_requirements=None)
+            self._deviations = load_deviations(all_requirements())
         return self._deviations
 
     def stored(self, target: str) -> dict[str, Verdict]:
@@ -170,23 +157,13 @@ class Worker:
                 await self.keeper.discard(target)
                 attempts.append(await self._attempt(function, target))
         last = attempts[-1]
-        names = [one.verdict for one in attempts]
-        verdict = Verdict(
-            requirement=requirement.name,
-            patch=requirement.patch,
-            role=requirement.role,
-            level=requirement.level,
-            verdict=last.verdict,
-            expected=expectation.verdict,
-            as_expected=last.verdict == expectation.verdict,
-            deviation=expectation.deviation.to_json() if expectation.deviation else None,
+        verdict = judged(
+            requirement,
+            expectation,
+            [one.verdict for one in attempts],
             seconds=last.seconds,
-            record=last.record,
-            promise=requirement.promise,
-            source=requirement.source,
             seen=last.seen,
-            unstable=len(set(names)) > 1 and "invalid" not in names,
-            attempts=list(names),
+            record=last.record,
         )
         return verdict, last
 
@@ -236,7 +213,8 @@ def _tell_pytest(verdict: Verdict, last: Attempt) -> None:
     """The outcome for people who live in pytest: what is as expected passes or is an expected failure."""
     if verdict.verdict == "unsupported":
         pytest.skip(last.seen)
-    if verdict.unstable:
+    if verdict.standing == "unstable":
+        warnings.warn(f"{verdict.requirement}: {meaning(verdict)}", stacklevel=1)
         return
     if verdict.as_expected:
         if verdict.verdict == "unmet":
@@ -245,7 +223,7 @@ def _tell_pytest(verdict: Verdict, last: Attempt) -> None:
         return
     if isinstance(last.error, AssertionError):
         raise last.error
-    pytest.fail(f"{verdict.requirement} is {verdict.verdict}, expected {verdict.expected}. {last.seen}", pytrace=False)
+    pytest.fail(f"{verdict.requirement}: {meaning(verdict)}. {last.seen}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -255,9 +233,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
         report.conformance = item.stash[VERDICT]
         report.conformance_target = _target(item).name
     return report
-
-
-def requirement_of(node_id: str) -> Requirement | None:
-    """The requirement behind a test's id, for a worker that died while running it."""
-    location = node_id.partition("[")[0].rpartition("/")[2]
-    return next((one for one in known().values() if one.case == location), None)

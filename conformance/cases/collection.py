@@ -1,0 +1,17 @@
+"""All cases, imported without pytest: for lists, for checks of names, for a worker that died."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from conformance.catalogue import Requirement, known
+
+DIRECTORY = Path(__file__).resolve().parent
+
+
+def all_requirements() -> dict[str, Requirement]:
+    """Every requirement that a case decides, in order of their names."""
+    for path in sorted(DIRECTORY.glob("test_*.py")):
+        importlib.import_module(f"conformance.cases.{path.stem}")
+    return known()

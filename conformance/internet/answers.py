@@ -1,0 +1,144 @@
+"""What the zones of a world answer to a name and a type, and how dnslib encodes that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dnslib import CLASS, QTYPE, DNSBuffer, DNSHeader, DNSLabel, DNSQuestion
+from dnslib.dns import RCODE, RR
+
+from conformance.internet.zones import Zone, below, spelled
+
+#: A compression pointer has 14 bits, so no name beyond this offset can be pointed at (RFC 1035 4.1.4).
+_FARTHEST_POINTER = 0x3FFF
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The sections of an answer, as dnslib `RR` records: the alias records first, then those asked for."""
+
+    rcode: int
+    owner: Any  #: dnslib name that `records` belong to: the one asked for, or where its aliases lead
+    chain: list[Any] = field(default_factory=list)
+    records: list[Any] = field(default_factory=list)
+    authority: list[Any] = field(default_factory=list)
+
+
+class Records:
+    """The records of all zones of a world. Names are in lower case, without the final dot."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        self._origins: list[str] = []
+        self._nodes: dict[str, list[Any]] = {}
+        #: names that exist only because something stands below them (RFC 4592 2.2.2)
+        self._empty: set[str] = set()
+        for zone in zones:
+            self._origins.append(zone.origin)
+            for record in zone.records:
+                self._add(record, zone.origin)
+        self._origins.sort(key=len, reverse=True)
+
+    def _add(self, record: Any, origin: str) -> None:
+        name = spelled(record.rname).lower()
+        self._nodes.setdefault(name, []).append(record)
+        while name != origin:
+            name = _parent(name)
+            self._empty.add(name)
+
+    def zone_of(self, name: str) -> str | None:
+        """Origin of the closest zone that `name` belongs to; None when the world has none."""
+        return next((origin for origin in self._origins if below(name, origin)), None)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a record at `name` itself or below it."""
+        return name in self._nodes or name in self._empty
+
+    def look_up(self, name: str, qtype: int) -> Answer:
+        """The authoritative answer to a question for a name that has a zone.
+
+        An alias is followed through all zones, except for CNAME and ANY; an alias that leads out of the
+        world, or in a circle, ends with its last CNAME record.
+        """
+        owner = label(name)
+        chain: list[Any] = []
+        seen = {name}
+        while (origin := self.zone_of(name)) is not None:
+            node = self._node(name, origin)
+            if node is None:
+                return Answer(RCODE.NXDOMAIN, owner, chain, [], self._authority(origin))
+            records = [record for record in node if qtype in (record.rtype, QTYPE.ANY)]
+            alias = next((record for record in node if record.rtype == QTYPE.CNAME), None)
+            if records or alias is None:
+                records = [_owned(record, owner) for record in records]
+                return Answer(
+                    RCODE.NOERROR, owner, chain, records, [] if records else self._authority(origin)
+                )
+            chain.append(_owned(alias, owner))
+            # As the alias spells it, so that the owner of what follows can point at it.
+            owner = alias.rdata.label
+            name = spelled(owner).lower()
+            if name in seen:
+                break
+            seen.add(name)
+        return Answer(RCODE.NOERROR, owner, chain)
+
+    def _node(self, name: str, origin: str) -> list[Any] | None:
+        """Records at `name`, a wildcard's if one covers it; [] when it exists without any, None otherwise."""
+        if self.exists(name):
+            return self._nodes.get(name, [])
+        encloser = name
+        while encloser != origin:
+            encloser = _parent(encloser)
+            if self.exists(encloser) or encloser == origin:
+                return self._nodes.get(f"*.{encloser}" if encloser else "*")
+        return []  # the origin of a zone exists even when nothing stands at it
+
+    def _authority(self, origin: str) -> list[Any]:
+        return [record for record in self._nodes.get(origin, []) if record.rtype == QTYPE.SOA]
+
+
+def label(name: str) -> Any:
+    """A dnslib name from text with one character per octet."""
+    return DNSLabel([part.encode("latin-1") for part in name.split(".")] if name else [])
+
+
+def encode(
+    name: str,
+    qtype: int,
+    rcode: int,
+    answer: Sequence[Any] = (),
+    authority: Sequence[Any] = (),
+    additional: Sequence[Any] = (),
+    truncated: bool = False,
+) -> bytes:
+    """A whole response message with the id 0, RD clear, and the question's name in lower case."""
+    buffer = _Buffer()
+    authoritative = rcode in (RCODE.NOERROR, RCODE.NXDOMAIN)
+    DNSHeader(
+        id=0, bitmap=0, qr=1, aa=int(authoritative), tc=int(truncated), rcode=rcode,
+        q=1, a=len(answer), auth=len(authority), ar=len(additional),
+    ).pack(buffer)  # fmt: skip
+    DNSQuestion(label(name), qtype, CLASS.IN).pack(buffer)
+    for section in (answer, authority, additional):
+        for record in section:
+            record.pack(buffer)
+    return bytes(buffer.data)
+
+
+def _owned(record: Any, owner: Any) -> Any:
+    return RR(owner, record.rtype, record.rclass, record.ttl, record.rdata)
+
+
+def _parent(name: str) -> str:
+    return name.partition(".")[2]
+
+
+class _Buffer(DNSBuffer):  # type: ignore[misc]
+    """dnslib's buffer, which by itself would point at names that no pointer reaches."""
+
+    def encode_name(self, name: Any) -> None:
+        super().encode_name(name)
+        while self.names and next(reversed(self.names.values())) > _FARTHEST_POINTER:
+            self.names.popitem()

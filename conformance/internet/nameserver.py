@@ -1,0 +1,280 @@
+"""The DNS server of a world, pure: a message in, what is to be sent out, and a log of every question.
+
+It is authoritative for the zones of its world. Its answers carry no OPT record, so that their sizes are
+exactly those of the zones and paddings; a question's OPT record only raises the size that fits into UDP.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from dnslib import CLASS, QTYPE, RCODE
+from dnslib.dns import RD, RR
+
+from conformance.errors import UsageError
+from conformance.internet.answers import Records, encode, label
+from conformance.internet.padding import padded
+from conformance.internet.zones import parse_zone
+from conformance.pod.base import Question, octets
+from conformance.pod.world import Fault, Transport, World
+
+_HEADER = struct.Struct("!HHHHHH")
+_TC = 0x0200
+_RD = 0x0100
+_OPCODE = 0x7800
+
+#: What fits into UDP unless the question says otherwise (RFC 1035 4.2.1), and what ever fits.
+_UDP_DEFAULT = 512
+_UDP_MOST = 65507
+
+#: Questions remembered octet by octet; no case asks in more spellings than this.
+_READY_MOST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is to be done about one question.
+
+    `octets`: the message without TCP's length prefix; None: nothing is sent. `delay`: seconds before it
+    is sent. `limit` (TCP only): only so many octets of prefix and message are sent. `end` (TCP only): what
+    follows, the connection stays open, is closed, or stays open while nothing more is ever said on it.
+    """
+
+    octets: bytes | None
+    delay: float = 0.0
+    limit: int | None = None
+    end: Literal["open", "close", "stall"] = "open"
+
+
+@dataclass
+class _Rule:
+    """A fault, and how often it may still strike."""
+
+    fault: Fault
+    name: str
+    qtype: int | None
+    left: int | None
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """All that is known about a question before it is asked again: octets after the id, log entry, faults."""
+
+    tail: bytes
+    name: str
+    type: str
+    rcode: str
+    truncated: bool
+    rules: tuple[_Rule, ...]
+    stray: bool
+
+
+class NameServer:
+    """Answers the questions of one world and keeps a log of them.
+
+    `questions` is in order of arrival; `stray` names the questions that no zone knows, as "name TYPE".
+    Raises UsageError when a zone, padding or fault of the world is wrong.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.questions: list[Question] = []
+        self.stray: list[str] = []
+        self._latency = world.latency
+        self._records = Records(
+            parse_zone(text, f"zone {number} of the world") for number, text in enumerate(world.zones, 1)
+        )
+        self._rules = [_rule(fault) for fault in world.faults]
+        #: whole answers by name and type, encoded once, whatever transport and spelling is used
+        self._whole: dict[tuple[str, int], bytes] = {}
+        self._ready: dict[tuple[bytes, Transport], _Ready] = {}
+        for padding in world.paddings:
+            name, qtype = padding.name.rstrip(".").lower(), _qtype(padding.type)
+            origin = self._records.zone_of(name)
+            answer = self._records.look_up(name, qtype)
+            if origin is None or answer.rcode != RCODE.NOERROR:
+                raise UsageError(f"padding: no zone of the world has the name {padding.name!r}")
+            # Built now and not when asked for: a server that needs time to answer causes failures of its own.
+            self._whole[name, qtype] = padded(padding, name, qtype, origin, answer)
+
+    def answer(self, message: bytes, over: Transport, at: float) -> Response:
+        """What is to be done about `message`, which came over `over` at `at` seconds."""
+        asked = message[2:]
+        ready = self._ready.get((asked, over))
+        if ready is None:
+            if len(message) < _HEADER.size or message[2] & 0x80:
+                return Response(None)  # no DNS message, or itself an answer
+            ready = self._prepare(message, over)
+            if len(self._ready) >= _READY_MOST:
+                self._ready.clear()
+            self._ready[asked, over] = ready
+        if ready.stray:
+            self.stray.append(f"{ready.name} {ready.type}")
+        for rule in ready.rules:
+            if rule.left != 0:
+                if rule.left is not None:
+                    rule.left -= 1
+                return self._strike(rule.fault, message, ready, over, at)
+        response = message[:2] + ready.tail
+        self._log(ready, over, ready.rcode, len(response), ready.truncated, at)
+        return Response(response, self._latency)
+
+    def _log(self, ready: _Ready, over: Transport, rcode: str, size: int, truncated: bool, at: float) -> None:
+        self.questions.append(
+            {
+                "name": ready.name,
+                "type": ready.type,
+                "over": over,
+                "rcode": rcode,
+                "size": size,
+                "truncated": truncated,
+                "at": at,
+            }
+        )
+
+    # The slow path: once for each spelling of a question.
+
+    def _prepare(self, message: bytes, over: Transport) -> _Ready:
+        _, flags, count, _, _, additional = _HEADER.unpack_from(message)
+        try:
+            if count != 1:
+                raise ValueError("not one question")
+            name, end = _name(message)
+            qtype, qclass = struct.unpack_from("!HH", message, end)
+        except (ValueError, IndexError, struct.error):
+            tail = struct.pack("!HHHHH", 0x8000 | (flags & (_OPCODE | _RD)) | RCODE.FORMERR, 0, 0, 0, 0)
+            return _Ready(tail, "", "", "FORMERR", False, (), False)
+        end += 4
+        key = name.lower()
+        stray = self._records.zone_of(key) is None
+        if flags & _OPCODE:
+            whole = encode(key, qtype, RCODE.NOTIMP)
+        elif stray or qclass != CLASS.IN:
+            whole = encode(key, qtype, RCODE.REFUSED)
+        else:
+            whole = self._answer(key, qtype)
+        if len(whole) > (65535 if over == "tcp" else _udp_size(message, end, additional)):
+            whole = encode(key, qtype, whole[3] & 15, truncated=True)
+        # The question is sent back as it came; the compressed names of the answer point at its letters.
+        status = int.from_bytes(whole[2:4], "big") | flags & (_OPCODE | _RD)
+        tail = status.to_bytes(2, "big") + whole[4:12] + message[12:end] + whole[end:]
+        rules = () if stray else tuple(rule for rule in self._rules if _matches(rule, key, qtype, over))
+        rcode, truncated = _status(whole)
+        return _Ready(tail, name, QTYPE[qtype], rcode, truncated, rules, stray)
+
+    def _answer(self, name: str, qtype: int) -> bytes:
+        whole = self._whole.get((name, qtype))
+        if whole is None:
+            found = self._records.look_up(name, qtype)
+            whole = encode(name, qtype, found.rcode, [*found.chain, *found.records], found.authority)
+            self._whole[name, qtype] = whole
+        return whole
+
+    def _strike(self, fault: Fault, message: bytes, ready: _Ready, over: Transport, at: float) -> Response:
+        """The response that `fault` makes of the question, logged as it is sent."""
+        right = message[:2] + ready.tail
+        response = _spoilt(fault, right, ready)
+        delay = self._latency + fault.seconds
+        if response is None:
+            self._log(ready, over, "", 0, False, at)
+            return Response(None, delay)
+        if fault.action in ("close", "stall"):
+            sent = response[: max(0, fault.length - 2)]
+            self._log(ready, over, *_logged(sent), at)
+            return Response(response, delay, fault.length, "close" if fault.action == "close" else "stall")
+        self._log(ready, over, *_logged(response), at)
+        return Response(response, delay)
+
+
+def _spoilt(fault: Fault, right: bytes, ready: _Ready) -> bytes | None:
+    """The message that is sent in the place of the `right` one."""
+    name = ready.name.lower()
+    match fault.action:
+        case "drop":
+            return None
+        case "rcode":
+            empty = encode(name, _qtype(ready.type), getattr(RCODE, fault.rcode))
+            return _respelt(right, ready, empty)
+        case "truncate":
+            empty = encode(name, _qtype(ready.type), RCODE.NOERROR, truncated=True)
+            return _respelt(right, ready, empty)
+        case "hinfo":
+            record = RR(label(name), QTYPE.HINFO, CLASS.IN, 3600, RD(b"\x07RFC8482\x00"))
+            return _respelt(right, ready, encode(name, QTYPE.ANY, RCODE.NOERROR, [record]))
+        case "cut":
+            return right[: fault.length]
+        case "patch":
+            written = octets(fault.octets)
+            return right[: fault.offset] + written + right[fault.offset + len(written) :]
+        case "raw":
+            return right[:2] + octets(fault.octets)
+        case "delay" | "close" | "stall":
+            return right
+
+
+def _respelt(right: bytes, ready: _Ready, message: bytes) -> bytes:
+    """`message` with the id, the opcode, RD and the question's spelling of `right`."""
+    end = 12 + len(ready.name) + 2 + 4 if ready.name else 12 + 1 + 4
+    status = int.from_bytes(message[2:4], "big") | int.from_bytes(right[2:4], "big") & (_OPCODE | _RD)
+    return right[:2] + status.to_bytes(2, "big") + message[4:12] + right[12:end] + message[end:]
+
+
+def _rule(fault: Fault) -> _Rule:
+    if fault.action == "rcode" and fault.rcode not in RCODE.reverse:
+        known = ", ".join(RCODE.reverse)
+        raise UsageError(f"fault for {fault.name}: unknown rcode {fault.rcode!r}", f"known: {known}")
+    if fault.times is not None and fault.times < 0:
+        raise UsageError(f"fault for {fault.name}: times is {fault.times}")
+    qtype = None if fault.type == "*" else _qtype(fault.type)
+    return _Rule(fault, fault.name.rstrip(".").lower(), qtype, fault.times)
+
+
+def _matches(rule: _Rule, name: str, qtype: int, over: Transport) -> bool:
+    fault = rule.fault
+    if fault.action in ("close", "stall") and over != "tcp":
+        return False
+    if fault.action == "hinfo" and qtype != QTYPE.ANY:
+        return False
+    return rule.name in ("*", name) and rule.qtype in (None, qtype) and fault.over in ("*", over)
+
+
+def _qtype(name: str) -> int:
+    try:
+        return int(getattr(QTYPE, name.upper()))
+    except Exception as error:
+        raise UsageError(f"unknown record type {name!r} in a padding or fault") from error
+
+
+def _name(message: bytes) -> tuple[str, int]:
+    """The name asked for, letters as they came, and the offset after it."""
+    labels: list[bytes] = []
+    position = _HEADER.size
+    while length := message[position]:
+        if length > 63:
+            raise ValueError("a compressed name in a question")
+        labels.append(message[position + 1 : position + 1 + length])
+        position += 1 + length
+    if position >= _HEADER.size + 255:
+        raise ValueError("a name longer than 255 octets")
+    return b".".join(labels).decode("latin-1"), position + 1
+
+
+def _udp_size(message: bytes, end: int, additional: int) -> int:
+    """Octets of an answer that fit into UDP: 512, or more if the OPT record of `message` says so."""
+    if additional and len(message) >= end + 11 and message[end : end + 3] == b"\x00\x00\x29":
+        (size,) = struct.unpack_from("!H", message, end + 3)
+        return min(max(int(size), _UDP_DEFAULT), _UDP_MOST)
+    return _UDP_DEFAULT
+
+
+def _status(message: bytes) -> tuple[str, bool]:
+    """The rcode's name and the TC bit; as good as nothing when the message ends before them."""
+    if len(message) < 4:
+        return "", False
+    return str(RCODE.get(message[3] & 15)), bool(message[2] & (_TC >> 8))
+
+
+def _logged(message: bytes) -> tuple[str, int, bool]:
+    rcode, truncated = _status(message)
+    return rcode, len(message), truncated

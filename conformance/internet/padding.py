@@ -1,0 +1,114 @@
+"""Answers filled up to an exact number of octets, with records that do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dnslib import CLASS, QTYPE
+from dnslib.dns import MX, RR, TXT, A
+
+from conformance.errors import UsageError
+from conformance.internet.answers import Answer, encode, label
+from conformance.pod.world import Padding
+
+_TTL = 300
+
+#: Owner (a pointer), type, class, TTL, length of the data.
+_FIXED = 12
+#: The least octets of the TXT record that closes a gap: owner is the root, data one empty string.
+_LEAST_REST = 12
+
+#: Up to this size fillers are short, so that many of them start beyond octet 512.
+_SMALL = 2048
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of filler: how many octets a record can take, and how to make the `index`-th of `size`."""
+
+    least: int
+    most: int
+    make: Callable[[int, int], Any]
+
+
+def padded(padding: Padding, name: str, qtype: int, origin: str, answer: Answer) -> bytes:
+    """The answer to `name`/`qtype` with fillers, encoded, exactly `padding.octets` long.
+
+    `origin` is the zone of `name`. Raises UsageError when the size cannot be reached.
+    """
+    kind = _kind(qtype, origin, answer, padding.octets <= _SMALL)
+    message = encode(name, qtype, answer.rcode, [*answer.chain, *answer.records])
+    bare = len(message)
+    gap = padding.octets - bare
+    # The own records may lose a few pointers when they stand behind many fillers, so the gap is met by steps.
+    for _ in range(4):
+        if len(message) == padding.octets:
+            return message
+        if gap < _LEAST_REST or padding.octets > 65535:
+            break
+        fillers, rest = _fill(gap, kind)
+        place = {"first": 0, "middle": len(fillers) // 2, "last": len(fillers)}[padding.needed]
+        records = [*answer.chain, *fillers[:place], *answer.records, *fillers[place:]]
+        message = encode(name, qtype, answer.rcode, records, (), rest)
+        gap += padding.octets - len(message)
+    raise UsageError(
+        f"padding: the answer to {padding.name} {padding.type} cannot be {padding.octets} octets long",
+        f"without fillers it has {bare}; possible are {bare + _LEAST_REST} to 65535",
+    )
+
+
+def _fill(gap: int, kind: _Kind) -> tuple[list[Any], list[Any]]:
+    """Fillers, and a TXT record for the additional section if needed, of `gap` octets together."""
+    count = -(-gap // kind.most)
+    if count * kind.least <= gap:
+        size, longer = divmod(gap, count)
+        return [kind.make(index, size + (index < longer)) for index in range(count)], []
+    count = (gap - _LEAST_REST) // kind.least
+    rest = RR(label(""), QTYPE.TXT, CLASS.IN, _TTL, TXT(b"x" * (gap - count * kind.least - _LEAST_REST)))
+    return [kind.make(index, kind.least) for index in range(count)], [rest]
+
+
+def _kind(qtype: int, origin: str, answer: Answer, small: bool) -> _Kind:
+    if qtype == QTYPE.MX:
+        return _exchangers(origin, answer, small)
+    if qtype == QTYPE.A:
+        return _Kind(_FIXED + 4, _FIXED + 4, lambda index, _: _record(answer, QTYPE.A, A(_address(index))))
+    most = 40 if small else _FIXED + 1 + 255
+    fixed = _FIXED + 1  # the length of the string
+    return _Kind(fixed, most, lambda _, size: _record(answer, QTYPE.TXT, TXT(b"x" * (size - fixed))))
+
+
+def _exchangers(origin: str, answer: Answer, small: bool) -> _Kind:
+    """MX records of a worse preference, whose exchanges are names in the zone that do not exist.
+
+    qmail asks for the address of each, so in large answers they are few and long.
+    """
+    own = [record.rdata.preference for record in answer.records if record.rtype == QTYPE.MX]
+    preference = min(65535, max(own, default=0) + 1)
+    fixed = _FIXED + 2 + 2  # the preference, and a pointer to the zone
+    room = 16 if small else min(220, 253 - len(origin))
+
+    def make(index: int, size: int) -> Any:
+        exchange = label(".".join([*_labels(index, size - fixed), *([origin] if origin else [])]))
+        return _record(answer, QTYPE.MX, MX(exchange, preference))
+
+    return _Kind(fixed + 6, fixed + room, make)
+
+
+def _labels(index: int, octets: int) -> list[str]:
+    """Labels that take `octets` on the wire; the last is unique, so that none is ever compressed."""
+    count = -(-octets // 64)
+    size, longer = divmod(octets, count)
+    sizes = [size + (place < longer) for place in range(count)]
+    return ["x" * (size - 1) for size in sizes[:-1]] + [f"f{index:04d}".ljust(sizes[-1] - 1, "x")]
+
+
+def _address(index: int) -> tuple[int, int, int, int]:
+    """Loopback addresses that no exchanger uses."""
+    return 127, 127, 1 + index // 250, 1 + index % 250
+
+
+def _record(answer: Answer, rtype: int, rdata: Any) -> Any:
+    return RR(answer.owner, rtype, CLASS.IN, _TTL, rdata)
