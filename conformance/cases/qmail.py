@@ -13,7 +13,7 @@ from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Sig
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import Delivery, read_reports
 from conformance.smtp.ordinary import ordinary_client
-from conformance.smtp.session import CLIENT, Session
+from conformance.smtp.session import Session
 
 #: A message as qmail stores it.
 MESSAGE = b"From: a@here.example\nSubject: hello\n\nhello\n"
@@ -135,10 +135,11 @@ class Qmail:
         """The messages in the queue."""
         return (await self.look())["queue"]
 
-    async def accept(self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n") -> None:
+    async def accept(
+        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
+    ) -> None:
         """Hand a message in over SMTP, as an ordinary client does; it must be accepted."""
         async with self.client() as client:
-            await client.ehlo(CLIENT)
             await client.sendmail(sender, recipients, message)
 
     async def delivered(self) -> Sight:

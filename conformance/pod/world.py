@@ -61,8 +61,9 @@ class Exchanger:
     """A scripted remote host on `address`:`port`; every octet of its sessions is kept.
 
     `steps` maps a step to its reply or to a list of replies that are used up in order, the last one
-    repeating. Steps: `connect` (the greeting), `EHLO`, `HELO`, `AUTH` (the verdict on credentials),
-    `MAIL`, `RCPT`, `DATA`, `message` (after the final dot), `RSET`, `NOOP`, `QUIT`, `*` (any other verb).
+    repeating. Steps: `connect` (the greeting), `EHLO`, `HELO`, `challenge` (each `334 …` that asks for
+    credentials), `AUTH` (the verdict on credentials), `MAIL`, `RCPT`, `DATA`, `message` (after the final
+    dot), `RSET`, `NOOP`, `QUIT`, `*` (any other verb).
     `RCPT <b@big.example>` (address in angle brackets) is preferred over `RCPT`.
     A reply is text without the final CRLF (`250 ok`, `250-a\\r\\n250 b`), or one of
     `close` (close the connection), `reset` (close it with RST), `stall` (say nothing, keep it open);

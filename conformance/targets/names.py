@@ -59,13 +59,14 @@ def _archive(ppa: str | None) -> str:
         )
     if not _PPA.fullmatch(archive):
         raise UsageError(
-            f"target 'ppa': {archive!r} is no PPA", "write ppa:OWNER/NAME or an apt source line: deb URL SUITE PART"
+            f"target 'ppa': {archive!r} is no PPA",
+            "write ppa:OWNER/NAME or an apt source line: deb URL SUITE PART",
         )
     return archive
 
 
 def _located(name: str, kind: Kind, rest: str, what: str) -> Target:
-    """`rest` is a place, and after the last `@` perhaps patches: `@sha256:…` and `a@b/c` belong to the place."""
+    """`rest` is a place, perhaps with `@` and patches: `@sha256:…` and `a@b/c` belong to the place."""
     location, at, tail = rest.rpartition("@")
     if not at or ":" in tail or "/" in tail:
         location, patches = rest, PPA_PATCHES
@@ -81,5 +82,6 @@ def _patches(name: str, listed: str) -> tuple[str, ...]:
     wanted = {number for number in listed.split(",") if number} if listed else set()
     for number in sorted(wanted):
         if number not in PPA_PATCHES:
-            raise UsageError(f"target {name!r}: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}")
+            known = f"known: {', '.join(PPA_PATCHES)}"
+            raise UsageError(f"target {name!r}: there is no patch {number!r}", known)
     return tuple(number for number in PATCHES if number in wanted)

@@ -1,0 +1,142 @@
+"""`run`, `compare`, `gate` and `judge`: what they put together, and what they say at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from conformance.cli.conduct import Conducted, Selection, conduct
+from conformance.errors import EXIT_WORLD, UsageError, WorldError
+from conformance.judge.comparison import Comparison
+from conformance.judge.comparison import compare as lay_side_by_side
+from conformance.judge.runfile import read_partial, read_run
+from conformance.judge.verdict import Verdict
+from conformance.report.junit import junit
+from conformance.report.markdown import markdown
+from conformance.report.progress import Progress
+from conformance.report.terminal import show
+from conformance.report.words import conclusion
+from conformance.targets.plan import Plan
+from conformance.targets.ready import Images, make_ready
+
+#: "none": behave as if there were no Docker engine (for tests, and for a quick comparison of references).
+ENGINE_VARIABLE = "QMAIL_CONFORMANCE_ENGINE"
+
+
+def run(options: argparse.Namespace) -> int:
+    return _measure([options.target], options).exit_status
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Targets are run; stored runs are read, and nothing is started."""
+    stored = [name for name in options.what if name.endswith(".jsonl")]
+    if stored and len(stored) < len(options.what):
+        raise UsageError("targets and stored runs cannot be compared at once", "Run the targets first, with --out.")
+    if stored:
+        comparison = lay_side_by_side([read_run(Path(name)) for name in stored])
+        show(comparison, sys.stdout)
+        return comparison.exit_status
+    plan = _best_there_is(options) if not options.what else None
+    return _measure(options.what, options, plan).exit_status
+
+
+def gate(options: argparse.Namespace) -> int:
+    """One line of conclusion at the end; the exit status is that of the build itself."""
+    names = [options.target] + ([options.against] if options.against else [])
+    comparison = _measure(names, options)
+    status = comparison.exit_status
+    word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
+    print(f"gate: {options.target} {word}. {conclusion(comparison)}")
+    return status
+
+
+def judge(options: argparse.Namespace) -> int:
+    """Each stored run is judged from its records by today's cases; the runs themselves stay as they are."""
+    status = 0
+    for name in options.runs:
+        before = read_run(Path(name))
+        plan = Plan((before.target,), stored={before.target.name: str(Path(name).resolve())})
+        comparison = _conducted(plan, Selection(), _out(options), workers=1)
+        old = {verdict.requirement: verdict for verdict in before.verdicts}
+        for new in comparison.runs[0].verdicts:
+            if new.verdict != old[new.requirement].verdict:
+                print(f"{new.requirement}: was {old[new.requirement].verdict}, is now {new.verdict}. {new.seen}")
+        status = max(status, comparison.exit_status)
+    return status
+
+
+def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = None) -> Comparison:
+    if options.workers < 1:
+        raise UsageError(f"-n {options.workers}: at least one worker is needed")
+    images = Images.chosen(lambda name: getattr(options, name))
+    plan = plan or make_ready(names, images, _note)
+    selection = Selection(options.keyword, tuple(options.patch))
+    return _conducted(plan, selection, _out(options), workers=options.workers)
+
+
+def _best_there_is(options: argparse.Namespace) -> Plan:
+    """Stock against patched with what this machine has; the first line says what that is."""
+    references = ["reference-stock", "reference-ppa"]
+    if os.environ.get(ENGINE_VARIABLE) == "none":
+        print("The Docker engine is left out on request: the two embedded references are compared.")
+        return make_ready(references, Images())
+    images = Images.chosen(lambda name: getattr(options, name))
+    names = ["stock", "ppa" if images.ppa else "reference-ppa"]
+    try:
+        plan = make_ready(names, images, _note)
+    except WorldError as error:
+        print(f"Real qmail cannot be had here: the two embedded references are compared. {error.message}")
+        if error.hint:
+            print(f"  {error.hint}")
+        return make_ready(references, Images())
+    if not images.ppa:
+        print("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
+    else:
+        print(f"Ubuntu's stock qmail is compared with that of {images.ppa}.")
+    return plan
+
+
+def _conducted(plan: Plan, selection: Selection, out: Path, *, workers: int) -> Comparison:
+    """Run, write every report, and show the comparison."""
+    progress: Progress | None = None
+
+    def tell(done: int, total: int, verdict: Verdict, target: str) -> None:
+        nonlocal progress
+        progress = progress or Progress(sys.stderr, total)
+        progress.step(verdict)
+
+    conducted = conduct(plan, selection, out=out, workers=workers, tell=tell)
+    if progress is not None:
+        progress.finish()
+    if conducted.problem:
+        raise WorldError(conducted.problem, _kept(conducted))
+    comparison = lay_side_by_side([read_run(path) for path in conducted.paths])
+    write_reports(comparison, out)
+    show(comparison, sys.stdout)
+    return comparison
+
+
+def write_reports(comparison: Comparison, out: Path) -> None:
+    """JUnit XML and the Markdown summary, beside the run files."""
+    (out / "junit.xml").write_text(junit(comparison), encoding="utf-8")
+    (out / "summary.md").write_text(markdown(comparison), encoding="utf-8")
+
+
+def _kept(conducted: Conducted) -> str:
+    kept = [f"{read_partial(path).kept} ({path})" for path in conducted.paths]
+    return "What was recorded is kept: " + "; ".join(kept)
+
+
+def _out(options: argparse.Namespace) -> Path:
+    if options.out:
+        return Path(options.out)
+    return Path("reports") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+
+
+def _note(line: str) -> None:
+    print(f"{line} ...", file=sys.stderr, flush=True)
+
+

@@ -1,0 +1,222 @@
+"""Runs laid side by side: where they differ, and what each patch came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.requirements import Level, Role
+from conformance.errors import NothingSelected, UsageError
+from conformance.judge.outcome import exit_status, gravest
+from conformance.judge.runfile import Run
+from conformance.judge.verdict import Verdict
+
+__all__ = ["Comparison", "PatchSummary", "Row", "compare", "exit_status", "gravest"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One requirement on every run, in the order of the runs."""
+
+    requirement: str
+    patch: str
+    role: Role
+    level: Level
+    promise: str
+    source: str
+    cells: tuple[Verdict, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether one run meets it and another does not; unstable and invalid verdicts show nothing."""
+        return {"met", "unmet"} <= {cell.verdict for cell in self.cells if not cell.unstable}
+
+    @property
+    def explained(self) -> bool:
+        """Whether the roles, the patches and the known deviations account for what was seen."""
+        return all(cell.as_expected for cell in self.cells if cell.standing in ("expected", "unexpected"))
+
+
+@dataclass(frozen=True)
+class PatchSummary:
+    """What one patch came to on one run that claims it (`base`: on any run).
+
+    `met` of `total` requirements are met; `deviations` counts known ones that show. `apart` counts the
+    changes that are met here and unmet on every run without the patch, out of `changes`; None when
+    there is no such run.
+    """
+
+    patch: str
+    label: str
+    met: int
+    total: int
+    deviations: int
+    unexpected: int
+    invalid: int
+    unstable: int
+    unsupported: int
+    changes: int
+    apart: int | None
+
+    @property
+    def sentence(self) -> str:
+        """`0005 does what it promises: 9 of 9; tells the builds apart: 6 of 6 changes`."""
+        parts = [f"{self.patch} {self._claim}: {self.met} of {self.total}"]
+        parts += [
+            f"{number} {word}"
+            for number, word in (
+                (self.unexpected, "unexpected"),
+                (self.deviations, "deviation known" if self.deviations == 1 else "deviations known"),
+                (self.invalid, "invalid"),
+                (self.unstable, "unstable"),
+                (self.unsupported, "unsupported"),
+            )
+            if number
+        ]
+        if self.apart is not None and self.changes:
+            noun = "change" if self.changes == 1 else "changes"
+            parts.append(f"tells the builds apart: {self.apart} of {self.changes} {noun}")
+        return "; ".join(parts)
+
+    @property
+    def _claim(self) -> str:
+        if self.unexpected:
+            return "is not as expected"
+        if self.invalid or self.unstable or self.unsupported:
+            return "was not decided in full"
+        if self.met < self.total:
+            return "does what it promises, save for what is known"
+        return "does what it promises"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One or more runs of the same suite and selection. `labels` name them, each once."""
+
+    runs: tuple[Run, ...]
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+    patches: tuple[PatchSummary, ...]
+
+    @property
+    def differing(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.differs)
+
+    @property
+    def unexplained(self) -> tuple[Row, ...]:
+        """Rows that differ, and not as expected."""
+        return tuple(row for row in self.differing if not row.explained)
+
+    @property
+    def exit_status(self) -> int:
+        """The gravest of what the verdicts of each run say and what each run ended with."""
+        says = [exit_status(run.verdicts) for run in self.runs]
+        return gravest(says + [run.footer.exit_status for run in self.runs])
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Lay runs side by side; a single one is laid out in the same way.
+
+    Raises UsageError when they are not runs of the same suite version, selection and requirements, and
+    NothingSelected without a run.
+    """
+    if not runs:
+        raise NothingSelected("there is no run to compare", "Name one or more run files or targets.")
+    first = runs[0]
+    for other in runs[1:]:
+        _refuse_unlike(first, other)
+    by_name = [{verdict.requirement: verdict for verdict in run.verdicts} for run in runs]
+    rows = tuple(
+        Row(
+            name,
+            verdict.patch,
+            verdict.role,
+            verdict.level,
+            verdict.promise,
+            verdict.source,
+            tuple(verdicts[name] for verdicts in by_name),
+        )
+        for name, verdict in sorted(by_name[0].items(), key=lambda item: _order(item[1]))
+    )
+    labels = _labels(runs)
+    return Comparison(tuple(runs), labels, rows, _summaries(runs, labels, rows))
+
+
+def _refuse_unlike(one: Run, other: Run) -> None:
+    for what, mine, its in (
+        ("versions of the suite", one.header.suite, other.header.suite),
+        ("selections", one.header.selection, other.header.selection),
+    ):
+        if mine != its:
+            raise UsageError(
+                f"{one.path} and {other.path} are runs of different {what} ({mine!r} and {its!r}), "
+                "so their rows do not mean the same",
+                "Run both targets again with the same suite and the same options.",
+            )
+    mine_by_name = {v.requirement: (v.patch, v.role, v.level) for v in one.verdicts}
+    its_by_name = {v.requirement: (v.patch, v.role, v.level) for v in other.verdicts}
+    if mine_by_name != its_by_name:
+        odd = sorted(name for name, _ in mine_by_name.items() ^ its_by_name.items())
+        raise UsageError(
+            f"{one.path} and {other.path} do not hold the same requirements: {odd[0]} differs"
+            + (f", and {len(set(odd)) - 1} more" if len(set(odd)) > 1 else ""),
+            "The cases changed between the runs; run both targets again.",
+        )
+
+
+def _order(verdict: Verdict) -> tuple[bool, str, str]:
+    """`base` first, then the patches by number, then by name."""
+    return verdict.patch != "base", verdict.patch, verdict.requirement
+
+
+def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Target names; when one target was run more than once, numbered in the order given."""
+    often = Counter(run.target.name for run in runs)
+    seen: Counter[str] = Counter()
+    labels = []
+    for run in runs:
+        name = run.target.name
+        seen[name] += 1
+        labels.append(f"{name} #{seen[name]}" if often[name] > 1 else name)
+    return tuple(labels)
+
+
+def _summaries(runs: Sequence[Run], labels: Sequence[str], rows: Sequence[Row]) -> tuple[PatchSummary, ...]:
+    present = {row.patch for row in rows}
+    ordered = [patch for patch in PATCHES if patch in present] + sorted(present - set(PATCHES))
+    return tuple(
+        _summary(patch, index, runs, labels[index], [row for row in rows if row.patch == patch])
+        for patch in ordered
+        for index, run in enumerate(runs)
+        if patch == "base" or patch in run.target.patches
+    )
+
+
+def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequence[Row]) -> PatchSummary:
+    without = [i for i, run in enumerate(runs) if patch != "base" and patch not in run.target.patches]
+    cells = [row.cells[index] for row in rows]
+    standings = Counter(cell.standing for cell in cells)
+    changes = [row for row in rows if row.role == "change"]
+    apart = sum(
+        _surely(row.cells[index], "met") and all(_surely(row.cells[other], "unmet") for other in without)
+        for row in changes
+    )
+    return PatchSummary(
+        patch=patch,
+        label=label,
+        met=sum(_surely(cell, "met") for cell in cells),
+        total=len(cells),
+        deviations=sum(cell.deviation is not None and cell.standing == "expected" for cell in cells),
+        unexpected=standings["unexpected"],
+        invalid=standings["invalid"],
+        unstable=standings["unstable"],
+        unsupported=standings["unsupported"],
+        changes=len(changes),
+        apart=apart if without else None,
+    )
+
+
+def _surely(verdict: Verdict, name: str) -> bool:
+    return verdict.verdict == name and not verdict.unstable

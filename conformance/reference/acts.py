@@ -1,0 +1,145 @@
+"""What an engine asks of the world around it: each act is yielded, and its result is sent back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Generator, Optional, Tuple
+
+#: How a program that was run came to its end without an exit status of its own.
+CRASHED = "crashed"
+MISSING = "missing"
+
+
+class Act:
+    """One request of an engine to its driver."""
+
+
+#: An engine: yields acts, is sent their results, and returns nothing, or what its docstring says.
+Engine = Generator[Act, Any, Any]
+
+
+@dataclass(frozen=True)
+class Now(Act):
+    """The time. Result: seconds since the epoch, a float."""
+
+
+@dataclass(frozen=True)
+class Receive(Act):
+    """The next octets from the other side. Result: bytes, b"" when it closed, None after `limit` seconds."""
+
+    limit: float
+
+
+@dataclass(frozen=True)
+class Send(Act):
+    """Send octets to the other side. No result; a loss shows at the next `Receive`."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True)
+class Sleep(Act):
+    """Do nothing for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Log(Act):
+    """One line for the log, without its line feed."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class CheckRecipient(Act):
+    """Run the program RCPTCHECK names. Result: its exit status, or CRASHED or MISSING."""
+
+    program: str
+    environment: Dict[str, str]
+
+
+@dataclass(frozen=True)
+class CheckPassword(Act):
+    """Run `arguments` with the credentials on descriptor 3. Result: exit status, or CRASHED or MISSING."""
+
+    arguments: Tuple[str, ...]
+    user: bytes
+    password: bytes
+    challenge: bytes  #: b"" for LOGIN and PLAIN
+    environment: Dict[str, str]
+
+
+@dataclass(frozen=True)
+class VerifyRecipient(Act):
+    """Ask the qmail-verify server. Result: "valid", "invalid", "timeout", or an error's text."""
+
+    server: str
+    recipient: bytes
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What became of an `Enqueue`."""
+
+    number: int  #: the qp number
+    error: str = ""  #: "", or qmail-queue's trouble after Z or D: "Zqq trouble in home directory (#4.3.0)"
+
+
+@dataclass(frozen=True)
+class Enqueue(Act):
+    """Run qmail-queue. `message` has no qmail-queue line of its own yet. Result: `Queued`."""
+
+    message: bytes
+    sender: bytes
+    recipients: Tuple[bytes, ...]
+    by: str = "from network"  #: as the Received line says it
+
+
+@dataclass(frozen=True)
+class AskDns(Act):
+    """Send one question. Result over "udp": a datagram, None after `limit` seconds, or "refused".
+
+    Over "tcp": `Stream`, or "refused". A `limit` of None is no limit.
+    """
+
+    message: bytes
+    over: str
+    limit: Optional[float]
+
+
+@dataclass(frozen=True)
+class AwaitDns(Act):
+    """Wait for another datagram to the same question. Result as for `AskDns` over "udp"."""
+
+    limit: float
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What came over TCP: framed answers (two octets of length before each) and how it ended."""
+
+    octets: bytes
+    end: str = "whole"  #: "whole" (one answer and more may come), "closed", "stalled"
+
+
+@dataclass(frozen=True)
+class Connect(Act):
+    """Open a connection. Result: "" or why not ("refused", "timeout")."""
+
+    address: str
+    port: int
+    limit: float
+
+
+@dataclass(frozen=True)
+class Close(Act):
+    """Close the connection."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How an engine's process ended."""
+
+    status: int = 0
+    output: bytes = field(default=b"")

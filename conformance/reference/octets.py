@@ -1,0 +1,60 @@
+"""Small readings that many parts share: numbers, addresses in dotted form, dates, safe text."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Optional, Tuple
+
+_NUMBER = re.compile(rb"[0-9]+")
+_DOTTED = re.compile(rb"([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def leading_number(octets: bytes) -> Optional[int]:
+    """The decimal number at the start, or None."""
+    found = _NUMBER.match(octets)
+    return int(found.group()) if found else None
+
+
+def dotted(octets: bytes) -> Optional[str]:
+    """`d.d.d.d` as an address, or None; each number counts modulo 256."""
+    found = _DOTTED.fullmatch(octets)
+    return ".".join(str(int(number) % 256) for number in found.groups()) if found else None
+
+
+def bracketed(octets: bytes) -> Optional[str]:
+    """`[d.d.d.d]` as an address, or None."""
+    return dotted(octets[1:-1]) if octets[:1] == b"[" and octets[-1:] == b"]" else None
+
+
+def date(when: float) -> str:
+    """`26 Sep 1995 04:46:53 -0000`."""
+    parts = time.gmtime(when)
+    clock = f"{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}"
+    return f"{parts.tm_mday} {_MONTHS[parts.tm_mon - 1]} {parts.tm_year} {clock} -0000"
+
+
+def split_address(address: bytes) -> Tuple[bytes, Optional[bytes]]:
+    """The box and the host around the last `@`; host None without one."""
+    box, at, host = address.rpartition(b"@")
+    return (box, host) if at else (address, None)
+
+
+_PLAIN = frozenset(b"!#$%&'*+-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~")
+
+
+def quote_box(box: bytes) -> bytes:
+    """The local part as RFC 821 writes it, quoted only where it must be."""
+    plain = box and all(octet in _PLAIN for octet in box)
+    if plain and box[:1] != b"." and box[-1:] != b"." and b".." not in box:
+        return box
+    return b'"' + re.sub(rb'([\r\n"\\])', rb"\\\1", box) + b'"'
+
+
+def quote_address(address: bytes) -> bytes:
+    """An address with its local part quoted where it must be; the empty one stays empty."""
+    box, host = split_address(address)
+    if not address:
+        return b""
+    return quote_box(box) if host is None else quote_box(box) + b"@" + host

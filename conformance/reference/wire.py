@@ -1,0 +1,51 @@
+"""The server's two buffers: lines out of what arrives, replies held back until the next blocking read."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from conformance.reference.acts import Engine, Receive, Send
+
+
+class Gone(Exception):
+    """The client closed the connection."""
+
+
+class Silence(Exception):
+    """The client said nothing for the whole limit."""
+
+
+class Wire:
+    """Octets of one session. What `say` gathers leaves at `flush`, or before a read that waits."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self._arrived = bytearray()
+        self._searched = 0
+        self._waiting = bytearray()
+
+    def say(self, reply: bytes) -> None:
+        self._waiting += reply
+
+    def flush(self) -> Engine:
+        if self._waiting:
+            octets, self._waiting = bytes(self._waiting), bytearray()
+            yield Send(octets)
+
+    def line(self) -> Engine:
+        """The next octets up to and without a line feed. Raises Gone, Silence."""
+        while True:
+            end = self._arrived.find(b"\n", self._searched)
+            if end >= 0:
+                line = bytes(self._arrived[:end])
+                del self._arrived[: end + 1]
+                self._searched = 0
+                return line
+            self._searched = len(self._arrived)
+            yield from self.flush()
+            octets: Optional[bytes] = yield Receive(self.limit)
+            if octets is None:
+                raise Silence
+            if not octets:
+                raise Gone
+            self._arrived += octets

@@ -1,0 +1,204 @@
+"""The report for a terminal: a matrix of requirements by targets, and what needs a person."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TextIO
+
+from conformance.judge.comparison import Comparison, Row
+from conformance.judge.expectation import meaning
+from conformance.judge.verdict import Verdict
+from conformance.report.words import (
+    LEGEND,
+    Tone,
+    counts_line,
+    difference,
+    exit_line,
+    known_deviations,
+    mark,
+    noteworthy,
+    one_line,
+    patch_title,
+    repeat_command,
+    say,
+    setting,
+    specification_sentences,
+    tone,
+)
+
+_COLOURS: dict[Tone, str] = {"plain": "", "quiet": "2", "good": "32", "bad": "1;31", "doubtful": "33"}
+_CELL = max(len("unmet!"), len("unmet~"))
+_NARROWEST = 20
+_DETAILS = 20  #: verdicts shown in full; the run file and the other reports hold them all
+
+
+def wants_colour(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
+    """Colours go to a terminal only, and not where NO_COLOR is set or the terminal is dumb."""
+    environment = os.environ if environment is None else environment
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def show(comparison: Comparison, stream: TextIO) -> None:
+    """Write the whole report to `stream`, in its width and with colours where they are wanted."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    say(stream, render(comparison, width=width, colour=wants_colour(stream)))
+
+
+def render(comparison: Comparison, *, width: int = 100, colour: bool = False) -> str:
+    """The report as text, each line within `width` columns (20 at least) save for paths and commands."""
+    page = _Page(max(width, _NARROWEST), colour)
+    for sentence in specification_sentences(comparison):
+        page.fold(sentence)
+    _targets(page, comparison)
+    for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
+        page.gap()
+        page.fold(patch_title(patch))
+        _matrix(page, comparison, list(rows))
+    page.gap()
+    page.fold("; ".join(f"{sign} {what}" for sign, what in LEGEND))
+    _summaries(page, comparison)
+    _deviations(page, comparison)
+    _details(page, comparison)
+    _ending(page, comparison)
+    return page.text()
+
+
+class _Page:
+    """Lines within a width; colour is added after the measuring."""
+
+    def __init__(self, width: int, colour: bool) -> None:
+        self.width = width
+        self._colour = colour
+        self._lines: list[str] = []
+
+    def paint(self, text: str, how: Tone) -> str:
+        code = _COLOURS[how]
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
+
+    def line(self, text: str) -> None:
+        self._lines.append(text.rstrip())
+
+    def gap(self) -> None:
+        if self._lines and self._lines[-1]:
+            self._lines.append("")
+
+    def fold(self, text: str, how: Tone = "plain", indent: int = 0) -> None:
+        indent = min(indent, self.width // 4)
+        folded = textwrap.wrap(
+            text,
+            self.width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * (indent + 2),
+            break_on_hyphens=False,
+        )
+        self._lines += [self.paint(line, how) for line in folded]
+
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+
+def _letter(index: int) -> str:
+    """A, B, … Z, A2, B2, …"""
+    again, letter = divmod(index, 26)
+    return chr(ord("A") + letter) + (str(again + 1) if again else "")
+
+
+def _targets(page: _Page, comparison: Comparison) -> None:
+    for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
+        page.fold(f"{_letter(index)} = {one_line(label)} ({setting(run)})")
+
+
+def _matrix(page: _Page, comparison: Comparison, rows: Sequence[Row]) -> None:
+    """Aligned columns; where they do not fit, a requirement's name and its cells on lines of their own."""
+    names = [one_line(row.requirement) for row in rows]
+    headings = [one_line(label) for label in comparison.labels]
+    name_width = max(len(name) for name in (one_line(row.requirement) for row in comparison.rows))
+
+    def fits(heads: Sequence[str]) -> bool:
+        return 2 + name_width + sum(2 + max(_CELL, len(head)) for head in heads) <= page.width
+
+    if not fits(headings):
+        headings = [_letter(index) for index in range(len(headings))]
+    if not fits(headings):
+        for name, row in zip(names, rows, strict=True):
+            page.fold(name, indent=2)
+            _stacked(page, headings, row.cells)
+        return
+    widths = [max(_CELL, len(head)) for head in headings]
+    heads = "".join(f"  {head:{wide}}" for head, wide in zip(headings, widths, strict=True))
+    page.line(" " * (2 + name_width) + heads)
+    for name, row in zip(names, rows, strict=True):
+        cells = "".join(
+            "  " + page.paint(f"{mark(cell):{wide}}", tone(cell))
+            for cell, wide in zip(row.cells, widths, strict=True)
+        )
+        page.line(f"  {name:{name_width}}{cells}")
+
+
+def _stacked(page: _Page, headings: Sequence[str], cells: Sequence[Verdict]) -> None:
+    line, used = "   ", 3
+    for head, cell in zip(headings, cells, strict=True):
+        text = f"{head} {mark(cell)}"
+        if used > 3 and used + 1 + len(text) > page.width:
+            page.line(line)
+            line, used = "   ", 3
+        line += " " + page.paint(text, tone(cell))
+        used += 1 + len(text)
+    page.line(line)
+
+
+def _summaries(page: _Page, comparison: Comparison) -> None:
+    page.gap()
+    several = len(comparison.runs) > 1
+    for summary in comparison.patches:
+        where = f"{one_line(summary.label)}: " if several else ""
+        page.fold(where + one_line(summary.sentence), "bad" if summary.unexpected else "plain")
+
+
+def _deviations(page: _Page, comparison: Comparison) -> None:
+    known = known_deviations(comparison)
+    if not known:
+        return
+    page.gap()
+    page.fold("Known deviations:")
+    for one in known:
+        page.fold(
+            f"{one_line(one.label)}, {', '.join(map(one_line, one.requirements))}: {one_line(one.reason)} "
+            f"(since {one_line(one.since)}; {one_line(one.source)})",
+            indent=2,
+        )
+
+
+def _details(page: _Page, comparison: Comparison) -> None:
+    found = noteworthy(comparison)
+    for index, verdict in found[:_DETAILS]:
+        page.gap()
+        how: Tone = "bad" if verdict.standing == "unexpected" else "doubtful"
+        label = one_line(comparison.labels[index])
+        page.fold(f"{one_line(verdict.requirement)} on {label} ({verdict.level})", how)
+        page.fold(one_line(meaning(verdict)), how, indent=2)
+        page.fold(f"promise: {one_line(verdict.promise)}", indent=2)
+        page.fold(f"source: {one_line(verdict.source)}", indent=2)
+        if verdict.deviation is not None:
+            page.fold(f"deviation: {one_line(verdict.deviation['reason'])}", indent=2)
+        if verdict.seen:
+            page.fold(f"seen: {one_line(verdict.seen, 600)}", indent=2)
+        page.line(f"  repeat: {repeat_command(comparison.runs[index].target, verdict.requirement)}")
+    if len(found) > _DETAILS:
+        page.gap()
+        page.fold(f"… and {len(found) - _DETAILS} more; the run files hold them all.", "bad")
+
+
+def _ending(page: _Page, comparison: Comparison) -> None:
+    page.gap()
+    for label, run in zip(comparison.labels, comparison.runs, strict=True):
+        page.fold(f"{one_line(label)}: {counts_line(run.footer.counts)}")
+    if len(comparison.runs) > 1:
+        page.fold(difference(comparison))
+    for run in comparison.runs:
+        page.line(f"run file: {one_line(str(run.path))}")
+    page.fold(exit_line(comparison.exit_status), "good" if comparison.exit_status == 0 else "bad")

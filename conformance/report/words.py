@@ -1,0 +1,188 @@
+"""Wording that every report shares, and the one place where text from outside is made harmless."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from conformance.catalogue.patches import PATCHES
+from conformance.errors import EXIT_MEANINGS
+from conformance.judge.comparison import Comparison
+from conformance.judge.runfile import Run
+from conformance.judge.verdict import VERDICTS, Verdict, counted
+from conformance.targets.target import Target
+
+#: The package of the reference at process level: as `debs:` target it is no more qmail than the embedded one.
+REFERENCE_PACKAGE = "qmail-reference"
+
+LEGEND = (
+    ("!", "not as expected"),
+    ("~", "deviation known"),
+    ("?", "invalid: the world misbehaved"),
+    ("-", "unsupported"),
+    ("*", "unstable: did not repeat"),
+)
+
+Tone = Literal["plain", "quiet", "good", "bad", "doubtful"]
+
+# Control characters, lone surrogates, and the format characters that reorder or hide text on a screen.
+_HIDDEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn"})
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""`text` with everything that does not show replaced visibly: \x1b, \u202e. `keep` lists exceptions."""
+    return "".join(
+        one if one in keep or unicodedata.category(one) not in _HIDDEN else _escaped(one) for one in text
+    )
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """`text` on one line, made printable; cut after `limit` characters, with a word that it was cut."""
+    line = printable(" ".join(re.split(r"[ \t\r\n]+", text)).strip())
+    whole = limit is None or len(line) <= limit
+    return line if whole else line[:limit].rstrip() + " … (cut; whole in the run file)"
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def is_specification(target: Target) -> bool:
+    return target.specification or REFERENCE_PACKAGE in target.packages
+
+
+def specification_sentence(target: Target) -> str:
+    return f"{one_line(target.name)} is an executable specification, not qmail"
+
+
+def specification_sentences(comparison: Comparison) -> list[str]:
+    """One sentence for each target that is not qmail, each once."""
+    said = [specification_sentence(run.target) for run in comparison.runs if is_specification(run.target)]
+    return list(dict.fromkeys(said))
+
+
+def setting(run: Run) -> str:
+    """What a target is made of, and where its queue was: `qmail 1.06-6.2; claims 0004; queue: tmpfs; …`."""
+    target = run.target
+    parts = [", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))]
+    parts.append(f"claims {', '.join(target.patches)}" if target.patches else "claims no patch")
+    parts.append(f"queue: {run.header.queue}")
+    parts.append(f"started {run.header.started}")
+    return one_line("; ".join(part for part in parts if part))
+
+
+def mark(verdict: Verdict) -> str:
+    """A verdict as a cell of the matrix: `met`, `unmet~`, `met!`, `?`, `-`, `met*`."""
+    if verdict.verdict == "invalid":
+        return "?"
+    word = "-" if verdict.verdict == "unsupported" else verdict.verdict
+    if verdict.standing == "unstable":
+        return word + "*"
+    if verdict.standing == "unexpected":
+        return word + "!"
+    return word + "~" if verdict.standing == "expected" and verdict.deviation is not None else word
+
+
+def tone(verdict: Verdict) -> Tone:
+    """How loud a cell is: `quiet` for a change that is unmet as expected."""
+    if verdict.standing == "unexpected":
+        return "bad"
+    if verdict.standing in ("invalid", "unstable"):
+        return "doubtful"
+    if verdict.deviation is not None:
+        return "doubtful"
+    return "good" if verdict.verdict == "met" else "quiet"
+
+
+def patch_title(patch: str) -> str:
+    """`0005: DNS answers larger than 512 octets`; the number alone for a patch of a later suite."""
+    return f"{patch}: {PATCHES[patch].title}" if patch in PATCHES else one_line(patch)
+
+
+def counts_line(counts: Mapping[str, int]) -> str:
+    """`64 verdicts: 40 met, 24 unmet; 63 as expected, 1 unexpected`."""
+    total = sum(counts[name] for name in VERDICTS)
+    shown = [name for name in VERDICTS if counts[name] or name in ("met", "unmet")]
+    found = ", ".join(f"{counts[name]} {name}" for name in shown)
+    standing = f"{counts['expected']} as expected, {counts['unexpected']} unexpected"
+    unstable = f", {counts['unstable']} unstable" if counts["unstable"] else ""
+    return f"{total} {'verdict' if total == 1 else 'verdicts'}: {found}; {standing}{unstable}"
+
+
+def difference(comparison: Comparison) -> str:
+    """`24 of 64 requirements tell the targets apart, each as expected`."""
+    differing, unexplained = len(comparison.differing), len(comparison.unexplained)
+    how = (
+        f", {unexplained} of them not as expected"
+        if unexplained
+        else ", each as expected"
+        if differing
+        else ""
+    )
+    return f"{differing} of {len(comparison.rows)} requirements tell the targets apart{how}"
+
+
+def exit_line(status: int) -> str:
+    return f"exit status {status}: {EXIT_MEANINGS[status]}"
+
+
+def repeat_command(target: Target, requirement: str) -> str:
+    """The command that runs one requirement on one target again (without options for making images)."""
+    name, pattern = shlex.quote(one_line(target.name)), shlex.quote(one_line(requirement))
+    return f"qmail-conformance run {name} -k {pattern}"
+
+
+def conclusion(comparison: Comparison) -> str:
+    """The one line that a gate ends with."""
+    counts = counted(verdict for run in comparison.runs for verdict in run.verdicts)
+    labels = ", ".join(one_line(label) for label in comparison.labels)
+    return f"{labels}: {counts_line(counts)}; {exit_line(comparison.exit_status)}"
+
+
+@dataclass(frozen=True)
+class KnownDeviation:
+    """A known deviation as it shows on one run, with all requirements it speaks of."""
+
+    label: str
+    reason: str
+    source: str
+    since: str
+    requirements: tuple[str, ...]
+
+
+def known_deviations(comparison: Comparison) -> list[KnownDeviation]:
+    """The deviations that showed as expected, one entry for each run and reason."""
+    grouped: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in comparison.rows:
+        for label, cell in zip(comparison.labels, row.cells, strict=True):
+            if cell.deviation is not None and cell.standing == "expected":
+                known = cell.deviation
+                grouped.setdefault((label, known["reason"], known["source"], known["since"]), []).append(
+                    row.requirement
+                )
+    return [KnownDeviation(*key, tuple(names)) for key, names in grouped.items()]
+
+
+def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
+    """Verdicts that need a person, with the index of their run: unexpected, then invalid, then unstable."""
+    order = {"unexpected": 0, "invalid": 1, "unstable": 2}
+    found = [
+        (index, cell)
+        for row in comparison.rows
+        for index, cell in enumerate(row.cells)
+        if cell.standing in order
+    ]
+    return sorted(found, key=lambda pair: order[pair[1].standing])
+
+
+def say(stream: TextIO, text: str) -> None:
+    """Write text to a stream of whatever encoding; what it cannot show is replaced, never an error."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

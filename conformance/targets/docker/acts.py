@@ -1,0 +1,156 @@
+"""What can be done with a pod, through the agents in its two containers. No Docker here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from conformance.pod.base import ProgramRun, QueuedMessage, RemoteResult, Sight, octets, text
+from conformance.pod.configuration import Configuration
+from conformance.pod.mailboxes import User
+from conformance.pod.world import World
+from conformance.targets.docker.channel import Channel
+from conformance.targets.docker.scripts import recipient_check_script, session_script
+
+#: Seconds by which an agent may be late after the limit that a request itself bears.
+LATENESS = 20.0
+
+
+class AgentPod:
+    """The acts of `conformance.pod.base.Pod`, each one or two requests over the control channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def make_users(self, users: Iterable[User]) -> None:
+        """Create the accounts, once in a pod's life."""
+        await self._channel.target(b"users", *user_items(users))
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        """Make the pod stand as described; nothing of earlier cases is left."""
+        # The target first: what ran for the case before must not ask its questions in the new world.
+        await self._channel.target(b"prepare", *configuration_items(configuration))
+        await self._channel.request("world", world=world.to_json())
+
+    async def connect(self) -> int:
+        return int(await self._channel.request("connect"))
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        taken = await self._channel.request("send", connection=connection, data=text(data), patience=120.0)
+        return bool(taken)
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        received: str | None = await self._channel.request(
+            "receive", connection=connection, limit=limit, patience=limit + LATENESS
+        )
+        return None if received is None else octets(received)
+
+    async def shut(self, connection: int) -> None:
+        await self._channel.request("shut", connection=connection)
+
+    async def close(self, connection: int) -> None:
+        await self._channel.request("close", connection=connection)
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
+        arguments = [octets(word) for word in (host, sender, *recipients)]
+        report, status, ended, seconds = await self._channel.target(
+            b"remote", _milliseconds(limit), message, *arguments, limit=limit + LATENESS
+        )
+        return {
+            "report": text(report),
+            "status": int(status),
+            "ended": ended == b"1",
+            "seconds": float(seconds),
+        }
+
+    async def settle(self, limit: float) -> bool:
+        """Wait until qmail-send rests; False at the limit."""
+        return await self._channel.target(b"settle", _milliseconds(limit), limit=limit + LATENESS) == [b"1"]
+
+    async def look(self) -> Sight:
+        """What can be seen now, in both containers."""
+        outside, inside = await asyncio.gather(self._channel.request("sight"), self._channel.target(b"look"))
+        return read_sight(outside, inside)
+
+
+def user_items(users: Iterable[User]) -> list[bytes]:
+    """The accounts as the target agent takes them: kind, name, value. It makes `alias` by itself."""
+    items: list[tuple[str, str, str]] = []
+    for user in users:
+        if user.name != "alias":
+            items.append(("user", user.name, ""))
+        if user.password is not None:
+            items.append(("password", user.name, user.password))
+        items += [("dot-qmail", f"{user.name}/{file}", content) for file, content in user.dot_qmail.items()]
+    return [octets(word) for item in items for word in item]
+
+
+def configuration_items(configuration: Configuration) -> list[bytes]:
+    """A configuration as the target agent takes it: kind, name, value."""
+    items: list[tuple[str, str, bytes]] = [
+        ("program", "session", session_script(configuration)),
+        ("resolver", "", octets(configuration.resolver)),
+    ]
+    check = configuration.recipient_check
+    if check is not None and check.fate != "missing":
+        items.append(("program", "rcptcheck", recipient_check_script(check)))
+    items += [("control", name, octets(content)) for name, content in configuration.control.items()]
+    items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
+    if configuration.delivering:
+        items.append(("delivering", "", b""))
+    return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
+
+
+def read_sight(outside: dict[str, Any], inside: list[bytes]) -> Sight:
+    """A sight from what the internet container saw and the target agent's list of kind and three values."""
+    queue: list[QueuedMessage] = []
+    mailboxes: dict[str, list[str]] = {}
+    runs: list[ProgramRun] = []
+    log: list[str] = []
+    for at in range(0, len(inside), 4):
+        kind, first, second, third = inside[at : at + 4]
+        if kind == b"queued":
+            recipients = [text(recipient) for recipient in second.split(b"\0")[:-1]]
+            queue.append({"sender": text(first), "recipients": recipients, "octets": text(third)})
+        elif kind == b"mail":
+            mailboxes.setdefault(text(first), []).append(text(second))
+        elif kind == b"run":
+            runs.append(read_run(first))
+        else:
+            log += text(first).split("\n")[:-1]
+    return {
+        "questions": outside["questions"],
+        "exchanges": outside["exchanges"],
+        "queue": queue,
+        "mailboxes": mailboxes,
+        "runs": runs,
+        "log": log,
+        "stray": outside["stray"],
+    }
+
+
+def read_run(noted: bytes) -> ProgramRun:
+    """One run as RCPTCHECK's program or the checkprogram noted it: fields that each end in NUL.
+
+    program, working directory, number of arguments, the arguments, user, challenge, accepted, environment.
+    """
+    program, directory, count, *rest = [text(field) for field in noted.split(b"\0")[:-1]]
+    arguments, rest = rest[: int(count)], rest[int(count) :]
+    user, challenge, accepted, *environment = rest
+    return {
+        "program": program,
+        "arguments": arguments,
+        "directory": directory,
+        "environment": {name: value for name, _, value in (entry.partition("=") for entry in environment)},
+        "user": user,
+        "challenge": challenge,
+        "accepted": accepted == "1",
+    }
+
+
+def _milliseconds(seconds: float) -> bytes:
+    return str(round(seconds * 1000)).encode()

@@ -1,0 +1,82 @@
+"""A container's standard streams over the Docker API: no port, no bind mount, no exec, near or far.
+
+The SDK's sockets block, and some (TLS, SSH) are none that an event loop can watch, so threads serve them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+STDOUT = 1
+STDERR = 2
+
+#: Told what a container wrote: STDOUT or STDERR, and the octets; then once `None` at the end. From a thread.
+Heard = Callable[[int, bytes | None], None]
+
+
+class Demultiplexer:
+    """Takes the engine's stream of a container without a terminal apart: 8 octets of header, then content."""
+
+    def __init__(self) -> None:
+        self._unread = bytearray()
+
+    def feed(self, octets: bytes) -> list[tuple[int, bytes]]:
+        """The pieces that `octets` complete, in order."""
+        self._unread += octets
+        pieces = []
+        start = 0
+        while len(self._unread) >= start + 8:
+            end = start + 8 + int.from_bytes(self._unread[start + 4 : start + 8], "big")
+            if len(self._unread) < end:
+                break
+            pieces.append((self._unread[start], bytes(self._unread[start + 8 : end])))
+            start = end
+        del self._unread[:start]
+        return pieces
+
+
+class Attachment:
+    """The standard streams of one container, attached before it starts so that nothing is missed."""
+
+    def __init__(self, client: Any, container: str, heard: Heard) -> None:
+        attached = client.api.attach_socket(
+            container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        )
+        self._keep = attached  # closing it would close the socket inside
+        self._socket: Any = getattr(attached, "_sock", attached)
+        self._socket.settimeout(None)
+        self._heard = heard
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        for work in (self._read, self._write):
+            threading.Thread(target=work, name=f"{work.__name__} {container[:12]}", daemon=True).start()
+
+    def send(self, octets: bytes) -> None:
+        """Octets for the container's standard input; returns at once."""
+        self._outgoing.put(octets)
+
+    def close(self) -> None:
+        """Let go: the container's standard input ends."""
+        self._outgoing.put(None)
+        with contextlib.suppress(Exception):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(Exception):
+            self._keep.close()
+
+    def _read(self) -> None:
+        pieces = Demultiplexer()
+        with contextlib.suppress(Exception):  # whatever ends the stream, the end is what is told
+            while octets := self._socket.recv(1 << 16):
+                for stream, content in pieces.feed(octets):
+                    self._heard(stream, content)
+        self._outgoing.put(None)
+        self._heard(STDOUT, None)
+
+    def _write(self) -> None:
+        with contextlib.suppress(Exception):  # the reader sees the same end
+            while (octets := self._outgoing.get()) is not None:
+                self._socket.sendall(octets)

@@ -1,0 +1,73 @@
+"""Requests to the agent of an internet container, matched with their answers. No sockets in here."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from conformance.internet.frames import encode
+from conformance.pod.base import PodFailure, octets, text
+
+
+class Channel:
+    """One control channel. Lives on one event loop; every method is called there.
+
+    `send` takes octets for the agent and does not wait.
+    """
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._lost = ""
+
+    async def request(self, op: str, *, patience: float = 30.0, **fields: Any) -> Any:
+        """The result of an operation.
+
+        PodFailure when it failed, the channel is lost or `patience` seconds pass.
+        """
+        if self._lost:
+            raise PodFailure(self._lost)
+        number = next(self._numbers)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            self._send(encode({"id": number, "op": op, **fields}))
+            async with asyncio.timeout(patience):
+                return await future
+        except TimeoutError:
+            message = f"the internet container has not answered {op!r} within {patience:g} s"
+            raise PodFailure(message) from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def target(self, *request: bytes, limit: float = 20.0) -> list[bytes]:
+        """What the target agent answers to a list of octet strings, without the leading "ok"."""
+        answer = await self.request(
+            "target", request=[text(item) for item in request], limit=limit, patience=limit + 10.0
+        )
+        verdict, *items = [octets(item) for item in answer]
+        if verdict != b"ok":
+            said = b" ".join(items).decode("utf-8", "replace").strip()
+            raise PodFailure(f"the target agent failed at {text(request[0])!r}: {said}")
+        return items
+
+    def deliver(self, answers: Sequence[Any]) -> None:
+        """Take in answers; one that nobody waits for any more is dropped."""
+        for answer in answers:
+            future = self._waiting.get(answer["id"])
+            if future is None or future.done():
+                continue
+            if "failure" in answer:
+                future.set_exception(PodFailure(answer["failure"]))
+            else:
+                future.set_result(answer["result"])
+
+    def lose(self, reason: str) -> None:
+        """The channel is gone: whatever waits fails with `reason`, and so does every later request."""
+        self._lost = self._lost or reason
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(PodFailure(self._lost))

@@ -1,0 +1,74 @@
+"""Build contexts as data: which files an image is built from, and the name that follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from conformance.errors import WorldError
+from conformance.places import data
+from conformance.targets.docker.debs import Deb
+
+#: A context: path in it -> content and mode.
+Context = dict[str, tuple[bytes, int]]
+
+#: What the internet container needs of this package.
+_ROOMS = ("__init__.py", "errors.py", "places.py", "pod", "smtp", "internet", "targets")
+
+
+def target_context(debs: Sequence[Deb] = ()) -> Context:
+    """The files of `docker/target/`, with those of a candidate."""
+    context: Context = {}
+    for path in sorted(data("docker", "target").iterdir()):
+        if path.is_file() and path.suffix != ".deb":
+            context[path.name] = (path.read_bytes(), 0o755)
+    for deb in debs:
+        context[deb.path.name] = (deb.path.read_bytes(), 0o644)
+    return context
+
+
+def internet_context() -> Context:
+    """This package, its fixtures and dnslib, as installed here: the build fetches no Python package."""
+    context: Context = {}
+    package = Path(__file__).resolve().parents[2]
+    for room in _ROOMS:
+        _add(context, package / room, f"conformance/{room}")
+    _add(context, data("fixtures"), "fixtures")
+    _add(context, data("docker", "internet"), "docker/internet")
+    found = importlib.util.find_spec("dnslib")
+    if found is None or found.origin is None:
+        raise WorldError("dnslib is not installed", "pip install dnslib")
+    _add(context, Path(found.origin).parent, "vendor/dnslib")
+    return context
+
+
+def archive(context: Context) -> bytes:
+    """The context as a tar file; the same files always give the same octets."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, (content, mode) in sorted(context.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def digest(context: Context, arguments: Mapping[str, str]) -> str:
+    """Twelve hexadecimal digits that change with any file or build argument."""
+    sums = {name: [hashlib.sha256(content).hexdigest(), mode] for name, (content, mode) in context.items()}
+    text = json.dumps([sums, dict(arguments)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _add(context: Context, source: Path, name: str) -> None:
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                context[f"{name}/{path.relative_to(source).as_posix()}"] = (path.read_bytes(), 0o644)
+    elif source.is_file():
+        context[name] = (source.read_bytes(), 0o644)

@@ -1,0 +1,99 @@
+"""Candidate .deb files: what a directory holds, read without dpkg."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.errors import UsageError
+
+#: Packages that are a qmail.
+QMAIL = ("qmail", "netqmail", "qmail-reference")
+
+_NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9+.-]+)_(?P<version>[^_]+)_(?P<architecture>[a-z0-9-]+)\.deb")
+
+
+@dataclass(frozen=True)
+class Deb:
+    """One .deb file and what its control file says."""
+
+    path: Path
+    package: str
+    version: str
+    architecture: str
+
+
+def read_debs(directory: Path) -> list[Deb]:
+    """The packages in a directory, by file name. One of them must be a qmail, and no package may come twice.
+
+    Raises UsageError.
+    """
+    if not directory.is_dir():
+        hint = "name the directory that holds the .deb files"
+        raise UsageError(f"debs:{directory}: there is no such directory", hint)
+    debs = [read_deb(path) for path in sorted(directory.glob("*.deb"))]
+    if not any(deb.package in QMAIL for deb in debs):
+        found = ", ".join(deb.path.name for deb in debs) or "no .deb file at all"
+        raise UsageError(
+            f"debs:{directory}: it holds no package {', '.join(QMAIL[:-1])} or {QMAIL[-1]}, but {found}",
+            "build the package first, or name the directory that its .deb files are in",
+        )
+    seen: dict[tuple[str, str], Deb] = {}
+    for deb in debs:
+        other = seen.setdefault((deb.package, deb.architecture), deb)
+        if other is not deb:
+            raise UsageError(
+                f"debs:{directory}: {other.path.name} and {deb.path.name} are the same package",
+                "leave one of them in the directory",
+            )
+    return debs
+
+
+def read_deb(path: Path) -> Deb:
+    """One package; from its file name when Python cannot read the control file's compression."""
+    try:
+        control = _control(path.read_bytes())
+    except (OSError, ValueError, tarfile.TarError, EOFError) as error:
+        raise UsageError(f"{path}: this is no readable .deb file ({error})") from error
+    if control is not None:
+        fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", control, re.MULTILINE))
+        if {"Package", "Version", "Architecture"} <= set(fields):
+            return Deb(path, fields["Package"], fields["Version"], fields["Architecture"])
+    named = _NAME.fullmatch(path.name)
+    if named is None:
+        raise UsageError(f"{path}: neither its control file nor its name says which package it is")
+    return Deb(path, named["package"], named["version"].replace("%3a", ":"), named["architecture"])
+
+
+def _control(octets: bytes) -> str | None:
+    """The control file of a package; None when its compression is unknown here (zstd)."""
+    for name, content in _members(octets):
+        if name in ("control.tar", "control.tar.gz", "control.tar.xz"):
+            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                for member in archive:
+                    file = archive.extractfile(member) if Path(member.name).name == "control" else None
+                    if file is not None:
+                        return file.read().decode("utf-8", "replace")
+    return None
+
+
+def _members(octets: bytes) -> list[tuple[str, bytes]]:
+    """The members of an ar archive, as deb(5) describes it."""
+    if not octets.startswith(b"!<arch>\n"):
+        raise ValueError("it does not begin as an ar archive does")
+    members = []
+    at = 8
+    while at + 60 <= len(octets):
+        header = octets[at : at + 60]
+        if header[58:] != b"`\n":
+            raise ValueError("a member's header is damaged")
+        size = int(header[48:58])
+        if at + 60 + size > len(octets):
+            raise ValueError("it is cut off")
+        name = header[:16].decode("ascii", "replace").rstrip(" /")
+        members.append((name, octets[at + 60 : at + 60 + size]))
+        at += 60 + size + size % 2
+    return members

@@ -1,0 +1,78 @@
+"""The Docker engine: how to reach it, and what it can do here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from conformance.errors import WorldError
+
+#: Seconds that one call to the engine may take.
+PATIENCE = 60
+
+_HINT = "start Docker, or name an engine in DOCKER_HOST; without one, the targets reference-… still run"
+
+
+def sdk() -> Any:
+    """The Docker SDK, which is optional and untyped; WorldError when it is not installed."""
+    try:
+        importlib.import_module("docker.errors")
+        return importlib.import_module("docker")
+    except ImportError as error:
+        raise WorldError("the Docker SDK for Python is not installed", "pip install docker") from error
+
+
+def connect() -> Any:
+    """A client of the engine that answers; raises WorldError when there is none."""
+    docker = sdk()
+    client: Any = None
+    try:
+        host = os.environ.get("DOCKER_HOST") or _host_of_context(docker)
+        if os.environ.get("DOCKER_HOST") or not host:
+            client = docker.from_env(timeout=PATIENCE, version="auto")
+        else:
+            client = docker.DockerClient(base_url=host, timeout=PATIENCE, version="auto")
+        client.ping()
+    except Exception as error:  # the SDK lets errors of requests, urllib3 and sockets through
+        if client is not None:
+            client.close()
+        raise WorldError(f"no Docker engine answers: {_reason(error)}", _HINT) from error
+    return client
+
+
+def available() -> str:
+    """Why no engine can be used here; "" when one answers."""
+    try:
+        connect().close()
+    except WorldError as error:
+        return error.message
+    return ""
+
+
+@contextmanager
+def complaints(doing: str) -> Iterator[None]:
+    """Turn whatever the SDK raises inside into a WorldError that says what was being done."""
+    try:
+        yield
+    except WorldError:
+        raise
+    except Exception as error:
+        hint = "look at `docker ps -a` and at the engine's own log"
+        raise WorldError(f"{doing}: {_reason(error)}", hint) from error
+
+
+def _host_of_context(docker: Any) -> str:
+    """The engine that `docker context use` chose, as for the command line; "" for the default."""
+    try:
+        context = docker.context.ContextAPI.get_current_context()
+        return "" if context is None or context.name == "default" else str(context.Host or "")
+    except Exception:  # a broken context file says nothing about the default engine
+        return ""
+
+
+def _reason(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None)
+    return " ".join(str(explanation or error).split())

@@ -1,0 +1,193 @@
+"""Images: the target's and the internet's, built when they do not stand yet, and what is in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import re
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import WorldError
+from conformance.targets.docker.context import Context, archive, digest, internet_context, target_context
+from conformance.targets.docker.debs import read_debs
+from conformance.targets.docker.engine import complaints, sdk
+from conformance.targets.target import Target
+
+TARGET_REPOSITORY = "qmail-conformance/target"
+INTERNET_REPOSITORY = "qmail-conformance/internet"
+
+#: Environment variables that stand in for the options.
+BASE_VARIABLE = "QMAIL_BASE"
+INTERNET_BASE_VARIABLE = "QMAIL_INTERNET_BASE"
+
+_PYTHON = "python:3.12-slim"
+_LOG_LINES = 30
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a person may choose about images; "" means the default.
+
+    `release`: the Ubuntu release that targets stand on. `base`: an image instead of `ubuntu:RELEASE`.
+    `mirror`: URL of an apt mirror. `internet_base`: the image that the internet container stands on; without
+    it `python:3.12-slim`, or `base` when that is given and no Python image is here.
+    """
+
+    release: str = "20.04"
+    base: str = ""
+    mirror: str = ""
+    internet_base: str = ""
+
+    @classmethod
+    def from_environment(
+        cls, release: str = "", base: str = "", mirror: str = "", internet_base: str = ""
+    ) -> BuildOptions:
+        """Options as given, the rest from QMAIL_BASE and QMAIL_INTERNET_BASE."""
+        return cls(
+            release or cls.release,
+            base or os.environ.get(BASE_VARIABLE, ""),
+            mirror,
+            internet_base or os.environ.get(INTERNET_BASE_VARIABLE, ""),
+        )
+
+
+def _quiet(line: str) -> None:
+    """The note that nobody reads."""
+
+
+def target_image(client: Any, target: Target, options: BuildOptions, note: Note = _quiet) -> Target:
+    """The target with its image standing: `image` is its id, `packages` the versions in it.
+
+    `note` gets a line when something takes long. Raises UsageError (the directory) or WorldError (the build).
+    """
+    base = options.base or f"ubuntu:{options.release}"
+    arguments = {"BASE": base, "SOURCE": target.kind, "MIRROR": options.mirror}
+    context = target_context()
+    if target.kind == "ppa":
+        # A PPA changes under its name: a new day looks again.
+        arguments |= {"PPA": target.location, "FRESH": f"{datetime.now(UTC):%Y-%m-%d}"}
+    elif target.kind == "debs":
+        arguments["SOURCE"] = "candidate"
+        context = target_context(read_debs(Path(target.location)))
+    elif target.kind == "image":
+        arguments = {"BASE": target.location, "SOURCE": "image"}
+    image = _standing(client, TARGET_REPOSITORY, context, arguments, f"the image of {target.name}", note)
+    return dataclasses.replace(target, image=image, packages=packages(client, image))
+
+
+def internet_image(client: Any, options: BuildOptions, note: Note = _quiet) -> str:
+    """The id of the internet container's image, which stands. Raises WorldError."""
+    base = options.internet_base or _PYTHON
+    if not options.internet_base and options.base and _image_id(client, _PYTHON) is None:
+        base = options.base
+    return _standing(
+        client,
+        INTERNET_REPOSITORY,
+        internet_context(),
+        {"BASE": base},
+        "the image of the internet container",
+        note,
+        dockerfile="docker/internet/Dockerfile",
+    )
+
+
+def packages(client: Any, image: str) -> dict[str, str]:
+    """Versions of the qmail packages and of ucspi-tcp in an image, from dpkg's own file; nothing is run."""
+    with complaints("reading the package versions of an image"):
+        container = client.containers.create(image)
+        try:
+            stream, _ = container.get_archive("/var/lib/dpkg/status")
+            content = b"".join(stream)
+        finally:
+            container.remove(force=True)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        file = tar.extractfile(tar.getmembers()[0])
+        return read_packages(file.read().decode("utf-8", "replace") if file is not None else "")
+
+
+def read_packages(status: str) -> dict[str, str]:
+    """Package -> version, of what a dpkg status file says is installed: qmail*, netqmail*, ucspi-tcp."""
+    found = {}
+    for paragraph in status.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Status|Version): (.*)$", paragraph, re.MULTILINE))
+        name = fields.get("Package", "")
+        if fields.get("Status", "").endswith(" installed") and (
+            name.startswith(("qmail", "netqmail")) or name == "ucspi-tcp"
+        ):
+            found[name] = fields.get("Version", "")
+    return dict(sorted(found.items()))
+
+
+def _standing(
+    client: Any,
+    repository: str,
+    context: Context,
+    arguments: dict[str, str],
+    what: str,
+    note: Note,
+    dockerfile: str = "Dockerfile",
+) -> str:
+    """The id of the image for these files and arguments; built only when there is none."""
+    # The base's id counts and not its name alone: a base that was imported anew is another one.
+    identity = arguments | {"base id": _image_id(client, arguments["BASE"]) or ""}
+    tag = f"{repository}:{digest(context, identity)}"
+    known = _image_id(client, tag)
+    if known is not None:
+        return known
+    note(f"building {what} on {arguments['BASE']}")
+    build(client, context, arguments, tag, what, dockerfile)
+    built = _image_id(client, tag)
+    if built is None:
+        raise WorldError(f"{what} was built and is not there", "look at `docker images`")
+    return built
+
+
+def build(
+    client: Any,
+    context: Context,
+    arguments: dict[str, str],
+    tag: str,
+    what: str,
+    dockerfile: str = "Dockerfile",
+) -> None:
+    """Build an image; WorldError with the end of the build's log when that fails."""
+    lines: list[str] = []
+    failure = ""
+    with complaints(f"building {what}"):
+        steps = client.api.build(
+            fileobj=io.BytesIO(archive(context)),
+            custom_context=True,
+            dockerfile=dockerfile,
+            tag=tag,
+            buildargs=arguments,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=1800,
+        )
+        for step in steps:
+            lines += str(step.get("stream", "")).splitlines()
+            failure = step.get("error", failure)
+    if failure:
+        tail = "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-_LOG_LINES:])
+        raise WorldError(
+            f"{what} does not build: {failure.strip()}\n{tail}",
+            "the lines above end the build's log; --base, --mirror and --release name other sources",
+        )
+
+
+def _image_id(client: Any, name: str) -> str | None:
+    """The id of an image that is here; None when it is not."""
+    with complaints(f"looking for the image {name}"):
+        try:
+            return str(client.images.get(name).id)
+        except sdk().errors.NotFound:
+            return None

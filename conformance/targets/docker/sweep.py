@@ -1,0 +1,87 @@
+"""Leftovers: containers of ours whose owner is no longer alive. Those of other live runs are never touched.
+
+A pod ends by itself when its owner dies, since the control channel closes; this is for what even that misses.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from conformance.targets.docker.engine import complaints, sdk
+
+#: Label of every container of ours; its value says who owns it.
+OWNER_LABEL = "qmail-conformance.owner"
+
+#: When a process started, in the system's own terms; None when there is no such process.
+Started = Callable[[int], str | None]
+
+
+def machine() -> str:
+    """This machine since its last start, and the process numbers that count on it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
+
+
+def started(pid: int) -> str | None:
+    """When a process started; "" where the system does not tell; None when it is gone."""
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        return ""
+    try:
+        # The name in parentheses may itself hold parentheses and spaces.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def owner() -> str:
+    """The label's value for this process."""
+    return f"{machine()}|{os.getpid()}|{started(os.getpid())}"
+
+
+def is_leftover(label: str, here: str, started: Started) -> bool:
+    """Whether the owner that a label names is known to be gone: one of another machine is not."""
+    where, _, rest = label.partition("|")
+    pid, _, since = rest.partition("|")
+    if where != here or not pid.isdigit():
+        return False
+    return started(int(pid)) != since
+
+
+def sweep(client: Any) -> list[str]:
+    """Remove the leftovers; the names of those removed. Raises WorldError when the engine fails."""
+    removed = []
+    with complaints("removing leftover containers"):
+        here = machine()
+        for found in client.api.containers(all=True, filters={"label": OWNER_LABEL}):
+            left = is_leftover(found["Labels"].get(OWNER_LABEL, ""), here, started)
+            if left and remove(client, found["Id"]):
+                removed.append(found["Names"][0].lstrip("/") if found.get("Names") else found["Id"][:12])
+    return removed
+
+
+def remove(client: Any, container: str) -> bool:
+    """Remove a container now; False when it went by itself meanwhile."""
+    errors = sdk().errors
+    try:
+        client.api.remove_container(container, force=True, v=True)
+    except errors.NotFound:
+        return False
+    except errors.APIError as error:
+        if error.status_code == 409:  # its removal is already in progress
+            return False
+        raise
+    return True

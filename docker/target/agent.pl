@@ -1,0 +1,489 @@
+#!/usr/bin/perl
+# PID 1 of a target container: sets qmail up for a case, runs it, and says what stands in it.
+#
+# It serves requests on 127.0.0.1:7025, one after another, over the one connection that the internet
+# container keeps. A request and an answer are each a netstring that holds a list of netstrings; the first
+# item of a request is the operation, the first item of an answer is "ok" or "failure". When that connection
+# closes, the agent ends, and with it the container. Needs no more of Perl than perl-base has.
+use strict;
+use warnings;
+use Errno qw(EAGAIN EINTR);
+use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
+use POSIX qw(:sys_wait_h);
+use Socket;
+
+my $QMAIL = '/var/lib/qmail';
+my $STATE = '/var/lib/conformance';    # a tmpfs: the queue, homes, programs, logs
+my $PRISTINE = '/opt/conformance/queue';    # the queue as the package made it
+my $PATIENCE = 60;    # seconds without any control connection
+
+my ($control, $received) = (undef, '');
+my %exited;    # statuses of children that have been waited for
+my %users;    # name => [uid, home]
+my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
+my $tcpserver = 0;
+my $split = 23;
+my $send = { pid => 0 };    # qmail-send: pid, pipe, text, lines, counts
+
+main() unless caller;
+
+# ---- netstrings: pure
+
+sub netstring { my ($octets) = @_; return length($octets) . ":$octets,"; }
+
+sub encode { return netstring(join '', map { netstring($_) } @_); }
+
+# The content of the first netstring of a buffer and where it ends; nothing when it is not all there yet.
+sub first_netstring {
+    my ($buffer, $at) = @_;
+    my $head = substr($$buffer, $at, 12);
+    if ($head !~ /^(\d{1,10}):/) {
+        die "not a netstring\n" if $head !~ /^\d{0,10}\z/;
+        return;
+    }
+    my ($length, $from) = ($1, $at + length($1) + 1);
+    return if length($$buffer) < $from + $length + 1;
+    die "a netstring does not end in a comma\n" if substr($$buffer, $from + $length, 1) ne ',';
+    return (substr($$buffer, $from, $length), $from + $length + 1);
+}
+
+sub decode {
+    my ($content) = @_;
+    my ($at, @items) = (0);
+    while ($at < length $content) {
+        my ($item, $end) = first_netstring(\$content, $at);
+        die "a list of netstrings is cut off\n" if !defined $end;
+        push @items, $item;
+        $at = $end;
+    }
+    return @items;
+}
+
+# ---- files and processes
+
+sub spew {
+    my ($path, $content, $mode, $uid, $gid) = @_;
+    open my $file, '>', $path or die "$path: $!\n";
+    print $file $content or die "$path: $!\n";
+    close $file or die "$path: $!\n";
+    chown $uid, $gid, $path if defined $uid;
+    chmod $mode, $path if defined $mode;
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<', $path or return;
+    local $/;
+    my $content = <$file>;
+    return defined $content ? $content : '';
+}
+
+sub entries {
+    my ($directory) = @_;
+    opendir my $handle, $directory or return;
+    return grep { $_ ne '.' && $_ ne '..' } readdir $handle;
+}
+
+sub id { my ($user) = @_; my @entry = getpwnam $user or die "there is no user $user\n"; return @entry[2, 3]; }
+
+# Fork; in the child the block sets descriptors up and execs.
+sub spawn {
+    my ($child) = @_;
+    my $pid = fork;
+    die "fork: $!\n" if !defined $pid;
+    return $pid if $pid;
+    $SIG{TERM} = $SIG{PIPE} = 'DEFAULT';
+    eval { $child->() };
+    POSIX::_exit(111);
+}
+
+sub run {
+    my ($input, @command) = @_;
+    my $pid = spawn(sub {
+        chdir $QMAIL;
+        open STDIN, '<', $input;
+        exec @command;
+    });
+    waitpid $pid, 0;
+    die "$command[0] failed: status $?\n" if $?;
+}
+
+sub become {
+    my ($uid, $gid) = @_;
+    $( = $gid;
+    $) = "$gid $gid";
+    POSIX::setgid($gid);
+    POSIX::setuid($uid);
+    die "uid $uid: $!\n" if $> != $uid || $< != $uid;
+}
+
+sub reap {
+    while ((my $pid = waitpid -1, WNOHANG) > 0) { $exited{$pid} = $?; }
+}
+
+# What runs for a case: everything but ourselves, tcpserver, and what a person started on a terminal.
+sub case_processes {
+    return grep {
+        my $stat = slurp("/proc/$_/stat");
+        defined $stat && $stat =~ /\) (\S) \d+ \d+ \d+ (-?\d+)/ && $1 ne 'Z' && $2 == 0;
+    } grep { /^\d+$/ && $_ != $$ && $_ != $tcpserver } entries('/proc');
+}
+
+sub end_case_processes {
+    while (my @pids = case_processes()) {
+        kill 'KILL', @pids;
+        select undef, undef, undef, 0.0005;
+        reap();
+    }
+    reap();
+    %exited = ();
+}
+
+# ---- waiting: the control connection, qmail-send's log, and one more descriptor
+
+sub finish { exit 0; }
+
+# Wait up to `$seconds` for any of them; returns the seconds that passed. `select` tells them on Linux, so
+# no clock is needed (perl-base has none finer than a second).
+sub pause {
+    my ($seconds, @also) = @_;
+    my $bits = '';
+    vec($bits, fileno $_, 1) = 1 for grep { defined } ($control, $send->{pipe}, @also);
+    my ($found, $left) = select(my $ready = $bits, undef, undef, $seconds);
+    $ready = '' if $found < 1;
+    hear() if $control && vec $ready, fileno $control, 1;
+    read_log() if $send->{pipe} && vec $ready, fileno $send->{pipe}, 1;
+    return $seconds - $left;
+}
+
+sub hear {
+    my $count = sysread $control, $received, 1 << 20, length $received;
+    return if !defined $count && ($! == EAGAIN || $! == EINTR);
+    finish() if !$count;
+}
+
+sub answer {
+    my ($octets) = @_;
+    my $at = 0;
+    while ($at < length $octets) {
+        my $count = syswrite $control, $octets, length($octets) - $at, $at;
+        if (defined $count) { $at += $count; next; }
+        finish() if $! != EAGAIN && $! != EINTR;
+        vec(my $bits = '', fileno $control, 1) = 1;
+        select undef, $bits, undef, 1;
+    }
+}
+
+# ---- qmail-send
+
+sub start_send {
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = spawn(sub {
+        chdir '/';
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>&', $write;
+        open STDERR, '>&', $write;
+        %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
+        exec "$QMAIL/bin/qmail-start", './Maildir/';
+    });
+    close $write;
+    unblock($read);
+    $send = { pid => $pid, pipe => $read, text => '', lines => [], live => {}, ended => {}, running => {} };
+}
+
+sub unblock { my ($handle) = @_; fcntl $handle, F_SETFL, fcntl($handle, F_GETFL, 0) | O_NONBLOCK; }
+
+# Take in what qmail-send has logged: which messages live, which deliveries are under way.
+sub read_log {
+    while (1) {
+        my $count = sysread $send->{pipe}, $send->{text}, 65536, length $send->{text};
+        last if !defined $count;
+        if (!$count) { delete $send->{pipe}; last; }
+    }
+    while ($send->{text} =~ s/^([^\n]*)\n//) {
+        my $line = $1;
+        push @{ $send->{lines} }, $line;
+        if ($line =~ /^new msg (\d+)/) { $send->{live}{$1} = { local => 0, remote => 0 }; delete $send->{ended}{$1}; }
+        elsif ($line =~ /^starting delivery (\d+): msg (\d+) to (local|remote) /) {
+            $send->{running}{$1} = 1;
+            $send->{live}{$2}{$3}++;
+        }
+        elsif ($line =~ /^delivery (\d+): /) { delete $send->{running}{$1}; }
+        elsif ($line =~ /^end msg (\d+)/) { delete $send->{live}{$1}; $send->{ended}{$1} = 1; }
+    }
+}
+
+sub place { my ($kind, $id) = @_; return "$QMAIL/queue/$kind/" . $id % $split . "/$id"; }
+
+# Whether nothing is under way and each recipient of each message has been tried.
+sub rests {
+    return 1 if !$send->{pid};
+    return 0 if %{ $send->{running} } || length $send->{text} || entries("$QMAIL/queue/todo");
+    for my $id (keys %{ $send->{live} }) {
+        my $channels = 0;
+        for my $channel ('local', 'remote') {
+            my $recipients = slurp(place($channel, $id));
+            next if !defined $recipients;
+            $channels++;
+            return 0 if $send->{live}{$id}{$channel} < ($recipients =~ tr/\0//);
+        }
+        return 0 if !$channels;    # all are done: its end, or a bounce, is about to come
+    }
+    for my $id (keys %{ $send->{ended} }) {
+        return 0 if -e place('info', $id) || -e place('mess', $id);
+    }
+    return 1;
+}
+
+sub settle {
+    my ($limit) = @_;
+    my $left = $limit / 1000;
+    read_log() if $send->{pipe};
+    while (!rests()) {
+        return ('0') if $left <= 0 || !$send->{pipe};
+        # What is not in the log (an unlinked file) is looked for again after 5 ms at most.
+        $left -= pause($left < 0.005 ? $left : 0.005);
+    }
+    return ('1');
+}
+
+# ---- qmail-remote
+
+# Run qmail-remote as qmail-rspawn does: same user, directory and descriptors.
+sub remote {
+    my ($limit, $message, @arguments) = @_;
+    my ($uid) = id('qmailr');
+    my $gid = getgrnam 'qmail';
+    spew("$STATE/message", $message);
+    open my $input, '<', "$STATE/message" or die "message: $!\n";
+    unlink "$STATE/message";
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = spawn(sub {
+        open STDIN, '<&', $input;
+        open STDOUT, '>&', $write;
+        open STDERR, '>&', $write;
+        become($uid, $gid);
+        chdir "$QMAIL/queue/mess";
+        %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
+        exec "$QMAIL/bin/qmail-remote", @arguments;
+    });
+    close $write;
+    unblock($read);
+    my ($report, $spent, $open) = ('', 0, 1);
+    $limit /= 1000;
+    while ($spent < $limit) {
+        # Once its output is closed it is about to exit; that alone is waited for in short turns.
+        my $turn = $limit - $spent;
+        $turn = 0.001 if !$open && $turn > 0.001;
+        $spent += pause($turn, $open ? $read : ());
+        while ($open) {
+            my $count = sysread $read, $report, 65536, length $report;
+            last if !defined $count;
+            $open = 0 if !$count;
+        }
+        reap();
+        last if exists $exited{$pid} && !$open;
+    }
+    my $ended = exists $exited{$pid};
+    if (!$ended) {
+        kill 'KILL', $pid;
+        waitpid $pid, 0;
+        $exited{$pid} = $?;
+    }
+    my $status = delete $exited{$pid};
+    return ($report, $status & 127 ? -($status & 127) : $status >> 8, $ended ? 1 : 0, sprintf '%.6f', $spent);
+}
+
+# ---- setting a case up
+
+# A list of kind, name, value: "user" NAME "", "password" NAME PASSWORD, "dot-qmail" NAME/FILE CONTENT.
+# Makes qmail's table of users, the checkprogram's passwords, homes and Maildirs.
+sub make_users {
+    my @items = @_;
+    my ($gid, $uid, $assign, $passwords) = (2000, 2001, '', '');
+    @fixture_dots = ();
+    %users = (alias => [(id('alias'))[0], "$QMAIL/alias"]);
+    while (my ($kind, $name, $value) = splice @items, 0, 3) {
+        if ($kind eq 'dot-qmail') { push @fixture_dots, [$name, $value]; next; }
+        if ($kind eq 'password') { $passwords .= "$name\0$value\0"; next; }
+        my $home = "$STATE/homes/$name";
+        $users{$name} = [$uid, $home];
+        $assign .= "=$name:$name:$uid:$gid:${home}:::\n+$name-:$name:$uid:$gid:${home}:-::\n";
+        $uid++;
+    }
+    for my $user (values %users) {
+        my ($owner, $home) = @$user;
+        for my $directory ($home, map { "$home/Maildir$_" } '', '/new', '/cur', '/tmp') {
+            next if -d $directory;
+            mkdir $directory, 0755 or die "$directory: $!\n";
+            chown $owner, $gid, $directory;
+        }
+    }
+    spew("$STATE/passwords", $passwords, 0400, id('qmaild'));
+    spew("$QMAIL/users/assign", "$assign.\n", 0644);
+    run('/dev/null', "$QMAIL/bin/qmail-newu");
+    return;
+}
+
+sub clear {
+    my $queue = "$QMAIL/queue";
+    for my $kind ('todo', 'intd', 'pid', 'bounce') { unlink map { "$queue/$kind/$_" } entries("$queue/$kind"); }
+    for my $kind ('mess', 'info', 'local', 'remote') {
+        for my $part (0 .. $split - 1) { unlink map { "$queue/$kind/$part/$_" } entries("$queue/$kind/$part"); }
+    }
+    spew("$queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
+    for my $user (values %users) {
+        my $home = $user->[1];
+        unlink map { "$home/$_" } grep { /^\.qmail/ } entries($home);
+        for my $part ('new', 'cur', 'tmp') { unlink map { "$home/Maildir/$part/$_" } entries("$home/Maildir/$part"); }
+    }
+    unlink map { "$STATE/runs/$_" } entries("$STATE/runs");
+    spew("$STATE/smtpd.log", '');
+    unlink "$STATE/rcptcheck";
+    unlink grep { -f } map { "$QMAIL/control/$_" } entries("$QMAIL/control");
+}
+
+sub dot_qmail {
+    my ($path, $content) = @_;
+    my ($name, $file) = $path =~ m{^([^/]+)/(\.qmail[^/]*)\z} or die "dot-qmail file $path: OWNER/.qmail-NAME\n";
+    my $user = $users{$name} or die "dot-qmail file $path: there is no user $name\n";
+    spew("$user->[1]/$file", $content, 0644, $user->[0], 2000);
+}
+
+# A list of kind, name, value: what the case finds; whatever is not named is gone.
+sub prepare {
+    my @items = @_;
+    end_case_processes();
+    $send = { pid => 0 };
+    clear();
+    dot_qmail(@$_) for @fixture_dots;
+    my $delivering = 0;
+    while (my ($kind, $name, $value) = splice @items, 0, 3) {
+        if ($kind eq 'control') {
+            die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
+            spew("$QMAIL/control/$name", $value, 0644);
+            run('/dev/null', "$QMAIL/bin/qmail-newmrh") if $name eq 'morercpthosts';
+        }
+        elsif ($kind eq 'program') { spew("$STATE/$name", $value, 0755); }
+        elsif ($kind eq 'dot-qmail') { dot_qmail($name, $value); }
+        elsif ($kind eq 'resolver') { spew('/etc/resolv.conf', "nameserver 127.0.0.1\noptions $value\n"); }
+        elsif ($kind eq 'delivering') { $delivering = 1; }
+        else { die "prepare: unknown item $kind\n"; }
+    }
+    start_send() if $delivering;
+    return;
+}
+
+# ---- what can be seen
+
+sub nul_fields { my ($text, $letters) = @_; return map { substr $_, 1 } grep { /^[$letters]/ } split /\0/, $text; }
+
+sub queued {
+    my @found;
+    for my $id (map { entries("$QMAIL/queue/mess/$_") } 0 .. $split - 1) {
+        my $envelope = slurp("$QMAIL/queue/todo/$id");
+        if (!defined $envelope) {
+            $envelope = slurp(place('info', $id));
+            next if !defined $envelope;    # not yet accepted, or already at its end
+            $envelope .= join '', grep { defined } map { slurp(place($_, $id)) } 'local', 'remote';
+        }
+        my $octets = slurp(place('mess', $id));
+        next if !defined $octets;
+        my ($sender) = nul_fields($envelope, 'F');
+        my ($order) = $octets =~ /\(qmail (\d+) /;
+        push @found, [$order || 0, 'queued', $sender, join('', map { "$_\0" } nul_fields($envelope, 'T')), $octets];
+    }
+    return map { @$_[1 .. 4] } sort { $a->[0] <=> $b->[0] } @found;
+}
+
+sub delivered {
+    my @found;
+    for my $name (sort keys %users) {
+        my $new = "$users{$name}[1]/Maildir/new";
+        # TIME.PID.HOST: the order of arrival
+        my @files = map { $_->[2] } sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] }
+            map { my ($time, $pid) = /^(\d+)\.\D*(\d+)/; [$time || 0, $pid || 0, $_] } entries($new);
+        push @found, map { ('mail', $name, slurp("$new/$_"), '') } @files;
+    }
+    return @found;
+}
+
+sub look {
+    read_log() if $send->{pipe};
+    my $order = slurp("$STATE/runs/order");
+    my $log = slurp("$STATE/smtpd.log") . join '', map { "$_\n" } @{ $send->{lines} || [] };
+    return (
+        queued(), delivered(),
+        (map { ('run', slurp("$STATE/runs/$_"), '', '') } split /\n/, defined $order ? $order : ''),
+        'log', $log, '', '',
+    );
+}
+
+# ---- life
+
+sub set_up {
+    umask 022;
+    $ENV{PATH} = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    chmod 0755, $STATE;
+    my ($uid, $gid) = id('qmaild');
+    run('/dev/null', 'cp', '-a', $PRISTINE, "$STATE/queue");
+    $split = () = entries("$STATE/queue/mess");
+    mkdir "$STATE/$_" for 'homes', 'runs';
+    chown $uid, $gid, "$STATE/runs";
+    spew("$STATE/smtpd.log", '', 0644, $uid, $gid);
+    spew("$STATE/session", "#!/bin/sh\nexec $QMAIL/bin/qmail-smtpd\n", 0755);
+    spew('/etc/resolv.conf', "nameserver 127.0.0.1\n");
+    make_users();
+    $tcpserver = spawn(sub {
+        chdir '/';
+        open STDIN, '<', '/dev/null';
+        %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
+        exec 'tcpserver', '-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid,
+            '127.0.0.1', 25, '/bin/sh', "$STATE/session";
+    });
+    # It listens when the kernel says so; to connect would already start a session.
+    until ((slurp('/proc/net/tcp') || '') =~ /: 0100007F:0019 00000000:0000 0A/) {
+        select undef, undef, undef, 0.001;
+        die "tcpserver ended: status $?\n" if waitpid($tcpserver, WNOHANG) == $tcpserver;
+    }
+}
+
+sub serve {
+    my ($listener) = @_;
+    my $waited = 0;
+    while (!$control) {
+        vec(my $bits = '', fileno $listener, 1) = 1;
+        my ($found, $left) = select $bits, undef, undef, $PATIENCE - $waited;
+        finish() if !$found;
+        accept $control, $listener if $found > 0;
+        $waited = $PATIENCE - $left;
+    }
+    close $listener;
+    setsockopt $control, 6, 1, 1;    # TCP_NODELAY
+    unblock($control);
+    my %operations = (
+        users => \&make_users, prepare => \&prepare, remote => \&remote, settle => \&settle, look => \&look,
+    );
+    while (1) {
+        my ($content, $end) = first_netstring(\$received, 0);
+        if (!defined $end) { pause(1); reap(); next; }
+        substr($received, 0, $end) = '';
+        my ($name, @items) = decode($content);
+        finish() if $name eq 'exit';
+        my $operation = $operations{$name} || sub { die "there is no operation $name\n" };
+        my @answer = eval { ('ok', $operation->(@items)) };
+        @answer = ('failure', $@) if $@;
+        answer(encode(@answer));
+    }
+}
+
+sub main {
+    $SIG{TERM} = $SIG{INT} = \&finish;
+    $SIG{PIPE} = 'IGNORE';
+    socket my $listener, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
+    set_up();
+    setsockopt $listener, SOL_SOCKET, SO_REUSEADDR, 1;
+    bind $listener, sockaddr_in(7025, INADDR_LOOPBACK) or die "127.0.0.1:7025: $!\n";
+    listen $listener, 5;
+    serve($listener);
+}

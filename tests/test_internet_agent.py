@@ -1,0 +1,411 @@
+"""The agent as the host drives it: a process on loopback, framed JSON on its standard input and output."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from dnslib import DNSRecord
+
+from conformance import __version__
+from conformance.internet import frames
+from conformance.internet.targetlink import packed, unpacked
+from conformance.internet.zones import load_zone
+from conformance.pod.world import Exchanger, Fault, Padding, World
+
+#: Beyond any wait that these tests mean: it turns a hang into a failure.
+LONG = 20.0
+
+
+class Failure(Exception):
+    """The agent answered an operation with a failure."""
+
+
+class Driver:
+    """The host's end of the control channel, and clients of the agent's servers."""
+
+    def __init__(self, process: asyncio.subprocess.Process, dns: int, smtp: int, target: int) -> None:
+        self.process, self.dns, self.smtp, self.target = process, dns, smtp, target
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        decoder = frames.Decoder()
+        while octets := await self.process.stdout.read(65536):
+            for answer in decoder.feed(octets):
+                self._waiting.pop(answer["id"]).set_result(answer)
+
+    async def do(self, op: str, **fields: Any) -> Any:
+        assert self.process.stdin is not None
+        number = next(self._numbers)
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        self.process.stdin.write(frames.encode({"id": number, "op": op, **fields}))
+        answer = await asyncio.wait_for(self._waiting[number], LONG)
+        if "failure" in answer:
+            raise Failure(answer["failure"])
+        return answer["result"]
+
+    async def world(self, **parts: Any) -> None:
+        await self.do("world", world=World(**parts).to_json())
+
+    async def ask_udp(self, name: str, qtype: str) -> DNSRecord:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.setblocking(False)
+            client.connect(("127.0.0.1", self.dns))
+            await loop.sock_sendall(client, DNSRecord.question(name, qtype).pack())
+            return DNSRecord.parse(await asyncio.wait_for(loop.sock_recv(client, 65536), LONG))
+
+    async def ask_tcp(self, name: str, qtype: str) -> bytes:
+        """All octets until the server closes, or the first whole answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.dns)
+        asked = bytes(DNSRecord.question(name, qtype).pack())
+        writer.write(struct.pack("!H", len(asked)) + asked)
+        octets = b""
+        while len(octets) < 2 or len(octets) < 2 + int.from_bytes(octets[:2], "big"):
+            more = await asyncio.wait_for(reader.read(65536), LONG)
+            if not more:
+                break
+            octets += more
+        writer.close()
+        return octets
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind((address, 0))
+        port: int = tcp.getsockname()[1]
+        udp.bind((address, port))
+        return port
+
+
+@asynccontextmanager
+async def agent() -> AsyncIterator[Driver]:
+    dns, smtp, target = free_port(), free_port(), free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "conformance.internet.agent",
+        "--dns-port", str(dns), "--address-of-smtp", f"127.0.0.1:{smtp}", "--target-agent", f"127.0.0.1:{target}",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    driver = Driver(process, dns, smtp, target)
+    try:
+        yield driver
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        status = await asyncio.wait_for(process.wait(), LONG)
+    assert status == 0
+
+
+def test(case: Callable[[Driver], Awaitable[None]]) -> Callable[[], None]:
+    """Run a coroutine against an agent of its own."""
+
+    async def whole() -> None:
+        async with agent() as driver:
+            await case(driver)
+
+    def run() -> None:
+        asyncio.run(whole())
+
+    run.__doc__ = case.__doc__
+    return run
+
+
+@asynccontextmanager
+async def smtp_server(
+    port: int, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+) -> AsyncIterator[None]:
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@test
+async def test_hello_and_what_it_does_not_know(driver: Driver) -> None:
+    assert await driver.do("hello") == {"suite": __version__}
+    with pytest.raises(Failure, match="no operation 'nonsense'"):
+        await driver.do("nonsense")
+    with pytest.raises(Failure, match="there is no connection 7"):
+        await driver.do("close", connection=7)
+    with pytest.raises(Failure, match="send"):
+        await driver.do("send", connection=7)
+    assert await driver.do("hello") == {"suite": __version__}
+
+
+@test
+async def test_dns_over_udp_and_tcp(driver: Driver) -> None:
+    await driver.world(zones=[load_zone("plain.example")], paddings=[Padding("plain.example", "MX", 4096)])
+    short = await driver.ask_udp("plain.example", "MX")
+    assert (short.header.tc, short.rr) == (1, [])
+    whole = await driver.ask_tcp("plain.example", "MX")
+    assert len(whole) == 2 + 4096
+    seen = await driver.do("sight")
+    assert [(q["over"], q["size"]) for q in seen["questions"]] == [("udp", 31), ("tcp", 4096)]
+    assert 0 < seen["questions"][0]["at"] < seen["questions"][1]["at"] < LONG
+    await driver.world(zones=[load_zone("plain.example")])
+    assert (await driver.do("sight"))["questions"] == []
+    assert (await driver.ask_udp("other.example", "MX")).rr == []
+    assert (await driver.do("sight"))["stray"] == ["other.example MX"]
+
+
+@test
+async def test_dns_over_tcp_can_be_refused_and_comes_back(driver: Driver) -> None:
+    zones = [load_zone("plain.example")]
+    await driver.world(zones=zones)
+    assert await driver.ask_tcp("plain.example", "MX")
+    await driver.world(zones=zones, tcp="refuse")
+    with pytest.raises(ConnectionRefusedError):
+        await driver.ask_tcp("plain.example", "MX")
+    assert (await driver.ask_udp("plain.example", "MX")).rr
+    await driver.world(zones=zones)
+    assert await driver.ask_tcp("plain.example", "MX")
+
+
+@test
+async def test_dns_faults_reach_the_wire(driver: Driver) -> None:
+    faults = [
+        Fault("plain.example", "close", type="MX", over="tcp", length=20),
+        Fault("plain.example", "stall", type="A", over="tcp", length=5),
+        Fault("plain.example", "delay", type="MX", over="udp", seconds=0.2),
+    ]
+    await driver.world(zones=[load_zone("plain.example")], faults=faults)
+    assert len(await driver.ask_tcp("plain.example", "MX")) == 20
+    start = time.monotonic()
+    assert (await driver.ask_udp("plain.example", "MX")).rr
+    assert time.monotonic() - start >= 0.2
+    reader, writer = await asyncio.open_connection("127.0.0.1", driver.dns)
+    asked = bytes(DNSRecord.question("plain.example", "A").pack())
+    writer.write(2 * (struct.pack("!H", len(asked)) + asked))
+    assert len(await asyncio.wait_for(reader.readexactly(5), LONG)) == 5
+    # Nothing more comes until the world is replaced, which drops the connection.
+    await driver.world()
+    try:
+        assert await asyncio.wait_for(reader.read(), LONG) == b""
+    except ConnectionResetError:
+        pass
+    writer.close()
+
+
+@test
+async def test_a_wrong_world_is_a_failure_and_the_old_one_stays(driver: Driver) -> None:
+    await driver.world(zones=[load_zone("plain.example")])
+    with pytest.raises(Failure, match="zone 1 of the world, line 2"):
+        await driver.world(zones=["$ORIGIN x.example.\n@ A nowhere\n"])
+    assert (await driver.ask_udp("plain.example", "MX")).rr
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Failure, match=f"cannot listen on 127.0.0.2:{port}"):
+            await driver.world(exchangers=[Exchanger(port=port)])
+
+
+@test
+async def test_exchangers_come_and_go_with_the_world(driver: Driver) -> None:
+    ports = [free_port("127.0.0.2"), free_port("127.0.0.3")]
+    await driver.world(exchangers=[Exchanger(port=ports[0]), Exchanger(address="127.0.0.3", port=ports[1])])
+    reader, writer = await asyncio.open_connection("127.0.0.2", ports[0])
+    writer.write(b"QUIT\r\n")
+    assert await asyncio.wait_for(reader.read(), LONG) == b"220 mx.test.example ESMTP\r\n221 mx.test.example\r\n"
+    writer.close()
+    (exchange,) = (await driver.do("sight"))["exchanges"]
+    assert (exchange["address"], exchange["port"]) == ("127.0.0.2", ports[0])
+    assert exchange["transcript"][-1][1:] == ["!", "closed"]
+    await driver.world(exchangers=[Exchanger(address="127.0.0.3", port=ports[1], steps={"connect": "421 no; reset"})])
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.2", ports[0])
+    reader, writer = await asyncio.open_connection("127.0.0.3", ports[1])
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), LONG)
+    assert [seen["address"] for seen in (await driver.do("sight"))["exchanges"]] == ["127.0.0.3"]
+
+
+@test
+async def test_a_connection_of_the_old_world_is_dropped(driver: Driver) -> None:
+    port = free_port("127.0.0.2")
+    await driver.world(exchangers=[Exchanger(port=port, steps={"connect": "stall"})])
+    reader, writer = await asyncio.open_connection("127.0.0.2", port)
+    while not (await driver.do("sight"))["exchanges"]:
+        pass
+    await driver.world(exchangers=[Exchanger(port=port)])
+    try:
+        assert await asyncio.wait_for(reader.read(), LONG) == b""
+    except ConnectionResetError:
+        pass
+    writer.close()
+    assert (await driver.do("sight"))["exchanges"] == []
+
+
+@test
+async def test_octets_pass_both_ways_as_they_are(driver: Driver) -> None:
+    every = bytes(range(256)) * 1000
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read())
+        writer.close()
+
+    async with smtp_server(driver.smtp, echo):
+        connection = await driver.do("connect")
+        assert await driver.do("receive", connection=connection, limit=0.01) is None
+        assert await driver.do("send", connection=connection, data=every.decode("latin-1")) is True
+        await driver.do("shut", connection=connection)
+        received = ""
+        while more := await driver.do("receive", connection=connection, limit=LONG):
+            received += more
+        assert more == ""
+        assert received.encode("latin-1") == every
+        assert await driver.do("receive", connection=connection, limit=LONG) == ""
+        assert await driver.do("send", connection=connection, data="x") is False
+        await driver.do("close", connection=connection)
+
+
+@test
+async def test_a_pending_receive_holds_nothing_up(driver: Driver) -> None:
+    async def greet_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"late")
+        await reader.read()
+        writer.close()
+
+    async with smtp_server(driver.smtp, greet_late):
+        connection = await driver.do("connect")
+        pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
+        assert await driver.do("hello")
+        assert not pending.done()
+        assert await driver.do("send", connection=connection, data="go\r\n")
+        assert await pending == "late"
+        pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
+        await driver.world()
+        assert await pending == "", "the world's end ends the connection"
+        with pytest.raises(Failure, match="no connection"):
+            await driver.do("receive", connection=connection, limit=LONG)
+        assert await driver.do("connect") == connection + 1
+
+
+@test
+async def test_connect_waits_for_a_listener_and_not_for_ever(driver: Driver) -> None:
+    with pytest.raises(Failure, match="nothing listens on 127.0.0.1"):
+        await driver.do("connect")
+    pending = asyncio.create_task(driver.do("connect"))
+    assert await driver.do("hello")  # by then the first attempt has been refused
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with smtp_server(driver.smtp, silent):
+        assert await pending == 1
+
+
+@test
+async def test_requests_to_the_target_agent(driver: Driver) -> None:
+    connections = 0
+
+    async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            length = (await reader.readuntil(b":"))[:-1]
+            items = unpacked((await reader.readexactly(int(length) + 1))[:-1])
+            if items[0] == b"break":
+                writer.close()
+                return
+            if items[0] == b"silence":
+                await reader.read()
+                writer.close()
+                return
+            writer.write(packed([b"heard", *items]))
+
+    request = ["", "with NUL \0 and \xff", "3:abc,"]
+    async with smtp_server(driver.target, target):
+        for _ in range(2):
+            assert await driver.do("target", request=request, limit=LONG) == ["heard", *request]
+        both = [driver.do("target", request=[word], limit=LONG) for word in ("a", "b")]
+        assert await asyncio.gather(*both) == [["heard", "a"], ["heard", "b"]]
+        assert connections == 1
+        with pytest.raises(Failure, match="broke"):
+            await driver.do("target", request=["break"], limit=LONG)
+        with pytest.raises(Failure, match=r"has not answered within 0\.1 s"):
+            await driver.do("target", request=["silence"], limit=0.1)
+        assert await driver.do("target", request=["again"], limit=LONG) == ["heard", "again"]
+        assert connections == 3
+
+
+@test
+async def test_an_absent_target_agent_is_a_failure_at_the_limit(driver: Driver) -> None:
+    with pytest.raises(Failure, match="has not answered"):
+        await driver.do("target", request=["x"], limit=0.1)
+
+
+@test
+async def test_replacing_the_world_takes_milliseconds(driver: Driver) -> None:
+    ports = [free_port("127.0.0.2") for _ in range(2)]
+    parts: dict[str, Any] = {"zones": [load_zone("plain.example"), load_zone("txt-heavy.example")]}
+    durations = []
+    for turn in range(20):
+        start = time.monotonic()
+        await driver.world(**parts, exchangers=[Exchanger(port=ports[turn % 2])])
+        durations.append(time.monotonic() - start)
+    assert sorted(durations)[10] < 0.05
+
+
+def test_frames_come_whole_from_any_pieces() -> None:
+    objects = [{"id": 1, "text": "\x00\xff ✓"}, [], "x" * 70000]
+    octets = b"".join(map(frames.encode, objects))
+    for size in (1, 3, 4096, len(octets)):
+        decoder = frames.Decoder()
+        found = [o for i in range(0, len(octets), size) for o in decoder.feed(octets[i : i + size])]
+        assert found == objects
+    with pytest.raises(ValueError, match="not a frame"):
+        frames.Decoder().feed(b"Traceback (most recent call last)")
+
+
+def test_broken_netstrings_are_errors() -> None:
+    assert unpacked(packed([b"a", b""])[2:-1]) == [b"a", b""]
+    for broken in (b"3:ab,", b"2:ab", b"x:a,", b"2ab,", b"-1:a,"):
+        with pytest.raises(ValueError, match="netstring"):
+            unpacked(broken)
+
+
+def test_a_broken_control_channel_ends_the_agent_with_a_word() -> None:
+    async def whole() -> tuple[int, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "conformance.internet.agent", "--dns-port", str(free_port()),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(b"hello\n")
+        _, said = await asyncio.wait_for(process.communicate(), LONG)
+        assert process.returncode is not None
+        return process.returncode, said
+
+    status, said = asyncio.run(whole())
+    assert status == 3
+    assert b"control channel is broken" in said
+    assert b"Traceback" not in said
+
+
+def test_the_agent_loads_nothing_that_it_does_not_need() -> None:
+    """Its start-up is part of each pod's."""
+    code = "import sys, conformance.internet.agent; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+
+    async def loaded() -> list[str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
+        )
+        return (await asyncio.wait_for(process.communicate(), LONG))[0].decode().split()
+
+    modules = set(asyncio.run(loaded()))
+    assert "dnslib" in modules
+    assert not modules & {"pytest", "docker", "aiosmtplib", "requests", "smtplib"}

@@ -1,0 +1,250 @@
+"""A scripted exchanger says what its script says, checks credentials, and keeps every octet."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from typing import Any
+
+import pytest
+
+from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
+from conformance.pod.world import Exchanger
+
+USERS = {"user@here.example": "made up, with 8-bit \xe9"}
+LETTER = b"Subject: x\r\n\r\n..dot\r\n..\r\nend\r\n"
+
+
+def session(**script: Any) -> ExchangerSession:
+    begun = ExchangerSession(Exchanger(**script), 0.0)
+    begun.open(0.0)
+    return begun
+
+
+def said(actions: list[Action]) -> str:
+    return b"".join(action.octets for action in actions if isinstance(action, Say)).decode("latin-1")
+
+
+def talk(spoken: ExchangerSession, *lines: str) -> str:
+    return "".join(said(spoken.receive(line.encode("latin-1") + b"\r\n", 1.0)) for line in lines)
+
+
+def b64(plain: str) -> str:
+    return base64.b64encode(plain.encode("latin-1")).decode()
+
+
+def test_a_whole_session_is_accepted_and_kept() -> None:
+    spoken = ExchangerSession(Exchanger(address="127.0.0.3", host="mx.plain.example"), 0.0)
+    assert spoken.open(0.5) == [Say(b"220 mx.plain.example ESMTP\r\n")]
+    assert talk(spoken, "EHLO here.example") == "250-mx.plain.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+    assert talk(spoken, "mail FROM:<a@here.example> BODY=8BITMIME", "RCPT TO:<b@plain.example>") == "250 ok\r\n" * 2
+    assert talk(spoken, 'RCPT TO:<"x>y"@plain.example>', "DATA") == "250 ok\r\n354 go ahead\r\n"
+    assert said(spoken.receive(LETTER, 1.0)) == ""
+    assert said(spoken.receive(b".\r\n", 2.0)) == "250 ok\r\n"
+    assert spoken.receive(b"QUIT\r\n", 3.0) == [Say(b"221 mx.plain.example\r\n"), Close()]
+    exchange = spoken.exchange
+    assert exchange["address"] == "127.0.0.3"
+    assert exchange["helo"] == "EHLO here.example"
+    assert exchange["messages"] == [
+        {
+            "sender": "a@here.example",
+            "recipients": ["b@plain.example", '"x>y"@plain.example'],
+            "octets": "Subject: x\r\n\r\n.dot\r\n.\r\nend\r\n",
+        }
+    ]
+    assert exchange["transcript"][:2] == [[0.5, "!", "connected"], [0.5, "<", "220 mx.plain.example ESMTP\r\n"]]
+    assert exchange["transcript"][-3:] == [
+        [3.0, ">", "QUIT\r\n"], [3.0, "<", "221 mx.plain.example\r\n"], [3.0, "!", "closed"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_the_cut_into_packets_does_not_show(size: int) -> None:
+    octets = (
+        b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n" + LETTER + b".\r\n"
+        b"RSET\nMAIL FROM:<a@x.example>\nRCPT TO:<b@x.example>\nDATA\n.\r\nQUIT\r\n"
+    )
+    spoken = session()
+    replies = "".join(said(spoken.receive(octets[i : i + size], 1.0)) for i in range(0, len(octets), size))
+    assert [line[:3] for line in replies.split("\r\n")[3:]] == "250 250 354 250 250 250 250 354 250 221".split() + [""]
+    assert [message["octets"][-5:] for message in spoken.exchange["messages"]] == ["end\r\n", ""]
+    heard = "".join(entry[2] for entry in spoken.exchange["transcript"] if entry[1] == ">")
+    assert heard.encode("latin-1") == octets
+
+
+def test_a_bare_line_feed_ends_no_message() -> None:
+    spoken = session()
+    talk(spoken, "EHLO x", "MAIL FROM:<>", "RCPT TO:<b@x.example>", "DATA")
+    for octets in (b"a\n.\n", b"\n.\r\n", b"x\r\n.\n", b"\r.\r\n"):
+        assert spoken.receive(octets, 1.0) == []
+    assert talk(spoken, "", ".") == "250 ok\r\n"
+    assert spoken.exchange["messages"][0]["octets"] == "a\n.\n\n.\r\nx\r\n\n\r.\r\n\r\n"
+
+
+def test_steps_are_replied_to_in_order_and_by_address() -> None:
+    steps: dict[str, Any] = {"RCPT": ["450 later", "550 no"], "RCPT <b@x.example>": "251 will forward"}
+    for _ in range(2):  # lists are used up per session
+        spoken = session(steps=steps)
+        replies = talk(spoken, "EHLO x", "MAIL FROM:<a@x.example>", *(f"RCPT TO:<{a}@x.example>" for a in "abcd"))
+        assert replies.split("\r\n")[4:-1] == ["450 later", "251 will forward", "550 no", "550 no"]
+        assert spoken.exchange["recipients"] == ["b@x.example"]
+
+
+def test_a_correct_host_wants_the_right_order() -> None:
+    spoken = session(steps={"MAIL": ["550 no", "250 ok"]})
+    talk(spoken, "EHLO x")
+    assert talk(spoken, "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")[:15] == "550 no\r\n503 MAI"
+    assert spoken.exchange["sender"] is None
+    assert talk(spoken, "MAIL FROM:<>", "RSET", "RCPT TO:<b@x.example>") == "250 ok\r\n250 ok\r\n503 MAIL first\r\n"
+    assert spoken.exchange["sender"] == ""
+    assert talk(spoken, "NOOP", "VRFY x") == "250 ok\r\n502 unimplemented\r\n"
+
+
+def test_a_message_counts_only_when_it_was_accepted() -> None:
+    spoken = session(steps={"message": ["554 no", "close", "250 ok"]})
+    letter = ("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA", "x", ".")
+    assert talk(spoken, "EHLO x", *letter).endswith("554 no\r\n")
+    assert spoken.exchange["messages"] == []
+    talk(spoken, *letter[:-1])
+    assert spoken.receive(b".\r\n", 1.0) == [Close()]
+    assert spoken.exchange["messages"] == []
+
+
+def test_data_that_is_refused_starts_no_message() -> None:
+    spoken = session(steps={"DATA": "451 later"})
+    talk(spoken, "EHLO x", "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>")
+    assert talk(spoken, "DATA", "NOOP") == "451 later\r\n250 ok\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "actions"),
+    [
+        ("close", [Close()]),
+        ("reset", [Reset()]),
+        ("stall", [Stall()]),
+        ("421 bye; close", [Say(b"421 bye\r\n"), Close()]),
+        ("220-a\r\n220 b; stall", [Say(b"220-a\r\n220 b\r\n"), Stall()]),
+        ("220 semicolons; stay", [Say(b"220 semicolons; stay\r\n")]),
+    ],
+)
+def test_acts_in_the_place_of_replies_and_after_them(reply: str, actions: list[Action]) -> None:
+    assert ExchangerSession(Exchanger(steps={"connect": reply}), 0.0).open(0.0) == actions
+
+
+def test_a_stalled_session_listens_and_says_nothing() -> None:
+    spoken = session(steps={"MAIL": "stall"})
+    talk(spoken, "EHLO x")
+    assert spoken.receive(b"MAIL FROM:<>\r\nNOOP\r\n", 1.0) == [Stall()]
+    assert spoken.receive(b"QUIT\r\n", 2.0) == []
+    spoken.closed(3.0)
+    assert spoken.exchange["transcript"][-3:] == [
+        [1.0, "!", "stalled"], [2.0, ">", "QUIT\r\n"], [3.0, "!", "client closed"]
+    ]  # fmt: skip
+
+
+def test_a_closed_session_hears_nothing_and_is_left_by_nobody() -> None:
+    spoken = session(steps={"*": "close"})
+    assert spoken.receive(b"XYZ\r\nNOOP\r\n", 1.0) == [Close()]
+    assert spoken.receive(b"NOOP\r\n", 1.0) == []
+    spoken.closed(2.0)
+    assert spoken.exchange["transcript"][-1] == [1.0, "!", "closed"]
+
+
+def test_an_old_host_knows_no_ehlo() -> None:
+    spoken = session(ehlo=False, auth=["PLAIN"])
+    assert talk(spoken, "EHLO x", "HELO x") == "502 unimplemented\r\n250 mx.test.example\r\n"
+    assert spoken.exchange["helo"] == "HELO x"
+    assert talk(spoken, "AUTH PLAIN") == "502 unimplemented\r\n"
+
+
+# AUTH
+
+
+def authenticating(**script: Any) -> ExchangerSession:
+    spoken = session(users=USERS, **{"auth": ["X-OTHER", "plain", "LOGIN", "CRAM-MD5"], **script})
+    talk(spoken, "EHLO x")
+    return spoken
+
+
+def login(spoken: ExchangerSession, method: str, user: str, password: str, initial: bool) -> str:
+    """Authenticate as a client does; the last reply."""
+    plain = f"\0{user}\0{password}"
+    if method == "CRAM-MD5":
+        challenge = base64.b64decode(talk(spoken, "AUTH cram-md5")[4:])
+        digest = hmac.new(password.encode("latin-1"), challenge, "md5").hexdigest()
+        return talk(spoken, b64(f"{user} {digest}"))
+    if method == "PLAIN":
+        return talk(spoken, f"AUTH PLAIN {b64(plain)}") if initial else talk(spoken, "AUTH PLAIN", b64(plain))[6:]
+    first = [f"AUTH LOGIN {b64(user)}"] if initial else ["AUTH LOGIN", b64(user)]
+    prompts = talk(spoken, *first).split("\r\n")[:-1]
+    assert prompts == ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"][initial:]
+    return talk(spoken, b64(password))
+
+
+METHODS = [("PLAIN", True, 1), ("PLAIN", False, 1), ("LOGIN", True, 2), ("LOGIN", False, 2), ("CRAM-MD5", False, 1)]
+
+
+@pytest.mark.parametrize(("method", "initial", "lines"), METHODS)
+def test_right_credentials_are_accepted(method: str, initial: bool, lines: int) -> None:
+    spoken = authenticating()
+    ((user, password),) = USERS.items()
+    assert login(spoken, method, user, password, initial) == "235 ok\r\n"
+    assert (spoken.exchange["user"], spoken.exchange["credentials"]) == (user, lines)
+    assert talk(spoken, "AUTH PLAIN") == "503 already authenticated\r\n"
+
+
+@pytest.mark.parametrize(("method", "initial", "lines"), METHODS)
+@pytest.mark.parametrize(("user", "password"), [("user@here.example", "wrong"), ("nobody@here.example", ""), ("", "")])
+def test_wrong_credentials_are_refused(method: str, initial: bool, lines: int, user: str, password: str) -> None:
+    spoken = authenticating()
+    assert login(spoken, method, user, password, initial and bool(user)) == "535 authentication failed\r\n"
+    assert (spoken.exchange["user"], spoken.exchange["credentials"]) == ("", lines)
+
+
+def test_the_digest_is_that_of_rfc_2195() -> None:
+    """The example of the RFC: its challenge, user, secret and digest."""
+    challenge = "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+"
+    spoken = session(auth=["CRAM-MD5"], users={"tim": "tanstaaftanstaaf"}, steps={"challenge": challenge})
+    talk(spoken, "EHLO x")
+    assert talk(spoken, "AUTH CRAM-MD5") == challenge + "\r\n"
+    assert talk(spoken, "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw") == "235 ok\r\n"
+    assert spoken.exchange["user"] == "tim"
+
+
+def test_the_challenge_of_a_host_is_always_the_same() -> None:
+    assert talk(authenticating(), "AUTH CRAM-MD5") == talk(authenticating(), "AUTH CRAM-MD5")
+
+
+def test_the_script_has_the_last_word_on_credentials() -> None:
+    spoken = authenticating(steps={"AUTH": ["432 expired", "235 well"]})
+    assert login(spoken, "PLAIN", "user@here.example", USERS["user@here.example"], True) == "432 expired\r\n"
+    assert spoken.exchange["user"] == ""
+    assert login(spoken, "PLAIN", "other", "wrong", True) == "235 well\r\n"
+    assert spoken.exchange["user"] == "other"
+
+
+def test_credentials_that_cannot_be_read_are_credentials() -> None:
+    spoken = authenticating()
+    assert talk(spoken, "AUTH PLAIN", "=not base64=") == "334 \r\n535 authentication failed\r\n"
+    assert talk(spoken, "AUTH LOGIN", "*") == "334 VXNlcm5hbWU6\r\n501 authentication cancelled\r\n"
+    assert spoken.exchange["credentials"] == 1
+
+
+def test_methods_are_announced_as_written_and_unknown_ones_are_refused() -> None:
+    spoken = session(auth=["x-other", "Plain"])
+    assert talk(spoken, "EHLO x").endswith("250-8BITMIME\r\n250 AUTH x-other Plain\r\n")
+    for method in ("X-OTHER", "LOGIN"):
+        assert talk(spoken, f"AUTH {method}") == "504 unrecognized authentication type\r\n"
+    assert talk(spoken, "AUTH PLAIN") == "334 \r\n"
+
+
+def test_credentials_for_a_host_that_asked_for_none_are_counted() -> None:
+    spoken = session(users=USERS)
+    talk(spoken, "EHLO x")
+    assert talk(spoken, f"AUTH PLAIN {b64('secret')}") == "502 unimplemented\r\n"
+    assert spoken.exchange["credentials"] == 1
+    talk(spoken, "AUTH LOGIN", b64("user"), b64("password"))
+    assert spoken.exchange["credentials"] == 3
+    talk(spoken, "NOOP", b64("no longer"))
+    assert spoken.exchange["credentials"] == 3
+    assert spoken.exchange["user"] == ""
