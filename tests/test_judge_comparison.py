@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from judge_samples import BASE, CHANGE, GUARD, PPA, SAMPLES, STOCK, deviation, m
 
 from conformance.errors import NothingSelected, UsageError
 from conformance.judge.comparison import compare
+from conformance.judge.runfile import Run
 from conformance.judge.verdict import VerdictName
 
 
-def sentences(comparison_of: list[object]) -> list[str]:
-    return [summary.sentence for summary in compare(comparison_of).patches]  # type: ignore[arg-type]
+def sentences(runs: Sequence[Run]) -> list[str]:
+    return [summary.sentence for summary in compare(runs).patches]
 
 
 def test_rows_stand_by_patch_with_base_first_and_a_cell_for_each_run() -> None:
@@ -31,14 +33,16 @@ def test_rows_stand_by_patch_with_base_first_and_a_cell_for_each_run() -> None:
 
 
 def test_a_difference_that_no_patch_explains_is_listed() -> None:
-    made = compare([run(STOCK), run(PPA, [verdict(BASE, PPA, "unmet"), *(verdict(one, PPA) for one in SAMPLES[1:])])])
+    made = compare(
+        [run(STOCK), run(PPA, [verdict(BASE, PPA, "unmet"), *(verdict(one, PPA) for one in SAMPLES[1:])])]
+    )
     assert [row.requirement for row in made.unexplained] == [BASE.name]
     assert made.exit_status == 1
 
 
 def test_an_unstable_or_invalid_verdict_shows_no_difference() -> None:
     for attempts in (("met", "unmet"), ("invalid",)):
-        made = compare([run(STOCK, [verdict(BASE, STOCK)]), run(PPA, [verdict(BASE, PPA, *attempts)])])  # type: ignore[arg-type]
+        made = compare([run(STOCK, [verdict(BASE, STOCK)]), run(PPA, [verdict(BASE, PPA, *attempts)])])
         assert made.differing == ()
 
 
@@ -58,8 +62,12 @@ def test_a_change_that_every_run_meets_does_not_tell_the_builds_apart() -> None:
 
 def test_a_change_must_be_unmet_on_all_runs_without_the_patch() -> None:
     other = replace(STOCK, name="debs:other", kind="debs")
-    runs = [run(STOCK, [verdict(CHANGE, STOCK)]), run(other, [verdict(CHANGE, other, "met")]), run(PPA, [verdict(CHANGE, PPA)])]
-    assert sentences(list(runs))[-1].endswith("apart: 0 of 1 change")
+    runs = [
+        run(STOCK, [verdict(CHANGE, STOCK)]),
+        run(other, [verdict(CHANGE, other, "met")]),
+        run(PPA, [verdict(CHANGE, PPA)]),
+    ]
+    assert sentences(runs)[-1].endswith("apart: 0 of 1 change")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +93,10 @@ def test_runs_of_different_suites_selections_or_requirements_refuse_to_be_combin
         (run(STOCK, suite="0.2.0"), "different versions of the suite"),
         (run(STOCK, selection="--patch 0005"), "different selections"),
         (run(STOCK, [verdict(BASE, STOCK)]), rf"{CHANGE.name} differs, and 1 more"),
-        (run(STOCK, [*(verdict(replace(one, role="guard"), STOCK) for one in SAMPLES)]), f"{CHANGE.name} differs"),
+        (
+            run(STOCK, [*(verdict(replace(one, role="guard"), STOCK) for one in SAMPLES)]),
+            f"{CHANGE.name} differs",
+        ),
     ):
         with pytest.raises(UsageError, match=complaint):
             compare([run(PPA), other])

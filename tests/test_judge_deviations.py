@@ -24,7 +24,9 @@ WHOLE = {
 
 def entry(**changes: str | None) -> str:
     keys: dict[str, str | None] = {**WHOLE, **changes}
-    return "[[deviation]]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items() if value is not None)
+    return "[[deviation]]\n" + "".join(
+        f"{key} = {value}\n" for key, value in keys.items() if value is not None
+    )
 
 
 def written(directory: Path, *entries: str, name: str = "known.toml") -> Path:

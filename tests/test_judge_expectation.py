@@ -206,5 +206,3 @@ def test_a_verdict_line_with_a_missing_field_says_which(name: str) -> None:
     del data[name]
     with pytest.raises(ValueError, match=f"missing: {name}"):
         Verdict.from_json(data)
-
-

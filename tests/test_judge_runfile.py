@@ -69,9 +69,14 @@ def test_each_line_stands_in_the_file_at_once(tmp_path: Path) -> None:
 
 def test_an_exception_leaves_no_footer_and_says_what_was_kept(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    with pytest.raises(KeyboardInterrupt), writer(path) as out:
-        out.write(verdict(BASE, PPA))
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with writer(path) as out:
+            out.write(verdict(BASE, PPA))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     partial = read_partial(path)
     assert (len(partial.verdicts), partial.problem) == (1, "line 3: the footer is missing")
     assert partial.kept == f"what was recorded is kept in {path}: 1 verdict"
@@ -87,7 +92,7 @@ def test_leaving_early_without_an_exception_leaves_no_footer_either(tmp_path: Pa
 
 
 def test_a_file_cut_off_at_any_octet_is_refused_and_never_a_short_success(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole.jsonl").read_bytes()
+    whole = write(tmp_path / "whole.jsonl", PPA, [verdict(one, PPA) for one in (BASE, CHANGE)]).read_bytes()
     cut = tmp_path / "cut.jsonl"
     for length in range(len(whole)):
         cut.write_bytes(whole[:length])
@@ -159,7 +164,17 @@ def test_a_footer_that_claims_success_over_a_regression_is_refused(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "octets",
-    [b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\n", b"{" * 99, b"[" * 200_000 + b"\n", b'{"kind": NaN}\n'],
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"[]\n",
+        b"null\n",
+        b"\xff\n",
+        b"{" * 99,
+        b"[" * 200_000 + b"\n",
+        b'{"kind": NaN}\n',
+    ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "run.jsonl"

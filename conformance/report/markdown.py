@@ -100,11 +100,15 @@ def _patches(comparison: Comparison) -> list[str]:
 def _odd(comparison: Comparison) -> list[str]:
     found = noteworthy(comparison)
     if not found:
-        return ["## Unexpected", "None."]
+        return ["## Unexpected, invalid or unstable", "None."]
     rows = [_odd_row(comparison, index, verdict) for index, verdict in found[:_ROWS]]
     table = _table(("requirement", "target", "what it means", "promise", "source", "seen", "repeat"), rows)
     left_out = len(found) - len(rows)
-    return ["## Unexpected", table, f"… and {left_out} more, in the run files." if left_out else ""]
+    return [
+        "## Unexpected, invalid or unstable",
+        table,
+        f"… and {left_out} more, in the run files." if left_out else "",
+    ]
 
 
 def _odd_row(comparison: Comparison, index: int, verdict: Verdict) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
@@ -29,15 +28,15 @@ LEGEND = (
 
 Tone = Literal["plain", "quiet", "good", "bad", "doubtful"]
 
-# Control characters, lone surrogates, and the format characters that reorder or hide text on a screen.
-_HIDDEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn"})
-
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""`text` with everything that does not show replaced visibly: \x1b, \u202e. `keep` lists exceptions."""
-    return "".join(
-        one if one in keep or unicodedata.category(one) not in _HIDDEN else _escaped(one) for one in text
-    )
+    r"""`text` with everything that does not show replaced visibly: \x1b, \u202e. `keep` lists exceptions.
+
+    Those are control characters, lone surrogates, and characters that reorder or hide text on a screen.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 import re
 import tarfile
 from collections.abc import Callable
@@ -22,12 +21,9 @@ from conformance.targets.target import Target
 TARGET_REPOSITORY = "qmail-conformance/target"
 INTERNET_REPOSITORY = "qmail-conformance/internet"
 
-#: Environment variables that stand in for the options.
-BASE_VARIABLE = "QMAIL_BASE"
-INTERNET_BASE_VARIABLE = "QMAIL_INTERNET_BASE"
-
 _PYTHON = "python:3.12-slim"
 _LOG_LINES = 30
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Note = Callable[[str], None]
 
@@ -45,18 +41,6 @@ class BuildOptions:
     base: str = ""
     mirror: str = ""
     internet_base: str = ""
-
-    @classmethod
-    def from_environment(
-        cls, release: str = "", base: str = "", mirror: str = "", internet_base: str = ""
-    ) -> BuildOptions:
-        """Options as given, the rest from QMAIL_BASE and QMAIL_INTERNET_BASE."""
-        return cls(
-            release or cls.release,
-            base or os.environ.get(BASE_VARIABLE, ""),
-            mirror,
-            internet_base or os.environ.get(INTERNET_BASE_VARIABLE, ""),
-        )
 
 
 def _quiet(line: str) -> None:
@@ -174,7 +158,7 @@ def build(
             timeout=1800,
         )
         for step in steps:
-            lines += str(step.get("stream", "")).splitlines()
+            lines += _COLOUR.sub("", str(step.get("stream", ""))).splitlines()
             failure = step.get("error", failure)
     if failure:
         tail = "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-_LOG_LINES:])

@@ -1,0 +1,62 @@
+"""A pod for tests: it answers from a script and notes what was done."""
+
+from __future__ import annotations
+
+from conformance.pod.base import RemoteResult, Sight
+from conformance.pod.configuration import Configuration
+from conformance.pod.world import World
+
+NOTHING_SEEN: Sight = {
+    "questions": [],
+    "exchanges": [],
+    "queue": [],
+    "mailboxes": {},
+    "runs": [],
+    "log": [],
+    "stray": [],
+}
+
+
+class ScriptedPod:
+    """Gives `octets` to whoever receives, one item a time; None is silence, the end is a closed connection."""
+
+    def __init__(self, *octets: bytes | None, sight: Sight | None = None) -> None:
+        self._octets = list(octets)
+        self._sight = sight or NOTHING_SEEN
+        self.sent = b""
+        self.acts: list[str] = []
+        self.report = "r\0Kaccepted\n\0"
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        self.acts.append("prepare")
+
+    async def connect(self) -> int:
+        self.acts.append("connect")
+        return 41
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        self.sent += data
+        return True
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        return self._octets.pop(0) if self._octets else b""
+
+    async def shut(self, connection: int) -> None:
+        self.acts.append("shut")
+
+    async def close(self, connection: int) -> None:
+        self.acts.append("close")
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        return {"report": self.report, "status": 0, "ended": True, "seconds": 0.1}
+
+    async def settle(self, limit: float) -> bool:
+        return True
+
+    async def look(self) -> Sight:
+        return self._sight
+
+    async def dispose(self) -> None:
+        self.acts.append("dispose")

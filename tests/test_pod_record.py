@@ -1,0 +1,107 @@
+"""A record is enough to conclude the same again; another case's record is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from conformance.cases.attempt import attempt, replay
+from conformance.cases.credentials import password, plain
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.pod.base import PodFailure
+from conformance.pod.secrets import Secrets
+from conformance.targets.embedded import ReferencePod
+from conformance.targets.keeper import fixture_secrets
+from tests.pods import NOTHING_SEEN, ScriptedPod
+
+NO_SECRETS = Secrets({})
+
+
+async def greets(qmail: Qmail) -> None:
+    """A case for tests."""
+    async with await qmail.connect() as smtp:
+        assert smtp.greeting.code == 220
+        assert (await smtp.command("NOOP")).code == 250
+
+
+async def delivers(internet: Internet, qmail: Qmail) -> None:
+    """Another one."""
+    internet.load("plain.example")
+    delivery = await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
+    assert delivery.accepted
+    assert internet.questions(type="MX")
+
+
+async def authenticates(qmail: Qmail) -> None:
+    """A case that shows a password to the pod."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+
+
+@pytest.mark.parametrize("case", [greets, delivers, authenticates])
+def test_a_record_survives_json_and_concludes_the_same(case) -> None:  # type: ignore[no-untyped-def]
+    async def both() -> tuple[str, str]:
+        pod = ReferencePod(("0004", "0005", "0006", "0007", "0008", "0009"))
+        live = await attempt(case, pod, fixture_secrets())
+        stored = json.loads(json.dumps(live.record))
+        return live.verdict, (await replay(case, stored, fixture_secrets())).verdict
+
+    assert asyncio.run(both()) == ("met", "met")
+
+
+def test_an_unmet_record_stays_unmet() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", b"500 what\r\n")
+    live = asyncio.run(attempt(greets, pod, NO_SECRETS))
+    again = asyncio.run(replay(greets, live.record, NO_SECRETS))
+    assert (live.verdict, again.verdict) == ("unmet", "unmet")
+
+
+def test_a_changed_observation_changes_the_verdict() -> None:
+    live = asyncio.run(attempt(greets, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n"), NO_SECRETS))
+    for act in live.record["acts"]:
+        if act["act"] == "receive" and act["data"].startswith("250"):
+            act["data"] = "451 no\r\n"
+    assert asyncio.run(replay(greets, live.record, NO_SECRETS)).verdict == "unmet"
+
+
+def test_the_record_of_another_case_is_invalid_and_no_verdict() -> None:
+    live = asyncio.run(attempt(greets, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n"), NO_SECRETS))
+    result = asyncio.run(replay(delivers, live.record, NO_SECRETS))
+    assert result.verdict == "invalid"
+    assert "record" in result.seen or "recorded" in result.seen
+
+
+def test_no_password_is_in_a_record() -> None:
+    pod = ReferencePod(("0008",))
+    live = asyncio.run(attempt(authenticates, pod, fixture_secrets()))
+    written = json.dumps(live.record)
+    assert plain("alice") not in written
+    assert password("alice") not in written
+    assert "<plain of alice>" in written
+
+
+def test_a_pod_that_fails_is_no_verdict_about_qmail() -> None:
+    class Broken(ScriptedPod):
+        async def connect(self) -> int:
+            raise PodFailure("the container has gone")
+
+    result = asyncio.run(attempt(greets, Broken(), NO_SECRETS))
+    assert (result.verdict, result.seen) == ("invalid", "the container has gone")
+
+
+def test_a_stray_question_is_no_verdict_about_qmail() -> None:
+    pod = ScriptedPod(sight={**NOTHING_SEEN, "stray": ["elsewhere.example MX"]})
+    result = asyncio.run(attempt(delivers, pod, NO_SECRETS))
+    assert result.verdict == "invalid"
+    assert "elsewhere.example MX" in result.seen
+
+
+def test_a_mistake_in_a_case_is_no_verdict_about_qmail() -> None:
+    async def mistaken(qmail: Qmail) -> None:
+        raise KeyError("oops")
+
+    assert asyncio.run(attempt(mistaken, ScriptedPod(), NO_SECRETS)).verdict == "invalid"

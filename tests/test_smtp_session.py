@@ -1,0 +1,70 @@
+"""Sessions: the raw one sends what it is told, the ordinary one is aiosmtplib through the same pod."""
+
+from __future__ import annotations
+
+import asyncio
+
+from conformance.smtp.ordinary import ordinary_client
+from conformance.smtp.reply import CLOSED, SILENT
+from conformance.smtp.session import Session
+from tests.pods import ScriptedPod
+
+
+def test_a_reply_may_come_in_pieces_and_two_in_one() -> None:
+    pod = ScriptedPod(b"220 mx ES", b"MTP\r\n25", b"0 one\r\n250 two\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, 1) as session:
+            assert session.greeting.text == "mx ESMTP"
+            assert (await session.command("A")).text == "one"
+            assert (await session.command("B")).text == "two"
+
+    asyncio.run(talk())
+    assert pod.sent == b"A\r\nB\r\n"
+    assert pod.acts == ["close"]
+
+
+def test_silence_and_an_end_are_no_reply() -> None:
+    async def talk() -> None:
+        async with Session(ScriptedPod(b"220 mx\r\n", None), 1) as session:
+            assert await session.reply() == SILENT
+            assert await session.reply() == CLOSED
+            assert await session.closed()
+
+    asyncio.run(talk())
+
+
+def test_a_message_goes_out_with_its_dots_stuffed_and_one_final_dot() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", b"354 go\r\n", b"250 ok\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, 1) as session:
+            assert (await session.data(b".a\r\n..b\r\nc")).code == 250
+
+    asyncio.run(talk())
+    assert pod.sent == b"DATA\r\n..a\r\n...b\r\nc\r\n.\r\n"
+
+
+def test_a_refused_data_command_is_followed_by_no_message() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", b"503 no\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, 1) as session:
+            assert (await session.data(b"x\r\n")).code == 503
+
+    asyncio.run(talk())
+    assert pod.sent == b"DATA\r\n"
+
+
+def test_aiosmtplib_speaks_through_the_pod() -> None:
+    replies = (b"220 mx\r\n", b"250-mx\r\n250 SIZE\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n")
+    pod = ScriptedPod(*replies)
+
+    async def talk() -> None:
+        async with ordinary_client(pod, 1) as client:
+            await client.sendmail("a@b.example", ["c@d.example"], b"Subject: x\r\n\r\n.x\r\n")
+
+    asyncio.run(talk())
+    assert pod.sent.startswith(b"EHLO ")
+    assert b"\r\nRCPT TO:<c@d.example>\r\n" in pod.sent
+    assert pod.sent.endswith(b"DATA\r\nSubject: x\r\n\r\n..x\r\n.\r\n")
