@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from judge_samples import BASE, CHANGE, GUARD, PPA, SAMPLES, STOCK, deviation, many, run, verdict
 
 from conformance.errors import NothingSelected, UsageError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import VerdictName
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, SAMPLES, STOCK, deviation, many, run, verdict
 
 
 def sentences(runs: Sequence[Run]) -> list[str]:

@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from judge_samples import CHANGE, GUARD
 
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.judge.deviations import DIRECTORY, load_deviations
+from tests.judge_samples import CHANGE, GUARD
 
 KNOWN = [CHANGE.name, GUARD.name]
 WHOLE = {

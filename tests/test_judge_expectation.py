@@ -6,12 +6,12 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, STOCK, deviation, verdict
 
 from conformance.errors import UsageError
 from conformance.judge.expectation import expect, judged, meaning
 from conformance.judge.outcome import exit_status, gravest
 from conformance.judge.verdict import VERDICTS, Verdict, VerdictName, counted
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, STOCK, deviation, verdict
 
 
 def test_a_guard_is_met_with_and_without_its_patch() -> None:

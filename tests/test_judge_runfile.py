@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge_samples import BASE, CHANGE, GUARD, NOON, PPA, SAMPLES, STOCK, deviation, verdict, write
 
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.judge.runfile import RunWriter, read_partial, read_run
+from tests.judge_samples import BASE, CHANGE, GUARD, NOON, PPA, SAMPLES, STOCK, deviation, verdict, write
 
 Lines = list[dict[str, Any]]
 
@@ -102,6 +102,13 @@ def test_a_file_cut_off_at_any_octet_is_refused_and_never_a_short_success(tmp_pa
         assert caught.value.hint
         assert caught.value.exit_status == EXIT_USAGE
         assert len(read_partial(cut).verdicts) == max(0, whole[:length].count(b"\n") - 1)
+
+
+def test_anything_behind_the_footer_is_refused_even_without_its_line_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.jsonl")
+    path.write_bytes(path.read_bytes() + b"{")
+    with pytest.raises(UsageError, match="line 6: the line is cut off"):
+        read_run(path)
 
 
 def test_a_file_with_any_line_missing_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from judge_samples import (
+
+from conformance.judge.comparison import Comparison, compare
+from conformance.judge.verdict import Verdict
+from conformance.report.junit import junit
+from conformance.report.markdown import escape, markdown
+from tests.judge_samples import (
     BASE,
     CHANGE,
     GUARD,
@@ -20,11 +25,6 @@ from judge_samples import (
     run,
     verdict,
 )
-
-from conformance.judge.comparison import Comparison, compare
-from conformance.judge.verdict import Verdict
-from conformance.report.junit import junit
-from conformance.report.markdown import escape, markdown
 
 EVERY_CONTROL = "".join(map(chr, range(0x20))) + "\x7f\x85\u2028\ufffe\uffff\ud800\U0010ffff"
 NASTY = (

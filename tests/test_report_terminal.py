@@ -8,7 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from judge_samples import (
+
+from conformance.errors import EXIT_MEANINGS
+from conformance.judge.comparison import Comparison, compare
+from conformance.judge.verdict import Verdict, VerdictName
+from conformance.report.progress import Progress
+from conformance.report.terminal import render, show, wants_colour
+from conformance.report.words import conclusion, mark, one_line, printable, say
+from tests.judge_samples import (
     BASE,
     CHANGE,
     GUARD,
@@ -22,13 +29,6 @@ from judge_samples import (
     run,
     verdict,
 )
-
-from conformance.errors import EXIT_MEANINGS
-from conformance.judge.comparison import Comparison, compare
-from conformance.judge.verdict import Verdict, VerdictName
-from conformance.report.progress import Progress
-from conformance.report.terminal import render, show, wants_colour
-from conformance.report.words import conclusion, mark, one_line, printable, say
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -94,6 +94,12 @@ def test_the_end_says_counts_paths_and_what_the_exit_status_means() -> None:
     assert "stock: 3 verdicts: 2 met, 1 unmet; 3 as expected, 0 unexpected" in lines
     assert "1 of 3 requirements tell the targets apart, each as expected" in lines
     assert conclusion(made).startswith("stock, ppa: 6 verdicts: 5 met, 1 unmet; 6 as expected, 0 unexpected")
+
+
+def test_success_names_what_it_does_not_speak_of() -> None:
+    for attempts, aside in ((("unmet", "met"), "1 unstable"), (("unsupported",), "1 unsupported")):
+        last = render(with_change(*attempts), width=200).splitlines()[-1]  # type: ignore[arg-type]
+        assert last == f"exit status 0: {EXIT_MEANINGS[0]} ({aside} aside)"
 
 
 def test_where_the_queue_was_is_said() -> None:

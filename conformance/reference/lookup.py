@@ -122,11 +122,10 @@ class Lookup:
         if self._large and isinstance(found, Answer) and self._asks_again(found, kind):
             self._size = 4096 if "0005.only-4096" in self._flaws else _LARGE_BUFFER
             over_tcp = "0005.udp-again" not in self._flaws
-            again = yield from self._resolver.query(name, kind, self._size, over_tcp=over_tcp)
-            if "0005.tcp-failure-hard" in self._flaws and isinstance(again, NoAnswer):
-                raise Hard
-            found = again
+            found = yield from self._resolver.query(name, kind, self._size, over_tcp=over_tcp)
         if isinstance(found, NoAnswer):
+            if self._large and found.over_tcp and "0005.tcp-failure-hard" in self._flaws:
+                raise Hard
             hard = "remote.servfail-hard" in self._flaws
             raise Soft if found.again and not hard else Hard
         return Reply(found.octets)

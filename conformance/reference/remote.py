@@ -176,6 +176,7 @@ class Conversation:
         self.code = 0
         self._arrived = bytearray()
         self._critical = False
+        self._authenticates = "0008" in delivery.settings.patches
 
     # Replies and reports
 
@@ -243,7 +244,7 @@ class Conversation:
 
     def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
         if (yield from self.reply()) != 220:
-            permanent = "0008.greeting-permanent" in self.flaws and self.code >= 500
+            permanent = self._authenticates and "0008.greeting-permanent" in self.flaws and self.code >= 500
             yield from self.give_up(b"D" if permanent else b"Z", " but greeting failed")
         extensions = yield from self._hello()
         parameter, note = yield from self._authenticated(route, extensions)
@@ -271,7 +272,7 @@ class Conversation:
     def _hello(self) -> Engine:
         """EHLO (0008) or HELO; the reply to EHLO, b"" when the host only knows HELO."""
         name = self.delivery.helo_host or b""
-        if "0008" in self.delivery.settings.patches and "0008.remote-helo-only" not in self.flaws:
+        if self._authenticates and "0008.remote-helo-only" not in self.flaws:
             yield from self.say(b"EHLO " + name)
             if (yield from self.reply()) == 250:
                 return bytes(self.text)
@@ -288,7 +289,7 @@ class Conversation:
         A host that announces no method gets the mail without authentication, which the report of success
         says first: the report K must not come before the host accepted the message.
         """
-        if "0008" not in self.delivery.settings.patches or not route.credentials:
+        if not self._authenticates or not route.credentials:
             return b"", b""
         method = choose_method(extensions, self.flaws)
         if method is None:

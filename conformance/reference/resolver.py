@@ -66,6 +66,7 @@ class NoAnswer:
     """A failure; `again`: it may be better later (TRY_AGAIN, connection refused)."""
 
     again: bool
+    over_tcp: bool = False  #: it was TCP that failed
 
 
 Result = Union[Answer, NoAnswer]
@@ -95,14 +96,14 @@ class Resolver:
                 continue
             break
         if found is None:
-            return NoAnswer(again=True)
+            return NoAnswer(again=True, over_tcp=self._streamed)
         header = Header.read(found.octets)
         if header.rcode != NOERROR or header.answers == 0:
             return NoAnswer(again=header.rcode == SERVFAIL)
         return found
 
     def _send(self, message: bytes, size: int, over_tcp: bool, edns: bool) -> Engine:
-        self._edns_refused = False
+        self._edns_refused = self._streamed = False
         if over_tcp:
             return (yield from self._stream(message, size))
         for _ in range(self.attempts):
@@ -143,6 +144,7 @@ class Resolver:
 
     def _stream(self, message: bytes, size: int) -> Engine:
         """One attempt over TCP: an answer, or None."""
+        self._streamed = True
         came = yield acts.AskDns(message, "tcp", self.settings.tcp_limit)
         if not isinstance(came, acts.Stream):
             return None

@@ -64,9 +64,8 @@ def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str
 
 
 def _conclusion(comparison: Comparison) -> str:
-    status = comparison.exit_status
-    word = "As expected" if status == EXIT_AS_EXPECTED else "Not as expected"
-    return f"**{word}**: {escape(exit_line(status))}"
+    word = "As expected" if comparison.exit_status == EXIT_AS_EXPECTED else "Not as expected"
+    return f"**{word}**: {escape(exit_line(comparison))}"
 
 
 def _specifications(comparison: Comparison) -> list[str]:

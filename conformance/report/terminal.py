@@ -201,4 +201,4 @@ def _ending(page: _Page, comparison: Comparison) -> None:
         page.fold(difference(comparison))
     for run in comparison.runs:
         page.line(f"run file: {one_line(str(run.path))}")
-    page.fold(exit_line(comparison.exit_status), "good" if comparison.exit_status == 0 else "bad")
+    page.fold(exit_line(comparison), "good" if comparison.exit_status == 0 else "bad")

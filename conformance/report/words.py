@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from conformance.catalogue.patches import PATCHES
-from conformance.errors import EXIT_MEANINGS
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS
 from conformance.judge.comparison import Comparison
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import VERDICTS, Verdict, counted
@@ -128,8 +129,13 @@ def difference(comparison: Comparison) -> str:
     return f"{differing} of {len(comparison.rows)} requirements tell the targets apart{how}"
 
 
-def exit_line(status: int) -> str:
-    return f"exit status {status}: {EXIT_MEANINGS[status]}"
+def exit_line(comparison: Comparison) -> str:
+    """The exit status and its meaning; success names what it does not speak of."""
+    status = comparison.exit_status
+    counts = Counter(verdict.standing for run in comparison.runs for verdict in run.verdicts)
+    aside = [f"{counts[name]} {name}" for name in ("unstable", "unsupported") if counts[name]]
+    but = f" ({' and '.join(aside)} aside)" if aside and status == EXIT_AS_EXPECTED else ""
+    return f"exit status {status}: {EXIT_MEANINGS[status]}{but}"
 
 
 def repeat_command(target: Target, requirement: str) -> str:
@@ -142,7 +148,7 @@ def conclusion(comparison: Comparison) -> str:
     """The one line that a gate ends with."""
     counts = counted(verdict for run in comparison.runs for verdict in run.verdicts)
     labels = ", ".join(one_line(label) for label in comparison.labels)
-    return f"{labels}: {counts_line(counts)}; {exit_line(comparison.exit_status)}"
+    return f"{labels}: {counts_line(counts)}; {exit_line(comparison)}"
 
 
 @dataclass(frozen=True)

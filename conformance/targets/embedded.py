@@ -35,6 +35,7 @@ from conformance.reference.smtpd import session
 from conformance.targets.virtual import Clock, Connection, Overdue, Partner
 
 _FIRST_PROCESS = 1000
+_FIRST_PORT = 40000
 _HOME = "/var/lib/qmail"
 _RCPTCHECK = _HOME + "/bin/rcptcheck"
 _CHECKPROGRAM = ("checkpassword",)
@@ -77,6 +78,7 @@ class ReferencePod:
         self._world = world
         self._configuration = configuration
         self._processes = itertools.count(_FIRST_PROCESS)
+        self._ports = itertools.count(_FIRST_PORT)
         self._question_ids = itertools.count(1)
         self._dns = NameServer(world)
         self._exchanges: list[Exchange] = []
@@ -103,7 +105,7 @@ class ReferencePod:
         number = next(self._numbers)
         pid = next(self._processes)
         environment = dict(_TCPSERVER)
-        environment["TCPREMOTEPORT"] = str(40000 + number % 20000)
+        environment["TCPREMOTEPORT"] = str(next(self._ports))
         environment.update(self._configuration.environment)
         if self._configuration.recipient_check is not None:
             environment["RCPTCHECK"] = _RCPTCHECK

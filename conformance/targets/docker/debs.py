@@ -70,7 +70,10 @@ def read_deb(path: Path) -> Deb:
 
 def _control(octets: bytes) -> str | None:
     """The control file of a package; None when its compression is unknown here (zstd)."""
-    for name, content in _members(octets):
+    members = _members(octets)
+    if not any(name.startswith("control.tar") for name, _ in members):
+        raise ValueError("it holds no control file")
+    for name, content in members:
         if name in ("control.tar", "control.tar.gz", "control.tar.xz"):
             with tarfile.open(fileobj=io.BytesIO(content)) as archive:
                 for member in archive:
@@ -86,10 +89,10 @@ def _members(octets: bytes) -> list[tuple[str, bytes]]:
         raise ValueError("it does not begin as an ar archive does")
     members = []
     at = 8
-    while at + 60 <= len(octets):
+    while at < len(octets):
         header = octets[at : at + 60]
         if header[58:] != b"`\n":
-            raise ValueError("a member's header is damaged")
+            raise ValueError("a member's header is damaged or cut off")
         size = int(header[48:58])
         if at + 60 + size > len(octets):
             raise ValueError("it is cut off")

@@ -1,0 +1,198 @@
+"""The control channel without an engine: requests and answers, losses, streams, sights, leftovers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from conformance.errors import WorldError
+from conformance.internet.frames import Decoder
+from conformance.pod.base import PodFailure
+from conformance.pod.configuration import Configuration, RecipientCheck
+from conformance.pod.mailboxes import User
+from conformance.targets.docker import engine
+from conformance.targets.docker.acts import configuration_items, read_sight, user_items
+from conformance.targets.docker.attach import STDERR, STDOUT, Demultiplexer
+from conformance.targets.docker.channel import Channel
+from conformance.targets.docker.sweep import is_leftover, machine, owner, started
+
+
+class Far:
+    """The other end of a channel, in the hands of the test."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self._decoder = Decoder()
+        self.channel = Channel(lambda octets: self.requests.extend(self._decoder.feed(octets)))
+
+
+def run(test: Callable[[Far], Coroutine[Any, Any, None]]) -> None:
+    async def within() -> None:
+        async with asyncio.timeout(20):
+            await test(Far())
+
+    asyncio.run(within())
+
+
+def test_answers_find_their_requests_in_any_order() -> None:
+    async def test(far: Far) -> None:
+        first = asyncio.create_task(far.channel.request("connect"))
+        second = asyncio.create_task(far.channel.request("receive", connection=1, limit=2.0))
+        await asyncio.sleep(0)
+        one, two = far.requests
+        assert (two["op"], two["connection"], two["limit"]) == ("receive", 1, 2.0)
+        far.channel.deliver([{"id": two["id"], "result": "b"}, {"id": one["id"], "result": 7}])
+        assert (await first, await second) == (7, "b")
+
+    run(test)
+
+
+def test_a_failure_is_a_failure_of_the_pod() -> None:
+    async def test(far: Far) -> None:
+        asked = asyncio.create_task(far.channel.request("connect"))
+        await asyncio.sleep(0)
+        far.channel.deliver([{"id": far.requests[0]["id"], "failure": "nothing listens"}])
+        with pytest.raises(PodFailure, match="nothing listens"):
+            await asked
+
+    run(test)
+
+
+def test_a_lost_channel_fails_what_waits_and_what_comes_later() -> None:
+    async def test(far: Far) -> None:
+        asked = asyncio.create_task(far.channel.request("sight"))
+        await asyncio.sleep(0)
+        far.channel.lose("the internet container ended")
+        far.channel.lose("a later reason")
+        for later in (asked, far.channel.request("sight")):
+            with pytest.raises(PodFailure, match="the internet container ended"):
+                await later
+
+    run(test)
+
+
+def test_an_agent_that_never_answers_is_a_failure_and_its_late_answer_is_dropped() -> None:
+    async def test(far: Far) -> None:
+        with pytest.raises(PodFailure, match=r"has not answered 'sight' within 0\.01 s"):
+            await far.channel.request("sight", patience=0.01)
+        far.channel.deliver([{"id": far.requests[0]["id"], "result": 1}])
+
+    run(test)
+
+
+def test_octets_pass_to_the_target_agent_and_back_unchanged() -> None:
+    every = bytes(range(256))
+
+    async def test(far: Far) -> None:
+        asked = asyncio.create_task(far.channel.target(b"remote", every))
+        await asyncio.sleep(0)
+        (request,) = far.requests
+        assert request["request"] == ["remote", every.decode("latin-1")]
+        far.channel.deliver([{"id": request["id"], "result": ["ok", every.decode("latin-1")]}])
+        assert await asked == [every]
+        asked = asyncio.create_task(far.channel.target(b"prepare"))
+        await asyncio.sleep(0)
+        far.channel.deliver([{"id": far.requests[1]["id"], "result": ["failure", "no user x\n"]}])
+        with pytest.raises(PodFailure, match="failed at 'prepare': no user x"):
+            await asked
+
+    run(test)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 1000])
+def test_the_engines_stream_is_taken_apart_however_it_is_cut(size: int) -> None:
+    pieces = [(STDOUT, b"one"), (STDERR, b"complaint"), (STDOUT, b""), (STDOUT, b"x" * 300)]
+    wire = b"".join(bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text for stream, text in pieces)
+    demultiplexer = Demultiplexer()
+    found = [
+        piece for at in range(0, len(wire), size) for piece in demultiplexer.feed(wire[at : at + size])
+    ]
+    assert found == pieces
+
+
+def test_a_configuration_is_told_whole() -> None:
+    configuration = Configuration(
+        control={"me": "mx.here.example\n"},
+        recipient_check=RecipientCheck(),
+        dot_qmail={"alice/.qmail-list": "./Maildir/\n"},
+        delivering=True,
+        resolver="timeout:3",
+    )
+    items = configuration_items(configuration)
+    told = {(items[at], items[at + 1]): items[at + 2] for at in range(0, len(items), 3)}
+    assert told[b"control", b"me"] == b"mx.here.example\n"
+    assert told[b"dot-qmail", b"alice/.qmail-list"] == b"./Maildir/\n"
+    assert told[b"resolver", b""] == b"timeout:3"
+    assert {(b"program", b"session"), (b"program", b"rcptcheck"), (b"delivering", b"")} <= set(told)
+    assert (b"delivering", b"") not in configuration_items(Configuration())
+
+
+def test_users_are_told_with_octets_as_passwords() -> None:
+    users = [User("alias", None, {".qmail-root": "&a@here.example"}), User("bob", "p\xe9")]
+    assert user_items(users) == [
+        b"dot-qmail", b"alias/.qmail-root", b"&a@here.example",
+        b"user", b"bob", b"",
+        b"password", b"bob", b"p\xe9",
+    ]  # fmt: skip
+
+
+def test_a_sight_is_read_from_both_agents() -> None:
+    inside = [
+        b"queued", b"", b"a@x.example\0b\xe9@x.example\0", b"Subject: \xff\n",
+        b"mail", b"alice", b"first", b"",
+        b"mail", b"alice", b"second", b"",
+        b"run", b"rcptcheck\0/var/lib/qmail\0" b"1\0x\0\0\0" b"0\0A=b=c\0B=\0", b"", b"",
+        b"log", b"one\ntwo\n", b"", b"",
+    ]  # fmt: skip
+    sight = read_sight({"questions": [], "exchanges": [], "stray": ["x. A"]}, inside)
+    assert sight["queue"] == [
+        {"sender": "", "recipients": ["a@x.example", "b\xe9@x.example"], "octets": "Subject: \xff\n"}
+    ]
+    assert sight["mailboxes"] == {"alice": ["first", "second"]}
+    assert sight["runs"][0]["arguments"] == ["x"]
+    assert sight["runs"][0]["environment"] == {"A": "b=c", "B": ""}
+    assert sight["log"] == ["one", "two"]
+    assert sight["stray"] == ["x. A"]
+
+
+# Leftovers
+
+
+def test_only_a_dead_owner_of_this_machine_leaves_leftovers() -> None:
+    alive = {10: "500"}
+    assert not is_leftover("here|10|500", "here", alive.get)
+    assert is_leftover("here|10|499", "here", alive.get), "another process has its number now"
+    assert is_leftover("here|11|500", "here", alive.get)
+    assert not is_leftover("elsewhere|11|500", "here", alive.get)
+    assert not is_leftover("", "here", alive.get)
+    assert not is_leftover("here|x|", "here", alive.get)
+
+
+def test_this_process_owns_what_it_starts_and_a_dead_one_does_not() -> None:
+    assert not is_leftover(owner(), machine(), started)
+    code = "from conformance.targets.docker.sweep import owner; print(owner())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert is_leftover(ran.stdout.strip(), machine(), started)
+
+
+def test_a_zombie_is_not_alive() -> None:
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert started(pid) in (None, "")  # "" where the system tells no start time
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_no_engine_is_one_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with pytest.raises(WorldError, match="no Docker engine answers") as raised:
+        engine.connect()
+    assert "DOCKER_HOST" in raised.value.hint
+    assert "no Docker engine answers" in engine.available()
