@@ -22,7 +22,7 @@ from conformance.errors import ConformanceError, UsageError
 from conformance.judge.deviations import Deviation, load_deviations
 from conformance.judge.expectation import expect, judged, meaning
 from conformance.judge.runfile import read_run
-from conformance.judge.verdict import Verdict
+from conformance.judge.verdict import Verdict, VerdictName
 from conformance.pod.base import PodFailure
 from conformance.targets.keeper import Keeper, fixture_secrets
 from conformance.targets.plan import Plan
@@ -153,7 +153,7 @@ class Worker:
             attempts[0].seconds = stored.seconds
         else:
             attempts = [await self._attempt(function, target)]
-            if self.repeat and attempts[0].verdict not in (expectation.verdict, "unsupported"):
+            while self.repeat and _is_doubtful([one.verdict for one in attempts], expectation.verdict):
                 await self.keeper.discard(target)
                 attempts.append(await self._attempt(function, target))
         last = attempts[-1]
@@ -180,6 +180,17 @@ class Worker:
     def close(self) -> None:
         self.runner.run(self.keeper.dispose())
         self.runner.close()
+
+
+def _is_doubtful(attempts: list[VerdictName], expected: VerdictName) -> bool:
+    """Whether another attempt is needed: an unexpected verdict is believed when it comes twice.
+
+    An attempt in which the world failed says nothing; after three the world is given up.
+    """
+    if attempts[-1] in (expected, "unsupported") or len(attempts) == 3:
+        return False
+    said = [one for one in attempts if one != "invalid"]
+    return len(said) < 2
 
 
 def _worker(config: pytest.Config) -> Worker:

@@ -77,7 +77,8 @@ class Check:
     def __init__(self, state: Path) -> None:
         self.state = state
         (state / "runs").mkdir()
-        (state / "passwords").write_bytes(b"alice\0secret word\0bob\0p\xe9\"'$x\0carol\0" + b"k" * 255 + b"\0")
+        words = [b"alice", b"secret word", b"bob", b"p\xe9\"'$x", b"carol", b"k" * 255, b""]
+        (state / "passwords").write_bytes(b"\0".join(words))
 
     def run(
         self, descriptor: bytes, *arguments: str, program: Path = CHECKPASSWORD, **environment: str

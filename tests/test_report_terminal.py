@@ -98,7 +98,7 @@ def test_the_end_says_counts_paths_and_what_the_exit_status_means() -> None:
 
 def test_success_names_what_it_does_not_speak_of() -> None:
     for attempts, aside in ((("unmet", "met"), "1 unstable"), (("unsupported",), "1 unsupported")):
-        last = render(with_change(*attempts), width=200).splitlines()[-1]  # type: ignore[arg-type]
+        last = render(with_change(*attempts), width=200).splitlines()[-1]
         assert last == f"exit status 0: {EXIT_MEANINGS[0]} ({aside} aside)"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance.cli.conduct import Conducted, Selection, conduct
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
-from conformance.judge.comparison import Comparison
+from conformance.judge.comparison import Comparison, gravest
 from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.runfile import read_partial, read_run
 from conformance.judge.verdict import Verdict
@@ -64,7 +64,7 @@ def judge(options: argparse.Namespace) -> int:
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
                 print(f"{new.requirement}: was {old[new.requirement].verdict}, is now {new.verdict}. {new.seen}")
-        status = max(status, comparison.exit_status)
+        status = gravest((status, comparison.exit_status))
     return status
 
 
@@ -126,8 +126,7 @@ def write_reports(comparison: Comparison, out: Path) -> None:
 
 
 def _kept(conducted: Conducted) -> str:
-    kept = [f"{read_partial(path).kept} ({path})" for path in conducted.paths]
-    return "What was recorded is kept: " + "; ".join(kept)
+    return "; ".join(read_partial(path).kept for path in conducted.paths)
 
 
 def _out(options: argparse.Namespace) -> Path:

@@ -334,7 +334,8 @@ class Conversation:
         octets = b"".join(line + b"\r\n" for line in stuffed)
         if partial and "remote.partial-line-sent" not in self.flaws:
             octets += partial
-            yield acts.Send(octets[: len(octets) // _OUTPUT_BUFFER * _OUTPUT_BUFFER])
+            if len(octets) >= _OUTPUT_BUFFER:
+                yield acts.Send(octets[: len(octets) // _OUTPUT_BUFFER * _OUTPUT_BUFFER])
             yield acts.Close()
             self.delivery.end(b"DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n")
         if partial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, List, Tuple
 
 from conformance.reference.acts import Enqueue
@@ -37,6 +38,16 @@ def remote_report(status: int, output: bytes, flaws: FrozenSet[str] = frozenset(
     return {1: b"K", 0: b"Z", -1: b"D"}[rank] + text
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery that has started."""
+
+    number: int
+    recipient: Recipient
+    is_local: bool
+    address: bytes
+
+
 class Send:
     """qmail-send over a `Queue`: local addresses go to `Homes`, others to `remote`; bounces go back in."""
 
@@ -50,6 +61,8 @@ class Send:
         self._log = log
         self._local = Local(homes, queue.enqueue, self._flaws)
         self._deliveries = 0
+        self._begun = False
+        self._running = {True: 0, False: 0}  #: deliveries under way, local and remote
         read = ControlFiles(control)
         me = read.me
         self._locals = read.keys("locals")
@@ -66,6 +79,10 @@ class Send:
 
     def run(self) -> None:
         """Try every recipient that has not been tried, until none is left."""
+        self._running = {True: 0, False: 0}
+        if not self._begun:
+            self._begun = True
+            self._status()
         while True:
             untried = [message for message in self._queue.messages if self._untried(message)]
             if not untried:
@@ -84,8 +101,9 @@ class Send:
             self._log(
                 f"info msg {message.number}: bytes {size} from <{sender}> qp {message.qp} uid {message.uid}"
             )
-        for recipient in self._untried(message):
-            self._try(message, recipient)
+        started = [self._start(message, recipient) for recipient in self._untried(message)]
+        for delivery in started:
+            self._finish(message, delivery)
         if message.pending and "send.deferred-dropped" not in self._flaws:
             return
         if message.bounce and "send.no-bounce" not in self._flaws:
@@ -93,31 +111,39 @@ class Send:
         self._queue.remove(message)
         self._log(f"end msg {message.number}")
 
-    def _try(self, message: Message, recipient: Recipient) -> None:
+    def _start(self, message: Message, recipient: Recipient) -> Delivery:
+        """Start one delivery. Those of a message run side by side, however many they are."""
         is_local, address = self._rewrite(recipient.address)
         self._deliveries += 1
-        number = self._deliveries
         channel = "local" if is_local else "remote"
+        number = self._deliveries
         self._log(f"starting delivery {number}: msg {message.number} to {channel} {logged(address)}")
-        self._status(int(is_local), int(not is_local))
-        if is_local:
+        self._running[is_local] += 1
+        self._status()
+        return Delivery(number, recipient, is_local, address)
+
+    def _finish(self, message: Message, delivery: Delivery) -> None:
+        address = delivery.address
+        if delivery.is_local:
             report = self._local.deliver(address, message.sender, message.octets)
         else:
             host = split_address(address)[1] or b""
             status, output = self._remote(host, message.sender, address, message.octets)
             report = remote_report(status, output, self._flaws)
-        recipient.tried = True
+        delivery.recipient.tried = True
         kind, text = report[:1], report[1:]
         words = {b"K": "success", b"Z": "deferral", b"D": "failure"}
         if kind == b"Z" and "send.deferral-fails" in self._flaws:
             kind = b"D"
-        self._log(f"delivery {number}: {words[kind]}: {logged(text)}")
+        self._log(f"delivery {delivery.number}: {words[kind]}: {logged(text)}")
         if kind == b"D":
             message.bounce += self._failure(address, text)
-        recipient.done = kind in (b"K", b"D")
-        self._status(0, 0)
+        delivery.recipient.done = kind in (b"K", b"D")
+        self._running[delivery.is_local] -= 1
+        self._status()
 
-    def _status(self, local: int, remote: int) -> None:
+    def _status(self) -> None:
+        local, remote = self._running[True], self._running[False]
         self._log(f"status: local {local}/{self._most[0]} remote {remote}/{self._most[1]}")
 
     def _rewrite(self, address: bytes) -> Tuple[bool, bytes]:

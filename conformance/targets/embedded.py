@@ -37,7 +37,7 @@ from conformance.targets.virtual import Clock, Connection, Overdue, Partner
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
 _HOME = "/var/lib/qmail"
-_RCPTCHECK = _HOME + "/bin/rcptcheck"
+_RCPTCHECK = "/var/lib/conformance/rcptcheck"
 _CHECKPROGRAM = ("checkpassword",)
 _KILLED = -9
 _TCPSERVER = {
@@ -205,7 +205,7 @@ class ReferencePod:
             return acts.MISSING
         password = self._passwords.get(text(act.user))
         accepted = False
-        if password is not None:
+        if password is not None and check.fate != "crash":
             expected = octets(password)
             if act.challenge:
                 expected = hmac.new(expected, act.challenge, hashlib.md5).hexdigest().encode("ascii")
@@ -214,7 +214,7 @@ class ReferencePod:
         self._runs.append(
             {
                 "program": "checkpassword",
-                "arguments": list(act.arguments[1:]),
+                "arguments": [f"/bin/{check.subprogram}"],
                 "directory": _HOME,
                 "environment": {name: act.environment[name] for name in shown if name in act.environment},
                 "user": text(act.user),
