@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,15 @@ VERDICT = pytest.StashKey[str]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "qmail conformance")
-    group.addoption("--target", action="append", default=[], help="a qmail to judge; may be given more than once")
-    group.addoption("--patch", action="append", default=[], help="only the requirements of this patch (0005, base)")
-    group.addoption("--no-repeat", action="store_true", help="do not repeat an unexpected verdict in a fresh pod")
+    group.addoption(
+        "--target", action="append", default=[], help="a qmail to judge; may be given more than once"
+    )
+    group.addoption(
+        "--patch", action="append", default=[], help="only the requirements of this patch (0005, base)"
+    )
+    group.addoption(
+        "--no-repeat", action="store_true", help="do not repeat an unexpected verdict in a fresh pod"
+    )
     for option, (variable, what) in IMAGE_OPTIONS.items():
         group.addoption(option, default=None, help=f"{what} [{variable}]")
 
@@ -92,7 +98,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     patches = set(config.getoption("--patch"))
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         requirement = _requirement(getattr(item, "function", None))
         if requirement is None:
@@ -144,7 +151,9 @@ class Worker:
             self._stored[target] = {verdict.requirement: verdict for verdict in run.verdicts}
         return self._stored[target]
 
-    async def decide(self, function: Any, requirement: Requirement, target: Target) -> tuple[Verdict, Attempt]:
+    async def decide(
+        self, function: Any, requirement: Requirement, target: Target
+    ) -> tuple[Verdict, Attempt]:
         """Run the case; an unexpected verdict is repeated in a fresh pod before it is believed."""
         expectation = expect(requirement, target, self.deviations)
         if target.name in self.plan.stored:
@@ -212,9 +221,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if set(handle_names(pyfuncitem.function)) - {"internet", "qmail"}:
         raise UsageError(f"{requirement.name}: a case takes the handles internet and qmail, and nothing else")
     worker = _worker(pyfuncitem.config)
-    verdict, last = worker.runner.run(
-        worker.decide(pyfuncitem.function, requirement, _target(pyfuncitem))
-    )
+    verdict, last = worker.runner.run(worker.decide(pyfuncitem.function, requirement, _target(pyfuncitem)))
     pyfuncitem.stash[VERDICT] = json.dumps(verdict.to_json())
     _tell_pytest(verdict, last)
     return True
@@ -229,7 +236,11 @@ def _tell_pytest(verdict: Verdict, last: Attempt) -> None:
         return
     if verdict.as_expected:
         if verdict.verdict == "unmet":
-            why = verdict.deviation["reason"] if verdict.deviation else f"the target does not claim {verdict.patch}"
+            why = (
+                verdict.deviation["reason"]
+                if verdict.deviation
+                else f"the target does not claim {verdict.patch}"
+            )
             pytest.xfail(why)
         return
     if isinstance(last.error, AssertionError):
@@ -238,7 +249,7 @@ def _tell_pytest(verdict: Verdict, last: Attempt) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report = yield
     if report.when == "call" and VERDICT in item.stash:
         report.conformance = item.stash[VERDICT]

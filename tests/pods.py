@@ -18,7 +18,7 @@ NOTHING_SEEN: Sight = {
 
 
 class ScriptedPod:
-    """Gives `octets` to whoever receives, one item a time; None is silence, the end is a closed connection."""
+    """Gives `octets` to whoever receives, one item a time; None is silence, the end a closed connection."""
 
     def __init__(self, *octets: bytes | None, sight: Sight | None = None) -> None:
         self._octets = list(octets)

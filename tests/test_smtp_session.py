@@ -57,7 +57,14 @@ def test_a_refused_data_command_is_followed_by_no_message() -> None:
 
 
 def test_aiosmtplib_speaks_through_the_pod() -> None:
-    replies = (b"220 mx\r\n", b"250-mx\r\n250 SIZE\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n")
+    replies = (
+        b"220 mx\r\n",
+        b"250-mx\r\n250 SIZE\r\n",
+        b"250 ok\r\n",
+        b"250 ok\r\n",
+        b"354 go\r\n",
+        b"250 ok\r\n",
+    )
     pod = ScriptedPod(*replies)
 
     async def talk() -> None:

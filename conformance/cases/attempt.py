@@ -70,6 +70,8 @@ async def _conclude(case: Case, pod: Pod) -> Attempt:
     except TimeoutError as error:
         result = Attempt("invalid", seen=f"the case did not end within {LIMIT:.0f} s", error=error)
     except Exception as error:  # a mistake in the case says nothing about qmail
-        result = Attempt("invalid", seen=f"the case itself failed: {type(error).__name__}: {error}", error=error)
+        result = Attempt(
+            "invalid", seen=f"the case itself failed: {type(error).__name__}: {error}", error=error
+        )
     result.seconds = round(time.monotonic() - start, 4)
     return result

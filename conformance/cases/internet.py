@@ -72,7 +72,7 @@ class Internet:
         self.changed = True
 
     def world(self) -> World:
-        """What the case has arranged; an exchanger that accepts everything is there unless it says otherwise."""
+        """What the case has arranged; unless it says otherwise, with an exchanger that accepts everything."""
         if not self._listening:
             return replace(self._world, exchangers=[])
         return replace(self._world, exchangers=list(self._exchangers.values()) or [Exchanger()])

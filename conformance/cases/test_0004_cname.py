@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 from conformance.pod.delivery import Delivery
+from conformance.pod.world import FaultAction
 
 SENDER = "a@here.example"
 ALIAS = "@ CNAME plain.example.\n"
 
 
-async def _any_fails(internet: Internet, qmail: Qmail, action: str, **details: object) -> Delivery:
+async def _any_fails(internet: Internet, qmail: Qmail, action: FaultAction, **details: Any) -> Delivery:
     """A delivery to a domain whose ANY question is answered badly, whose MX and A are answered well."""
     internet.load("plain.example")
-    internet.fault("plain.example", action, type="ANY", **details)  # type: ignore[arg-type]
+    internet.fault("plain.example", action, type="ANY", **details)
     return await qmail.remote("plain.example", SENDER, ["b@plain.example"])
 
 
@@ -78,7 +81,9 @@ async def test_alias_loop(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters in ("Z", "D")
 
 
-@requirement("0004.recipient.letters-kept", source="patch:0004 remove-cname-lookup; rfc5321:2.4", role="guard")
+@requirement(
+    "0004.recipient.letters-kept", source="patch:0004 remove-cname-lookup; rfc5321:2.4", role="guard"
+)
 async def test_letters_are_kept(internet: Internet, qmail: Qmail) -> None:
     """Upper and lower case of an ordinary recipient go out as written."""
     internet.load("plain.example")

@@ -62,16 +62,22 @@ async def test_others_stand(qmail: Qmail) -> None:
     assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
 
 
-@requirement("0007.mail.percent", source="mission: screen for and reject email addresses with relay characters",
-             level="should")
+@requirement(
+    "0007.mail.percent",
+    source="mission: screen for and reject email addresses with relay characters",
+    level="should",
+)
 async def test_sender_with_percent(qmail: Qmail) -> None:
     """A sender with % in its local part is refused with 553."""
     async with qmail.session() as smtp:
         assert (await smtp.command("MAIL FROM:<a%elsewhere.example@b.example>")).code == 553
 
 
-@requirement("0007.mail.bang", source="mission: screen for and reject email addresses with relay characters",
-             level="should")
+@requirement(
+    "0007.mail.bang",
+    source="mission: screen for and reject email addresses with relay characters",
+    level="should",
+)
 async def test_sender_with_bang(qmail: Qmail) -> None:
     """A sender with ! in its local part is refused with 553, and no transaction begins."""
     async with qmail.session() as smtp:

@@ -48,8 +48,11 @@ async def test_cram_alone_is_announced(qmail: Qmail) -> None:
     assert await _announced(qmail, "cram") == {"CRAM-MD5"}
 
 
-@requirement("0008.mode.cram-restricts", source=MANUAL + " SMTPAUTH: restricts authentication just to CRAM-MD5",
-             role="guard")
+@requirement(
+    "0008.mode.cram-restricts",
+    source=MANUAL + " SMTPAUTH: restricts authentication just to CRAM-MD5",
+    role="guard",
+)
 async def test_cram_restricts(qmail: Qmail) -> None:
     """With SMTPAUTH=cram a right password is not accepted by PLAIN: no other method is open."""
     qmail.authenticate("cram")
@@ -75,7 +78,9 @@ async def test_unset(qmail: Qmail) -> None:
         assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
-@requirement("0008.mode.dash", source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled", role="guard")
+@requirement(
+    "0008.mode.dash", source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled", role="guard"
+)
 async def test_dash(qmail: Qmail) -> None:
     """With SMTPAUTH=- nothing is announced, and AUTH is refused."""
     assert await _announced(qmail, "-") == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conformance.cases.credentials import password
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
@@ -13,7 +15,7 @@ SENDER = "a@here.example"
 RECIPIENT = "b@plain.example"
 
 
-async def _submit(internet: Internet, qmail: Qmail, line: str | None = None, **script: object) -> Delivery:
+async def _submit(internet: Internet, qmail: Qmail, line: str | None = None, **script: Any) -> Delivery:
     """A delivery to plain.example at 127.0.0.2 with one line in authsenders."""
     internet.load("plain.example")
     internet.exchanger(users={"alice": password("alice")}, **script)
@@ -66,7 +68,9 @@ async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
     assert _users(internet) == ["alice"]
 
 
-@requirement("0008.out.not-announced", source=MANUAL + ": no supported AUTH method found, continuing", role="guard")
+@requirement(
+    "0008.out.not-announced", source=MANUAL + ": no supported AUTH method found, continuing", role="guard"
+)
 async def test_nothing_announced(internet: Internet, qmail: Qmail) -> None:
     """A host that announces no AUTH gets the message without it, and no credentials."""
     delivery = await _submit(internet, qmail)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
@@ -11,7 +13,7 @@ SENDER = "a@here.example"
 RECIPIENT = "b@plain.example"
 
 
-async def _to_plain(qmail: Qmail, internet: Internet, **script: object) -> Delivery:
+async def _to_plain(qmail: Qmail, internet: Internet, **script: Any) -> Delivery:
     """A delivery to plain.example, whose one exchanger follows `script`."""
     internet.load("plain.example")
     internet.exchanger(**script)
@@ -38,7 +40,9 @@ async def test_message_octets(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.remote.preference", source="qmail-remote(8); rfc5321:5.1")
 async def test_best_preference(internet: Internet, qmail: Qmail) -> None:
     """Of several exchangers the one with the lowest preference gets the message."""
-    internet.zone("many.example", "@ MX 30 c\n@ MX 10 a\n@ MX 20 b\na A 127.0.0.2\nb A 127.0.0.3\nc A 127.0.0.4")
+    internet.zone(
+        "many.example", "@ MX 30 c\n@ MX 10 a\n@ MX 20 b\na A 127.0.0.2\nb A 127.0.0.3\nc A 127.0.0.4"
+    )
     for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
         internet.exchanger(address)
     delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])

@@ -140,7 +140,12 @@ async def test_pipelined_commands(qmail: Qmail) -> None:
     """Commands sent in one write are all carried out and answered in their order."""
     async with qmail.session() as smtp:
         replies = await smtp.pipeline(
-            ["MAIL FROM:<a@b.example>", "RCPT TO:<x@elsewhere.example>", "RCPT TO:<alice@here.example>", "DATA"]
+            [
+                "MAIL FROM:<a@b.example>",
+                "RCPT TO:<x@elsewhere.example>",
+                "RCPT TO:<alice@here.example>",
+                "DATA",
+            ]
         )
         assert [reply.code for reply in replies] == [250, 553, 250, 354]
 

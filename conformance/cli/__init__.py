@@ -39,38 +39,56 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    made = {name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()}
+    made = {
+        name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()
+    }
 
-    made["list"].add_argument("-k", dest="keyword", default="", metavar="WORD", help="names and promises that hold it")
+    made["list"].add_argument(
+        "-k", dest="keyword", default="", metavar="WORD", help="names and promises that hold it"
+    )
     made["list"].add_argument("--json", action="store_true", help="as JSON")
     _add_patch(made["list"])
 
     made["run"].add_argument("target", help="stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa")
-    made["compare"].add_argument("what", nargs="*", metavar="TARGET|RUN.jsonl", help="by default the best there is here")
+    made["compare"].add_argument(
+        "what", nargs="*", metavar="TARGET|RUN.jsonl", help="by default the best there is here"
+    )
     made["gate"].add_argument("target", help="the build to be released")
-    made["gate"].add_argument("--against", metavar="TARGET", help="compare with this target too, for example stock")
+    made["gate"].add_argument(
+        "--against", metavar="TARGET", help="compare with this target too, for example stock"
+    )
     made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
     for name in ("run", "compare", "gate"):
         _add_running(made[name])
     for name in ("run", "compare", "gate", "judge"):
-        made[name].add_argument("--out", metavar="DIR", help="where runs and reports are written (reports/TIME)")
+        made[name].add_argument(
+            "--out", metavar="DIR", help="where runs and reports are written (reports/TIME)"
+        )
     for name in ("run", "compare", "gate", "targets", "doctor"):
         _add_images(made[name])
 
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     made["reference-deb"].add_argument(
-        "--patches", default=",".join(p for p in PATCHES if p != "base"), help="the patches it carries; empty for stock"
+        "--patches",
+        default=",".join(p for p in PATCHES if p != "base"),
+        help="the patches it carries; empty for stock",
     )
     return top
 
 
 def _add_patch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--patch", action="append", default=[], choices=list(PATCHES), help="only of this patch")
+    parser.add_argument(
+        "--patch", action="append", default=[], choices=list(PATCHES), help="only of this patch"
+    )
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-k", dest="keyword", default="", metavar="EXPRESSION", help="as pytest's -k: 'mx and not tcp'")
-    parser.add_argument("-n", dest="workers", type=int, default=4, metavar="WORKERS", help="worker processes (4)")
+    parser.add_argument(
+        "-k", dest="keyword", default="", metavar="EXPRESSION", help="as pytest's -k: 'mx and not tcp'"
+    )
+    parser.add_argument(
+        "-n", dest="workers", type=int, default=4, metavar="WORKERS", help="worker processes (4)"
+    )
     _add_patch(parser)
 
 

@@ -59,7 +59,9 @@ def file_name(target: Target) -> str:
 class Listener:
     """Hears verdicts from pytest's controller and writes them down at once."""
 
-    def __init__(self, plan: Plan, selection: Selection, out: Path, tell: Callable[[int, int, Verdict, str], None]):
+    def __init__(
+        self, plan: Plan, selection: Selection, out: Path, tell: Callable[[int, int, Verdict, str], None]
+    ):
         self._plan = plan
         self._tell = tell
         self._total = 0
@@ -153,7 +155,8 @@ def conduct(
         for path in done.paths:
             path.unlink(missing_ok=True)
         raise NothingSelected(
-            f"nothing is selected by {selection or 'the cases'}", "`qmail-conformance list` shows what there is."
+            f"nothing is selected by {selection or 'the cases'}",
+            "`qmail-conformance list` shows what there is.",
         )
     if status == pytest.ExitCode.USAGE_ERROR:
         for path in done.paths:

@@ -27,8 +27,15 @@ def select(keyword: str, patches: list[str]) -> list[Requirement]:
 def run(options: argparse.Namespace) -> int:
     chosen = select(options.keyword, options.patch)
     if options.json:
-        print(json.dumps({"patches": [asdict(p) for p in PATCHES.values()],
-                          "requirements": [asdict(one) for one in chosen]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "patches": [asdict(p) for p in PATCHES.values()],
+                    "requirements": [asdict(one) for one in chosen],
+                },
+                indent=1,
+            )
+        )
         return EXIT_AS_EXPECTED
     for patch in PATCHES.values():
         of_patch = [one for one in chosen if one.patch == patch.number]

@@ -34,7 +34,9 @@ def compare(options: argparse.Namespace) -> int:
     """Targets are run; stored runs are read, and nothing is started."""
     stored = [name for name in options.what if name.endswith(".jsonl")]
     if stored and len(stored) < len(options.what):
-        raise UsageError("targets and stored runs cannot be compared at once", "Run the targets first, with --out.")
+        raise UsageError(
+            "targets and stored runs cannot be compared at once", "Run the targets first, with --out."
+        )
     if stored:
         comparison = lay_side_by_side([read_run(Path(name)) for name in stored])
         show(comparison, sys.stdout)
@@ -63,7 +65,9 @@ def judge(options: argparse.Namespace) -> int:
         old = {verdict.requirement: verdict for verdict in before.verdicts}
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
-                print(f"{new.requirement}: was {old[new.requirement].verdict}, is now {new.verdict}. {new.seen}")
+                print(
+                    f"{new.requirement}: was {old[new.requirement].verdict}, is now {new.verdict}. {new.seen}"
+                )
         status = gravest((status, comparison.exit_status))
     return status
 
@@ -137,5 +141,3 @@ def _out(options: argparse.Namespace) -> Path:
 
 def _note(line: str) -> None:
     print(f"{line} ...", file=sys.stderr, flush=True)
-
-

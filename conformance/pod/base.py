@@ -51,7 +51,9 @@ class Exchange(TypedDict):
     credentials: int  #: lines the client sent as credentials, of whatever method
     sender: str | None  #: of the last MAIL that was accepted, without the brackets
     recipients: list[str]  #: accepted ones of that transaction
-    messages: list[dict[str, Any]]  #: accepted: {"sender", "recipients", "octets" (dots unstuffed, CRLF kept)}
+    messages: list[
+        dict[str, Any]
+    ]  #: accepted: {"sender", "recipients", "octets" (dots unstuffed, CRLF kept)}
 
 
 class QueuedMessage(TypedDict):
@@ -108,7 +110,7 @@ class Pod(Protocol):
         """Send octets; False when the server no longer takes any."""
 
     async def receive(self, connection: int, limit: float) -> bytes | None:
-        """The next octets from the server: b"" when it closed, None when it was silent for `limit` seconds."""
+        """The next octets from the server: b"" when it closed, None after `limit` seconds of silence."""
 
     async def shut(self, connection: int) -> None:
         """Half close: no more octets from the client."""
@@ -122,7 +124,7 @@ class Pod(Protocol):
         """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
 
     async def settle(self, limit: float) -> bool:
-        """Wait until qmail-send rests: no delivery under way and none that has not been tried. False at the limit."""
+        """Wait until qmail-send rests: all that is left has been put off. False at the limit."""
 
     async def look(self) -> Sight:
         """What can be seen now."""

@@ -99,7 +99,9 @@ class Replay:
             raise PodFailure(f"the record ends before {act}: it was made by another version of this case")
         recorded = self._acts[self._next]
         self._next += 1
-        if recorded["act"] != act or any(recorded[key] != self._hide(value) for key, value in details.items()):
+        if recorded["act"] != act or any(
+            recorded[key] != self._hide(value) for key, value in details.items()
+        ):
             raise PodFailure(
                 f"the record has {recorded['act']} where the case now does {act}"
                 if recorded["act"] != act

@@ -29,7 +29,9 @@ class Secrets:
                 self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)
-        self._pattern = re.compile("|".join(re.escape(secret) for secret in longest_first)) if longest_first else None
+        self._pattern = (
+            re.compile("|".join(re.escape(secret) for secret in longest_first)) if longest_first else None
+        )
 
     def hide(self, value: Any) -> Any:
         """The same JSON value with every secret replaced by its token."""

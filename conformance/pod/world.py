@@ -18,9 +18,7 @@ Transport = Literal["udp", "tcp"]
 #:   raw       `octets` as the whole message after the two octets of the id
 #:   close     over TCP: the connection is closed after `length` octets of the framed answer
 #:   stall     over TCP: `length` octets of the framed answer, then silence until the client leaves
-FaultAction = Literal[
-    "drop", "delay", "rcode", "truncate", "hinfo", "cut", "patch", "raw", "close", "stall"
-]
+FaultAction = Literal["drop", "delay", "rcode", "truncate", "hinfo", "cut", "patch", "raw", "close", "stall"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from conformance.smtp.reply import split_reply
 from conformance.smtp.session import CLIENT, PATIENCE
 
 
-async def _relay(pod: Pod, connection: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _relay(
+    pod: Pod, connection: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Pass octets until either side closes: a whole reply, then a whole command or message, and so on."""
     in_message = False
     while True:

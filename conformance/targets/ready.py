@@ -15,7 +15,10 @@ IMAGE_OPTIONS = {
     "--ppa": ("QMAIL_PPA", "the PPA (ppa:OWNER/NAME) or apt source line of the target ppa"),
     "--release": ("QMAIL_RELEASE", "the Ubuntu release (20.04)"),
     "--base": ("QMAIL_BASE", "the base image of targets, instead of Ubuntu's"),
-    "--internet-base": ("QMAIL_INTERNET_BASE", "the base image of the internet container, with Python 3.11 or newer"),
+    "--internet-base": (
+        "QMAIL_INTERNET_BASE",
+        "the base image of the internet container, with Python 3.11 or newer",
+    ),
     "--mirror": ("QMAIL_MIRROR", "an apt mirror"),
 }
 
@@ -52,7 +55,9 @@ def make_ready(names: Sequence[str], images: Images, note: Callable[[str], None]
     from conformance.targets.docker.images import BuildOptions, internet_image, target_image
     from conformance.targets.docker.sweep import sweep
 
-    options = BuildOptions(images.release or BuildOptions.release, images.base, images.mirror, images.internet_base)
+    options = BuildOptions(
+        images.release or BuildOptions.release, images.base, images.mirror, images.internet_base
+    )
     client = engine.connect()
     try:
         sweep(client)
