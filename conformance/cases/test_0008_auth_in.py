@@ -277,6 +277,16 @@ async def test_not_base64(qmail: Qmail) -> None:
         assert (await smtp.command("AUTH PLAIN !!!!")).code == 501
 
 
+@requirement("0008.exchange.survives-garbage", source="rfc4954:4; rfc5321:4.3.2", role="guard")
+async def test_garbage_is_survived(qmail: Qmail) -> None:
+    """Credentials that are no base64 at all are refused, and the session goes on."""
+    qmail.authenticate("")
+    for garbage in ("=", "====", "A", "A=B=", "\xff\xfe"):
+        async with qmail.session() as smtp:
+            assert (await smtp.command(f"AUTH PLAIN {garbage}")).code >= 500, garbage
+            assert (await smtp.command("NOOP")).code == 250, garbage
+
+
 @requirement("0008.exchange.empty-user", source="patch:0008 README: empty user or password")
 async def test_empty_user(qmail: Qmail) -> None:
     """An empty user is answered with 501."""

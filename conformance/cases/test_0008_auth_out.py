@@ -148,3 +148,18 @@ async def test_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.accepted
     assert [exchange["helo"] for exchange in internet.exchanges()] == ["HELO mx.here.example"]
+
+
+@requirement("0008.out.never-lost", source=MANUAL + " RESULTS; rfc5321:6.1", role="guard")
+async def test_refused_message_is_not_lost(internet: Internet, qmail: Qmail) -> None:
+    """A message that a host refuses, after announcing no method that is known, bounces and is not lost."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.exchanger(auth=["DIGEST-MD5"], steps={"message": "554 we do not want this"})
+    qmail.control["authsenders"] = f"alice@here.example:[127.0.0.2]:25|alice|{password('alice')}\n"
+    await qmail.accept("alice@here.example", [RECIPIENT])
+    bounces = await qmail.mailbox("alice")
+    assert internet.messages() == []
+    assert len(bounces) == 1
+    assert "we do not want this" in bounces[0]

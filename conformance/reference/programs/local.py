@@ -19,18 +19,23 @@ from conformance.reference.programs.processes import become, ended, read_all, wr
 class LocalProcess(Local):
     """`deliver` forks; everything else here runs in the child."""
 
-    def __init__(self, accounts: Accounts, host: str, enqueue: Callable[[Enqueue], Queued]) -> None:
+    def __init__(
+        self, home: str, host: str, enqueue: Callable[[Enqueue], Queued], announce: Callable[[], None]
+    ) -> None:
         super().__init__(Homes({}), enqueue, frozenset())
-        self._accounts = accounts
+        self._qmail = home
+        self._announce = announce
         self._host = host.replace("/", "_").replace(":", "_") or "unknown"
         self._stored = 0
 
     def deliver(self, address: bytes, sender: bytes, message: bytes) -> bytes:
-        """The report of one delivery: `K`, `Z` or `D` and a text."""
+        """The report of one delivery: `K`, `Z` or `D` and a text. Calls `announce` before it begins."""
+        self._announce()
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
+                self._accounts = Accounts(self._qmail)
                 candidates = self._accounts.candidates(split_address(address)[0])
                 self._homes = Homes({name: {} for name in candidates})
                 write_all(writer, super().deliver(address, sender, message))

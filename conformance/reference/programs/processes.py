@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from typing import Dict, NamedTuple, Optional, Sequence, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 from conformance.reference.acts import CRASHED, Queued
 
@@ -58,9 +58,9 @@ def spawn(
         return pid
     try:
         # Out of the way first: a target may be another one's source.
-        kept = {target: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 10) for target, source in descriptors.items()}
-        for target, source in kept.items():
-            os.dup2(source, target)
+        moved = [(fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 10), wanted) for wanted, ours in descriptors.items()]
+        for ours, wanted in moved:
+            os.dup2(ours, wanted)
         become(user)
         os.chdir(directory)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -77,7 +77,9 @@ def ended(pid: int) -> Union[int, str]:
     return CRASHED if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def run_apart(command: Sequence[str], environment: Dict[str, str], home: str, credentials: bytes = b"") -> Union[int, str]:
+def run_apart(
+    command: Sequence[str], environment: Dict[str, str], home: str, credentials: bytes = b""
+) -> Union[int, str]:
     """Run a program that the SMTP client must not hear: its exit status, or CRASHED.
 
     Its standard input is empty, its output goes nowhere, and it reads `credentials` on descriptor 3, if there
@@ -144,7 +146,7 @@ def write_all(descriptor: int, octets: bytes) -> bool:
 
 def read_all(descriptor: int) -> bytes:
     """Everything up to the end. Raises OSError."""
-    pieces = []
+    pieces: List[bytes] = []
     while True:
         piece = os.read(descriptor, 1 << 16)
         if not piece:

@@ -1,7 +1,7 @@
 """qmail-queue: a message on descriptor 0 and its envelope on descriptor 1, put in the queue.
 
-Not setuid, which scripts cannot be: the package leaves the queue open to every local user. That is fit for tests
-and for nothing else.
+Not setuid, which scripts cannot be: the package leaves the queue open to every local user. That is fit for
+tests and for nothing else.
 """
 
 from __future__ import annotations

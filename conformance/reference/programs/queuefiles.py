@@ -60,8 +60,9 @@ class QueueFiles:
             _finish(descriptor, octets)
             descriptor = os.open(self.path("intd", number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             made.append(self.path("intd", number))
-            head = b"u%d\0p%d\0F%s\0" % (envelope.uid, envelope.qp, envelope.sender)
-            _finish(descriptor, head + b"".join(b"T" + recipient + b"\0" for recipient in envelope.recipients))
+            fields = [b"u%d" % envelope.uid, b"p%d" % envelope.qp, b"F" + envelope.sender]
+            fields += [b"T" + recipient for recipient in envelope.recipients]
+            _finish(descriptor, b"".join(field + b"\0" for field in fields))
             os.link(self.path("intd", number), self.path("todo", number))
         except OSError:
             for path in made:

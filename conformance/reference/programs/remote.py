@@ -1,4 +1,4 @@
-"""qmail-remote: `qmail-remote HOST SENDER RECIPIENT…`, the message on descriptor 0, the report on descriptor 1."""
+"""qmail-remote: arguments HOST SENDER RECIPIENT…, the message on descriptor 0, the report on descriptor 1."""
 
 from __future__ import annotations
 

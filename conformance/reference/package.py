@@ -1,0 +1,173 @@
+"""Builds the package `qmail-reference`: the reference as programs, in the places where qmail's own stand.
+
+A .deb is an ar archive of two tar files (deb(5)); both are written here, so that no dpkg is needed. The same
+files and patches give the same octets: times, owners and order are fixed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+import conformance
+from conformance.reference.programs.place import PATCHES_FILE
+from conformance.reference.programs.queuefiles import SPLIT
+
+PACKAGE = "qmail-reference"
+
+#: Program -> the module of `conformance.reference.programs` and the function that it is.
+PROGRAMS = {
+    "qmail-smtpd": ("smtpd", "main"),
+    "qmail-queue": ("queue", "main"),
+    "qmail-remote": ("remote", "main"),
+    "qmail-send": ("send", "main"),
+    "qmail-start": ("send", "main"),
+    "qmail-newu": ("tables", "newu"),
+    "qmail-newmrh": ("tables", "newmrh"),
+}
+
+#: Seconds since the epoch that every file of the package bears.
+_TIME = 1_700_000_000
+
+_LIBRARY = "usr/lib/qmail-reference"
+_HOME = "var/lib/qmail"
+
+_LAUNCHER = """#!/usr/bin/python3 -IS
+import os
+import sys
+
+home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+sys.path.insert(0, os.path.realpath(os.path.join(home, "../../../{library}")))
+from conformance.reference.programs.{module} import {function}
+
+sys.exit({function}(home))
+"""
+
+_CONTROL = """Package: {package}
+Version: {version}
+Architecture: all
+Maintainer: qmail-conformance <qmail-conformance@maintainer.invalid>
+Installed-Size: {size}
+Depends: python3 (>= 3.8), passwd
+Provides: qmail
+Conflicts: qmail
+Section: mail
+Priority: optional
+Description: executable specification of qmail, which is not qmail
+ Programs in the places of qmail's own that behave as qmail's documentation says,
+ {carried}.
+ .
+ They exist to test a test suite where qmail's packages cannot be had: slow, open
+ to every local user, and not fit to carry anybody's mail.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A directory (neither content nor target), a file or a link of the package."""
+
+    mode: int
+    content: bytes = b""
+    target: str = ""
+    directory: bool = False
+
+
+def version(patches: Sequence[str]) -> str:
+    """The package's version: the suite's, and which patches it carries."""
+    return f"{conformance.__version__}+{'.'.join(patches) or 'stock'}"
+
+
+def build(directory: Path, patches: Sequence[str]) -> Path:
+    """Write the package that carries `patches` into `directory`; its path. Raises OSError."""
+    path = directory / f"{PACKAGE}_{version(patches)}_all.deb"
+    directory.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(package(patches))
+    return path
+
+
+def package(patches: Sequence[str]) -> bytes:
+    """The octets of the package that carries `patches`."""
+    entries = contents(patches)
+    size = sum(len(entry.content) + 1023 for entry in entries.values()) // 1024
+    carried = f"with the patches {', '.join(patches)}" if patches else "without any patch"
+    control = {"./control": Entry(0o644, _CONTROL.format(
+        package=PACKAGE, version=version(patches), size=size, carried=carried
+    ).encode())}
+    scripts = Path(__file__).parent / "programs" / "maintainer"
+    for name in ("postinst", "prerm", "postrm"):
+        control[f"./{name}"] = Entry(0o755, (scripts / name).read_bytes())
+    return _ar({
+        "debian-binary": b"2.0\n",
+        "control.tar.gz": _tar(control),
+        "data.tar.gz": _tar({f"./{name}": entry for name, entry in entries.items()}),
+    })
+
+
+def contents(patches: Sequence[str]) -> Dict[str, Entry]:
+    """What the package installs: path below / -> entry, every directory among them."""
+    entries: Dict[str, Entry] = {
+        f"{_LIBRARY}/{PATCHES_FILE}": Entry(0o644, "".join(f"{patch}\n" for patch in patches).encode()),
+        "etc/qmail": Entry(0o755, directory=True),
+        "etc/qmail/users": Entry(0o755, directory=True),
+        f"{_HOME}/alias": Entry(0o755, directory=True),
+        f"{_HOME}/control": Entry(0o777, target="../../../etc/qmail"),
+        f"{_HOME}/users": Entry(0o777, target="../../../etc/qmail/users"),
+    }
+    reference = Path(__file__).parent
+    sources = [reference.parent / "__init__.py", *reference.rglob("*.py")]
+    for source in sources:
+        if source.name != Path(__file__).name:
+            name = source.relative_to(reference.parent.parent).as_posix()
+            entries[f"{_LIBRARY}/{name}"] = Entry(0o644, source.read_bytes())
+    for name, (module, function) in PROGRAMS.items():
+        launcher = _LAUNCHER.format(library=_LIBRARY, module=module, function=function)
+        entries[f"{_HOME}/bin/{name}"] = Entry(0o755, launcher.encode())
+    entries.update({f"{_HOME}/queue/{name}": entry for name, entry in _queue().items()})
+    for name in list(entries):
+        for parent in Path(name).parents:
+            entries.setdefault(parent.as_posix(), Entry(0o755, directory=True))
+    return dict(sorted(entries.items()))
+
+
+def _queue() -> Dict[str, Entry]:
+    """The queue. Whoever calls qmail-queue writes in it himself: a script cannot be setuid."""
+    everybody, nobody = Entry(0o1777, directory=True), Entry(0o755, directory=True)
+    entries = {name: everybody for name in ("pid", "intd", "todo")}
+    entries.update({"lock": nobody, "bounce": nobody})
+    for part in range(SPLIT):
+        entries[f"mess/{part}"] = everybody
+        entries.update({f"{kind}/{part}": nobody for kind in ("info", "local", "remote")})
+    entries["lock/sendmutex"] = Entry(0o600)
+    entries["lock/tcpto"] = Entry(0o644, bytes(1024))
+    return entries
+
+
+def _tar(entries: Dict[str, Entry]) -> bytes:
+    """A compressed tar file of the entries, in their order."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile("", "wb", 9, buffer, mtime=0) as packed:
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for name, entry in entries.items():
+                member = tarfile.TarInfo("./" if name == "./." else name)
+                member.mode, member.mtime = entry.mode, _TIME
+                member.uname = member.gname = "root"
+                member.size = len(entry.content)
+                if entry.directory:
+                    member.type = tarfile.DIRTYPE
+                elif entry.target:
+                    member.type, member.linkname = tarfile.SYMTYPE, entry.target
+                archive.addfile(member, io.BytesIO(entry.content))
+    return buffer.getvalue()
+
+
+def _ar(members: Dict[str, bytes]) -> bytes:
+    """An ar archive as deb(5) wants it."""
+    parts: List[bytes] = [b"!<arch>\n"]
+    for name, content in members.items():
+        parts.append(f"{name:<16}{_TIME:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode("ascii"))
+        parts.append(content + b"\n" * (len(content) % 2))
+    return b"".join(parts)
