@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import pytest
 from _pytest.config import create_terminal_writer
+from _pytest.mark.expression import Expression
 
 import conformance
 from conformance import plugin
@@ -142,6 +143,12 @@ def conduct(
     Raises NothingSelected, UsageError for a wrong expression, WorldError when pytest itself fails.
     What was recorded stays in the files; without a footer they are not whole, and `problem` says why.
     """
+    if selection.keyword:
+        # pytest-xdist reports a wrong expression as workers that failed, so it is looked at before.
+        try:
+            Expression.compile(selection.keyword)
+        except (SyntaxError, ValueError) as error:
+            raise UsageError(f"-k {selection.keyword!r}: {error}", "Write it as pytest's -k.") from error
     listener = Listener(plan, selection, out, tell)
     arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
     arguments += ["-p", "no:cacheprovider", "-n", str(workers if workers > 1 else 0), "--dist", "worksteal"]

@@ -11,14 +11,13 @@ from conformance.reference.package import build
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build it and print its path. Raises UsageError: an unknown patch, a directory that cannot be written."""
+    """Build it and print its path. Raises UsageError: an unknown patch, an unwritable directory."""
     patches = chosen_patches(options.patches)
     try:
         path = build(Path(options.directory), patches)
     except OSError as error:
-        raise UsageError(
-            f"reference-deb: {options.directory}: {error.strerror or error}", "name a directory that can be written"
-        ) from error
+        what = f"reference-deb: {options.directory}: {error.strerror or error}"
+        raise UsageError(what, "name a directory that can be written") from error
     print(path)
     return EXIT_AS_EXPECTED
 
@@ -28,7 +27,6 @@ def chosen_patches(listed: str) -> tuple[str, ...]:
     wanted = {number.strip() for number in listed.split(",")} if listed.strip() else set()
     for number in sorted(wanted):
         if number not in PPA_PATCHES:
-            raise UsageError(
-                f"reference-deb: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}; empty for stock"
-            )
+            known = f"known: {', '.join(PPA_PATCHES)}; an empty list is stock"
+            raise UsageError(f"reference-deb: there is no patch {number!r}", known)
     return tuple(number for number in PPA_PATCHES if number in wanted)

@@ -106,10 +106,11 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
 def _conducted(plan: Plan, selection: Selection, out: Path, *, workers: int) -> Comparison:
     """Run, write every report, and show the comparison."""
     progress: Progress | None = None
+    stream = sys.stderr  # as it is now: while pytest runs its place is taken
 
     def tell(done: int, total: int, verdict: Verdict, target: str) -> None:
         nonlocal progress
-        progress = progress or Progress(sys.stderr, total)
+        progress = progress or Progress(stream, total)
         progress.step(verdict)
 
     conducted = conduct(plan, selection, out=out, workers=workers, tell=tell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import hashlib
 import hmac
 import itertools
@@ -118,7 +119,9 @@ class ReferencePod:
             checkprogram=() if check is None else (*_CHECKPROGRAM, check.subprogram),
             pid=pid,
         )
-        self._connections[number] = Connection(self.clock, self._serve, session(settings))
+        self._connections[number] = Connection(
+            self.clock, functools.partial(self._serve, number), session(settings)
+        )
         return number
 
     async def send(self, connection: int, data: bytes) -> bool:
@@ -163,7 +166,7 @@ class ReferencePod:
             raise PodFailure(f"there is no connection {number}")
         return self._connections[number]
 
-    def _serve(self, act: acts.Act) -> Any:
+    def _serve(self, number: int, act: acts.Act) -> Any:
         """The result of an act of qmail-smtpd that needs no waiting."""
         match act:
             case acts.Now():
@@ -171,7 +174,7 @@ class ReferencePod:
             case acts.Log(line):
                 self._log.append(line)
             case acts.CheckRecipient():
-                return self._check_recipient(act)
+                return self._check_recipient(number, act)
             case acts.CheckPassword():
                 return self._check_password(act)
             case acts.VerifyRecipient():
@@ -180,7 +183,7 @@ class ReferencePod:
                 return self._queue.enqueue(act)
         return None
 
-    def _check_recipient(self, act: acts.CheckRecipient) -> int | str:
+    def _check_recipient(self, number: int, act: acts.CheckRecipient) -> int | str:
         check = self._configuration.recipient_check
         if check is None or check.fate == "missing" or act.program != _RCPTCHECK:
             return acts.MISSING
@@ -195,6 +198,8 @@ class ReferencePod:
                 "accepted": False,
             }
         )
+        if act.to_client:
+            self._connection(number).output += octets(check.says)
         if check.fate == "crash":
             return acts.CRASHED
         return check.exits.get(act.environment.get("RECIPIENT", ""), check.default)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from conformance.errors import UsageError
 from conformance.pod.base import Pod, octets
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.secrets import Secrets
@@ -20,7 +21,10 @@ async def start_pod(target: Target, plan: Plan) -> Pod:
         from conformance.targets.embedded import ReferencePod
 
         flaws = frozenset(filter(None, os.environ.get(FLAWS_VARIABLE, "").split(",")))
-        return ReferencePod(target.patches, flaws)
+        try:
+            return ReferencePod(target.patches, flaws)
+        except ValueError as error:
+            raise UsageError(f"{FLAWS_VARIABLE}: {error}") from error
     from conformance.targets.docker.pod import DockerPod
 
     return await DockerPod.start(target, plan.internet_image)

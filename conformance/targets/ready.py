@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
@@ -52,12 +53,16 @@ def make_ready(names: Sequence[str], images: Images, note: Callable[[str], None]
     if all(target.kind == "reference" for target in targets):
         return Plan(tuple(targets))
     from conformance.targets.docker import engine
+    from conformance.targets.docker.debs import read_debs
     from conformance.targets.docker.images import BuildOptions, internet_image, target_image
     from conformance.targets.docker.sweep import sweep
 
     options = BuildOptions(
         images.release or BuildOptions.release, images.base, images.mirror, images.internet_base
     )
+    for target in targets:
+        if target.kind == "debs":
+            read_debs(Path(target.location))  # a wrong directory is told before an engine is looked for
     client = engine.connect()
     try:
         sweep(client)
