@@ -235,3 +235,16 @@ def test_targets_says_what_stands_in_the_way(
     told = capsys.readouterr().out
     assert "yes  reference-stock" in told
     assert "no   stock\n       no Docker engine answers" in told
+
+
+def test_a_broken_zone_file_is_told_with_file_and_line_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "fixtures" / "dns-zones" / "broken.example.zone"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("$ORIGIN broken.example.\n$TTL 60\n@ MX ten mx\n")
+    monkeypatch.setattr("conformance.internet.zones.data", lambda *parts: tmp_path.joinpath(*parts))
+    assert main(["run", "reference-ppa", "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert f"{broken}, line 3" in error
+    assert not (tmp_path / "out").exists()

@@ -1,7 +1,7 @@
 """A real qmail in a pod, on this machine's engine.
 
-Needs QMAIL_BASE (an image to build on) and takes QMAIL_TEST_TARGET (a target name such as `debs:DIR`, by
-default `stock`). What depends on a patch is asked only of a target that claims it.
+The target is the package of the reference unless QMAIL_TEST_TARGET names another (`debs:DIR`). What depends
+on a patch is asked only of a target that claims it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ from conformance.targets.docker.pod import DockerPod
 from conformance.targets.docker.sweep import OWNER_LABEL, machine, sweep
 from conformance.targets.names import parse_target
 from conformance.targets.target import Target
+from tests.dockerized import BASE, needs_docker, reference_packages
 
-BASE = os.environ.get("QMAIL_BASE", "")
-TARGET = os.environ.get("QMAIL_TEST_TARGET", "stock")
 OPTIONS = BuildOptions(base=BASE, internet_base=os.environ.get("QMAIL_INTERNET_BASE", ""))
 
 CONTROL = {
@@ -58,20 +57,18 @@ WORLD = World(zones=[ZONE], exchangers=[Exchanger(host="mx.far.example")])
 #: Beyond any wait that is meant: it turns a hang into a failure.
 LONG = 60.0
 
-pytestmark = [pytest.mark.docker, pytest.mark.skipif(not BASE, reason="QMAIL_BASE names no base image")]
+pytestmark = needs_docker
 
 
 @pytest.fixture(scope="module")
 def client() -> Any:
-    reason = engine.available()
-    if reason:
-        pytest.skip(reason)
     return engine.connect()
 
 
 @pytest.fixture(scope="module")
-def images(client: Any) -> tuple[Target, str]:
-    return target_image(client, parse_target(TARGET), OPTIONS), internet_image(client, OPTIONS)
+def images(client: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Target, str]:
+    name = os.environ.get("QMAIL_TEST_TARGET") or reference_packages(tmp_path_factory.mktemp("packages"))[1]
+    return target_image(client, parse_target(name), OPTIONS), internet_image(client, OPTIONS)
 
 
 Line = bytes | Callable[[bytes], bytes]

@@ -132,6 +132,11 @@ BASE_SMTPD = (
     said(ENVELOPE[0], f"RCPT TO:<{'a' * 890}@here.example>", "DATA", "x\r\n.", *ENVELOPE),
     said(*ENVELOPE, "DATA", "x\r\n.", environment={"RELAYCLIENT": "." + "s" * 1000}),
     said("NOOP", waits=40.0),
+    said("HELP", control={"smtpgreeting": "name.here.example\n"}),
+    Scenario(("MAIL FR", "OM:<x@there.example>\r\n")),
+    said(ENVELOPE[0], "RCPT TO:<a@other.example>", environment={"RELAYCLIENT": ""}),
+    said(*ENVELOPE, "DATA", "x\r.\rNOOP\r\n."),
+    said(*ENVELOPE, "DATA", "x\r\n.\r\r\nNOOP\r\n."),
 )
 AUTH_WORLD = PasswordCheck()
 
@@ -171,6 +176,7 @@ PATCHED_SMTPD = (
     said(*ENVELOPE, recipient_check=RecipientCheck(fate="crash")),
     said(*ENVELOPE, recipient_check=RecipientCheck(fate="missing")),
     said(*ENVELOPE, recipient_check=RecipientCheck(), environment={"RELAYCLIENT": ""}),
+    said(*ENVELOPE, recipient_check=RecipientCheck(says="printed\r\n")),
 )
 BASE_REMOTE = (
     sent(),
@@ -181,6 +187,7 @@ BASE_REMOTE = (
     sent("[127.0.0.2]", ("b@[127.0.0.2]",)),
     sent(message="a: b\n\npartial"),
     sent(exchangers=(Exchanger(address="127.0.0.3"),)),
+    sent(exchangers=()),
     sent(exchangers=(Exchanger(port=26),), control={"smtproutes": "big.example:[127.0.0.2]:26\n"}),
     sent(control={"helohost": "name.here.example\n"}),
     sent(faults=[Fault("big.example", "rcode", type="MX")]),
@@ -189,6 +196,7 @@ BASE_REMOTE = (
     scripted(connect="554 no"),
     scripted(connect="220-one\r\n220 two"),
     scripted(MAIL="550 no"),
+    scripted(MAIL="450 later"),
     scripted(RCPT="550 no"),
     scripted(RCPT="450 later"),
     scripted(DATA="451 later"),
@@ -220,6 +228,7 @@ PATCHED_REMOTE = (
     with_auth(ALL_METHODS, {"smtproutes": "big.example:[127.0.0.2]|user|secret\n"}),
     with_auth(ALL_METHODS, {"smtproutes": "big.example:[127.0.0.2]\nz.example:z|user|secret\n"}),
     sent("big.example", ("b@BIG.example",)),
+    sent("alias.big.example", ("b@alias.big.example",)),
     sent(paddings=[Padding("big.example", "MX", 4096, "last")]),
     sent(paddings=[Padding("big.example", "MX", 16384, "last")]),
     sent("plain.big.example", paddings=[Padding("plain.big.example", "A", 4096, "last")]),

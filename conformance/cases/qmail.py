@@ -123,11 +123,16 @@ class Qmail:
             yield client
 
     async def remote(
-        self, host: str, sender: str, recipients: list[str], message: bytes = MESSAGE
+        self,
+        host: str,
+        sender: str,
+        recipients: list[str],
+        message: bytes = MESSAGE,
+        limit: float = DELIVERY_LIMIT,
     ) -> Delivery:
-        """Run qmail-remote; afterwards the internet tells what was asked and said."""
+        """Run qmail-remote for at most `limit` seconds; afterwards the internet tells what was asked and said."""
         await self._ready()
-        result = await self._pod.remote(host, sender, recipients, message, DELIVERY_LIMIT)
+        result = await self._pod.remote(host, sender, recipients, message, limit)
         await self.look()
         return read_reports(result)
 

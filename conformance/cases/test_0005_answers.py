@@ -31,8 +31,9 @@ async def test_mx_of_1024_octets(internet: Internet, qmail: Qmail) -> None:
 
 @requirement("0005.mx.octets-4096", source=PATCH + "rfc1035:4.2.1, rfc7766:5")
 async def test_mx_of_4096_octets(internet: Internet, qmail: Qmail) -> None:
-    """An MX answer of 4,096 octets is fetched over TCP and read whole."""
+    """An MX answer of 4,096 octets is asked for once over UDP, then fetched over TCP and read whole."""
     assert (await _padded(internet, qmail, 4096)).accepted
+    assert len(internet.questions("big.example", "MX", "udp")) == 1
     assert [q["size"] for q in internet.questions("big.example", "MX", "tcp")][-1:] == [4096]
 
 
@@ -108,6 +109,16 @@ async def test_tcp_closed_early(internet: Internet, qmail: Qmail) -> None:
     internet.fault("big.example", "close", type="MX", over="tcp", length=1000)
     delivery = await _padded(internet, qmail, 4096)
     assert delivery.ended
+    assert delivery.letters == "Z"
+
+
+@requirement("0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS")
+async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
+    """When TCP stalls in an answer, the failure is temporary, within the resolver's own limits: here 2 s."""
+    internet.zone("big.example", padding=4096)
+    internet.fault("big.example", "stall", type="MX", over="tcp", length=1000)
+    delivery = await qmail.remote("big.example", SENDER, ["b@big.example"], limit=5)
+    assert delivery.ended, "qmail-remote still waits after 5 s"
     assert delivery.letters == "Z"
 
 

@@ -45,6 +45,19 @@ async def test_behind_a_source_route(qmail: Qmail) -> None:
     assert (await _recipient(qmail, "@here.example:victim%elsewhere.example@here.example")).code == 553
 
 
+@requirement("0007.rcpt.at-the-start", source=SOURCE)
+async def test_at_the_start(qmail: Qmail) -> None:
+    """A relay character that is the first octet of the local part is refused with 553."""
+    assert (await _recipient(qmail, "%elsewhere.example@here.example")).code == 553
+
+
+@requirement("0007.rcpt.relayclient", source=SOURCE, level="should")
+async def test_relay_client(qmail: Qmail) -> None:
+    """A client that may relay is refused a relay character with 553 as well: the patch names no exception."""
+    qmail.environment["RELAYCLIENT"] = ""
+    assert (await _recipient(qmail, "victim%elsewhere.example@here.example")).code == 553
+
+
 @requirement("0007.rcpt.enhanced-code", source=SOURCE + "; rfc3463:3.8")
 async def test_enhanced_code(qmail: Qmail) -> None:
     """The refusal bears the enhanced status 5.7.1."""

@@ -94,6 +94,8 @@ async def test_helo_announces_nothing(qmail: Qmail) -> None:
     qmail.authenticate("")
     async with qmail.session(hello=False) as smtp:
         assert "AUTH" not in (await smtp.command("HELO client.test.example")).text
+        # Nor in a reply of its own, which would stand where the next command's reply is expected.
+        assert "AUTH" not in (await smtp.command("NOOP")).text
 
 
 @requirement("0008.plain.initial-response", source=MANUAL + "; rfc4616:2, rfc4954:4")
@@ -115,10 +117,12 @@ async def test_plain_in_two_steps(qmail: Qmail) -> None:
 
 @requirement("0008.plain.identity", source="rfc4616:2")
 async def test_plain_with_an_identity(qmail: Qmail) -> None:
-    """AUTH PLAIN with an authorization identity before the user is accepted."""
+    """AUTH PLAIN with an authorization identity before the user is accepted, and the user is checked."""
     qmail.authenticate("")
     async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice', identity='alice')}")).code == 235
+        response = plain("alice", identity="alice@here.example")
+        assert (await smtp.command(f"AUTH PLAIN {response}")).code == 235
+    assert [run["user"] for run in await qmail.runs("checkpassword")] == ["alice"]
 
 
 @requirement("0008.login.accepted", source=MANUAL)
@@ -127,6 +131,15 @@ async def test_login(qmail: Qmail) -> None:
     qmail.authenticate("")
     async with qmail.session() as smtp:
         assert (await _login(smtp, "bob", password("bob"))).code == 235
+
+
+@requirement("0008.login.initial-response", source=MANUAL + "; rfc4954:4")
+async def test_login_at_once(qmail: Qmail) -> None:
+    """AUTH LOGIN with the user on the same line asks for the password alone, and accepts it with 235."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH LOGIN {encoded('alice')}")).code == 334
+        assert (await smtp.command(encoded(password("alice")))).code == 235
 
 
 @requirement("0008.login.awkward-password", source=MANUAL)
@@ -148,7 +161,7 @@ async def test_cram(qmail: Qmail) -> None:
         assert (await smtp.command(cram_md5("alice", challenge.text))).code == 235
 
 
-@requirement("0008.cram.fresh", source="rfc2195:2; RFC 4954 9: a challenge is used once", role="guard")
+@requirement("0008.cram.fresh", source="rfc2195:2, rfc4954:9", role="guard")
 async def test_challenges_are_fresh(qmail: Qmail) -> None:
     """Each CRAM-MD5 challenge differs from those before it, within one session too."""
     qmail.authenticate("cram")
@@ -168,6 +181,17 @@ async def test_wrong_password(qmail: Qmail) -> None:
     qmail.authenticate("")
     async with qmail.session() as smtp:
         assert (await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")).code == 535
+
+
+@requirement("0008.failure.delay", source="patch:0008 README; rfc4954:9", level="should")
+async def test_failure_is_told_late(qmail: Qmail) -> None:
+    """A wrong password is answered only after some seconds, so that guessing is slow."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.send(f"AUTH PLAIN {plain('alice', 'wrong')}\r\n".encode("latin-1"))
+        early = await smtp.reply(limit=2)
+        assert early.why == "silent", early
+        assert (await smtp.reply()).code == 535
 
 
 @requirement("0008.failure.no-relay", source=MANUAL, role="guard")
@@ -277,7 +301,16 @@ async def test_not_base64(qmail: Qmail) -> None:
         assert (await smtp.command("AUTH PLAIN !!!!")).code == 501
 
 
-@requirement("0008.exchange.survives-garbage", source="rfc4954:4; rfc5321:4.3.2", role="guard")
+@requirement("0008.exchange.user-not-base64", source="rfc4954:4")
+async def test_user_not_base64(qmail: Qmail) -> None:
+    """A user that is not base64 is answered with 501, and no password is asked for."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("AUTH LOGIN")).code == 334
+        assert (await smtp.command("al!ce-is-not-base64*")).code == 501
+
+
+@requirement("0008.exchange.survives-garbage", source="rfc4954:4, rfc5321:4.3.2", role="guard")
 async def test_garbage_is_survived(qmail: Qmail) -> None:
     """Credentials that are no base64 at all are refused, and the session goes on."""
     qmail.authenticate("")

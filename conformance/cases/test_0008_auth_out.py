@@ -60,6 +60,22 @@ async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
     assert [line for line in internet.commands() if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
 
 
+@requirement("0008.out.methods-in-any-case", source="rfc4954:3, rfc4422:3.1, rfc5321:2.4")
+async def test_methods_in_lower_case(internet: Internet, qmail: Qmail) -> None:
+    """A method that is announced in lower case is the same method."""
+    delivery = await _submit(internet, qmail, auth=["plain"])
+    assert delivery.accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.out.mail-parameter", source="patch:0008 README; rfc4954:5", level="should")
+async def test_mail_names_the_user(internet: Internet, qmail: Qmail) -> None:
+    """After authentication MAIL names the user with AUTH=."""
+    await _submit(internet, qmail, auth=["PLAIN"])
+    mail = [line for line in internet.commands() if line.startswith("MAIL")]
+    assert mail == [f"MAIL FROM:<{SENDER}> AUTH=alice"]
+
+
 @requirement("0008.out.unknown-method-first", source=MANUAL + "; rfc4954:3")
 async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
     """A method that qmail-remote does not know, listed first, does not keep it from the one it knows."""
@@ -136,6 +152,18 @@ async def test_other_sender(internet: Internet, qmail: Qmail) -> None:
     """A message whose sender has no line is delivered as before, and no credentials leave."""
     line = f"someone-else@here.example:[127.0.0.2]:25|alice|{password('alice')}"
     delivery = await _submit(internet, qmail, line, auth=["PLAIN"])
+    assert delivery.accepted
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+
+
+@requirement("0008.out.other-route", source=MANUAL + " smtproutes", role="guard")
+async def test_route_without_credentials(internet: Internet, qmail: Qmail) -> None:
+    """A route without credentials uses none: those of another line never leave for its host."""
+    internet.load("plain.example")
+    internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
+    other = f"other.example:[127.0.0.2]|alice|{password('alice')}"
+    qmail.control["smtproutes"] = f"{other}\nplain.example:[127.0.0.2]\n{other}\n"
+    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.accepted
     assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
 

@@ -29,6 +29,39 @@ async def test_extension(qmail: Qmail) -> None:
     assert await qmail.mailbox("alice") == []
 
 
+@requirement("base.delivery.default", source="dot-qmail(5)")
+async def test_default(qmail: Qmail) -> None:
+    """Mail for user-anything follows .qmail-default where there is no closer file."""
+    qmail.delivering = True
+    qmail.dot_qmail["alice/.qmail-default"] = "&bob@here.example\n"
+    await qmail.accept("carol@here.example", ["alice-anything@here.example"])
+    assert len(await qmail.mailbox("bob")) == 1
+
+
+@requirement("base.delivery.virtualdomain", source="qmail-send(8) virtualdomains; dot-qmail(5)")
+async def test_virtual_domain(internet: Internet, qmail: Qmail) -> None:
+    """Mail for a virtual domain is delivered as the user in virtualdomains says, not to another host."""
+    qmail.delivering = True
+    internet.zone("virtual.example")
+    qmail.control["rcpthosts"] = "virtual.example\n"
+    qmail.control["virtualdomains"] = "virtual.example:alice\n"
+    qmail.dot_qmail["alice/.qmail-box"] = "./Maildir/\n"
+    await qmail.accept("a@b.example", ["box@virtual.example"])
+    messages = await qmail.mailbox("alice")
+    assert len(messages) == 1
+    assert "\nDelivered-To: alice-box@virtual.example\n" in messages[0]
+
+
+@requirement("base.delivery.loop", source="qmail-local(8); rfc5321:6.3")
+async def test_loop(qmail: Qmail) -> None:
+    """A message that bears this mailbox's Delivered-To line already is looping: it bounces."""
+    qmail.delivering = True
+    looping = b"Delivered-To: bob@here.example\r\nSubject: hello\r\n\r\nhello\r\n"
+    await qmail.accept("alice@here.example", ["bob@here.example"], looping)
+    assert await qmail.mailbox("bob") == []
+    assert len(await qmail.mailbox("alice")) == 1
+
+
 @requirement("base.delivery.bounce", source="qmail-send(8); rfc5321:6.1")
 async def test_bounce(qmail: Qmail) -> None:
     """Mail for an unknown user comes back to its sender, from the null sender, naming the address."""

@@ -53,6 +53,16 @@ async def test_received_line(qmail: Qmail) -> None:
     assert re.search(r"by \S+ with E?SMTP;", received)
 
 
+@requirement("base.accepted.never-without-queue", source="qmail-smtpd(8); rfc5321:4.2.5")
+async def test_what_cannot_be_queued_is_refused(qmail: Qmail) -> None:
+    """A message that qmail-queue does not take is not accepted: here for an envelope that is too long."""
+    qmail.environment["RELAYCLIENT"] = "." + "x" * 1100 + ".example"
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 554
+    assert await qmail.queue() == []
+
+
 @requirement("base.dots.unstuffed", source="rfc5321:4.5.2")
 async def test_dots_are_unstuffed(qmail: Qmail) -> None:
     """A leading dot that the client doubled is single in the stored message."""

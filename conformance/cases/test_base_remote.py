@@ -71,9 +71,22 @@ async def test_without_an_exchanger_record(internet: Internet, qmail: Qmail) -> 
 @requirement("base.remote.literal", source="qmail-remote(8); rfc5321:4.1.3")
 async def test_address_literal(internet: Internet, qmail: Qmail) -> None:
     """A host in brackets is connected to as it stands, without a question to the DNS."""
+    # The root zone: a question that should not be asked is then an answer to this case, not a stray one.
+    internet.zone("", "@ NS ns.test.")
     delivery = await qmail.remote("[127.0.0.2]", SENDER, ["b@[127.0.0.2]"])
     assert delivery.accepted
     assert internet.questions() == []
+
+
+@requirement("base.remote.quoted", source="qmail-remote(8); rfc5321:4.1.2")
+async def test_local_part_that_needs_quotes(internet: Internet, qmail: Qmail) -> None:
+    """A recipient whose local part holds a space goes out quoted, and as one recipient."""
+    internet.load("plain.example")
+    delivery = await qmail.remote("plain.example", SENDER, ["one two@plain.example"])
+    assert delivery.accepted
+    assert [line for line in internet.commands() if line.startswith("RCPT")] == [
+        'RCPT TO:<"one two"@plain.example>'
+    ]
 
 
 @requirement("base.remote.smtproutes", source="qmail-remote(8) smtproutes")
@@ -145,9 +158,10 @@ async def test_every_recipient_refused(internet: Internet, qmail: Qmail) -> None
 
 @requirement("base.remote.data-5xx", source="qmail-remote(8) RESULTS")
 async def test_data_refused(internet: Internet, qmail: Qmail) -> None:
-    """5xx at DATA is a permanent failure."""
+    """5xx at DATA is a permanent failure, and the message is not sent."""
     delivery = await _to_plain(qmail, internet, steps={"DATA": "554 no"})
     assert delivery.letters == "rD"
+    assert "Subject: hello" not in internet.commands()
 
 
 @requirement("base.remote.message-5xx", source="qmail-remote(8) RESULTS")

@@ -52,9 +52,11 @@ async def test_verbs_in_any_case(qmail: Qmail) -> None:
 
 @requirement("base.verbs.noop", source="rfc5321:4.1.1.9")
 async def test_noop(qmail: Qmail) -> None:
-    """NOOP is answered with 250."""
+    """NOOP is answered with 250 and changes nothing: a transaction goes on after it."""
     async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@b.example>")).code == 250
         assert (await smtp.command("NOOP")).code == 250
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
 
 
 @requirement("base.verbs.vrfy", source="rfc5321:3.5.3, 7.3")
@@ -133,6 +135,15 @@ async def test_second_mail_starts_anew(qmail: Qmail) -> None:
     assert [(message["sender"], message["recipients"]) for message in queue] == [
         ("second@b.example", ["bob@here.example"])
     ]
+
+
+@requirement("base.data.ends-transaction", source="rfc5321:4.1.1.4, 3.3")
+async def test_a_message_ends_its_transaction(qmail: Qmail) -> None:
+    """After a message its envelope is forgotten: a recipient needs a new MAIL."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 503
 
 
 @requirement("base.pipelining.order", source="rfc2920:3.1")

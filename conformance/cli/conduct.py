@@ -20,10 +20,12 @@ from conformance import plugin
 from conformance.cases.collection import DIRECTORY, all_requirements
 from conformance.catalogue import Requirement
 from conformance.errors import ConformanceError, NothingSelected, UsageError, WorldError
+from conformance.internet.zones import check_zones
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect, judged
 from conformance.judge.runfile import RunWriter
 from conformance.judge.verdict import Verdict
+from conformance.pod.mailboxes import load_users
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
 
@@ -143,6 +145,9 @@ def conduct(
     Raises NothingSelected, UsageError for a wrong expression, WorldError when pytest itself fails.
     What was recorded stays in the files; without a footer they are not whole, and `problem` says why.
     """
+    # Files that people edit are looked at before a container starts.
+    check_zones()
+    load_users()
     if selection.keyword:
         # pytest-xdist reports a wrong expression as workers that failed, so it is looked at before.
         try:

@@ -47,6 +47,12 @@ def load_zone(name: str) -> str:
     return (directory / f"{name}.zone").read_text(encoding="utf-8")
 
 
+def check_zones() -> None:
+    """Read every zone of the fixtures. UsageError with file, line and what is wrong, before a case needs one."""
+    for path in sorted(data("fixtures", "dns-zones").glob("*.zone")):
+        parse_zone(path.read_text(encoding="utf-8"), str(path))
+
+
 def spelled(label: Any) -> str:
     """A dnslib name as text: letters as they are, no final dot, one character per octet."""
     return b".".join(label.label).decode("latin-1")

@@ -57,6 +57,7 @@ class CheckRecipient(Act):
 
     program: str
     environment: Dict[str, str]
+    to_client: bool = False  #: a flaw: what the program prints goes to the SMTP client
 
 
 @dataclass(frozen=True)

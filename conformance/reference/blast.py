@@ -44,7 +44,7 @@ class Blast:
                 raise StrayNewline
             line += b"\r"
         self._count(line)
-        if line == b".\r":
+        if line == b".\r" or (line.rstrip(b"\r") == b"." and "smtpd.extra-cr-ends" in self._flaws):
             return True
         if line.startswith(b".") and line[1:2] != b"\r" and "smtpd.dots-kept" not in self._flaws:
             line = line[1:]

@@ -30,15 +30,22 @@ _TABLE = """
 smtpd.accepts-without-queueing  says 250 to a message that it never gave to qmail-queue
 smtpd.badmailfrom-ignored       takes recipients from a sender in badmailfrom
 smtpd.badmailfrom-no-hosts      does not know @host lines in badmailfrom
+smtpd.bare-cr-ends-line         takes CR . CR for the end of a message
 smtpd.bare-lf-accepted          takes a bare line feed for the end of a line
 smtpd.data-keeps-sender         goes on with the same transaction after a message
+smtpd.data-without-mail         takes DATA before MAIL and RCPT
 smtpd.databytes-452             answers 452 to a message over databytes
 smtpd.databytes-ignored         has no limit on a message's size
 smtpd.databytes-off-by-one      refuses a message of exactly databytes octets
 smtpd.databytes-variable-ignored  does not let DATABYTES override databytes
 smtpd.delivered-not-counted     counts Received fields as hops, but not Delivered-To
 smtpd.dots-kept                 does not unstuff dots
+smtpd.extra-cr-ends             takes a dot and several carriage returns for the end of a message
+smtpd.greeting-file-ignored     greets with me, whatever smtpgreeting says
+smtpd.greeting-without-me       greets as `unknown` where there is no smtpgreeting
+smtpd.helo-as-ehlo              answers HELO as EHLO, with extensions
 smtpd.helo-keeps-transaction    HELO and EHLO leave the transaction as it is
+smtpd.help-unknown              does not know HELP
 smtpd.hops-ignored              accepts a message that loops
 smtpd.hops-in-body              counts hops in the body, too
 smtpd.hops-off-by-one           accepts a message of exactly 100 hops
@@ -55,11 +62,14 @@ smtpd.no-wildcards              does not know .domain lines in rcpthosts
 smtpd.noop-resets               NOOP ends the transaction
 smtpd.one-recipient             keeps the last recipient only
 smtpd.open-relay                takes recipients in any domain
+smtpd.pieces-lost               keeps only the last piece of a line that arrives in pieces
 smtpd.queue-trouble-accepted    says 250 although qmail-queue failed
+smtpd.quit-stays                does not close the connection after QUIT
 smtpd.quotes-kept               leaves the quotes in a quoted local part
 smtpd.rcpt-without-mail         takes RCPT before MAIL
 smtpd.rcpthosts-550             answers 550 for a domain that is not in rcpthosts
 smtpd.rcpthosts-case            compares domains with rcpthosts by case
+smtpd.relayclient-empty-ignored  takes an empty RELAYCLIENT for none
 smtpd.relayclient-no-suffix     does not append the value of RELAYCLIENT
 smtpd.rset-keeps-sender         RSET leaves the transaction as it is
 smtpd.seven-bit                 clears the eighth bit of every octet
@@ -74,14 +84,19 @@ remote.dots-not-stuffed         does not stuff dots
 remote.drop-after-message-success  reports success when the connection dies after the final dot
 remote.drop-permanent           reports a lost connection as a permanent failure
 remote.first-mx-only            looks up the best exchanger only
+remote.greeting-permanent       reports a refused greeting as a permanent failure
 remote.helohost-ignored         says HELO with me, whatever helohost says
+remote.mail-4xx-permanent       reports a deferred sender as a permanent failure
 remote.mail-5xx-temporary       reports a refused sender as a temporary failure
 remote.message-4xx-accepted     takes a 4xx after the message for acceptance
 remote.message-5xx-temporary    reports a 5xx after the message as a temporary failure
 remote.no-a-fallback            does not fall back to the A record of a host without MX
+remote.no-connection-permanent  reports refused connections as a permanent failure
 remote.no-duplicate-warning     does not warn of a possible duplicate
+remote.no-host-soft             reports a host that does not exist as a temporary failure
 remote.no-literals              looks up host literals in the DNS
 remote.no-second-try            does not try the next exchanger when the best one refuses connections
+remote.null-sender              sends every message from the null sender
 remote.own-address-tried        delivers to itself as the best exchanger
 remote.partial-line-sent        completes a partial final line and sends it
 remote.recipient-kinds-swapped  reports 4xx at RCPT as permanent and 5xx as temporary
@@ -108,15 +123,19 @@ send.no-return-path             writes no Return-Path line
 send.no-virtualdomains          does not obey virtualdomains
 send.recipient-report-ignored   takes the message report for a refused recipient's
 send.unknown-user-dropped       takes mail for unknown users and drops it
+0004.aliases-unread             fails for now when an answer goes through an alias
+0004.any-for-mx                 asks ANY in the place of MX
 0004.asks-and-ignores           still asks ANY, and ignores the answer
 0004.asks-cname                 asks CNAME where stock asks ANY
 0004.dropped                    asks ANY and rewrites recipients as stock does
+0004.loop-followed              follows aliases by itself, without end
 0004.lower-case                 lowers the case of the recipient's domain
 0005.always-tcp                 asks again over TCP whatever the answer's size
 0005.dropped                    reads answers into 512 octets as stock does
 0005.exact-512-buffer           reads into exactly 512 octets, and takes a full buffer for a cut one
 0005.mx-only                    asks again for MX, but not for A and ANY
 0005.only-4096                  asks again into 4,096 octets only
+0005.tc-ignored                 asks again only when the buffer is full, whatever the TC bit says
 0005.tc-only                    asks again only when the answer came with TC and fitted the buffer
 0005.tcp-failure-hard           a failure over TCP is permanent
 0005.tcp-hangs                  waits for ever for a stalled answer over TCP
@@ -132,6 +151,7 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0007.bang-forgotten             does not screen for !
 0007.dropped                    screens nothing
 0007.first-octet                does not see a relay character at the start
+0007.null-refused               takes the null sender for an address with relay characters
 0007.percent-forgotten          does not screen for %
 0007.plus-refused               refuses + as well
 0007.recipients-only            does not screen the sender
@@ -165,12 +185,12 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0008.no-cancel                  does not let a client cancel with *
 0008.no-delay                   does not wait after a failed authentication
 0008.no-helo-fallback           gives up when EHLO is refused
-0008.no-identity                sends PLAIN without the authorization identity
 0008.no-mail-parameter          sends MAIL without AUTH= after authentication
 0008.no-relaying                does not let an authenticated client relay
 0008.no-remote-info             does not name the user in Received
 0008.not-announced              does not announce AUTH
 0008.not-required               does not require authentication before MAIL
+0008.padding-crashes            ends without a reply when credentials are padding alone
 0008.plain-identity             checks the authorization identity instead of the user
 0008.plain-unasked              sends credentials to a host that did not announce AUTH
 0008.plus-cram-lost             SMTPAUTH=+cram offers LOGIN and PLAIN only
@@ -187,10 +207,12 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0008.stale-challenge            gives the same CRAM-MD5 challenge again
 0008.twice                      takes a second AUTH after success
 0008.unoffered-methods          takes methods that were not announced
+0008.unset-enables              takes SMTPAUTH unset for SMTPAUTH empty
 0009.100-accepts                takes exit 100 for acceptance
 0009.111-451                    answers 451 to exit 111
 0009.111-accepts                takes exit 111 for acceptance
 0009.111-stays                  does not close the connection after exit 111
+0009.120-accepts                takes exit 120 for acceptance
 0009.adds-refused               refuses a recipient and adds it all the same
 0009.bare-environment           runs the program with SENDER and RECIPIENT only
 0009.crash-accepts              takes a crashed program for acceptance
@@ -199,8 +221,10 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0009.no-sender                  does not set SENDER
 0009.null-sender                sets SENDER to <> for the null sender
 0009.once                       runs the program for the first recipient only
+0009.output-shown               leaves the connection to the client to the program as its output
 0009.recipient-lower            lowers the case of RECIPIENT
 0009.relayclient-checked        runs the program for a client that may relay
+0009.unset-refuses              takes RCPTCHECK unset for a program that cannot be run
 """
 
 

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import FrozenSet, List, Optional, Tuple
 
-from conformance.reference.acts import Engine
+from conformance.reference.acts import AwaitDns, Engine
 from conformance.reference.dnsmessage import ANY, CNAME, HEADER_SIZE, MX, A, Header, Malformed, expand_name
 from conformance.reference.octets import bracketed, dotted
 from conformance.reference.resolver import Answer, NoAnswer, Resolver
@@ -126,15 +126,21 @@ class Lookup:
         if isinstance(found, NoAnswer):
             if self._large and found.over_tcp and "0005.tcp-failure-hard" in self._flaws:
                 raise Hard
-            hard = "remote.servfail-hard" in self._flaws
-            raise Soft if found.again and not hard else Hard
-        return Reply(found.octets)
+            again = found.again and "remote.servfail-hard" not in self._flaws
+            raise Soft if again or "remote.no-host-soft" in self._flaws else Hard
+        reply = Reply(found.octets)
+        if "0004" in self._patches and "0004.aliases-unread" in self._flaws and kind in (A, MX):
+            if Reply(found.octets).aliases():
+                raise Soft
+        return reply
 
     def _asks_again(self, found: Answer, kind: int) -> bool:
         if "0005.mx-only" in self._flaws and kind != MX:
             return False
         if "0005.always-tcp" in self._flaws:
             return True
+        if "0005.tc-ignored" in self._flaws:
+            return found.length >= self._size
         if "0005.tc-only" in self._flaws:
             return found.truncated and found.length <= self._size
         return found.length >= self._size or found.truncated
@@ -147,6 +153,8 @@ class Lookup:
         if "0004" in self._patches and "0004.dropped" not in self._flaws:
             if "0004.asks-cname" in self._flaws:
                 yield from self._resolve_quietly(name, CNAME)
+            if "0004.loop-followed" in self._flaws:
+                yield from self._follow(name)
             if "0004.asks-and-ignores" in self._flaws:
                 yield from self._resolve_quietly(name, ANY)
             return (name.lower() if "0004.lower-case" in self._flaws else name), False
@@ -167,6 +175,19 @@ class Lookup:
             name = aliases[0]
         return name, True
 
+    def _follow(self, name: bytes) -> Engine:
+        """A flaw: follow aliases one by one, however many they are, as a shell loop with a pause would."""
+        while True:
+            try:
+                reply: Reply = yield from self._resolve(name, CNAME)
+            except (Soft, Hard):
+                return
+            aliases = reply.aliases()
+            if not aliases:
+                return
+            name = aliases[0]
+            yield AwaitDns(1.0)
+
     def _resolve_quietly(self, name: bytes, kind: int) -> Engine:
         with contextlib.suppress(Soft, Hard):
             yield from self._resolve(name, kind)
@@ -184,8 +205,9 @@ class Lookup:
         literal = dotted(name) or bracketed(name)
         if literal is not None and "remote.no-literals" not in self._flaws:
             return [Exchange(literal, 0)], False
+        asks_any = "0004" in self._patches and "0004.any-for-mx" in self._flaws
         try:
-            reply: Reply = yield from self._resolve(name, MX)
+            reply: Reply = yield from self._resolve(name, ANY if asks_any else MX)
         except Hard:
             if "remote.no-a-fallback" in self._flaws:
                 raise

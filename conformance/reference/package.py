@@ -149,18 +149,20 @@ def _queue() -> Dict[str, Entry]:
 def _tar(entries: Dict[str, Entry]) -> bytes:
     """A compressed tar file of the entries, in their order."""
     buffer = io.BytesIO()
-    with gzip.GzipFile("", "wb", 9, buffer, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
-            for name, entry in entries.items():
-                member = tarfile.TarInfo("./" if name == "./." else name)
-                member.mode, member.mtime = entry.mode, _TIME
-                member.uname = member.gname = "root"
-                member.size = len(entry.content)
-                if entry.directory:
-                    member.type = tarfile.DIRTYPE
-                elif entry.target:
-                    member.type, member.linkname = tarfile.SYMTYPE, entry.target
-                archive.addfile(member, io.BytesIO(entry.content))
+    with (
+        gzip.GzipFile("", "wb", 9, buffer, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for name, entry in entries.items():
+            member = tarfile.TarInfo("./" if name == "./." else name)
+            member.mode, member.mtime = entry.mode, _TIME
+            member.uname = member.gname = "root"
+            member.size = len(entry.content)
+            if entry.directory:
+                member.type = tarfile.DIRTYPE
+            elif entry.target:
+                member.type, member.linkname = tarfile.SYMTYPE, entry.target
+            archive.addfile(member, io.BytesIO(entry.content))
     return buffer.getvalue()
 
 

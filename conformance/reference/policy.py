@@ -36,6 +36,10 @@ class Policy:
         control = ControlFiles(settings.control)
         self.flaws = settings.flaws
         self.greeting: Optional[bytes] = control.line("smtpgreeting", control.me)
+        if "smtpd.greeting-file-ignored" in self.flaws:
+            self.greeting = control.me
+        if "smtpd.greeting-without-me" in self.flaws:
+            self.greeting = control.line("smtpgreeting", b"unknown")
         self.local_ip_host: Optional[bytes] = control.line("localiphost", control.me)
         self.timeout = max(control.number("timeoutsmtpd", 1200), 1)
         self._rcpthosts = control.keys("rcpthosts")

@@ -24,8 +24,12 @@ class Quit(Exception):
 def check_recipient(session: Session, address: bytes) -> Engine:
     """RCPTCHECK (0009): True when the recipient may be added. Exits 111 and 120 end the session."""
     program = session.environment.get("RCPTCHECK")
-    if "0009" not in session.patches or program is None:
+    if "0009" not in session.patches:
         return True
+    if program is None:
+        if "0009.unset-refuses" not in session.flaws:
+            return True
+        program = ""
     if "0009.once" in session.flaws and session.recipients:
         return True
     sender = session.sender or b""
@@ -37,7 +41,9 @@ def check_recipient(session: Session, address: bytes) -> Engine:
     if "0009.recipient-lower" in session.flaws:
         envelope["RECIPIENT"] = envelope["RECIPIENT"].lower()
     inherited = {} if "0009.bare-environment" in session.flaws else session.environment
-    status = yield acts.CheckRecipient(program, {**inherited, **envelope})
+    status = yield acts.CheckRecipient(
+        program, {**inherited, **envelope}, to_client="0009.output-shown" in session.flaws
+    )
     if status == 111 and "0009.111-accepts" not in session.flaws:
         code = b"451" if "0009.111-451" in session.flaws else b"421"
         last = code + b" unable to verify recipient (#4.3.0)\r\n"
@@ -59,6 +65,8 @@ def check_recipient(session: Session, address: bytes) -> Engine:
 
 
 def _forgives(session: Session, status: object) -> bool:
+    if status == 120:
+        return "0009.120-accepts" in session.flaws
     if status == acts.CRASHED:
         return "0009.crash-accepts" in session.flaws
     return status == acts.MISSING and "0009.missing-accepts" in session.flaws

@@ -80,6 +80,7 @@ class Delivery:
         resolver = Resolver(options)
         if "0005" in settings.patches and "0005.tcp-hangs" not in self.flaws:
             options.tcp_limit = float(resolver.timeout * resolver.attempts)
+        options.ignores_tc = "0005" in settings.patches and "0005.tc-ignored" in self.flaws
         self.lookup = Lookup(resolver, settings.patches, settings.flaws)
 
     def end(self, octets: bytes) -> None:
@@ -91,6 +92,8 @@ class Delivery:
             self.end(b"ZUnable to read control files. (#4.3.0)\n")
         box, sender_host = split_address(sender)
         quoted_sender = sender if sender_host is None else quote_box(box) + b"@" + sender_host
+        if "remote.null-sender" in self.flaws:
+            quoted_sender = b""
         route = choose(self.control, host, quoted_sender, self.settings.patches, self.flaws)
         if route.relay is not None:
             host = route.relay
@@ -103,7 +106,8 @@ class Delivery:
         exchanges: List[Exchange] = yield from self._exchanges(host, route)
         exchange: Optional[Exchange] = yield from self._connected(exchanges, route, aliased)
         if exchange is None:
-            self.end(b"ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n")
+            kind = b"D" if "remote.no-connection-permanent" in self.flaws else b"Z"
+            self.end(kind + b"Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n")
             return
         conversation = Conversation(self, exchange.address)
         yield from conversation.run(quoted_sender, addressed, message, route)
@@ -245,6 +249,7 @@ class Conversation:
     def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
         if (yield from self.reply()) != 220:
             permanent = self._authenticates and "0008.greeting-permanent" in self.flaws and self.code >= 500
+            permanent = permanent or "remote.greeting-permanent" in self.flaws
             yield from self.give_up(b"D" if permanent else b"Z", " but greeting failed")
         extensions = yield from self._hello()
         parameter, note = yield from self._authenticated(route, extensions)
@@ -254,7 +259,8 @@ class Conversation:
             kind = b"Z" if "remote.mail-5xx-temporary" in self.flaws else b"D"
             yield from self.give_up(kind, " but sender was rejected")
         if code >= 400:
-            yield from self.give_up(b"Z", " but sender was rejected")
+            kind = b"D" if "remote.mail-4xx-permanent" in self.flaws else b"Z"
+            yield from self.give_up(kind, " but sender was rejected")
         yield from self._recipients(recipients)
         yield from self.say(b"DATA")
         code = yield from self.reply()

@@ -60,8 +60,7 @@ def authenticate(conversation: Conversation, method: bytes, user: bytes, passwor
         yield from _verdict(conversation, "username+digest")
     elif method == b"PLAIN":
         yield from _begin(conversation, method)
-        identity = b"" if "0008.no-identity" in conversation.flaws else user
-        yield from _credentials(conversation, identity + b"\0" + user + b"\0" + password)
+        yield from _credentials(conversation, user + b"\0" + user + b"\0" + password)
         yield from _verdict(conversation, "plain")
     else:
         yield from _begin(conversation, method)

@@ -39,6 +39,7 @@ class ResolverSettings:
     options: str = ""
     number: Callable[[], int] = field(default=lambda: 1)
     tcp_limit: Optional[float] = None
+    ignores_tc: bool = False  #: the C library's RES_IGNTC
     flaws: FrozenSet[str] = frozenset()
 
     def option(self, name: str, default: int) -> int:
@@ -110,7 +111,7 @@ class Resolver:
             found: Optional[Answer] = yield from self._datagram(message, size, edns)
             if self._edns_refused:
                 return None
-            if found is not None and found.truncated:
+            if found is not None and found.truncated and not self.settings.ignores_tc:
                 return (yield from self._stream(message, size))
             if found is not None:
                 return found

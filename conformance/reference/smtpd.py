@@ -35,9 +35,11 @@ class Session:
         self.patches = settings.patches
         self.policy = Policy(settings)
         self.environment = dict(settings.environment)
-        self.wire = Wire(self.policy.timeout)
+        self.wire = Wire(self.policy.timeout, joins="smtpd.pieces-lost" not in self.flaws)
         self.authentication = Authentication(self)
         self.relay_suffix: Optional[bytes] = self._variable("RELAYCLIENT")
+        if "smtpd.relayclient-empty-ignored" in self.flaws and not self.relay_suffix:
+            self.relay_suffix = None
         self.remote_host = self._variable("TCPREMOTEHOST") or b"unknown"
         self.remote_info = self._variable("TCPREMOTEINFO")
         self.remote_address = self._variable("TCPREMOTEIP") or b"unknown"
@@ -122,8 +124,9 @@ class Session:
         }
         if "0008" in self.patches:
             commands[b"AUTH"] = (self.authentication.command, True)
-        if "smtpd.vrfy-unknown" in self.flaws:
-            del commands[b"VRFY"]
+        for verb in (b"HELP", b"VRFY"):
+            if f"smtpd.{verb.decode('ascii').lower()}-unknown" in self.flaws:
+                del commands[verb]
         return commands
 
     # Commands that change nothing
@@ -156,8 +159,11 @@ class Session:
         yield from ()
 
     def quit(self, argument: bytes) -> Engine:
-        raise Quit(0, "Remote end QUIT: quitting", b"221 " + (self.policy.greeting or b"") + b"\r\n")
-        yield
+        reply = b"221 " + (self.policy.greeting or b"") + b"\r\n"
+        if "smtpd.quit-stays" not in self.flaws:
+            raise Quit(0, "Remote end QUIT: quitting", reply)
+        self.wire.say(reply)
+        yield from ()
 
     # Greetings and RSET
 
@@ -168,6 +174,9 @@ class Session:
         self.helo = None if same else argument
 
     def hello(self, argument: bytes) -> Engine:
+        if "smtpd.helo-as-ehlo" in self.flaws:
+            yield from self.ehlo(argument)
+            return
         yield from self.log(f"Received HELO {clean(argument)}")
         self.wire.say(b"250 " + (self.policy.greeting or b"") + b"\r\n")
         if "0008.helo-announces" in self.flaws and self.authentication.methods:
@@ -295,23 +304,30 @@ class Session:
     # The message
 
     def data(self, argument: bytes) -> Engine:
-        if self.sender is None:
+        unordered = "smtpd.data-without-mail" in self.flaws
+        if self.sender is None and not unordered:
             yield from self.answer("503 MAIL first (#5.5.1)", "Attempted RCPT or DATA before MAIL")
             return
-        if not self.recipients:
+        if not self.recipients and not unordered:
             yield from self.answer("503 RCPT first (#5.5.1)", "Attempted DATA before RCPT")
             return
         if self.unverified and self.environment.get("VERIFY", "")[:1] in ("D", "d"):
             reply = "554 sorry, invalid mailbox name(s). (#5.1.1)"
             yield from self.answer(reply, "Unverified mailbox(es) at DATA time")
             return
-        sender, self.sender = self.sender, self.sender if "smtpd.data-keeps-sender" in self.flaws else None
+        sender = self.sender or b""
+        if "smtpd.data-keeps-sender" not in self.flaws:
+            self.sender = None
         self.wire.say(b"354 go ahead\r\n")
         when: float = yield acts.Now()
         blast = Blast(self.policy.databytes, self.flaws)
         ended = False
         while not ended:
             line: bytes = yield from self.wire.line()
+            if "smtpd.bare-cr-ends-line" in self.flaws and b"\r.\r" in line[:-1]:
+                line, _, behind = line.partition(b"\r.\r")
+                self.wire.put_back(b".\r\n" + behind + b"\n")
+                line += b"\r"
             try:
                 ended = blast.line(line)
             except StrayNewline:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from conformance.reference import acts
 from conformance.reference.acts import Engine
+from conformance.reference.wire import Gone
 
 if TYPE_CHECKING:
     from conformance.reference.smtpd import Session
@@ -49,8 +50,12 @@ class Authentication:
 
     def _mode(self, mode: Optional[str]) -> Tuple[bool, bool, List[bytes]]:
         """(enabled, required before MAIL, methods) for a value of SMTPAUTH, per the manual page."""
-        if "0008" not in self.session.settings.patches or mode is None:
+        if "0008" not in self.session.settings.patches:
             return False, False, []
+        if mode is None:
+            if "0008.unset-enables" not in self.flaws:
+                return False, False, []
+            mode = ""
         mode = mode.lower()
         if mode.startswith("-") and "0008.dash-announces" not in self.flaws:
             return False, False, []
@@ -139,13 +144,17 @@ class Authentication:
         yield from self.session.wire.flush()
         line: bytes = yield from self.session.wire.line()
         line = line[:-1] if line.endswith(b"\r") else line
-        if line == b"*" and "0008.no-cancel" not in self.flaws:
+        if line == b"*":
+            if "0008.no-cancel" in self.flaws:
+                return b""
             raise Abandoned(*_CANCELLED)
         if not line:
             raise Abandoned(*_MALFORMED)
         return self._decoded(line)
 
     def _decoded(self, line: bytes) -> bytes:
+        if "0008.padding-crashes" in self.flaws and not line.strip(b"="):
+            raise Gone
         if not _BASE64.fullmatch(line):
             if "0008.bad-base64" in self.flaws:
                 return line
@@ -153,7 +162,8 @@ class Authentication:
         return base64.b64decode(line)
 
     def _initial(self, initial: bytes) -> bytes:
-        return b"" if initial == b"=" else self._decoded(initial)
+        empty = initial == b"=" and "0008.padding-crashes" not in self.flaws
+        return b"" if empty else self._decoded(initial)
 
     def _login(self, initial: bytes) -> Engine:
         if initial and "0008.login-initial-ignored" not in self.flaws:

@@ -18,8 +18,9 @@ class Silence(Exception):
 class Wire:
     """Octets of one session. What `say` gathers leaves at `flush`, or before a read that waits."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, joins: bool = True) -> None:
         self.limit = limit
+        self._joins = joins  #: False is a flaw: of a line in pieces only the last one is kept
         self._arrived = bytearray()
         self._searched = 0
         self._waiting = bytearray()
@@ -31,6 +32,11 @@ class Wire:
         if self._waiting:
             octets, self._waiting = bytes(self._waiting), bytearray()
             yield Send(octets)
+
+    def put_back(self, octets: bytes) -> None:
+        """Have `octets` read before whatever else has arrived."""
+        self._arrived[:0] = octets
+        self._searched = 0
 
     def line(self) -> Engine:
         """The next octets up to and without a line feed. Raises Gone, Silence."""
@@ -48,4 +54,7 @@ class Wire:
                 raise Silence
             if not octets:
                 raise Gone
+            if not self._joins:
+                self._arrived.clear()
+                self._searched = 0
             self._arrived += octets

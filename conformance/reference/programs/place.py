@@ -41,8 +41,8 @@ def control_files(home: str) -> Dict[str, str]:
 def environment() -> Dict[str, str]:
     """The environment that this process was started with, one character an octet.
 
-    The kernel's copy: Python adds LC_CTYPE to its own when the locale is C (PEP 538), and programs that are run
-    from here must not find it.
+    The kernel's copy: Python adds LC_CTYPE to its own when the locale is C (PEP 538), and programs that are
+    run from here must not find it.
     """
     with open("/proc/self/environ", "rb") as file:
         entries = file.read().decode("latin-1").split("\0")

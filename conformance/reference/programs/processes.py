@@ -58,8 +58,8 @@ def spawn(
         return pid
     try:
         # Out of the way first: a target may be another one's source.
-        moved = [(fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 10), wanted) for wanted, ours in descriptors.items()]
-        for ours, wanted in moved:
+        kept = [fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 10) for ours in descriptors.values()]
+        for wanted, ours in zip(descriptors, kept):
             os.dup2(ours, wanted)
         become(user)
         os.chdir(directory)
