@@ -249,7 +249,7 @@ async def test_success_relays(qmail: Qmail) -> None:
         assert reply.code == 250
 
 
-@requirement("0008.success.received", source=MANUAL + "; rfc3848")
+@requirement("0008.success.received", source=MANUAL + "; rfc3848:1")
 async def test_received_says_esmtpa(qmail: Qmail) -> None:
     """The Received line of an authenticated message says ESMTPA and names the user."""
     qmail.authenticate("")

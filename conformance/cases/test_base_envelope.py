@@ -117,7 +117,7 @@ async def test_quoted_local_part(qmail: Qmail) -> None:
     assert [message["recipients"] for message in queue] == [["alice@here.example"]]
 
 
-@requirement("base.address.source-route", source="rfc5321:4.1.2, F.2")
+@requirement("base.address.source-route", source="rfc5321:4.1.2, rfc5321:F.2")
 async def test_source_route(qmail: Qmail) -> None:
     """A source route is stripped: the mailbox after the colon is meant."""
     async with qmail.session() as smtp:

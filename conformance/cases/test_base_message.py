@@ -149,7 +149,7 @@ async def _smuggle(qmail: Qmail, end: bytes) -> None:
     assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
 
 
-@requirement("base.smuggling.lf-dot-lf", source="rfc5321:4.1.1.4, 2.3.8")
+@requirement("base.smuggling.lf-dot-lf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
 async def test_lf_dot_lf(qmail: Qmail) -> None:
     """LF . LF does not end a message.
 
@@ -158,25 +158,25 @@ async def test_lf_dot_lf(qmail: Qmail) -> None:
     await _smuggle(qmail, b"\n.\n")
 
 
-@requirement("base.smuggling.lf-dot-crlf", source="rfc5321:4.1.1.4, 2.3.8")
+@requirement("base.smuggling.lf-dot-crlf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
 async def test_lf_dot_crlf(qmail: Qmail) -> None:
     """LF . CR LF does not end a message. Within an attacker's reach."""
     await _smuggle(qmail, b"\n.\r\n")
 
 
-@requirement("base.smuggling.crlf-dot-lf", source="rfc5321:4.1.1.4, 2.3.8")
+@requirement("base.smuggling.crlf-dot-lf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
 async def test_crlf_dot_lf(qmail: Qmail) -> None:
     """CR LF . LF does not end a message. Within an attacker's reach."""
     await _smuggle(qmail, b"\r\n.\n")
 
 
-@requirement("base.smuggling.cr-dot-cr", source="rfc5321:4.1.1.4, 2.3.8")
+@requirement("base.smuggling.cr-dot-cr", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
 async def test_cr_dot_cr(qmail: Qmail) -> None:
     """CR . CR does not end a message. Within an attacker's reach."""
     await _smuggle(qmail, b"\r.\r")
 
 
-@requirement("base.smuggling.cr-crlf", source="rfc5321:4.1.1.4, 2.3.8")
+@requirement("base.smuggling.cr-crlf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
 async def test_crlf_dot_cr_crlf(qmail: Qmail) -> None:
     """CR LF . CR CR LF does not end a message. Within an attacker's reach."""
     await _smuggle(qmail, b"\r\n.\r\r\n")

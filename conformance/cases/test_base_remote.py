@@ -115,7 +115,7 @@ async def test_greeting_4xx(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("base.remote.greeting-5xx", source="qmail-remote(8) RESULTS, netqmail 1.06")
+@requirement("base.remote.greeting-5xx", source="qmail-remote(8) RESULTS")
 async def test_greeting_5xx(internet: Internet, qmail: Qmail) -> None:
     """A host that greets with 5xx is a temporary failure too: another exchanger may take the message."""
     delivery = await _to_plain(qmail, internet, steps={"connect": "554 no service"})

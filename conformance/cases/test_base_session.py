@@ -59,7 +59,7 @@ async def test_noop(qmail: Qmail) -> None:
         assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
 
 
-@requirement("base.verbs.vrfy", source="rfc5321:3.5.3, 7.3")
+@requirement("base.verbs.vrfy", source="rfc5321:3.5.3, rfc5321:7.3")
 async def test_vrfy(qmail: Qmail) -> None:
     """VRFY is answered with 252 for every address, so that it tells nothing about who exists."""
     async with qmail.session() as smtp:
@@ -98,7 +98,7 @@ async def test_data_needs_mail(qmail: Qmail) -> None:
         assert (await smtp.command("DATA")).code == 503
 
 
-@requirement("base.order.data-needs-rcpt", source="rfc5321:4.1.4, 3.3")
+@requirement("base.order.data-needs-rcpt", source="rfc5321:4.1.4, rfc5321:3.3")
 async def test_data_needs_rcpt(qmail: Qmail) -> None:
     """DATA before any accepted recipient is refused with 503."""
     async with qmail.session() as smtp:
@@ -137,7 +137,7 @@ async def test_second_mail_starts_anew(qmail: Qmail) -> None:
     ]
 
 
-@requirement("base.data.ends-transaction", source="rfc5321:4.1.1.4, 3.3")
+@requirement("base.data.ends-transaction", source="rfc5321:4.1.1.4, rfc5321:3.3")
 async def test_a_message_ends_its_transaction(qmail: Qmail) -> None:
     """After a message its envelope is forgotten: a recipient needs a new MAIL."""
     async with qmail.session() as smtp:

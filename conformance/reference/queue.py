@@ -9,7 +9,7 @@ from conformance.reference.acts import Enqueue, Queued
 from conformance.reference.octets import date
 
 _LONGEST_ADDRESS = 1003
-_QMAILD, _QMAILS, _ALIAS = 64011, 64015, 64010
+_QMAILD, _QMAILS, _ALIAS = 64011, 64012, 64010
 _UIDS = {"from network": _QMAILD, "for bounce": _QMAILS, "by alias": _ALIAS}
 
 
