@@ -114,8 +114,11 @@ class Smtp:
         ours.settimeout(PATIENCE)
         variables = {"PATH": "/usr/bin:/bin", "TCPREMOTEIP": "127.0.0.9", **(environment or {})}
         self._process = subprocess.Popen(
-            [tree.path("qmail-smtpd"), *checks], env=variables,
-            stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE,
+            [tree.path("qmail-smtpd"), *checks],
+            env=variables,
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.PIPE,
         )
         theirs.close()
         self._unread = b""
@@ -153,7 +156,9 @@ class Sending:
         self.lines: list[str] = []
         self._unread = b""
         self.process = subprocess.Popen(
-            [tree.path("qmail-start"), "./Maildir/"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [tree.path("qmail-start"), "./Maildir/"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             env={"PATH": "/usr/bin:/bin"},
         )
 

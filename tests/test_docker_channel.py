@@ -110,9 +110,7 @@ def test_the_engines_stream_is_taken_apart_however_it_is_cut(size: int) -> None:
     pieces = [(STDOUT, b"one"), (STDERR, b"complaint"), (STDOUT, b""), (STDOUT, b"x" * 300)]
     wire = b"".join(bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text for stream, text in pieces)
     demultiplexer = Demultiplexer()
-    found = [
-        piece for at in range(0, len(wire), size) for piece in demultiplexer.feed(wire[at : at + size])
-    ]
+    found = [piece for at in range(0, len(wire), size) for piece in demultiplexer.feed(wire[at : at + size])]
     assert found == pieces
 
 

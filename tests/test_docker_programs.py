@@ -253,7 +253,7 @@ def run_session(configuration: Configuration, tmp_path: Path) -> tuple[list[str]
     script = session_script(configuration).decode("latin-1")
     script = script.replace("/var/lib/conformance/smtpd.log", str(tmp_path / "log"))
     stand_in = tmp_path / "qmail-smtpd"
-    stand_in.write_text('#!/bin/sh\nprintf \'%s\\0\' "$@"\necho\ncat /proc/$$/environ\n')
+    stand_in.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\necho\ncat /proc/$$/environ\n")
     stand_in.chmod(0o755)
     script = script.replace("/var/lib/qmail/bin/qmail-smtpd", str(stand_in))
     given = {"PATH": os.environ["PATH"], "TCPREMOTEIP": "127.0.0.1"}

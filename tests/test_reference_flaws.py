@@ -123,9 +123,17 @@ BASE_SMTPD = (
     said(*ENVELOPE, "DATA", MANY_HOPS, *ENVELOPE, "DATA", BODY_HOPS, control={"databytes": ""}),
     said("MAIL FROM:<bad@there.example>", ENVELOPE[1], "MAIL FROM:<c@EVIL.example>", ENVELOPE[1]),
     said(
-        ENVELOPE[0], "RCPT TO:<a@x.wild.example>", "RCPT TO:<a@more.example>", "RCPT TO:<a@Here.Example>",
-        "RCPT TO:<nohost>", "RCPT TO:<a@other.example>", 'RCPT TO:<"a b"@here.example>',
-        "RCPT TO:<@relay.example:a@here.example>", "RCPT TO:<a@[127.0.0.1]>", "DATA", "x\r\n.",
+        ENVELOPE[0],
+        "RCPT TO:<a@x.wild.example>",
+        "RCPT TO:<a@more.example>",
+        "RCPT TO:<a@Here.Example>",
+        "RCPT TO:<nohost>",
+        "RCPT TO:<a@other.example>",
+        'RCPT TO:<"a b"@here.example>',
+        "RCPT TO:<@relay.example:a@here.example>",
+        "RCPT TO:<a@[127.0.0.1]>",
+        "DATA",
+        "x\r\n.",
     ),
     said(ENVELOPE[0], f"RCPT TO:<{'a' * 1000}@here.example>"),
     said(*ENVELOPE, environment={"RELAYCLIENT": ".suffix.example"}),
@@ -150,8 +158,13 @@ BAD = "AUTH PLAIN " + b64("\0alice\0wrong")
 OUTSIDE = ("MAIL FROM:<x@there.example>", "RCPT TO:<a@other.example>")
 PATCHED_SMTPD = (
     said(*ENVELOPE, "FOO", "RCPT TO:<bob@here.example>", "NOOP"),
-    said("MAIL FROM:<a%b@there.example>", *ENVELOPE, *(f"RCPT TO:<{box}@here.example>" for box in
-         ("a%b", "!ab", "a!b", "a@b", "a+b")), "DATA", "x\r\n."),
+    said(
+        "MAIL FROM:<a%b@there.example>",
+        *ENVELOPE,
+        *(f"RCPT TO:<{box}@here.example>" for box in ("a%b", "!ab", "a!b", "a@b", "a+b")),
+        "DATA",
+        "x\r\n.",
+    ),
     said(ENVELOPE[0], "RCPT TO:<a%b@here.example>", environment={"RELAYCLIENT": ""}),
     credentials("", GOOD, GOOD, "RSET", *OUTSIDE, "DATA", "x\r\n.", "AUTH CRAM-MD5"),
     credentials("", "HELO x", BAD, *OUTSIDE, GOOD),
@@ -168,7 +181,11 @@ PATCHED_SMTPD = (
     said("EHLO x", "MAIL FROM:<> SIZE=60", "MAIL FROM:<> SIZE=61"),
     *(
         said(
-            "MAIL FROM:<>", "RCPT TO:<Alice@here.example>", "RCPT TO:<bob@here.example>", "DATA", "x\r\n.",
+            "MAIL FROM:<>",
+            "RCPT TO:<Alice@here.example>",
+            "RCPT TO:<bob@here.example>",
+            "DATA",
+            "x\r\n.",
             recipient_check=RecipientCheck({"bob@here.example": status}),
         )
         for status in (0, 1, 100, 111, 120)

@@ -24,7 +24,9 @@ def test_it_is_a_candidate_for_the_debs_target(tmp_path: Path) -> None:
     build(tmp_path, ("0004", "0005"))
     (deb,) = read_debs(tmp_path)
     assert (deb.package, deb.version, deb.architecture) == (
-        "qmail-reference", f"{__version__}+0004.0005", "all"
+        "qmail-reference",
+        f"{__version__}+0004.0005",
+        "all",
     )
 
 

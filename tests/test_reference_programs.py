@@ -213,8 +213,12 @@ def remote(tree: Tree, world: Callable[[int], World]) -> tuple[bytes, list[str],
         tree.control("smtproutes", f":mx.big.example:{port}\n")
         try:
             process = await asyncio.create_subprocess_exec(
-                tree.path("qmail-remote"), "big.example", "a@here.example", "b@big.example",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                tree.path("qmail-remote"),
+                "big.example",
+                "a@here.example",
+                "b@big.example",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
                 env={"QMAIL_REFERENCE_NAMESERVER": f"127.0.0.1:{dns}"},
             )
             talk = process.communicate(b"Subject: x\n\n.dot\n")

@@ -35,8 +35,12 @@ PPA = frozenset(PPA_PATCHES)
 
 
 def deliver(
-    world: World, patches: tuple[str, ...] = (), host: str = "big.example", limit: float = 60.0,
-    control: dict[str, str] | None = None, message: bytes = b"a: b\n\nc\n",
+    world: World,
+    patches: tuple[str, ...] = (),
+    host: str = "big.example",
+    limit: float = 60.0,
+    control: dict[str, str] | None = None,
+    message: bytes = b"a: b\n\nc\n",
 ) -> tuple[RemoteResult, list[Question], list[Exchange]]:
     async def act() -> tuple[RemoteResult, list[Question], list[Exchange]]:
         pod = ReferencePod(patches)

@@ -86,9 +86,7 @@ def test_mail_for_nobody_bounces(tree: Tree, sending: Sending) -> None:
 
 
 @pytest.mark.parametrize("fails", [r"printf 'r\0Zlater\n\0'", "kill -SEGV $$", "exit 111"])
-def test_deferred_mail_stays_and_is_tried_again_after_a_start(
-    tree: Tree, start: Start, fails: str
-) -> None:
+def test_deferred_mail_stays_and_is_tried_again_after_a_start(tree: Tree, start: Start, fails: str) -> None:
     tree.program("qmail-remote", f'test $(cat | wc -l) -gt 3 && case "$3" in b@*) {fails} ;; esac')
     tree.hand_in("a@here.example", "alice@here.example", "b@big.example")
     first = start()

@@ -63,10 +63,14 @@ class Driver:
 
 
 def talk(
-    said: str, patches: frozenset[str] = frozenset(), environment: dict[str, str] | None = None,
-    control: dict[str, str] | None = None, **results: Any,
+    said: str,
+    patches: frozenset[str] = frozenset(),
+    environment: dict[str, str] | None = None,
+    control: dict[str, str] | None = None,
+    **results: Any,
 ) -> Driver:
     """A session in which `said` comes whole; octet by octet it must come out the same."""
+
     def settings() -> SmtpdSettings:
         return SmtpdSettings(
             {**CONTROL, **(control or {})}, environment or {}, patches, checkprogram=("checkpassword", "true")
@@ -109,8 +113,12 @@ def test_a_bare_line_feed_ends_the_session(end: str) -> None:
 @pytest.mark.parametrize(
     ("line", "stored"),
     [
-        (".a", "a\n"), ("..", ".\n"), (".\r", ".\r\n"),
-        (".\rx", ".\rx\n"), ("a\r\r", "a\r\r\n"), ("\ra", "\ra\n"),
+        (".a", "a\n"),
+        ("..", ".\n"),
+        (".\r", ".\r\n"),
+        (".\rx", ".\rx\n"),
+        ("a\r\r", "a\r\r\n"),
+        ("\ra", "\ra\n"),
     ],
 )
 def test_dots_and_carriage_returns_are_stored_as_qmail_does(line: str, stored: str) -> None:

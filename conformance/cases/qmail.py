@@ -130,7 +130,7 @@ class Qmail:
         message: bytes = MESSAGE,
         limit: float = DELIVERY_LIMIT,
     ) -> Delivery:
-        """Run qmail-remote for at most `limit` seconds; afterwards the internet tells what was asked and said."""
+        """Run qmail-remote, for `limit` seconds at most; then the internet tells what was asked and said."""
         await self._ready()
         result = await self._pod.remote(host, sender, recipients, message, limit)
         await self.look()

@@ -128,7 +128,9 @@ async def test_any_minimal_answer(internet: Internet, qmail: Qmail) -> None:
     assert (await _any_fails(internet, qmail, "hinfo")).accepted
 
 
-@requirement("0004.any.oversized-not-asked", source="patch:0004 remove-cname-lookup, patch:0005 oversize DNS packet")
+@requirement(
+    "0004.any.oversized-not-asked", source="patch:0004 remove-cname-lookup, patch:0005 oversize DNS packet"
+)
 async def test_oversized_any_is_not_asked_for(internet: Internet, qmail: Qmail) -> None:
     """A domain with a large TXT set is delivered to without a single ANY question."""
     internet.load("txt-heavy.example")

@@ -34,6 +34,15 @@ async def test_wildcard(qmail: Qmail) -> None:
         assert (below.code, deeper.code, itself.code) == (250, 250, 553)
 
 
+@requirement("base.rcpthosts.more", source="qmail-smtpd(8) morercpthosts; qmail-newmrh(8)")
+async def test_more_domains(qmail: Qmail) -> None:
+    """A domain in morercpthosts is as good as one in rcpthosts; any other is still refused with 553."""
+    qmail.control["morercpthosts"] = "more.example\n"
+    async with qmail.session() as smtp:
+        _, more, foreign = await smtp.envelope("a@b.example", ["x@more.example", "x@elsewhere.example"])
+        assert (more.code, foreign.code) == (250, 553)
+
+
 @requirement("base.rcpthosts.no-at", source="qmail-smtpd(8) rcpthosts")
 async def test_address_without_a_domain(qmail: Qmail) -> None:
     """An address without @ is always allowed through."""

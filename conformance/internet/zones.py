@@ -48,7 +48,7 @@ def load_zone(name: str) -> str:
 
 
 def check_zones() -> None:
-    """Read every zone of the fixtures. UsageError with file, line and what is wrong, before a case needs one."""
+    """Read every zone of the fixtures; UsageError with file, line and what is wrong."""
     for path in sorted(data("fixtures", "dns-zones").glob("*.zone")):
         parse_zone(path.read_text(encoding="utf-8"), str(path))
 

@@ -126,8 +126,14 @@ class Header:
         """Of at least twelve octets."""
         number, flags, questions, answers, _, additional = struct.unpack(">HHHHHH", message[:HEADER_SIZE])
         return cls(
-            number, bool(flags & 0x0400), bool(flags & 0x0200), bool(flags & 0x0080), flags & 15,
-            questions, answers, additional,
+            number,
+            bool(flags & 0x0400),
+            bool(flags & 0x0200),
+            bool(flags & 0x0080),
+            flags & 15,
+            questions,
+            answers,
+            additional,
         )
 
 

@@ -94,8 +94,13 @@ class Local:
         return None
 
     def _obey(
-        self, commands: bytes, user: str, sender: bytes,
-        return_path: bytes, delivered_to: bytes, message: bytes,
+        self,
+        commands: bytes,
+        user: str,
+        sender: bytes,
+        return_path: bytes,
+        delivered_to: bytes,
+        message: bytes,
     ) -> str:
         """Follow the lines of a dot-qmail file; the counts that qmail-local prints."""
         files = programs = 0

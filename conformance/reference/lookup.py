@@ -128,11 +128,10 @@ class Lookup:
                 raise Hard
             again = found.again and "remote.servfail-hard" not in self._flaws
             raise Soft if again or "remote.no-host-soft" in self._flaws else Hard
-        reply = Reply(found.octets)
-        if "0004" in self._patches and "0004.aliases-unread" in self._flaws and kind in (A, MX):
-            if Reply(found.octets).aliases():
-                raise Soft
-        return reply
+        unread = "0004" in self._patches and "0004.aliases-unread" in self._flaws and kind in (A, MX)
+        if unread and Reply(found.octets).aliases():
+            raise Soft
+        return Reply(found.octets)
 
     def _asks_again(self, found: Answer, kind: int) -> bool:
         if "0005.mx-only" in self._flaws and kind != MX:
@@ -176,7 +175,7 @@ class Lookup:
         return name, True
 
     def _follow(self, name: bytes) -> Engine:
-        """A flaw: follow aliases one by one, however many they are, as a shell loop with a pause would."""
+        """A flaw: follow aliases one by one, a second for each, however many they are."""
         while True:
             try:
                 reply: Reply = yield from self._resolve(name, CNAME)

@@ -94,17 +94,22 @@ def package(patches: Sequence[str]) -> bytes:
     entries = contents(patches)
     size = sum(len(entry.content) + 1023 for entry in entries.values()) // 1024
     carried = f"with the patches {', '.join(patches)}" if patches else "without any patch"
-    control = {"./control": Entry(0o644, _CONTROL.format(
-        package=PACKAGE, version=version(patches), size=size, carried=carried
-    ).encode())}
+    control = {
+        "./control": Entry(
+            0o644,
+            _CONTROL.format(package=PACKAGE, version=version(patches), size=size, carried=carried).encode(),
+        )
+    }
     scripts = Path(__file__).parent / "programs" / "maintainer"
     for name in ("postinst", "prerm", "postrm"):
         control[f"./{name}"] = Entry(0o755, (scripts / name).read_bytes())
-    return _ar({
-        "debian-binary": b"2.0\n",
-        "control.tar.gz": _tar(control),
-        "data.tar.gz": _tar({f"./{name}": entry for name, entry in entries.items()}),
-    })
+    return _ar(
+        {
+            "debian-binary": b"2.0\n",
+            "control.tar.gz": _tar(control),
+            "data.tar.gz": _tar({f"./{name}": entry for name, entry in entries.items()}),
+        }
+    )
 
 
 def contents(patches: Sequence[str]) -> Dict[str, Entry]:

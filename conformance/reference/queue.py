@@ -59,8 +59,12 @@ class Queue:
         received = f"Received: (qmail {qp} invoked {wanted.by}); {date(self.clock())}\n".encode("ascii")
         self.messages.append(
             Message(
-                self._last, qp, _UIDS.get(wanted.by, 0), wanted.sender,
-                [Recipient(address) for address in wanted.recipients], received + wanted.message,
+                self._last,
+                qp,
+                _UIDS.get(wanted.by, 0),
+                wanted.sender,
+                [Recipient(address) for address in wanted.recipients],
+                received + wanted.message,
             )
         )
         return Queued(qp)

@@ -56,8 +56,10 @@ def delivery(
     remote = Delivery(settings)
     with contextlib.suppress(Ended):
         yield from remote.run(
-            host.encode("latin-1"), sender.encode("latin-1"),
-            [recipient.encode("latin-1") for recipient in recipients], message,
+            host.encode("latin-1"),
+            sender.encode("latin-1"),
+            [recipient.encode("latin-1") for recipient in recipients],
+            message,
         )
     return bytes(remote.report)
 

@@ -52,8 +52,13 @@ class Send:
     """qmail-send over a `Queue`: local addresses go to `Homes`, others to `remote`; bounces go back in."""
 
     def __init__(
-        self, control: Dict[str, str], queue: Queue, homes: Homes, remote: RunRemote,
-        log: Callable[[str], None], flaws: FrozenSet[str] = frozenset(),
+        self,
+        control: Dict[str, str],
+        queue: Queue,
+        homes: Homes,
+        remote: RunRemote,
+        log: Callable[[str], None],
+        flaws: FrozenSet[str] = frozenset(),
     ) -> None:
         self._flaws = checked(flaws)
         self._queue = queue
@@ -196,9 +201,18 @@ class Send:
             new_sender = self._double_to
         when = date(self._queue.clock()).encode("ascii")
         parts = [
-            b"Date: ", when, b"\nFrom: ", quote_box(self._bounce_from), b"@", self._bounce_host,
-            b"\nTo: ", quote_address(recipient), b"\nSubject: failure notice\n\n",
-            b"Hi. This is the qmail-send program at ", self._bounce_host, b".\n",
+            b"Date: ",
+            when,
+            b"\nFrom: ",
+            quote_box(self._bounce_from),
+            b"@",
+            self._bounce_host,
+            b"\nTo: ",
+            quote_address(recipient),
+            b"\nSubject: failure notice\n\n",
+            b"Hi. This is the qmail-send program at ",
+            self._bounce_host,
+            b".\n",
         ]
         if sender:
             parts.append(

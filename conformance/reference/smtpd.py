@@ -373,8 +373,13 @@ class Session:
         helo = b"" if self.helo is None else b" (HELO " + safe(self.helo) + b")"
         info = b"" if self.remote_info is None else safe(self.remote_info) + b"@"
         return b"Received: from %s%s (%s%s)\n  by %s with %s; %s\n" % (
-            safe(self.remote_host), helo, info, safe(self.remote_address),
-            safe(self.local), self.protocol, date(when).encode("ascii"),
+            safe(self.remote_host),
+            helo,
+            info,
+            safe(self.remote_address),
+            safe(self.local),
+            self.protocol,
+            date(when).encode("ascii"),
         )
 
 

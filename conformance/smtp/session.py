@@ -30,7 +30,7 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A case that has failed does nothing more: its verdict stands, and the next reset closes the connection.
+        # A case that has failed does nothing more: its verdict stands, and the next reset closes.
         if kind is None:
             await self._pod.close(self._connection)
 

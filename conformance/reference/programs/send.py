@@ -64,9 +64,7 @@ class DiskQueue(Queue):
 
     def hand_in(self, wanted: Enqueue, caller: Optional[User] = None) -> Queued:
         """Queue a message as that user, or as oneself."""
-        return hand_in(
-            self._home, wanted.message, wanted.sender, wanted.recipients, self._variables, caller
-        )
+        return hand_in(self._home, wanted.message, wanted.sender, wanted.recipients, self._variables, caller)
 
     def remove(self, message: Message) -> None:
         super().remove(message)
@@ -152,9 +150,11 @@ class Daemon(Send):
             filed.append(Filed.standing(address, channel, at))
         self._files.take_up(number, envelope.sender, channels)
         recipients = [Recipient(address) for address in filed]
-        self._add(Message(
-            number, envelope.qp, envelope.uid, envelope.sender, recipients, self._files.octets(number)
-        ))
+        self._add(
+            Message(
+                number, envelope.qp, envelope.uid, envelope.sender, recipients, self._files.octets(number)
+            )
+        )
 
     def _load(self) -> None:
         """The messages that were under way when qmail-send ended last."""

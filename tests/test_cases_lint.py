@@ -1,0 +1,180 @@
+"""What every case must look like: a promise, a citation that can be looked up, an assertion, no shortcuts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.cases.collection import DIRECTORY, all_requirements
+from conformance.catalogue import PATCHES
+
+FILES = sorted(DIRECTORY.glob("*.py"))
+CASES = [path for path in FILES if path.name.startswith("test_")]
+REQUIREMENTS = all_requirements()
+MOST_LINES = 420
+
+#: What a case may know of this package: handles, the catalogue, the seam to a pod, the client's side of SMTP.
+ROOMS = ("cases", "catalogue", "pod", "smtp", "internet.zones")
+
+_WORDS = r"[^;]*[^;\s]"
+_RFC = r"rfc\d{3,4}:[0-9A-Z]+(\.\d+)*"
+_PAGE = r"[a-z]+(-[a-z]+)*\([1-8]\)( with patch:\d{4})?"
+_PATCH = r"patch:\d{4} [A-Za-z0-9]"
+#: A source is one or more of these, joined by "; ": RFC sections; manual pages and patches, each with words
+#: that say where in it; the words of the mission.
+_CLAUSE = re.compile(
+    rf"{_RFC}(, {_RFC})*|{_PAGE}(, {_PAGE})*|{_PAGE}(: ?| ){_WORDS}|{_PATCH}{_WORDS}|mission: {_WORDS}"
+)
+
+
+def complaints_of_source(source: str) -> list[str]:
+    """What is wrong with a citation."""
+    wrong = [f"{clause!r} cites nothing" for clause in source.split("; ") if not _CLAUSE.fullmatch(clause)]
+    if re.search(r"\bRFC ?\d", source):
+        wrong.append("an RFC is cited as rfc5321:4.1.4")
+    wrong += [f"no patch {number}" for number in re.findall(r"patch:(\d+)", source) if number not in PATCHES]
+    return wrong
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def complaints_of_imports(tree: ast.Module) -> list[str]:
+    """Imports that a case has no business with, and waiting without a reason."""
+    wrong = []
+    for module in imported(tree):
+        top, _, room = module.partition(".")
+        if top in ("", "smtplib", "docker", "dnslib", "socket", "subprocess", "time", "random"):
+            wrong.append(f"imports {module}")
+        if top == "conformance" and not (room + ".").startswith(tuple(f"{each}." for each in ROOMS)):
+            wrong.append(f"imports {module}")
+    for node in ast.walk(tree):
+        if "sleep" in (getattr(node, "attr", ""), getattr(node, "id", ""), getattr(node, "name", "")):
+            wrong.append("sleeps")
+    return wrong
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(tree: ast.Module) -> dict[str, Function]:
+    """The functions of a file by name."""
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node.name: node for node in found}
+
+
+def asserts(name: str, known: dict[str, Function], above: frozenset[str] = frozenset()) -> bool:
+    """Whether a function asserts something, itself or in what it calls in its own file."""
+    if name in above or name not in known:
+        return False
+    nodes = list(ast.walk(known[name]))
+    own = any(isinstance(node, ast.Assert) for node in nodes)
+    called = [getattr(node.func, "id", "") for node in nodes if isinstance(node, ast.Call)]
+    return own or any(asserts(each, known, above | {name}) for each in called)
+
+
+def complaints_of_cases(tree: ast.Module) -> list[str]:
+    """Cases without a requirement, a promise or an assertion."""
+    known = functions(tree)
+    wrong = []
+    for name, function in known.items():
+        calls = [each.func for each in function.decorator_list if isinstance(each, ast.Call)]
+        marks = [getattr(call, "id", "") for call in calls]
+        if name.startswith("test_") != ("requirement" in marks):
+            wrong.append(f"{name}: a case is named test_… and marked with @requirement")
+        if name.startswith("test_") and not ast.get_docstring(function):
+            wrong.append(f"{name}: no docstring, so no promise")
+        if name.startswith("test_") and not asserts(name, known):
+            wrong.append(f"{name}: asserts nothing")
+    return wrong
+
+
+def complaints_of_reach(promise: str) -> list[str]:
+    """A case about the end of a message says who can send what it sends."""
+    said = "attacker's reach" in promise or "erely illegal" in promise
+    return [] if said else ["says neither `Within an attacker's reach` nor `Merely illegal`"]
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_a_source_can_be_looked_up(name: str) -> None:
+    assert complaints_of_source(REQUIREMENTS[name].source) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_keeps_to_its_room(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MOST_LINES
+    if path.name not in ("attempt.py", "collection.py"):  # these run cases
+        assert complaints_of_imports(ast.parse(text)) == []
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_cases_promise_and_assert(path: Path) -> None:
+    assert complaints_of_cases(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("name", [name for name in REQUIREMENTS if "smuggling" in name or "newline" in name])
+def test_smuggling_says_who_can_send_it(name: str) -> None:
+    assert complaints_of_reach(REQUIREMENTS[name].promise) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "RFC 5321 4.1.4", "rfc5321", "rfc5321:4.1.4, 3.3", "rfc5321:4.1.4;rfc2920:3", "rfc5321:4.1.4; ",
+        "see above", "patch:0003 something", "patch:0004", "qmail-smtpd", "qmail-smtpd(9)", "mission:",
+        "rfc5321: 4.1",
+    ],
+)  # fmt: skip
+def test_a_source_that_cannot_be_looked_up_is_seen(source: str) -> None:
+    assert complaints_of_source(source) != []
+
+
+MARK = '@requirement("base.x.y", source="rfc5321:2.4")\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MARK + "async def test_a(qmail):\n    await qmail.queue()\n",
+        MARK + 'async def test_a(qmail):\n    """It is so."""\n    await helper(qmail)\n',
+        MARK + "async def test_a(qmail):\n    assert await qmail.queue()\n",
+        MARK + 'async def other(qmail):\n    """It is so."""\n    assert await qmail.queue()\n',
+        'async def test_a(qmail):\n    """It is so."""\n    assert await qmail.queue()\n',
+    ],
+)
+def test_a_case_that_lacks_something_is_seen(text: str) -> None:
+    assert complaints_of_cases(ast.parse(text)) != []
+
+
+def test_a_helper_may_assert() -> None:
+    helper = "async def _helper(qmail):\n    assert await qmail.queue()\n"
+    case = MARK + 'async def test_a(qmail):\n    """It is so."""\n    await _helper(qmail)\n'
+    assert complaints_of_cases(ast.parse(helper + case)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import smtplib", "from time import sleep", "import asyncio\nasyncio.sleep(1)",
+        "from conformance.targets.embedded import ReferencePod", "from conformance import targets",
+        "from conformance.reference.flaws import FLAWS", "from . import attempt",
+        "from conformance.internet.nameserver import NameServer",
+    ],
+)  # fmt: skip
+def test_an_import_or_a_wait_is_seen(text: str) -> None:
+    assert complaints_of_imports(ast.parse(text)) != []
+
+
+def test_a_silence_about_reach_is_seen() -> None:
+    assert complaints_of_reach("LF . LF does not end a message.") != []
