@@ -85,21 +85,20 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     """Stock against patched with what this machine has; the first line says what that is."""
     references = ["reference-stock", "reference-ppa"]
     if os.environ.get(ENGINE_VARIABLE) == "none":
-        print("The Docker engine is left out on request: the two embedded references are compared.")
+        _say("The Docker engine is left out on request: the two embedded references are compared.")
         return make_ready(references, Images())
     images = Images.chosen(lambda name: getattr(options, name))
-    names = ["stock", "ppa" if images.ppa else "reference-ppa"]
     try:
-        plan = make_ready(names, images, _note)
+        make_ready(["stock"], images, _note)
     except WorldError as error:
-        print(f"Real qmail cannot be had here: the two embedded references are compared. {error.message}")
-        if error.hint:
-            print(f"  {error.hint}")
+        _say(f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}")
         return make_ready(references, Images())
     if not images.ppa:
-        print("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
-    else:
-        print(f"Ubuntu's stock qmail is compared with that of {images.ppa}.")
+        _say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
+        return make_ready(["stock", "reference-ppa"], images, _note)
+    # A PPA that was named and cannot be had is an error: nothing else may stand in for it.
+    plan = make_ready(["stock", "ppa"], images, _note)
+    _say(f"Ubuntu's stock qmail is compared with that of {images.ppa}.")
     return plan
 
 
@@ -138,6 +137,11 @@ def _out(options: argparse.Namespace) -> Path:
     if options.out:
         return Path(options.out)
     return Path("reports") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+
+
+def _say(line: str) -> None:
+    """To standard output at once: in a CI log it must stand before what follows."""
+    print(line, flush=True)
 
 
 def _note(line: str) -> None:
