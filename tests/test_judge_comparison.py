@@ -74,7 +74,7 @@ def test_a_change_must_be_unmet_on_all_runs_without_the_patch() -> None:
     ("attempts", "known", "sentence"),
     [
         (("unmet",), False, "0005 is not as expected: 1 of 2; 1 unexpected"),
-        (("unmet",), True, "0005 does what it promises, save for what is known: 1 of 2; 1 deviation known"),
+        (("unmet",), True, "0005 falls short of its promises, as is known: 1 of 2; 1 deviation known"),
         (("met",), True, "0005 is not as expected: 2 of 2; 1 unexpected"),
         (("invalid",), False, "0005 was not decided in full: 1 of 2; 1 invalid"),
         (("unmet", "met"), False, "0005 was not decided in full: 1 of 2; 1 unstable"),

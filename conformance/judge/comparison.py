@@ -87,7 +87,7 @@ class PatchSummary:
         if self.invalid or self.unstable or self.unsupported:
             return "was not decided in full"
         if self.met < self.total:
-            return "does what it promises, save for what is known"
+            return "falls short of its promises, as is known"
         return "does what it promises"
 
 
