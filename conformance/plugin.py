@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "requirement(name): the case that decides a requirement")
+    config.addinivalue_line("markers", "requirement(name, role): the case that decides a requirement")
     config.addinivalue_line("markers", "patch(number): a case of this patch")
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None and "conformance" in worker_input:
@@ -96,6 +96,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("conformance_target", names, ids=names)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     patches = set(config.getoption("--patch"))
     kept: list[pytest.Item] = []
@@ -105,8 +106,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if requirement is None:
             kept.append(item)
             continue
-        item.add_marker(pytest.mark.requirement(requirement.name))
-        item.add_marker(pytest.mark.patch(requirement.patch))
+        item.add_marker(pytest.mark.requirement(name=requirement.name, role=requirement.role))
+        item.add_marker(pytest.mark.patch(number=requirement.patch))
         item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
         wanted = not patches or requirement.patch in patches
         (kept if wanted and _is_stored(config, item, requirement) else left_out).append(item)

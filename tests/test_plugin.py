@@ -73,6 +73,15 @@ def test_markers_select() -> None:
     assert "test_known_verbs" not in done.stdout
 
 
+def test_a_patch_is_selected_by_its_marker() -> None:
+    expression = "patch(number='0007') and requirement(role='guard')"
+    done = _pytest(str(DIRECTORY), "--target", "reference-ppa", "-m", expression, "--collect-only", "-q")
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    assert tests
+    assert {line.partition("::")[0].rpartition("/")[2] for line in tests} == {"test_0007_relay.py"}
+    assert not any("::test_percent[" in line for line in tests)
+
+
 def test_an_unknown_target_is_one_line_and_a_usage_error() -> None:
     done = _pytest(str(DIRECTORY), "--target", "sendmail")
     assert done.returncode == 4

@@ -46,7 +46,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def gate(options: argparse.Namespace) -> int:
-    """One line of conclusion at the end; the exit status is that of the build itself."""
+    """One line of conclusion at the end; the exit status covers the build and what it is compared with."""
     names = [options.target] + ([options.against] if options.against else [])
     comparison = _measure(names, options)
     status = comparison.exit_status
@@ -61,7 +61,7 @@ def judge(options: argparse.Namespace) -> int:
     for name in options.runs:
         before = read_run(Path(name))
         plan = Plan((before.target,), stored={before.target.name: str(Path(name).resolve())})
-        comparison = _conducted(plan, Selection(), _out(options), workers=1)
+        comparison = _conducted(plan, Selection(), output_directory(options), workers=1)
         old = {verdict.requirement: verdict for verdict in before.verdicts}
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
@@ -78,7 +78,7 @@ def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = 
     images = Images.chosen(lambda name: getattr(options, name))
     plan = plan or make_ready(names, images, _note)
     selection = Selection(options.keyword, tuple(options.patch))
-    return _conducted(plan, selection, _out(options), workers=options.workers)
+    return _conducted(plan, selection, output_directory(options), workers=options.workers)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -133,7 +133,8 @@ def _kept(conducted: Conducted) -> str:
     return "; ".join(read_partial(path).kept for path in conducted.paths)
 
 
-def _out(options: argparse.Namespace) -> Path:
+def output_directory(options: argparse.Namespace) -> Path:
+    """Where --out says, or else a directory of its own below reports/."""
     if options.out:
         return Path(options.out)
     return Path("reports") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
