@@ -13,6 +13,7 @@ import pytest
 
 from conformance.catalogue import PPA_PATCHES
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.reference.flaws import FLAWS
 from conformance.reference.policy import SmtpdSettings
@@ -60,6 +61,7 @@ class Scenario:
     password_check: PasswordCheck | None = None
     dot_qmail: dict[str, str] = field(default_factory=dict)
     delivering: bool = False
+    verifying: bool = False
     sends: tuple[str, str, tuple[str, ...], str] | None = None
     world: World = field(default_factory=lambda: World(zones=[ZONE]))
     waits: float = 10.0
@@ -72,6 +74,7 @@ class Scenario:
             password_check=self.password_check,
             dot_qmail=self.dot_qmail,
             delivering=self.delivering,
+            verifying=self.verifying,
         )
         await pod.prepare(self.world, configuration)
         seen: list[Any] = []
@@ -145,6 +148,19 @@ BASE_SMTPD = (
     said(ENVELOPE[0], "RCPT TO:<a@other.example>", environment={"RELAYCLIENT": ""}),
     said(*ENVELOPE, "DATA", "x\r.\rNOOP\r\n."),
     said(*ENVELOPE, "DATA", "x\r\n.\r\r\nNOOP\r\n."),
+    said("NOOP\rNOOP", "NOOP " + "x" * 5000, *ENVELOPE, "DATA", "a\rb\0c\n.\rNOOP\r\n."),
+    said(*ENVELOPE, "DATA", "a\rb\0c\r\n."),
+    *(said(ENVELOPE[0], "RCPT TO:<z@here.example>", environment={"VERIFY": verify}) for verify in (":", "")),
+    said(*ENVELOPE, environment={"VERIFY": ":", "RELAYCLIENT": ""}),
+    said(
+        ENVELOPE[0],
+        "RCPT TO:<z@here.example>",
+        "RSET",
+        *ENVELOPE,
+        "DATA",
+        environment={"VERIFY": "DEFER"},
+        verifying=True,
+    ),
 )
 AUTH_WORLD = PasswordCheck()
 
@@ -166,16 +182,21 @@ PATCHED_SMTPD = (
         "x\r\n.",
     ),
     said(ENVELOPE[0], "RCPT TO:<a%b@here.example>", environment={"RELAYCLIENT": ""}),
+    said("MAIL FROM:<a@b%c.example>"),
     credentials("", GOOD, GOOD, "RSET", *OUTSIDE, "DATA", "x\r\n.", "AUTH CRAM-MD5"),
     credentials("", "HELO x", BAD, *OUTSIDE, GOOD),
     credentials("", "AUTH LOGIN " + b64("alice"), b64("wonderland-7")),
     credentials("", "AUTH LOGIN", "*", "AUTH PLAIN ???", "AUTH LOGIN", b64("alice"), "=", "AUTH PLAIN ="),
     credentials("", "AUTH CRAM-MD5"),
+    credentials("", "AUTH LOGIN", b64("alice"), b64("wonderland-7")),
+    credentials("", "AUTH PLAIN", b64("\0alice\0wonderland-7")),
+    credentials("", "AUTH PLAIN " + b64("\0frank\0" + passwords(load_users())["frank"])),
     credentials("", "AUTH PLAIN " + b64("bob\0alice\0wonderland-7"), "AUTH PLAIN " + b64("\0alice\0")),
     credentials("+cram", "AUTH CRAM-MD5", "*", "AUTH CRAM-MD5", "*"),
     credentials("cram", GOOD),
     credentials("-", GOOD),
     credentials("!", *ENVELOPE),
+    credentials("", *ENVELOPE),
     credentials("", GOOD, check=PasswordCheck(fate="crash")),
     credentials("", GOOD, check=PasswordCheck(fate="missing")),
     said("EHLO x", "MAIL FROM:<> SIZE=60", "MAIL FROM:<> SIZE=61"),
@@ -190,6 +211,7 @@ PATCHED_SMTPD = (
         )
         for status in (0, 1, 100, 111, 120)
     ),
+    said(ENVELOPE[0], f"RCPT TO:<{'b' * 300}\xe9@here.example>", recipient_check=RecipientCheck()),
     said(*ENVELOPE, recipient_check=RecipientCheck(fate="crash")),
     said(*ENVELOPE, recipient_check=RecipientCheck(fate="missing")),
     said(*ENVELOPE, recipient_check=RecipientCheck(), environment={"RELAYCLIENT": ""}),
@@ -220,6 +242,9 @@ BASE_REMOTE = (
     scripted(message="451 later"),
     scripted(message="554 no"),
     scripted(message="close"),
+    scripted(HELO="550 no", EHLO="550 no"),
+    scripted(MAIL="550 no\0" + "x" * 6000),
+    sent(message="a: b\n\n\xe9\n"),
 )
 
 

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 from conformance.catalogue import Requirement, known
+from conformance.catalogue.requirements import Case
 
 DIRECTORY = Path(__file__).resolve().parent
 
@@ -15,3 +16,10 @@ def all_requirements() -> dict[str, Requirement]:
     for path in sorted(DIRECTORY.glob("test_*.py")):
         importlib.import_module(f"conformance.cases.{path.stem}")
     return known()
+
+
+def case_of(requirement: Requirement) -> Case:
+    """The function that decides a requirement."""
+    file, _, function = requirement.case.partition("::")
+    found: Case = getattr(importlib.import_module(f"conformance.cases.{Path(file).stem}"), function)
+    return found

@@ -46,6 +46,7 @@ class Qmail:
         self.dot_qmail: dict[str, str] = {}
         self.resolver = "timeout:1 attempts:2"
         self.delivering = False
+        self.verifying = False
         self._recipient_check: RecipientCheck | None = None
         self._password_check: PasswordCheck | None = None
 
@@ -82,6 +83,7 @@ class Qmail:
             dot_qmail=dict(self.dot_qmail),
             delivering=self.delivering,
             resolver=self.resolver,
+            verifying=self.verifying,
         )
 
     async def _ready(self) -> None:

@@ -137,3 +137,90 @@ async def test_oversized_any_is_not_asked_for(internet: Internet, qmail: Qmail) 
     delivery = await qmail.remote("txt-heavy.example", SENDER, ["b@txt-heavy.example"])
     assert delivery.accepted
     assert internet.questions(type="ANY") == []
+
+
+@requirement("0004.any.truncated", source="patch:0004 remove-cname-lookup; rfc7766:5")
+async def test_any_truncated(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY answer is truncated, where TCP is closed, is delivered to."""
+    internet.refuse_tcp()
+    assert (await _any_fails(internet, qmail, "truncate")).accepted
+
+
+@requirement("0004.any.delayed", source="patch:0004 remove-cname-lookup")
+async def test_any_too_late(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY answer comes later than the resolver waits is delivered to."""
+    assert (await _any_fails(internet, qmail, "delay", seconds=6)).accepted
+
+
+@requirement("0004.any.other-question", source="patch:0004 remove-cname-lookup; rfc5452:9.1")
+async def test_any_answer_to_another_question(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY question gets the answer to another one is delivered to."""
+    assert (await _any_fails(internet, qmail, "patch", offset=13, octets="q")).accepted
+
+
+@requirement("0004.any.compression-loop", source="patch:0004 remove-cname-lookup; rfc1035:4.1.4")
+async def test_any_compression_loop(internet: Internet, qmail: Qmail) -> None:
+    """A domain whose ANY answer holds a name that points to itself is delivered to."""
+    assert (await _any_fails(internet, qmail, "patch", offset=31, octets="\xc0\x1f")).accepted
+
+
+@requirement("0004.any.not-per-domain", source="patch:0004 remove-cname-lookup")
+async def test_questions_do_not_grow_with_domains(internet: Internet, qmail: Qmail) -> None:
+    """Recipients of three domains in one delivery cost two questions: MX and A of the host."""
+    internet.load("plain.example")
+    for domain in ("other.example", "third.example"):
+        internet.zone(domain)
+    recipients = ["b@plain.example", "c@other.example", "d@third.example"]
+    delivery = await qmail.remote("plain.example", SENDER, recipients)
+    assert delivery.accepted
+    assert [(question["name"], question["type"]) for question in internet.questions()] == [
+        ("plain.example", "MX"),
+        ("mx.plain.example", "A"),
+    ]
+
+
+@requirement("0004.alias.ten-steps", source="patch:0004 remove-cname-lookup")
+async def test_ten_aliases(internet: Internet, qmail: Qmail) -> None:
+    """A domain behind ten aliases in a row is delivered to, and the recipient goes out as written."""
+    internet.load("plain.example")
+    for step in range(10):
+        behind = f"step{step + 1}.example" if step < 9 else "plain.example"
+        internet.zone(f"step{step}.example", f"@ CNAME {behind}.")
+    delivery = await qmail.remote("step0.example", SENDER, ["b@step0.example"])
+    assert delivery.accepted
+    assert [message["recipients"] for message in internet.messages()] == [["b@step0.example"]]
+
+
+@requirement("0004.alias.address-only", source="patch:0004 remove-cname-lookup; rfc5321:5.1", role="guard")
+async def test_alias_of_a_host_without_mx(internet: Internet, qmail: Qmail) -> None:
+    """A domain that is an alias of a name with an address only is delivered to at that address."""
+    internet.zone("bare.example", "@ A 127.0.0.2\n")
+    internet.zone("alias.example", "@ CNAME bare.example.\n")
+    delivery = await qmail.remote("alias.example", SENDER, ["b@alias.example"])
+    assert delivery.accepted
+    assert len(internet.messages("127.0.0.2")) == 1
+
+
+@requirement("0004.delivery.as-written", source="patch:0004 remove-cname-lookup; qmail-send(8)")
+async def test_as_written_through_the_queue(internet: Internet, qmail: Qmail) -> None:
+    """Mail that qmail-send delivers to an alias goes out with the recipient as written."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.zone("alias.example", ALIAS)
+    await qmail.accept("alice@here.example", ["Box@alias.example"])
+    await qmail.delivered()
+    assert [message["recipients"] for message in internet.messages()] == [["Box@alias.example"]]
+
+
+@requirement("0004.delivery.any-fails", source="patch:0004 remove-cname-lookup; qmail-send(8)")
+async def test_any_fails_through_the_queue(internet: Internet, qmail: Qmail) -> None:
+    """Mail for a domain whose ANY question fails leaves the queue at the first attempt, delivered."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.fault("plain.example", "rcode", type="ANY", rcode="SERVFAIL")
+    await qmail.accept("alice@here.example", ["b@plain.example"])
+    sight = await qmail.delivered()
+    assert len(internet.messages()) == 1
+    assert sight["queue"] == []

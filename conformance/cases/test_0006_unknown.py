@@ -84,3 +84,40 @@ async def test_known_verbs(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         codes = [(await smtp.command(verb)).code for verb in ("NOOP", "HELP", "VRFY x", "RSET", "DATA")]
         assert codes == [250, 214, 252, 250, 503]
+
+
+@requirement("0006.unknown.after-refused-data", source=SOURCE)
+async def test_unknown_verb_after_a_refused_data(qmail: Qmail) -> None:
+    """An unknown verb after DATA was refused and before RSET is answered with 500."""
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        assert (await smtp.command("DATA")).code == 503
+        assert (await smtp.command("FROBNICATE")).code == 500
+        assert (await smtp.command("RSET")).code == 250
+
+
+@requirement("0006.unknown.keeps-recipients", source=SOURCE)
+async def test_unknown_verb_keeps_recipients(qmail: Qmail) -> None:
+    """An unknown verb after RCPT is answered with 500, and the message goes to every recipient."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.command("XFORWARD NAME=x")).code == 500
+        assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 250
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+
+
+@requirement("0006.verb.nul", source=SOURCE)
+async def test_verb_of_nul(qmail: Qmail) -> None:
+    """A command that begins with NUL is answered with 500, whatever follows."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("\0NOOP")).code == 500
+
+
+@requirement("0006.verb.pipelined", source=SOURCE + "; rfc2920:3.1")
+async def test_unknown_verb_in_a_pipeline(qmail: Qmail) -> None:
+    """Among pipelined commands an unknown verb has its 500 in its place."""
+    async with qmail.session() as smtp:
+        lines = ["MAIL FROM:<a@b.example>", "FROBNICATE", "RCPT TO:<alice@here.example>", "DATA"]
+        assert [reply.code for reply in await smtp.pipeline(lines)] == [250, 500, 250, 354]

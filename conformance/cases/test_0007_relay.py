@@ -119,3 +119,62 @@ async def test_null_sender(qmail: Qmail) -> None:
 async def test_foreign_domain(qmail: Qmail) -> None:
     """A relay character in an address of a foreign domain is refused with 553, patch or no patch."""
     assert (await _recipient(qmail, "victim%here.example@elsewhere.example")).code == 553
+
+
+@requirement("0007.rcpt.null-sender", source=SOURCE + "; rfc5321:4.5.5")
+async def test_recipient_of_the_null_sender(qmail: Qmail) -> None:
+    """The null sender does not exempt a recipient: one with a relay character is refused with 553."""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("", ["victim%elsewhere.example@here.example"])
+        assert reply.code == 553
+
+
+@requirement("0007.rcpt.without-domain", source=SOURCE)
+async def test_recipient_without_a_domain(qmail: Qmail) -> None:
+    """A recipient without a domain is all local part: with a relay character it is refused with 553."""
+    assert (await _recipient(qmail, "victim%elsewhere.example")).code == 553
+
+
+@requirement("0007.rcpt.domain-part", source=SOURCE, role="guard")
+async def test_percent_in_the_domain(qmail: Qmail) -> None:
+    """A percent sign or a bang in the domain part alone is no relay character."""
+    qmail.environment["RELAYCLIENT"] = ""
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b%c.example", ["x@else%where.example", "x@else!where.example"])
+        assert [reply.code for reply in replies] == [250, 250, 250]
+
+
+@requirement("0007.rcpt.only-one", source=SOURCE)
+async def test_only_recipient_is_refused(qmail: Qmail) -> None:
+    """When the only recipient is refused for a relay character, DATA gets 503 and nothing is queued."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["x!y@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 503
+    assert await qmail.queue() == []
+
+
+MISSION = "mission: screen for and reject email addresses with relay characters"
+
+
+@requirement("0007.mail.second-at", source=MISSION, level="should")
+async def test_sender_with_a_second_at(qmail: Qmail) -> None:
+    """A sender with a further @ in its local part is refused with 553."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@elsewhere.example@b.example>")).code == 553
+
+
+@requirement("0007.mail.enhanced-code", source=MISSION + "; rfc3463:3.8", level="should")
+async def test_sender_refusal_bears_a_status(qmail: Qmail) -> None:
+    """A sender that is refused for a relay character gets the enhanced status 5.7.1."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a%x@b.example>")).enhanced == "5.7.1"
+
+
+@requirement("0007.mail.good-after-bad", source=MISSION, level="should")
+async def test_good_sender_after_a_bad_one(qmail: Qmail) -> None:
+    """After a sender was refused with 553 another one is accepted, and its message is queued as its own."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a%x@b.example>")).code == 553
+        await smtp.envelope("good@b.example", ["alice@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    assert [message["sender"] for message in await qmail.queue()] == ["good@b.example"]

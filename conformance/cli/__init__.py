@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": ("running", "compare", "lay two or more targets, or stored runs, side by side"),
     "gate": ("running", "gate", "may this build be released? Every report, and one line of conclusion"),
     "judge": ("running", "judge", "judge a stored run again from its records"),
+    "zoo": ("zoo", "run", "run every case under every flaw of the reference: does each decide anything?"),
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
 }
 
@@ -47,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
         "-k", dest="keyword", default="", metavar="WORD", help="names and promises that hold it"
     )
     made["list"].add_argument("--json", action="store_true", help="as JSON")
+    instead = made["list"].add_mutually_exclusive_group()
+    instead.add_argument(
+        "--promises", action="store_true", help="the promises, each with the requirements that decide it"
+    )
+    instead.add_argument(
+        "--without-a-case", action="store_true", help="promises that no requirement decides, and the reverse"
+    )
     _add_patch(made["list"])
 
     made["run"].add_argument("target", help="stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa")
@@ -66,6 +74,20 @@ def parser() -> argparse.ArgumentParser:
         )
     for name in ("run", "compare", "gate", "targets", "doctor"):
         _add_images(made[name])
+
+    made["zoo"].add_argument(
+        "-k",
+        dest="keyword",
+        default="",
+        metavar="EXPRESSION",
+        help="as pytest's -k, over names of flaws and of requirements; each meets all of the other side",
+    )
+    made["zoo"].add_argument(
+        "-n", dest="workers", type=int, default=2, metavar="WORKERS", help="worker processes (2)"
+    )
+    made["zoo"].add_argument(
+        "--out", metavar="DIR", help="where zoo.md and zoo.json are written (reports/TIME)"
+    )
 
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     made["reference-deb"].add_argument(

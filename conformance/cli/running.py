@@ -91,7 +91,9 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     try:
         make_ready(["stock"], images, _note)
     except WorldError as error:
-        _say(f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}")
+        _say(
+            f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}"
+        )
         return make_ready(references, Images())
     if not images.ppa:
         _say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")

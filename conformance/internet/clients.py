@@ -10,6 +10,9 @@ from conformance.errors import WorldError
 #: For how long a connection is tried while it is refused: the target's listener may be just coming up.
 _PATIENCE = 2.0
 
+#: Octets that wait unread before the server is made to wait: one that floods must not fill our memory.
+_MOST_UNREAD = 1_048_576
+
 
 class Clients:
     """Connections to `address` and port, each with a number that is never used again."""
@@ -89,6 +92,8 @@ class Connection(asyncio.Protocol):
                 return None
         octets = bytes(self._unread)
         self._unread.clear()
+        if not self._ended:
+            self._transport.resume_reading()
         return octets
 
     def shut(self) -> None:
@@ -118,6 +123,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
+        if len(self._unread) > _MOST_UNREAD:
+            self._transport.pause_reading()
         self._changed.set()
 
     def eof_received(self) -> bool:

@@ -42,6 +42,7 @@ class Configuration:
     `dot_qmail` maps `alice/.qmail-list` or `alias/.qmail-postmaster` to contents beside the fixtures'.
     `delivering`: qmail-send runs (mail leaves the queue); otherwise accepted mail stays in the queue.
     `resolver` is the option line of resolv.conf.
+    `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so.
     """
 
     control: dict[str, str] = field(default_factory=dict)
@@ -51,6 +52,10 @@ class Configuration:
     dot_qmail: dict[str, str] = field(default_factory=dict)
     delivering: bool = False
     resolver: str = "timeout:1 attempts:2"
+    verifying: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        if not self.verifying:
+            del data["verifying"]  # so records from before there was such a field are judged as ever
+        return data

@@ -39,6 +39,8 @@ class Blast:
 
     def line(self, line: bytes) -> bool:
         """Take one line; True when it was the final dot. Raises StrayNewline."""
+        if "smtpd.nuls-dropped" in self._flaws:
+            line = line.replace(b"\0", b"")
         if not line.endswith(b"\r"):
             if "smtpd.bare-lf-accepted" not in self._flaws:
                 raise StrayNewline
@@ -49,6 +51,8 @@ class Blast:
         if line.startswith(b".") and line[1:2] != b"\r" and "smtpd.dots-kept" not in self._flaws:
             line = line[1:]
         stored = line[:-1] + b"\n"
+        if "smtpd.carriage-returns-lost" in self._flaws:
+            stored = stored.replace(b"\r", b"")
         if "smtpd.seven-bit" in self._flaws:
             stored = bytes(octet & 0x7F for octet in stored)
         if "smtpd.long-lines-cut" in self._flaws:

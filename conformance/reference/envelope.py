@@ -48,7 +48,9 @@ def relays(address: bytes, flaws: FrozenSet[str]) -> bool:
     """Whether the local part holds a relay character: `%`, `!` or a further `@` (patch 0007)."""
     if "0007.null-refused" in flaws and not address:
         return True
-    box = split_address(address)[0]
+    box, host = split_address(address)
+    if "0007.domain-screened" in flaws:
+        box += (host or b"").replace(b"@", b"")
     characters = b"%!@"
     if "0007.bang-forgotten" in flaws:
         characters = b"%@"

@@ -28,10 +28,13 @@ class Flaw:
 
 _TABLE = """
 smtpd.accepts-without-queueing  says 250 to a message that it never gave to qmail-queue
+smtpd.any-line-end              takes a carriage return or a line feed alone for the end of a line
 smtpd.badmailfrom-ignored       takes recipients from a sender in badmailfrom
 smtpd.badmailfrom-no-hosts      does not know @host lines in badmailfrom
+smtpd.bare-cr-ends-command      takes a carriage return alone for the end of a command
 smtpd.bare-cr-ends-line         takes CR . CR for the end of a message
 smtpd.bare-lf-accepted          takes a bare line feed for the end of a line
+smtpd.carriage-returns-lost     drops carriage returns within a line of the message
 smtpd.data-keeps-sender         goes on with the same transaction after a message
 smtpd.data-without-mail         takes DATA before MAIL and RCPT
 smtpd.databytes-452             answers 452 to a message over databytes
@@ -51,8 +54,10 @@ smtpd.hops-in-body              counts hops in the body, too
 smtpd.hops-off-by-one           accepts a message of exactly 100 hops
 smtpd.last-recipient-lost       forgets the last of several recipients after accepting it
 smtpd.localiphost-ignored       does not replace its own address in brackets
+smtpd.long-command-closes       closes the connection after a command of more than 4,096 octets
 smtpd.long-lines-cut            cuts lines at 998 octets
 smtpd.longer-addresses          takes addresses of more than 900 octets
+smtpd.lost-connection-queues    queues a message for its recipients when the connection is lost
 smtpd.mail-keeps-recipients     a second MAIL keeps the recipients of the first
 smtpd.no-8bitmime               does not announce 8BITMIME
 smtpd.no-host-refused           refuses a recipient without an @
@@ -60,6 +65,7 @@ smtpd.no-morercpthosts          does not read morercpthosts
 smtpd.no-received               writes no Received field
 smtpd.no-wildcards              does not know .domain lines in rcpthosts
 smtpd.noop-resets               NOOP ends the transaction
+smtpd.nuls-dropped              drops NULs from the message
 smtpd.one-recipient             keeps the last recipient only
 smtpd.open-relay                takes recipients in any domain
 smtpd.pieces-lost               keeps only the last piece of a line that arrives in pieces
@@ -71,11 +77,16 @@ smtpd.rcpthosts-550             answers 550 for a domain that is not in rcpthost
 smtpd.rcpthosts-case            compares domains with rcpthosts by case
 smtpd.relayclient-empty-ignored  takes an empty RELAYCLIENT for none
 smtpd.relayclient-no-suffix     does not append the value of RELAYCLIENT
+smtpd.relayclient-verified      verifies the recipients of a client that may relay
 smtpd.rset-keeps-sender         RSET leaves the transaction as it is
+smtpd.rset-keeps-unverified     RSET does not forget a recipient that could not be verified
 smtpd.seven-bit                 clears the eighth bit of every octet
 smtpd.source-route-kept         does not strip a source route
 smtpd.timeout-silent            closes after timeoutsmtpd without a reply
 smtpd.verb-case                 knows verbs in upper case only
+smtpd.verify-empty-on           takes an empty VERIFY for immediate verification
+smtpd.verify-ignored            does not verify recipients
+smtpd.verify-silence-accepts    accepts a recipient when qmail-verify does not answer
 smtpd.vrfy-250                  answers VRFY with 250
 smtpd.vrfy-unknown              does not know VRFY
 remote.alias-kept               follows aliases but leaves the recipient as written
@@ -83,19 +94,24 @@ remote.data-reply-ignored       sends the message although DATA was refused
 remote.dots-not-stuffed         does not stuff dots
 remote.drop-after-message-success  reports success when the connection dies after the final dot
 remote.drop-permanent           reports a lost connection as a permanent failure
+remote.eighth-bit-cleared       clears the eighth bit of what it sends
 remote.first-mx-only            looks up the best exchanger only
+remote.greeting-5xx-permanent   reports a 5xx greeting as a permanent failure
 remote.greeting-permanent       reports a refused greeting as a permanent failure
+remote.hello-permanent          reports a refused hello as a permanent failure
 remote.helohost-ignored         says HELO with me, whatever helohost says
 remote.mail-4xx-permanent       reports a deferred sender as a permanent failure
 remote.mail-5xx-temporary       reports a refused sender as a temporary failure
 remote.message-4xx-accepted     takes a 4xx after the message for acceptance
 remote.message-5xx-temporary    reports a 5xx after the message as a temporary failure
+remote.message-reply-unread     reports success without reading the reply to the message
 remote.no-a-fallback            does not fall back to the A record of a host without MX
 remote.no-connection-permanent  reports refused connections as a permanent failure
 remote.no-duplicate-warning     does not warn of a possible duplicate
 remote.no-host-soft             reports a host that does not exist as a temporary failure
 remote.no-literals              looks up host literals in the DNS
 remote.no-second-try            does not try the next exchanger when the best one refuses connections
+remote.nul-kept                 leaves the NULs of a reply in its report
 remote.null-sender              sends every message from the null sender
 remote.own-address-tried        delivers to itself as the best exchanger
 remote.partial-line-sent        completes a partial final line and sends it
@@ -107,6 +123,7 @@ remote.servfail-hard            takes SERVFAIL for a host that does not exist
 remote.single-line-replies      takes each line of a reply for a reply
 remote.smtproutes-ignored       does not obey smtproutes
 remote.soft-is-hard             reports a failed lookup as a permanent failure
+remote.text-unlimited           quotes replies in its report whatever their length
 remote.unquoted                 does not quote local parts that need it
 remote.worst-first              tries the exchanger of the worst preference first
 send.bounce-with-sender         sends bounces with a sender
@@ -149,6 +166,7 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0007.adds-recipient             refuses a recipient and adds it all the same
 0007.at-forgotten               does not screen for a further @
 0007.bang-forgotten             does not screen for !
+0007.domain-screened            screens the domain part of an address, too
 0007.dropped                    screens nothing
 0007.first-octet                does not see a relay character at the start
 0007.null-refused               takes the null sender for an address with relay characters
@@ -173,12 +191,13 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0008.failure-454                answers a wrong password with 454
 0008.failure-relays             lets a client relay after a failed authentication
 0008.first-method-only          reads the first announced method only
-0008.greeting-permanent         a 5xx greeting is a permanent failure
 0008.helo-announces             announces AUTH after HELO
 0008.in-transaction             takes AUTH inside a mail transaction
 0008.leaks-to-other-line        uses another line's credentials for a route without its own
 0008.login-first                prefers LOGIN over CRAM-MD5
 0008.login-initial-ignored      ignores an initial response of LOGIN
+0008.login-prompts-swapped      takes LOGIN's answers for password and user, in this order
+0008.malformed-535              answers credentials that cannot be read with 535
 0008.methods-case               knows announced methods in upper case only
 0008.missing-accepts            takes a missing checkprogram for acceptance
 0008.no-auth-gives-up           does not deliver to a host that announces no AUTH
@@ -191,12 +210,16 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0008.not-announced              does not announce AUTH
 0008.not-required               does not require authentication before MAIL
 0008.padding-crashes            ends without a reply when credentials are padding alone
+0008.password-cut               cuts passwords to 127 octets
 0008.plain-identity             checks the authorization identity instead of the user
+0008.plain-initial-ignored      ignores an initial response of PLAIN
+0008.plain-initial-only         refuses PLAIN without an initial response
 0008.plain-unasked              sends credentials to a host that did not announce AUTH
 0008.plus-cram-lost             SMTPAUTH=+cram offers LOGIN and PLAIN only
 0008.rejection-ignored          goes on after its credentials were rejected
 0008.rejection-permanent        reports rejected credentials as a permanent failure
 0008.remote-helo-only           says HELO, and so never authenticates
+0008.required-always            requires authentication wherever it offers any
 0008.rset-forgets               RSET undoes authentication
 0008.short-form-ignored         does not know lines of authsenders without a relay
 0008.size-ignored               does not read SIZE on MAIL
@@ -206,6 +229,7 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0008.smtproutes-first           lets smtproutes go before authsenders
 0008.stale-challenge            gives the same CRAM-MD5 challenge again
 0008.twice                      takes a second AUTH after success
+0008.unknown-method-501         answers an unknown method with 501
 0008.unoffered-methods          takes methods that were not announced
 0008.unset-enables              takes SMTPAUTH unset for SMTPAUTH empty
 0009.100-accepts                takes exit 100 for acceptance
@@ -222,8 +246,11 @@ send.unknown-user-dropped       takes mail for unknown users and drops it
 0009.null-sender                sets SENDER to <> for the null sender
 0009.once                       runs the program for the first recipient only
 0009.output-shown               leaves the connection to the client to the program as its output
+0009.recipient-7bit             clears the eighth bit of the octets in RECIPIENT
+0009.recipient-cut              cuts RECIPIENT to 255 octets
 0009.recipient-lower            lowers the case of RECIPIENT
 0009.relayclient-checked        runs the program for a client that may relay
+0009.relayclient-given          sets RELAYCLIENT for the program
 0009.unset-refuses              takes RCPTCHECK unset for a program that cannot be run
 """
 
@@ -242,4 +269,4 @@ def checked(names: Iterable[str]) -> FrozenSet[str]:
     unknown = sorted(set(names) - set(FLAWS))
     if unknown:
         raise ValueError(f"there is no flaw {unknown[0]!r}")
-    return frozenset(names)
+    return names if isinstance(names, frozenset) else frozenset(names)

@@ -80,6 +80,11 @@ class Local:
             delivered_to = b""
         return self._obey(commands or _DEFAULT_DELIVERY, user, sender, return_path, delivered_to, message)
 
+    def exists(self, box: bytes) -> bool:
+        """Whether somebody here receives mail for this local part; nothing is delivered."""
+        user, dash, extension = _account(box, self._homes)
+        return not dash or self._commands(user, dash, extension) is not None
+
     def _commands(self, user: str, dash: str, extension: bytes) -> Optional[bytes]:
         """The text of the dot-qmail file for this address, or None when there is none."""
         files = self._homes.dot_qmail.get(user, {})

@@ -26,6 +26,7 @@ PROGRAMS = {
     "qmail-remote": ("remote", "main"),
     "qmail-send": ("send", "main"),
     "qmail-start": ("send", "main"),
+    "qmail-verify": ("verify", "main"),
     "qmail-newu": ("tables", "newu"),
     "qmail-newmrh": ("tables", "newmrh"),
 }

@@ -40,6 +40,12 @@ def check_recipient(session: Session, address: bytes) -> Engine:
         del envelope["SENDER"]
     if "0009.recipient-lower" in session.flaws:
         envelope["RECIPIENT"] = envelope["RECIPIENT"].lower()
+    if "0009.recipient-7bit" in session.flaws:
+        envelope["RECIPIENT"] = "".join(chr(ord(octet) & 0x7F) for octet in envelope["RECIPIENT"])
+    if "0009.recipient-cut" in session.flaws:
+        envelope["RECIPIENT"] = envelope["RECIPIENT"][:255]
+    if "0009.relayclient-given" in session.flaws:
+        envelope["RELAYCLIENT"] = ""
     inherited = {} if "0009.bare-environment" in session.flaws else session.environment
     status = yield acts.CheckRecipient(
         program, {**inherited, **envelope}, to_client="0009.output-shown" in session.flaws
@@ -75,13 +81,16 @@ def _forgives(session: Session, status: object) -> bool:
 def verify_recipient(session: Session, address: bytes) -> Engine:
     """The distribution's recipient verification: True when the recipient may be added."""
     verify = session.environment.get("VERIFY")
-    if not verify:
+    if verify == "" and "smtpd.verify-empty-on" in session.flaws:
+        verify = ":"
+    if not verify or "smtpd.verify-ignored" in session.flaws:
         return True
     deferred = verify[0] in "Dd"
     if deferred and session.unverified:
         return True
     found: str = yield acts.VerifyRecipient(verify, address)
-    if found == "valid":
+    unanswered = found != "invalid" and "smtpd.verify-silence-accepts" in session.flaws
+    if found == "valid" or unanswered:
         return True
     if found != "invalid":
         logged = f"temporary failure ({found})"

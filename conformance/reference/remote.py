@@ -193,7 +193,7 @@ class Conversation:
                 yield from self._dropped()
             self._arrived += octets or b""
         octet = self._arrived.pop(0)
-        if octet != 13 and len(self.text) < _LONGEST_TEXT:
+        if octet != 13 and (len(self.text) < _LONGEST_TEXT or "remote.text-unlimited" in self.flaws):
             self.text.append(octet)
         return octet
 
@@ -235,6 +235,8 @@ class Conversation:
         if not self.text or "remote.reply-not-quoted" in self.flaws:
             return b""
         text, self.text = bytes(self.text), bytearray()
+        if "remote.nul-kept" in self.flaws:
+            return b"Remote host said: " + text
         return b"Remote host said: " + text.replace(b"\0", b"?")
 
     def _finish(self, before: bytes, after: str) -> Engine:
@@ -250,7 +252,7 @@ class Conversation:
 
     def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
         if (yield from self.reply()) != 220:
-            permanent = self._authenticates and "0008.greeting-permanent" in self.flaws and self.code >= 500
+            permanent = self.code >= 500 and "remote.greeting-5xx-permanent" in self.flaws
             permanent = permanent or "remote.greeting-permanent" in self.flaws
             yield from self.give_up(b"D" if permanent else b"Z", " but greeting failed")
         extensions = yield from self._hello()
@@ -270,7 +272,7 @@ class Conversation:
             kind = b"D" if code >= 500 else b"Z"
             yield from self._finish(kind, " failed on DATA command")
         yield from self._message(message)
-        code = yield from self.reply()
+        code = 250 if "remote.message-reply-unread" in self.flaws else (yield from self.reply())
         self._critical = False
         if code >= 400 and not (code < 500 and "remote.message-4xx-accepted" in self.flaws):
             kind = b"D" if code >= 500 and "remote.message-5xx-temporary" not in self.flaws else b"Z"
@@ -288,7 +290,8 @@ class Conversation:
                 yield from self.give_up(b"Z", " but my name was rejected")
         yield from self.say(b"HELO " + name)
         if (yield from self.reply()) != 250:
-            yield from self.give_up(b"Z", " but my name was rejected")
+            kind = b"D" if "remote.hello-permanent" in self.flaws else b"Z"
+            yield from self.give_up(kind, " but my name was rejected")
         return b""
 
     def _authenticated(self, route: Route, extensions: bytes) -> Engine:
@@ -348,6 +351,8 @@ class Conversation:
             self.delivery.end(b"DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n")
         if partial:
             octets += partial + b"\r\n"
+        if "remote.eighth-bit-cleared" in self.flaws:
+            octets = bytes(octet & 0x7F for octet in octets)
         self._critical = True
         yield acts.Send(octets + b".\r\n")
 

@@ -11,6 +11,7 @@ from conformance.reference.flaws import checked
 from conformance.reference.local import Homes, Local
 from conformance.reference.octets import date, quote_address, quote_box, split_address
 from conformance.reference.queue import Message, Queue, Recipient
+from conformance.reference.rewriting import Rewriting
 
 #: Runs qmail-remote: (host, sender, recipient, message) -> (exit status or minus a signal, its output).
 RunRemote = Callable[[bytes, bytes, bytes, bytes], Tuple[int, bytes]]
@@ -70,12 +71,7 @@ class Send:
         self._running = {True: 0, False: 0}  #: deliveries under way, local and remote
         read = ControlFiles(control)
         me = read.me
-        self._locals = read.keys("locals")
-        if self._locals is None:
-            self._locals = [me.lower()] if me else []
-        self._virtual = read.pairs("virtualdomains")
-        self._no_host = read.line("envnoathost", me, b"envnoathost") or b""
-        self._percent_hack = read.keys("percenthack") or []
+        self._rewriting = Rewriting(read, self._flaws)
         self._bounce_from = read.line("bouncefrom", b"MAILER-DAEMON") or b""
         self._bounce_host = read.line("bouncehost", me, b"bouncehost") or b""
         double_host = read.line("doublebouncehost", me, b"doublebouncehost") or b""
@@ -153,20 +149,7 @@ class Send:
 
     def _rewrite(self, address: bytes) -> Tuple[bool, bytes]:
         """(whether it is local, the address as it is delivered to)."""
-        if b"@" not in address:
-            address += b"@" + self._no_host
-        box, host = address.rpartition(b"@")[::2]
-        while host.lower() in self._percent_hack and b"%" in box:
-            box, host = box.rpartition(b"%")[::2]
-        address = box + b"@" + host
-        if host.lower() in (self._locals or []):
-            return True, address
-        keys = (address.lower(), *suffixes(host.lower()))
-        for key in keys:
-            if key in self._virtual and "send.no-virtualdomains" not in self._flaws:
-                prefix = self._virtual[key]
-                return (True, prefix + b"-" + address) if prefix else (False, address)
-        return False, address
+        return self._rewriting.rewrite(address)
 
     def _failure(self, address: bytes, report: bytes) -> bytes:
         """One paragraph of a bounce."""
@@ -182,7 +165,7 @@ class Send:
     def _unprefixed(self, address: bytes) -> bytes:
         host = split_address(address)[1]
         for key in suffixes((host or b"").lower()) if host is not None else ():
-            prefix = self._virtual.get(key)
+            prefix = self._rewriting.virtual.get(key)
             if prefix is not None:
                 start = prefix + b"-"
                 return address[len(start) :] if prefix and address.startswith(start) else address

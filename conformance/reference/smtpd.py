@@ -78,6 +78,8 @@ class Session:
             return quit.status
         except Gone:
             yield from self.log("Read error (disconnect?): quitting")
+            if "smtpd.lost-connection-queues" in self.flaws and self.recipients:
+                yield acts.Enqueue(b"", self.sender or b"", tuple(self.recipients))
         except Silence:
             yield from self.log("Connection timed out: quitting")
             if "smtpd.timeout-silent" not in self.flaws:
@@ -97,6 +99,10 @@ class Session:
         self.wire.say(b"220 " + self.policy.greeting + b" ESMTP\r\n")
         while True:
             line: bytes = yield from self.wire.line()
+            if "smtpd.bare-cr-ends-command" in self.flaws:
+                line = self.wire.break_at_cr(line)
+            if "smtpd.long-command-closes" in self.flaws and len(line) > 4096:
+                raise Gone
             if line.endswith(b"\r"):
                 line = line[:-1]
             verb, _, argument = line.partition(b"\0")[0].partition(b" ")
@@ -199,7 +205,8 @@ class Session:
         self._greeted(argument)
 
     def rset(self, argument: bytes) -> Engine:
-        self.unverified = False
+        if "smtpd.rset-keeps-unverified" not in self.flaws:
+            self.unverified = False
         if "smtpd.rset-keeps-sender" not in self.flaws:
             self.sender = None
         if "0008.rset-forgets" in self.flaws:
@@ -292,7 +299,7 @@ class Session:
             good: bool = yield from check_recipient(self, address)
             if not good:
                 return
-        if checked:
+        if checked or "smtpd.relayclient-verified" in self.flaws:
             good = yield from verify_recipient(self, address)
             if not good:
                 return
@@ -328,6 +335,8 @@ class Session:
                 line, _, behind = line.partition(b"\r.\r")
                 self.wire.put_back(b".\r\n" + behind + b"\n")
                 line += b"\r"
+            if "smtpd.any-line-end" in self.flaws:
+                line = self.wire.break_at_cr(line).rstrip(b"\r") + b"\r"
             try:
                 ended = blast.line(line)
             except StrayNewline:

@@ -61,6 +61,7 @@ class Authentication:
             return False, False, []
         required = mode.startswith("!")
         mode = mode[1:] if required else mode
+        required = required or "0008.required-always" in self.flaws
         if mode.startswith("cram") and "0008.cram-adds" not in self.flaws:
             return True, required, [b"CRAM-MD5"]
         if mode.startswith(("+cram", "cram")) and "0008.plus-cram-lost" not in self.flaws:
@@ -83,7 +84,10 @@ class Authentication:
             try:
                 accepted: Optional[bytes] = yield from self._exchange(method.upper(), initial.strip(b" "))
             except Abandoned as abandoned:
-                yield from session.answer(abandoned.reply, abandoned.logged)
+                reply = abandoned.reply
+                if abandoned.logged == _MALFORMED[1] and "0008.malformed-535" in self.flaws:
+                    reply = "535" + reply[3:]
+                yield from session.answer(reply, abandoned.logged)
                 return
             if accepted is None:
                 code = "454" if "0008.failure-454" in self.flaws else "535"
@@ -111,13 +115,18 @@ class Authentication:
         if "0008.unoffered-methods" in self.flaws:
             offered = [b"LOGIN", b"PLAIN", b"CRAM-MD5"]
         if method not in offered:
-            raise Abandoned(*_UNKNOWN)
+            reply, logged = _UNKNOWN
+            if "0008.unknown-method-501" in self.flaws:
+                reply = "501" + reply[3:]
+            raise Abandoned(reply, logged)
         if method == b"LOGIN":
             user, password, challenge = yield from self._login(initial)
         elif method == b"PLAIN":
             user, password, challenge = yield from self._plain(initial)
         else:
             user, password, challenge = yield from self._cram()
+        if "0008.password-cut" in self.flaws:
+            password = password[:127]
         if (not user or not password) and "0008.empty-password" not in self.flaws:
             raise Abandoned(*_MALFORMED)
         if b"\0" in user + password:
@@ -146,7 +155,7 @@ class Authentication:
         line = line[:-1] if line.endswith(b"\r") else line
         if line == b"*":
             if "0008.no-cancel" in self.flaws:
-                return b""
+                return line
             raise Abandoned(*_CANCELLED)
         if not line:
             raise Abandoned(*_MALFORMED)
@@ -171,11 +180,15 @@ class Authentication:
         else:
             user = yield from self._ask(b"VXNlcm5hbWU6")
         password: bytes = yield from self._ask(b"UGFzc3dvcmQ6")
+        if "0008.login-prompts-swapped" in self.flaws:
+            user, password = password, user
         return user, password, b""
 
     def _plain(self, initial: bytes) -> Engine:
-        if initial:
+        if initial and "0008.plain-initial-ignored" not in self.flaws:
             response = self._initial(initial)
+        elif "0008.plain-initial-only" in self.flaws:
+            raise Abandoned(*_MALFORMED)
         else:
             response = yield from self._ask(b"")
         identity, _, credentials = response.partition(b"\0")

@@ -38,6 +38,13 @@ class Wire:
         self._arrived[:0] = octets
         self._searched = 0
 
+    def break_at_cr(self, line: bytes) -> bytes:
+        """A flaw: `line` up to its first carriage return; what follows is read as the next line."""
+        first, end, rest = line.partition(b"\r")
+        if rest:
+            self.put_back(rest + b"\n")
+        return first + end
+
     def line(self) -> Engine:
         """The next octets up to and without a line feed. Raises Gone, Silence."""
         while True:

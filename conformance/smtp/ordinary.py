@@ -15,26 +15,30 @@ import aiosmtplib
 
 from conformance.pod.base import Pod
 from conformance.smtp.reply import split_reply
-from conformance.smtp.session import CLIENT, PATIENCE
+from conformance.smtp.session import CLIENT, LONGEST_REPLY, PATIENCE
 
 
 async def _relay(
     pod: Pod, connection: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Pass octets until either side closes: a whole reply, then a whole command or message, and so on."""
-    in_message = False
+    """Pass octets until either side closes: a whole reply, then a whole command or message, and so on.
+
+    A reply of more than LONGEST_REPLY octets ends the session as well.
+    """
+    request = b""
     while True:
         received = b""
         reply = None
         while reply is None:
-            data = await pod.receive(connection, PATIENCE)
+            data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
             if not data:
                 writer.close()
                 return
             received += data
             reply, _ = split_reply(received)
         writer.write(received)
-        in_message = reply.code == 354
+        # Only after DATA: a server that says 354 to anything else gets no message.
+        in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
         request = b""
         while not request.endswith(b"\r\n.\r\n" if in_message else b"\r\n"):
             data = await reader.read(65536)

@@ -33,6 +33,7 @@ class Reply:
 
 CLOSED = Reply(0, why="closed")
 SILENT = Reply(0, why="silent")
+ENDLESS = Reply(0, ("a reply without an end",), "garbled")
 
 
 def split_reply(buffer: bytes) -> tuple[Reply | None, bytes]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 
 from conformance.pod.base import Pod
-from conformance.smtp.reply import CLOSED, SILENT, Reply, split_reply
+from conformance.smtp.reply import CLOSED, ENDLESS, SILENT, Reply, split_reply
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
 PATIENCE = 10.0
+
+#: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
+#: the memory of who listens.
+LONGEST_REPLY = 131_072
 
 CLIENT = "client.test.example"
 
@@ -21,6 +25,7 @@ class Session:
         self._connection = connection
         self._buffer = b""
         self._open = True
+        self._endless = False
         self.greeting: Reply = SILENT
 
     async def __aenter__(self) -> Session:
@@ -39,11 +44,17 @@ class Session:
         await self._pod.send(self._connection, data)
 
     async def reply(self, limit: float = PATIENCE) -> Reply:
-        """The next reply, of one line or more."""
-        while True:
+        """The next reply, of one line or more.
+
+        A reply of more than LONGEST_REPLY octets is garbled, and nothing behind it is read.
+        """
+        while not self._endless:
             reply, self._buffer = split_reply(self._buffer)
             if reply is not None:
                 return reply
+            if len(self._buffer) > LONGEST_REPLY:
+                self._endless, self._buffer = True, b""
+                break
             if not self._open:
                 return CLOSED
             data = await self._pod.receive(self._connection, limit)
@@ -52,6 +63,7 @@ class Session:
             if not data:
                 self._open = False
             self._buffer += data
+        return ENDLESS
 
     async def command(self, line: str | bytes, limit: float = PATIENCE) -> Reply:
         """Send one line and CRLF, and read the reply."""

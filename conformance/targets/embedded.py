@@ -26,6 +26,7 @@ from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.world import World
 from conformance.reference import acts
+from conformance.reference.control import ControlFiles
 from conformance.reference.flaws import checked
 from conformance.reference.local import Homes
 from conformance.reference.policy import SmtpdSettings
@@ -33,6 +34,7 @@ from conformance.reference.queue import Queue
 from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.send import Send
 from conformance.reference.smtpd import session
+from conformance.reference.verify import verified
 from conformance.targets.virtual import Clock, Connection, Overdue, Partner
 
 _FIRST_PROCESS = 1000
@@ -177,8 +179,8 @@ class ReferencePod:
                 return self._check_recipient(number, act)
             case acts.CheckPassword():
                 return self._check_password(act)
-            case acts.VerifyRecipient():
-                return "Connection refused"  # no qmail-verify runs in a pod
+            case acts.VerifyRecipient(_, recipient):
+                return self._verify_recipient(recipient)
             case acts.Enqueue():
                 return self._queue.enqueue(act)
         return None
@@ -203,6 +205,12 @@ class ReferencePod:
         if check.fate == "crash":
             return acts.CRASHED
         return check.exits.get(act.environment.get("RECIPIENT", ""), check.default)
+
+    def _verify_recipient(self, recipient: bytes) -> str:
+        if not self._configuration.verifying:
+            return "Connection refused"
+        found = verified(ControlFiles(self._configuration.control), lambda box: self._homes, recipient)
+        return "valid" if found else "invalid"
 
     def _check_password(self, act: acts.CheckPassword) -> int | str:
         check = self._configuration.password_check

@@ -252,6 +252,24 @@ sub settle {
     return ('1');
 }
 
+# ---- qmail-verify
+
+# It serves when the kernel says that its port is bound: 127.0.0.1:11113 over UDP.
+sub start_verify {
+    my $pid = spawn(sub {
+        chdir '/';
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
+        exec "$QMAIL/bin/qmail-verify";
+    });
+    until ((slurp('/proc/net/udp') || '') =~ /: 0100007F:2B69 /) {
+        select undef, undef, undef, 0.001;
+        die "qmail-verify ended: status $?\n" if waitpid($pid, WNOHANG) == $pid;
+    }
+}
+
 # ---- qmail-remote
 
 # Run qmail-remote as qmail-rspawn does: same user, directory and descriptors.
@@ -361,7 +379,7 @@ sub prepare {
     $send = { pid => 0 };
     clear();
     dot_qmail(@$_) for @fixture_dots;
-    my ($delivering, %control) = (0);
+    my ($delivering, $verifying, %control) = (0, 0);
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'control') {
             die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
@@ -375,11 +393,13 @@ sub prepare {
         elsif ($kind eq 'dot-qmail') { dot_qmail($name, $value); }
         elsif ($kind eq 'resolver') { spew('/etc/resolv.conf', "nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'delivering') { $delivering = 1; }
+        elsif ($kind eq 'verifying') { $verifying = 1; }
         else { die "prepare: unknown item $kind\n"; }
     }
     # Written over where they stand and not removed first: on an overlay that is far cheaper.
     unlink grep { -f } map { "$QMAIL/control/$_" } grep { !$control{$_} } entries("$QMAIL/control");
     start_send() if $delivering;
+    start_verify() if $verifying;
     return;
 }
 

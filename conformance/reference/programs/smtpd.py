@@ -12,6 +12,7 @@ from conformance.reference import acts
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.programs import place
 from conformance.reference.programs.processes import hand_in, run_apart
+from conformance.reference.programs.verify import ask
 from conformance.reference.smtpd import session
 
 _MOST_OCTETS = 1 << 16
@@ -72,7 +73,7 @@ class Client:
             credentials = b"".join(part + b"\0" for part in (act.user, act.password, act.challenge))
             return run_apart(act.arguments, act.environment, self._home, credentials)
         elif isinstance(act, acts.VerifyRecipient):
-            return "Connection refused"  # the package has no qmail-verify
+            return ask(act.server, act.recipient)
         elif isinstance(act, acts.Enqueue):
             return hand_in(self._home, act.message, act.sender, act.recipients, place.environment())
         return None

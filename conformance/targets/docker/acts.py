@@ -102,6 +102,8 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
     if configuration.delivering:
         items.append(("delivering", "", b""))
+    if configuration.verifying:
+        items.append(("verifying", "", b""))
     return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
 
 

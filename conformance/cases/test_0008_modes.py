@@ -1,0 +1,182 @@
+"""0008, inbound: the words of SMTPAUTH beyond the plain ones, bad answers, and what MAIL may bear."""
+
+from __future__ import annotations
+
+from conformance.cases.credentials import cram_md5, encoded, plain
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+MANUAL = "qmail-smtpd(8) with patch:0008"
+SENDER = "MAIL FROM:<a@here.example>"
+
+
+async def _announced(qmail: Qmail, mode: str) -> set[str]:
+    """The methods that EHLO lists under SMTPAUTH=`mode`."""
+    qmail.authenticate(mode)
+    async with qmail.session(hello=False) as smtp:
+        reply = await smtp.hello()
+        return {word for line in reply.lines[1:] if line.startswith("AUTH") for word in line.split()[1:]}
+
+
+@requirement("0008.mode.required-cram", source=MANUAL + " SMTPAUTH: !cram")
+async def test_cram_is_required(qmail: Qmail) -> None:
+    """With SMTPAUTH=!cram EHLO announces CRAM-MD5 alone, and MAIL needs it: 530 before, 250 after."""
+    assert await _announced(qmail, "!cram") == {"CRAM-MD5"}
+    async with qmail.session() as smtp:
+        assert (await smtp.command(SENDER)).code == 530
+        challenge = await smtp.command("AUTH CRAM-MD5")
+        assert (await smtp.command(cram_md5("alice", challenge.text))).code == 235
+        assert (await smtp.command(SENDER)).code == 250
+
+
+@requirement("0008.mode.required-plus-cram", source=MANUAL + " SMTPAUTH; patch:0008 README")
+async def test_any_method_is_required(qmail: Qmail) -> None:
+    """With SMTPAUTH=!+cram EHLO announces LOGIN, PLAIN and CRAM-MD5, and MAIL needs one of them."""
+    assert await _announced(qmail, "!+cram") == {"LOGIN", "PLAIN", "CRAM-MD5"}
+    async with qmail.session() as smtp:
+        assert (await smtp.command(SENDER)).code == 530
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        assert (await smtp.command(SENDER)).code == 250
+
+
+@requirement("0008.mode.starts-with-bang", source=MANUAL + " SMTPAUTH: starts with an exclamation mark")
+async def test_whatever_starts_with_a_bang(qmail: Qmail) -> None:
+    """A value that starts with an exclamation mark, whatever follows, requires AUTH: 530 at MAIL."""
+    qmail.authenticate("!login")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(SENDER)).code == 530
+
+
+@requirement(
+    "0008.mode.starts-with-dash",
+    source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled",
+    role="guard",
+)
+async def test_whatever_starts_with_a_dash(qmail: Qmail) -> None:
+    """A value that starts with a dash, whatever follows, announces nothing, and AUTH is refused."""
+    assert await _announced(qmail, "-cram") == set()
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
+
+
+@requirement("0008.mode.not-required", source=MANUAL + " SMTPAUTH", role="guard")
+async def test_not_required(qmail: Qmail) -> None:
+    """With SMTPAUTH=+cram a client that does not authenticate hands in mail for local domains as before."""
+    qmail.authenticate("+cram")
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b.example", ["alice@here.example", "x@elsewhere.example"])
+        assert [reply.code for reply in replies] == [250, 250, 553]
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    assert "ESMTPA" not in queue[0]["octets"]
+
+
+@requirement("0008.exchange.empty-password", source="patch:0008 README: empty user or password")
+async def test_empty_password(qmail: Qmail) -> None:
+    """An empty password is answered with 501, by PLAIN and by LOGIN, and nobody is asked about it."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice', '')}")).code == 501
+        assert (await smtp.command(f"AUTH LOGIN {encoded('alice')}")).code == 334
+        assert (await smtp.command("")).code == 501
+    assert await qmail.runs("checkpassword") == []
+
+
+@requirement("0008.exchange.password-not-base64", source="rfc4954:4")
+async def test_password_not_base64(qmail: Qmail) -> None:
+    """A password that is not base64 is answered with 501."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH LOGIN {encoded('alice')}")).code == 334
+        assert (await smtp.command("not*base64!at-all")).code == 501
+
+
+@requirement("0008.exchange.cancelled-password", source="rfc4954:4")
+async def test_cancel_at_the_password(qmail: Qmail) -> None:
+    """A client that answers * when asked for the password cancels: 501, and nobody is asked about it."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH LOGIN {encoded('alice')}")).code == 334
+        assert (await smtp.command("*")).code == 501
+    assert await qmail.runs("checkpassword") == []
+
+
+@requirement("0008.cram.wrong-digest", source="rfc2195:2, rfc4954:6")
+async def test_wrong_digest(qmail: Qmail) -> None:
+    """A digest that does not fit the challenge is answered with 535, and nothing is relayed."""
+    qmail.authenticate("cram")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("AUTH CRAM-MD5")).code == 334
+        assert (await smtp.command(encoded("alice " + "0" * 32))).code == 535
+        _, reply = await smtp.envelope("a@here.example", ["x@elsewhere.example"])
+        assert reply.code == 553
+
+
+@requirement("0008.success.in-any-case", source="rfc4954:4, rfc5321:2.4")
+async def test_method_in_any_case(qmail: Qmail) -> None:
+    """The verb AUTH and the name of a method are known in upper, lower and mixed case."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"auth Plain {plain('alice')}")).code == 235
+
+
+@requirement("0008.success.not-verified", source=MANUAL + " RELAYCLIENT; patch:0009 smtpd-rcptcheck")
+async def test_rcptcheck_sees_no_authenticated_client(qmail: Qmail) -> None:
+    """After 235 RELAYCLIENT is in force for RCPTCHECK too: the recipient is accepted and nothing is run."""
+    qmail.authenticate("")
+    qmail.check_recipients(default=100)
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        _, reply = await smtp.envelope("alice@here.example", ["x@elsewhere.example"])
+        assert reply.code == 250
+    assert await qmail.runs() == []
+
+
+@requirement("0008.success.ehlo-again", source="rfc4954:4, rfc5321:4.1.4")
+async def test_ehlo_keeps_authentication(qmail: Qmail) -> None:
+    """A second EHLO does not undo authentication: the client may still relay."""
+    qmail.authenticate("!")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+        assert (await smtp.hello()).code == 250
+        _, reply = await smtp.envelope("alice@here.example", ["x@elsewhere.example"])
+        assert reply.code == 250
+
+
+@requirement("0008.mail.auth-parameter", source="rfc4954:5; patch:0008 README")
+async def test_auth_on_mail(qmail: Qmail) -> None:
+    """AUTH= on MAIL is understood, xtext and all: the Received line names that user."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<a@b.example> AUTH=e+3Dmc2")).code == 250
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    assert "(e=mc2@127.0.0." in queue[0]["octets"]
+
+
+@requirement("0008.mail.auth-gives-nothing", source="rfc4954:5; qmail-smtpd(8) rcpthosts", role="guard")
+async def test_auth_on_mail_opens_nothing(qmail: Qmail) -> None:
+    """AUTH= on MAIL is no authentication: a foreign recipient is still refused with 553."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<alice@here.example> AUTH=alice@here.example")).code == 250
+        assert (await smtp.command("RCPT TO:<x@elsewhere.example>")).code == 553
+
+
+@requirement("0008.size.no-limit", source="rfc1870:4, rfc1870:6.1")
+async def test_size_without_a_limit(qmail: Qmail) -> None:
+    """Without databytes EHLO announces SIZE 0, and MAIL with any SIZE is accepted."""
+    async with qmail.session(hello=False) as smtp:
+        assert "SIZE 0" in (await smtp.hello()).lines
+        assert (await smtp.command("MAIL FROM:<a@b.example> SIZE=999999999")).code == 250
+
+
+@requirement("0008.size.null-sender", source="rfc1870:6.1")
+async def test_size_of_the_null_sender(qmail: Qmail) -> None:
+    """A SIZE over databytes is refused with 552 for the null sender, too, and begins no transaction."""
+    qmail.control["databytes"] = "5000\n"
+    async with qmail.session() as smtp:
+        assert (await smtp.command("MAIL FROM:<> SIZE=5001")).code == 552
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503

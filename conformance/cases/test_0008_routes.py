@@ -1,0 +1,187 @@
+"""0008, outbound: which line of authsenders is for a message, and what becomes of it when AUTH fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.cases.credentials import password
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.pod.delivery import Delivery
+
+MANUAL = "qmail-remote(8) with patch:0008"
+RECIPIENT = "b@plain.example"
+LOGIN = f"|alice|{password('alice')}"
+
+
+async def _submit(
+    internet: Internet, qmail: Qmail, line: str, sender: str = "a@here.example", **script: Any
+) -> Delivery:
+    """A delivery with one line in authsenders; the exchanger of plain.example follows `script`."""
+    internet.load("plain.example")
+    internet.exchanger(users={"alice": password("alice")}, **script)
+    qmail.control["authsenders"] = line + "\n"
+    qmail.control["timeoutremote"] = "1\n"
+    return await qmail.remote("plain.example", sender, [RECIPIENT])
+
+
+def _users(internet: Internet) -> list[str]:
+    """As whom each session at the exchangers was authenticated; "" for not."""
+    return [exchange["user"] for exchange in internet.exchanges()]
+
+
+@requirement("0008.route.domain", source=MANUAL + " authsenders: @example.com")
+async def test_line_for_a_domain(internet: Internet, qmail: Qmail) -> None:
+    """A line for @domain with a relay is for every sender in that domain."""
+    assert (await _submit(internet, qmail, "@here.example:[127.0.0.2]:25" + LOGIN, auth=["PLAIN"])).accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.route.subdomain", source=MANUAL + " authsenders: .subdomain.example.com")
+async def test_line_for_subdomains(internet: Internet, qmail: Qmail) -> None:
+    """A line for .domain with a relay is for every sender below that domain."""
+    line = ".here.example:[127.0.0.2]:25" + LOGIN
+    assert (await _submit(internet, qmail, line, "a@sub.here.example", auth=["PLAIN"])).accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.route.everybody", source=MANUAL + " authsenders: sender is empty")
+async def test_line_for_everybody(internet: Internet, qmail: Qmail) -> None:
+    """A line with an empty sender is for every message."""
+    line = ":[127.0.0.2]:25" + LOGIN
+    assert (await _submit(internet, qmail, line, "anyone@other.example", auth=["PLAIN"])).accepted
+    assert _users(internet) == ["alice"]
+
+
+@requirement("0008.route.address-before-domain", source=MANUAL + " authsenders")
+async def test_address_goes_before_domain(internet: Internet, qmail: Qmail) -> None:
+    """A line for the sender's own address goes before the one for the sender's domain."""
+    internet.exchanger("127.0.0.3")
+    lines = f"@here.example:[127.0.0.3]\na@here.example:[127.0.0.2]:25{LOGIN}"
+    assert (await _submit(internet, qmail, lines, auth=["PLAIN"])).accepted
+    assert [(e["address"], e["user"]) for e in internet.exchanges()] == [("127.0.0.2", "alice")]
+
+
+@requirement("0008.route.port", source=MANUAL + " authsenders: on port port")
+async def test_port_of_a_line(internet: Internet, qmail: Qmail) -> None:
+    """The port of a line is the one that is connected to."""
+    internet.exchanger("127.0.0.4", port=2525, auth=["PLAIN"], users={"alice": password("alice")})
+    assert (await _submit(internet, qmail, "a@here.example:[127.0.0.4]:2525" + LOGIN)).accepted
+    assert [(e["address"], e["port"], e["user"]) for e in internet.exchanges()] == [
+        ("127.0.0.4", 2525, "alice")
+    ]
+
+
+@requirement("0008.route.relay-by-name", source=MANUAL + " authsenders: mailrelay.example.com")
+async def test_relay_by_name(internet: Internet, qmail: Qmail) -> None:
+    """A relay that is named is looked up by its address alone."""
+    assert (
+        await _submit(internet, qmail, "a@here.example:mx.plain.example" + LOGIN, auth=["PLAIN"])
+    ).accepted
+    assert _users(internet) == ["alice"]
+    assert [question["type"] for question in internet.questions()] == ["A"]
+
+
+@requirement("0008.route.no-credentials", source=MANUAL + ": the mail is delivered none-authenticated")
+async def test_line_without_credentials(internet: Internet, qmail: Qmail) -> None:
+    """A line without user and password routes its sender's mail, without authentication."""
+    internet.exchanger("127.0.0.3", auth=["PLAIN"])
+    assert (await _submit(internet, qmail, "a@here.example:[127.0.0.3]")).accepted
+    assert [(e["address"], e["credentials"]) for e in internet.exchanges()] == [("127.0.0.3", 0)]
+
+
+@requirement("0008.route.old-host", source=MANUAL + "; rfc4954:4", role="guard")
+async def test_credentials_and_a_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
+    """A host that does not know EHLO gets the message without AUTH and never sees credentials."""
+    delivery = await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN, ehlo=False)
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert delivery.accepted
+
+
+@requirement("0008.route.unknown-method", source=MANUAL + "; rfc4954:4", role="guard")
+async def test_no_credentials_for_an_unknown_method(internet: Internet, qmail: Qmail) -> None:
+    """A host that announces unknown methods only never sees credentials."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    await _submit(internet, qmail, line, auth=["DIGEST-MD5", "GSSAPI"])
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert len(internet.messages()) == 1
+
+
+@requirement("0008.route.deferred", source=MANUAL + " RESULTS; rfc4954:6")
+async def test_auth_deferred(internet: Internet, qmail: Qmail) -> None:
+    """4xx to the credentials is a temporary failure, and the message is not sent."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "454 later"})
+    assert delivery.letters == "Z"
+    assert internet.messages() == []
+
+
+@requirement("0008.route.method-refused", source=MANUAL + " RESULTS: but authentication was rejected")
+async def test_auth_command_refused(internet: Internet, qmail: Qmail) -> None:
+    """A host that refuses the command AUTH that it announced sees no credentials: a temporary failure."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["LOGIN"], steps={"challenge": "504 no"})
+    assert delivery.letters == "Z"
+    assert "authentication was rejected (AUTH LOGIN)" in delivery.text
+    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+
+
+@requirement("0008.route.closed-at-auth", source=MANUAL + " RESULTS; rfc5321:3.8")
+async def test_closed_at_auth(internet: Internet, qmail: Qmail) -> None:
+    """A host that closes instead of judging the credentials is a temporary failure."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "close"})
+    assert delivery.letters == "Z"
+    assert internet.messages() == []
+
+
+@requirement("0008.route.bad-challenge", source=MANUAL + " RESULTS: unable to base64decode challenge")
+async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
+    """A CRAM-MD5 challenge that is not base64 is a temporary failure at once, and no digest is sent."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(
+        internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"}
+    )
+    assert delivery.letters == "Z"
+    assert "unable to base64decode challenge" in delivery.text
+    assert internet.commands()[1:] == ["AUTH CRAM-MD5", "QUIT"]
+
+
+@requirement("0008.route.others-unchanged", source=MANUAL + " authsenders", role="guard")
+async def test_messages_of_others_are_unchanged(internet: Internet, qmail: Qmail) -> None:
+    """A message without a line of its own has the same MAIL, RCPT and DATA as ever."""
+    line = "someone-else@here.example:[127.0.0.2]:25" + LOGIN
+    assert (await _submit(internet, qmail, line, auth=["PLAIN"])).accepted
+    assert internet.commands()[1:4] == ["MAIL FROM:<a@here.example>", f"RCPT TO:<{RECIPIENT}>", "DATA"]
+
+
+@requirement("0008.route.through-the-queue", source=MANUAL + " authsenders; qmail-send(8)")
+async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail) -> None:
+    """qmail-send delivers the mail of a sender with a line authenticated, and it leaves the queue."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
+    qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
+    await qmail.accept("alice@here.example", [RECIPIENT])
+    sight = await qmail.delivered()
+    assert _users(internet) == ["alice"]
+    assert len(internet.messages()) == 1
+    assert sight["queue"] == []
+
+
+@requirement("0008.route.rejection-keeps", source=MANUAL + " RESULTS; rfc5321:4.5.4.1")
+async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
+    """A message whose credentials are rejected stays in the queue, undelivered and without a bounce."""
+    qmail.delivering = True
+    qmail.environment["RELAYCLIENT"] = ""
+    internet.load("plain.example")
+    internet.exchanger(auth=["PLAIN"], steps={"AUTH": "535 no"})
+    qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
+    qmail.control["timeoutremote"] = "1\n"
+    await qmail.accept("alice@here.example", [RECIPIENT])
+    sight = await qmail.delivered()
+    assert internet.messages() == []
+    assert [message["recipients"] for message in sight["queue"]] == [[RECIPIENT]]
+    assert sight["mailboxes"].get("alice", []) == []

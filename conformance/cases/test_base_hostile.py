@@ -1,0 +1,185 @@
+"""Base qmail: input that no honest client sends. NULs, floods, lines without an end, clients that vanish."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+FOREIGN = "x@elsewhere.example"
+MANY = 10_000
+AT_ONCE = 1_000
+
+
+async def _stored(qmail: Qmail, octets: bytes) -> str:
+    """What is stored of a message that is sent as `octets`, without the Received lines above it."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(octets)
+        assert (await smtp.reply()).code == 250
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", queue[0]["octets"])
+
+
+@requirement("base.hostile.nul-in-address", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")
+async def test_nul_in_an_address(qmail: Qmail) -> None:
+    """A NUL in an address lends no domain: a foreign one before it is refused with 553."""
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        assert (await smtp.command(f"RCPT TO:<{FOREIGN}\0@here.example>")).code == 553
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
+
+
+@requirement("base.hostile.nul-in-message", source="qmail-smtpd(8) TRANSPARENCY")
+async def test_nul_in_a_message(qmail: Qmail) -> None:
+    """NULs in a message are stored as they came."""
+    assert await _stored(qmail, b"Subject: x\r\n\r\na\0b\0\0c\r\n.\r\n") == "Subject: x\n\na\0b\0\0c\n"
+
+
+@requirement("base.octets.bare-cr", source="qmail-smtpd(8) TRANSPARENCY")
+async def test_bare_cr_in_a_message(qmail: Qmail) -> None:
+    """A CR alone in a line of a message is stored as it came."""
+    assert await _stored(qmail, b"Subject: x\r\n\r\na\rb\r\n.\r\n") == "Subject: x\n\na\rb\n"
+
+
+@requirement("base.hostile.long-command", source="rfc5321:4.5.3.1, rfc5321:4.3.2")
+async def test_command_of_64_kib(qmail: Qmail) -> None:
+    """A command line of 64 KiB is answered in one reply, and the session goes on."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command("NOOP " + "x" * 65_536)).code == 250
+        assert (await smtp.command("NOOP")).code == 250
+
+
+@requirement("base.hostile.many-recipients", source="rfc5321:4.5.3.1.8; qmail-smtpd(8)")
+async def test_ten_thousand_recipients(qmail: Qmail) -> None:
+    """Ten thousand recipients of one message are all accepted, and all are queued, in their order."""
+    recipients = [f"r{number}@here.example" for number in range(MANY)]
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        for first in range(0, MANY, AT_ONCE):
+            lines = [f"RCPT TO:<{recipient}>" for recipient in recipients[first : first + AT_ONCE]]
+            assert {reply.code for reply in await smtp.pipeline(lines)} == {250}
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+    queue = await qmail.queue()
+    assert len(queue) == 1
+    assert queue[0]["recipients"] == recipients
+
+
+@requirement("base.address.longest-sender", source="qmail-smtpd(8); rfc5321:4.5.3.1")
+async def test_too_long_sender(qmail: Qmail) -> None:
+    """A sender of 899 octets is taken; one of 901 octets gets 555 and begins no transaction."""
+    domain = "@b.example"
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"MAIL FROM:<{'x' * (899 - len(domain))}{domain}>")).code == 250
+        await smtp.command("RSET")
+        assert (await smtp.command(f"MAIL FROM:<{'x' * (901 - len(domain))}{domain}>")).code == 555
+        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
+
+
+@requirement("base.address.too-long-leaves-others", source="rfc5321:4.5.3.1; qmail-smtpd(8)")
+async def test_others_stand_beside_a_too_long_address(qmail: Qmail) -> None:
+    """A recipient refused for its length leaves the other recipients of the transaction as they are."""
+    long = "x" * 1000 + "@here.example"
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b.example", ["alice@here.example", long, "bob@here.example"])
+        assert [reply.code for reply in replies] == [250, 250, 555, 250]
+        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+
+
+@requirement("base.hostile.unterminated-bracket", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")
+async def test_bracket_without_an_end(qmail: Qmail) -> None:
+    """A bracket that is never closed opens no relay: a foreign recipient is refused with 553."""
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example")
+        assert (await smtp.command(f"RCPT TO:<{FOREIGN}")).code == 553
+        assert (await smtp.command("NOOP")).code == 250
+
+
+@requirement("base.hostile.bare-cr-in-command", source="rfc5321:2.3.8, rfc5321:4.1.1")
+async def test_bare_cr_in_a_command(qmail: Qmail) -> None:
+    """A CR alone does not end a command: two verbs with one between them are not two commands."""
+    async with qmail.session() as smtp:
+        assert (await smtp.command(b"NOOP\rQUIT")).code >= 500
+        assert (await smtp.command("NOOP")).code == 250
+
+
+@requirement("base.hostile.early-talk", source="rfc5321:4.3.1; qmail-smtpd(8)")
+async def test_talk_before_the_greeting(qmail: Qmail) -> None:
+    """What a client says before it has read the greeting, in pieces, is answered after the greeting."""
+    smtp = await qmail.connect()
+    await smtp.send(b"NO")
+    await smtp.send(b"OP\r\nQUI")
+    await smtp.send(b"T\r\n")
+    async with smtp:
+        assert smtp.greeting.code == 220
+        assert (await smtp.reply()).code == 250
+        assert (await smtp.reply()).code == 221
+
+
+@requirement("base.hostile.half-close", source="rfc5321:3.8; qmail-smtpd(8)")
+async def test_half_close_in_a_transaction(qmail: Qmail) -> None:
+    """A client that closes its half after RCPT is left, and nothing is queued."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        await smtp.half_close()
+        assert await smtp.closed()
+    assert await qmail.queue() == []
+
+
+@requirement("base.hostile.lost-in-data", source="rfc5321:3.8, rfc5321:4.1.1.4; qmail-smtpd(8)")
+async def test_connection_lost_in_data(qmail: Qmail) -> None:
+    """A connection that ends inside a message, before the final dot, leaves nothing in the queue."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(b"Subject: x\r\n\r\nhalf a mess")
+        await smtp.half_close()
+        assert await smtp.closed()
+    assert await qmail.queue() == []
+
+
+async def _smuggle(qmail: Qmail, end: bytes) -> None:
+    """Send a message holding `end` and a second transaction behind it: at most one message may result."""
+    second = (
+        b"MAIL FROM:<smuggled@b.example>\r\nRCPT TO:<bob@here.example>\r\nDATA\r\n"
+        b"Subject: smuggled\r\n\r\nsmuggled\r\n.\r\n"
+    )
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(b"Subject: x\r\n\r\nx" + end + second)
+        await smtp.reply()
+    senders = [message["sender"] for message in await qmail.queue()]
+    assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
+
+
+@requirement("base.smuggling.lf-dot-cr", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
+async def test_lf_dot_cr(qmail: Qmail) -> None:
+    """LF . CR does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\n.\r")
+
+
+@requirement("base.smuggling.cr-dot-lf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
+async def test_cr_dot_lf(qmail: Qmail) -> None:
+    """CR . LF does not end a message. Within an attacker's reach."""
+    await _smuggle(qmail, b"\r.\n")
+
+
+@requirement("base.smuggling.crlf-nul-dot", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
+async def test_nul_before_the_dot(qmail: Qmail) -> None:
+    """CR LF NUL . CR LF does not end a message. Within an attacker's reach: NULs pass through relays."""
+    await _smuggle(qmail, b"\r\n\0.\r\n")
+
+
+@requirement("base.smuggling.crcrlf-dot-crlf", source="rfc5321:4.1.1.4")
+async def test_cr_before_the_end(qmail: Qmail) -> None:
+    """CR CR LF . CR LF ends a message once, for it holds CR LF . CR LF, and the further CR is stored.
+
+    Merely illegal: every host that keeps to the standard sees the same end.
+    """
+    assert await _stored(qmail, b"Subject: x\r\n\r\nx\r\r\n.\r\n") == "Subject: x\n\nx\r\n"

@@ -1,0 +1,134 @@
+"""Base qmail as the distribution ships it: VERIFY, recipients that qmail-verify knows or does not know."""
+
+from __future__ import annotations
+
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+
+SOURCE = "qmail-smtpd(8) RECIPIENT VERIFICATION"
+KNOWN = "alice@here.example"
+UNKNOWN = "nobody-at-all@here.example"
+MESSAGE = b"Subject: x\r\n\r\nx\r\n"
+
+
+def _verify(qmail: Qmail, value: str) -> None:
+    """Run qmail-verify, and set VERIFY to `value`."""
+    qmail.verifying = True
+    qmail.environment["VERIFY"] = value
+
+
+@requirement("base.verify.immediate", source=SOURCE + ": 550 error response to the RCPT command")
+async def test_immediate(qmail: Qmail) -> None:
+    """With VERIFY=: a recipient that does not exist gets 550 at RCPT, and one that exists is accepted."""
+    _verify(qmail, ":")
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b.example", [KNOWN, UNKNOWN])
+        assert [reply.code for reply in replies] == [250, 250, 550]
+        assert replies[2].enhanced == "5.1.1"
+
+
+@requirement("base.verify.others-stand", source=SOURCE + ": per-recipient rejection")
+async def test_others_stand(qmail: Qmail) -> None:
+    """A recipient refused by verification is not added, and the others of the transaction stand."""
+    _verify(qmail, ":")
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [KNOWN, UNKNOWN, "bob@here.example"])
+        assert (await smtp.data(MESSAGE)).code == 250
+    queue = await qmail.queue()
+    assert [message["recipients"] for message in queue] == [[KNOWN, "bob@here.example"]]
+
+
+@requirement("base.verify.deferred", source=SOURCE + ": deferred rejection at DATA time (554 response)")
+async def test_deferred(qmail: Qmail) -> None:
+    """With VERIFY=DEFER every RCPT gets 250, and if one recipient does not exist DATA gets 554."""
+    _verify(qmail, "DEFER")
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b.example", [UNKNOWN, KNOWN])
+        assert [reply.code for reply in replies] == [250, 250, 250]
+        assert (await smtp.data(MESSAGE)).code == 554
+    assert await qmail.queue() == []
+
+
+@requirement("base.verify.deferred-rset", source=SOURCE + "; rfc5321:4.1.1.5")
+async def test_deferred_and_reset(qmail: Qmail) -> None:
+    """With VERIFY=DEFER a recipient that does not exist is forgotten at RSET: the next message passes."""
+    _verify(qmail, "DEFER")
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [UNKNOWN])
+        await smtp.command("RSET")
+        await smtp.envelope("a@b.example", [KNOWN])
+        assert (await smtp.data(MESSAGE)).code == 250
+
+
+@requirement("base.verify.empty", source=SOURCE + ": explicitly disabled")
+async def test_empty(qmail: Qmail) -> None:
+    """With VERIFY empty nothing is verified: a recipient that does not exist is accepted."""
+    _verify(qmail, "")
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", [UNKNOWN])
+        assert reply.code == 250
+
+
+@requirement("base.verify.no-answer", source=SOURCE + "; rfc5321:4.2.1")
+async def test_no_answer(qmail: Qmail) -> None:
+    """Where qmail-verify does not answer, RCPT gets 451 and the connection is closed; nothing is accepted."""
+    qmail.environment["VERIFY"] = ":"
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", [KNOWN])
+        assert reply.code == 451
+        assert await smtp.closed()
+
+
+@requirement("base.verify.relayclient", source=SOURCE + "; qmail-smtpd(8) RELAYCLIENT")
+async def test_relayclient(qmail: Qmail) -> None:
+    """For a client that may relay nothing is verified: a recipient that does not exist is accepted."""
+    _verify(qmail, ":")
+    qmail.environment["RELAYCLIENT"] = ""
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", [UNKNOWN])
+        assert reply.code == 250
+
+
+@requirement("base.verify.rcpthosts-first", source=SOURCE + "; qmail-smtpd(8) rcpthosts")
+async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
+    """A recipient in a domain that rcpthosts does not list gets 553, as without verification."""
+    _verify(qmail, ":")
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["nobody-at-all@elsewhere.example"])
+        assert reply.code == 553
+
+
+@requirement("base.verify.extension", source=SOURCE + "; dot-qmail(5), qmail-verify(8)")
+async def test_extension(qmail: Qmail) -> None:
+    """An extension exists where a dot-qmail file is for it: 250 with the file, 550 without."""
+    _verify(qmail, ":")
+    qmail.dot_qmail["alice/.qmail-list"] = "./Maildir/\n"
+    async with qmail.session() as smtp:
+        _, there, missing = await smtp.envelope(
+            "a@b.example", ["alice-list@here.example", "alice-other@here.example"]
+        )
+        assert (there.code, missing.code) == (250, 550)
+
+
+@requirement("base.verify.virtualdomain", source=SOURCE + "; qmail-send(8) virtualdomains; qmail-verify(8)")
+async def test_virtual_domain(qmail: Qmail) -> None:
+    """In a virtual domain a recipient exists as the domain's user knows it: 250 or 550."""
+    _verify(qmail, ":")
+    qmail.control["rcpthosts"] = "virtual.example\n"
+    qmail.control["virtualdomains"] = "virtual.example:alice\n"
+    qmail.dot_qmail["alice/.qmail-box"] = "./Maildir/\n"
+    async with qmail.session() as smtp:
+        _, there, missing = await smtp.envelope(
+            "a@b.example", ["box@virtual.example", "other@virtual.example"]
+        )
+        assert (there.code, missing.code) == (250, 550)
+
+
+@requirement("base.verify.other-host", source=SOURCE + "; qmail-verify(8)")
+async def test_other_host(qmail: Qmail) -> None:
+    """A recipient of a domain that is relayed and not local is not verified: it is accepted."""
+    _verify(qmail, ":")
+    qmail.control["rcpthosts"] = "here.example\nrelayed.example\n"
+    async with qmail.session() as smtp:
+        _, relayed, unknown = await smtp.envelope("a@b.example", ["anyone@relayed.example", UNKNOWN])
+        assert (relayed.code, unknown.code) == (250, 550)

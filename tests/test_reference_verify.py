@@ -1,0 +1,84 @@
+"""qmail-verify in the reference: whose address it is, who receives it, and the question over UDP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conformance.reference.control import ControlFiles
+from conformance.reference.local import Homes
+from conformance.reference.programs.verify import ask, serve
+from conformance.reference.verify import verified
+from tests.reference_tree import Smtp, Tree
+
+CONTROL = {
+    "me": "mx.here.example\n",
+    "locals": "here.example\n",
+    "virtualdomains": "virtual.example:alice\n.plain.example:\n",
+    "percenthack": "here.example\n",
+}
+HOMES = Homes({"alice": {".qmail-list": "", ".qmail-box-default": ""}, "alias": {".qmail-postmaster": ""}})
+
+
+@pytest.mark.parametrize(
+    ("address", "exists"),
+    [
+        ("alice@here.example", True),
+        ("ALICE@Here.Example", True),
+        ("nobody@here.example", False),
+        ("postmaster@here.example", True),
+        ("alice-list@here.example", True),
+        ("alice-other@here.example", False),
+        ("alice-box-any@here.example", True),
+        ("list@virtual.example", True),
+        ("other@virtual.example", False),
+        ("x@sub.plain.example", True),
+        ("x@elsewhere.example", True),
+        ("x%elsewhere.example@here.example", True),
+        ("nobody", True),
+    ],
+)
+def test_who_exists(address: str, exists: bool) -> None:
+    assert verified(ControlFiles(CONTROL), lambda box: HOMES, address.encode()) is exists
+
+
+@contextmanager
+def serving(tree: Tree) -> Iterator[int]:
+    """qmail-verify at a free port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        service.bind(("127.0.0.1", 0))
+        threading.Thread(target=serve, args=(str(tree.home), service), daemon=True).start()
+        yield service.getsockname()[1]
+
+
+def test_the_server_reads_users_and_their_files(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, ())
+    (tree.homes / "alice/.qmail-list").write_text("./Maildir/\n")
+    with serving(tree) as port:
+        found = [
+            ask(f"DEFER,127.0.0.1:{port}", address)
+            for address in (b"alice@here.example", b"alice-list@here.example", b"alice-no@here.example")
+        ]
+    assert found == ["valid", "valid", "invalid"]
+
+
+def test_a_closed_port_is_no_answer() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    assert ask(f":{port}", b"alice@here.example") not in ("valid", "invalid")
+
+
+def test_qmail_smtpd_asks_it(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, ())
+    with serving(tree) as port:
+        smtp = Smtp(tree, {"VERIFY": f":{port}"})
+        assert smtp.line().startswith("220 ")
+        assert smtp.say("MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>") == "250 ok"
+        assert smtp.say("RCPT TO:<nobody-at-all@here.example>").startswith("550 ")
+        smtp.end()

@@ -1,0 +1,47 @@
+"""Each patch is told from the others: left out, exactly its changes are unmet; alone, exactly they are met.
+
+On the embedded reference. What holds here must hold on packages that are built with one patch left
+out or with one alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+
+from conformance.cases.attempt import attempt
+from conformance.cases.collection import all_requirements, case_of
+from conformance.catalogue import PPA_PATCHES
+from conformance.targets.embedded import ReferencePod
+from conformance.targets.keeper import fixture_secrets
+
+REQUIREMENTS = all_requirements()
+secrets = cache(fixture_secrets)
+
+
+def otherwise(patches: tuple[str, ...]) -> dict[str, str]:
+    """Requirements that come to another verdict than a target with `patches` should, and to which."""
+
+    async def judge() -> dict[str, str]:
+        pod = ReferencePod(patches)
+        found = {}
+        for name, one in REQUIREMENTS.items():
+            expected = "met" if one.role == "guard" or one.patch in patches else "unmet"
+            came = await attempt(case_of(one), pod, secrets())
+            if came.verdict != expected:
+                found[name] = f"{came.verdict}: {came.seen}"
+        return found
+
+    return asyncio.run(judge())
+
+
+@pytest.mark.parametrize("patch", PPA_PATCHES)
+def test_left_out_exactly_its_changes_are_unmet(patch: str) -> None:
+    assert otherwise(tuple(other for other in PPA_PATCHES if other != patch)) == {}
+
+
+@pytest.mark.parametrize("patch", PPA_PATCHES)
+def test_alone_exactly_its_changes_are_met(patch: str) -> None:
+    assert otherwise((patch,)) == {}
