@@ -132,11 +132,17 @@ class Qmail:
         message: bytes = MESSAGE,
         limit: float = DELIVERY_LIMIT,
     ) -> Delivery:
-        """Run qmail-remote, for `limit` seconds at most; then the internet tells what was asked and said."""
+        """Run qmail-remote, for `limit` seconds at most; then the internet tells what was asked and said.
+
+        Whatever the case is about: a message that is reported delivered was accepted by some host.
+        """
         await self._ready()
         result = await self._pod.remote(host, sender, recipients, message, limit)
         await self.look()
-        return read_reports(result)
+        delivery = read_reports(result)
+        if delivery.message.letter == "K":
+            assert self._internet.messages(), f"no host has accepted a message: {delivery}"
+        return delivery
 
     async def queue(self) -> list[QueuedMessage]:
         """The messages in the queue."""
