@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,12 @@ def serving(tree: Tree) -> Iterator[int]:
     """qmail-verify at a free port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
         service.bind(("127.0.0.1", 0))
-        threading.Thread(target=serve, args=(str(tree.home), service), daemon=True).start()
+
+        def until_closed() -> None:
+            with suppress(OSError):
+                serve(str(tree.home), service)
+
+        threading.Thread(target=until_closed, daemon=True).start()
         yield service.getsockname()[1]
 
 
