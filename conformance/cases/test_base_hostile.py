@@ -143,39 +143,6 @@ async def test_connection_lost_in_data(qmail: Qmail) -> None:
     assert await qmail.queue() == []
 
 
-async def _smuggle(qmail: Qmail, end: bytes) -> None:
-    """Send a message holding `end` and a second transaction behind it: at most one message may result."""
-    second = (
-        b"MAIL FROM:<smuggled@b.example>\r\nRCPT TO:<bob@here.example>\r\nDATA\r\n"
-        b"Subject: smuggled\r\n\r\nsmuggled\r\n.\r\n"
-    )
-    async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.command("DATA")).code == 354
-        await smtp.send(b"Subject: x\r\n\r\nx" + end + second)
-        await smtp.reply()
-    senders = [message["sender"] for message in await qmail.queue()]
-    assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
-
-
-@requirement("base.smuggling.lf-dot-cr", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
-async def test_lf_dot_cr(qmail: Qmail) -> None:
-    """LF . CR does not end a message. Within an attacker's reach."""
-    await _smuggle(qmail, b"\n.\r")
-
-
-@requirement("base.smuggling.cr-dot-lf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
-async def test_cr_dot_lf(qmail: Qmail) -> None:
-    """CR . LF does not end a message. Within an attacker's reach."""
-    await _smuggle(qmail, b"\r.\n")
-
-
-@requirement("base.smuggling.crlf-nul-dot", source="rfc5321:4.1.1.4, rfc5321:2.3.8")
-async def test_nul_before_the_dot(qmail: Qmail) -> None:
-    """CR LF NUL . CR LF does not end a message. Within an attacker's reach: NULs pass through relays."""
-    await _smuggle(qmail, b"\r\n\0.\r\n")
-
-
 @requirement("base.smuggling.crcrlf-dot-crlf", source="rfc5321:4.1.1.4")
 async def test_cr_before_the_end(qmail: Qmail) -> None:
     """CR CR LF . CR LF ends a message once, for it holds CR LF . CR LF, and the further CR is stored.

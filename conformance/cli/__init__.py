@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
 from conformance import __version__
 from conformance.catalogue.patches import PATCHES
-from conformance.errors import EXIT_MEANINGS, EXIT_USAGE, ConformanceError, UsageError
+from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
 
 #: Subcommand -> (module of this package, function, what it does).
 COMMANDS = {
@@ -135,5 +136,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("qmail-conformance: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_USAGE
+        # What was to be read was not: never a success. Python must not complain of it again while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_WORLD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Dict, Generator, Optional, Tuple
 
 #: How a program that was run came to its end without an exit status of its own.
@@ -136,11 +136,3 @@ class Connect(Act):
 @dataclass(frozen=True)
 class Close(Act):
     """Close the connection."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How an engine's process ended."""
-
-    status: int = 0
-    output: bytes = field(default=b"")
