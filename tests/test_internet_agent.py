@@ -244,6 +244,21 @@ async def test_exchangers_come_and_go_with_the_world(driver: Driver) -> None:
 
 
 @driven
+async def test_a_silent_exchanger_answers_no_attempt_to_connect(driver: Driver) -> None:
+    port = free_port("127.0.0.2")
+    for _ in range(2):  # the second time the address has been used already
+        await driver.world(exchangers=[Exchanger(port=port, silent=True)])
+        with socket.socket() as client:
+            client.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                client.connect(("127.0.0.2", port))
+        assert (await driver.do("sight"))["exchanges"] == []
+        await driver.world(exchangers=[Exchanger(port=port)])
+        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.2", port), LONG)
+        writer.close()
+
+
+@driven
 async def test_a_connection_of_the_old_world_is_dropped(driver: Driver) -> None:
     port = free_port("127.0.0.2")
     await driver.world(exchangers=[Exchanger(port=port, steps={"connect": "stall"})])

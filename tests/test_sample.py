@@ -1,4 +1,7 @@
-"""The committed sample is a whole run of today's requirements, and reads as every other run does."""
+"""The committed sample is a run as this suite makes it, of requirements that still exist.
+
+A new case joins the sample when it is next made: until then the sample is true of the suite that it names.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,13 @@ SAMPLE = Path(__file__).parent.parent / "reports" / "sample"
 
 def test_the_sample_is_true() -> None:
     comparison = compare([read_run(path) for path in sorted(SAMPLE.glob("*.jsonl"))])
-    assert {row.requirement for row in comparison.rows} == set(all_requirements()), (
-        "the requirements have changed: make the sample again, as reports/README.md says"
-    )
+    requirements = all_requirements()
+    gone = [
+        row.requirement
+        for row in comparison.rows
+        if row.requirement not in requirements or row.promise != requirements[row.requirement].promise
+    ]
+    assert not gone, f"these have changed: make the sample again, as reports/README.md says: {gone}"
+    assert len(comparison.rows) > 300
     assert comparison.exit_status == 0
     assert {run.header.target.name for run in comparison.runs} == {"debs:stock@", "debs:ppa"}

@@ -46,7 +46,7 @@ class Qmail:
         self.dot_qmail: dict[str, str] = {}
         self.resolver = "timeout:1 attempts:2"
         self.delivering = False
-        self.verifying = False
+        self.verifying: bool | Literal["mute"] = False
         self._recipient_check: RecipientCheck | None = None
         self._password_check: PasswordCheck | None = None
 

@@ -112,7 +112,7 @@ async def test_tcp_closed_early(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS")
+@requirement("0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS", level="should")
 async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
     """When TCP stalls in an answer, the failure is temporary, within the resolver's own limits: here 2 s."""
     internet.zone("big.example", padding=4096)

@@ -115,6 +115,15 @@ async def test_too_long_address(qmail: Qmail) -> None:
     assert [[len(address) for address in message["recipients"]] for message in queue] == [[899]]
 
 
+@requirement("base.address.longest-of-all", level="should", source="qmail-smtpd(8); rfc5321:4.5.3.1")
+async def test_address_of_900_octets(qmail: Qmail) -> None:
+    """An address of 900 octets, which is not longer than 900, is taken."""
+    domain = "@here.example"
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", ["x" * (900 - len(domain)) + domain])
+        assert reply.code == 250
+
+
 @requirement("base.address.quoted", source="rfc5321:4.1.2")
 async def test_quoted_local_part(qmail: Qmail) -> None:
     """A quoted local part means the same mailbox as the unquoted one."""

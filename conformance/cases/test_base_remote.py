@@ -238,3 +238,23 @@ async def test_dns_failure(internet: Internet, qmail: Qmail) -> None:
     internet.fault("*", "rcode", rcode="SERVFAIL")
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.letters == "Z"
+
+
+@requirement("base.remote.connect-silent", source="qmail-remote(8) timeoutconnect; rfc5321:4.5.4.1")
+async def test_no_answer_to_the_connection(internet: Internet, qmail: Qmail) -> None:
+    """A host that never answers the connection is a temporary failure after timeoutconnect seconds."""
+    qmail.control.update(timeoutconnect="1\n", timeoutremote="1200\n")
+    delivery = await _to_plain(qmail, internet, silent=True)
+    assert delivery.letters == "Z"
+
+
+@requirement("base.remote.connect-silent-next", source="qmail-remote(8) timeoutconnect; rfc5321:5.1")
+async def test_next_exchanger_after_silence(internet: Internet, qmail: Qmail) -> None:
+    """When the best exchanger never answers the connection, the next one gets the message."""
+    qmail.control["timeoutconnect"] = "1\n"
+    internet.zone("many.example", "@ MX 10 a\n@ MX 20 b\na A 127.0.0.2\nb A 127.0.0.3")
+    internet.exchanger("127.0.0.2", silent=True)
+    internet.exchanger("127.0.0.3")
+    delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
+    assert delivery.accepted
+    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.3"]

@@ -125,6 +125,13 @@ async def test_garbage_after_the_message(internet: Internet, qmail: Qmail) -> No
     assert (await _scripted(internet, qmail, message="yes, gladly")).message.letter in ("Z", "D")
 
 
+@requirement("base.report.message-3xx", source="rfc5321:4.2.1, rfc5321:4.3.2; " + RESULTS)
+async def test_message_3xx(internet: Internet, qmail: Qmail) -> None:
+    """3xx after the message accepts nothing, and is never reported as delivery."""
+    assert (await _scripted(internet, qmail, message="354 go on")).message.letter in ("Z", "D")
+    assert internet.messages() == []
+
+
 @requirement("base.report.reply-without-end", source="qmail-remote(8) timeoutremote; rfc5321:4.2.1")
 async def test_reply_of_endless_lines(internet: Internet, qmail: Qmail) -> None:
     """A reply of several lines that never comes to its last one is a temporary failure, within the limit."""

@@ -79,6 +79,17 @@ async def test_no_answer(qmail: Qmail) -> None:
         assert await smtp.closed()
 
 
+@requirement("base.verify.mute", source=SOURCE + "; rfc5321:4.2.1")
+async def test_mute(qmail: Qmail) -> None:
+    """Where qmail-verify is asked and never answers, RCPT gets 451 and the connection is closed."""
+    qmail.verifying = "mute"
+    qmail.environment["VERIFY"] = ":"
+    async with qmail.session() as smtp:
+        _, reply = await smtp.envelope("a@b.example", [KNOWN])
+        assert reply.code == 451
+        assert await smtp.closed()
+
+
 @requirement("base.verify.relayclient", source=SOURCE + "; qmail-smtpd(8) RELAYCLIENT")
 async def test_relayclient(qmail: Qmail) -> None:
     """For a client that may relay nothing is verified: a recipient that does not exist is accepted."""

@@ -48,6 +48,7 @@ class Servers:
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._listening: dict[Address, asyncio.Server] = {}
+        self._silences: dict[Address, list[socket.socket]] = {}
         self._exchangers: dict[Address, Exchanger] = {}
         self._exchanges: list[Exchange] = []
         self._connections: set[asyncio.Transport] = set()
@@ -67,7 +68,9 @@ class Servers:
         self._exchangers = exchangers
         self._exchanges = []
         self._start = self._loop.time()
-        for address in self._listening.keys() - exchangers.keys():
+        silent = {address for address, exchanger in exchangers.items() if exchanger.silent}
+        heard = exchangers.keys() - silent
+        for address in self._listening.keys() - heard:
             self._listening.pop(address).close()
         if self._tcp is not None and world.tcp == "refuse":
             self._tcp.close()
@@ -76,10 +79,12 @@ class Servers:
             self._udp = await _bound(self._dns, "udp", self._serve_udp())
         if self._tcp is None and world.tcp == "accept":
             self._tcp = await _bound(self._dns, "tcp", self._listen(partial(_DnsConnection, self), self._dns))
-        for address in exchangers.keys() - self._listening.keys():
+        for address in heard - self._listening.keys():
             self._listening[address] = await _bound(
                 address, "tcp", self._listen(partial(_MailConnection, self, address), address)
             )
+        for address in silent:
+            self._silences[address] = await _bound(address, "tcp", _silence(address))
 
     def sight(self) -> InternetSight:
         """What was seen since the world was set."""
@@ -114,7 +119,7 @@ class Servers:
     def session(self, address: Address) -> ExchangerSession | None:
         """A new session at an exchanger; None when a late client meets a world that lacks it."""
         exchanger = self._exchangers.get(address)
-        if exchanger is None:
+        if exchanger is None or exchanger.silent:
             return None
         session = ExchangerSession(exchanger, self.now())
         self._exchanges.append(session.exchange)
@@ -140,6 +145,9 @@ class Servers:
         for transport in list(self._connections):
             transport.abort()
         self._connections.clear()
+        for one in [one for pair in self._silences.values() for one in pair]:
+            one.close()
+        self._silences.clear()
 
     async def _listen(self, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> asyncio.Server:
         return await self._loop.create_server(factory, *address, backlog=_BACKLOG)
@@ -158,6 +166,27 @@ async def _bound(address: Address, over: str, starting: Coroutine[Any, Any, _Lis
             f"cannot listen on {address[0]}:{address[1]} over {over}: {error.strerror or error}",
             "something else listens there, or the port needs a privilege that this process lacks",
         ) from error
+
+
+async def _silence(address: Address) -> list[socket.socket]:
+    """An address that answers no attempt to connect, as behind a filter that drops packets.
+
+    Loopback has no such address, but Linux drops attempts at a listener whose queue is full: a queue for
+    none holds one, and that one is ours.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(0)
+        filler.settimeout(1.0)
+        filler.connect(address)
+    except OSError:
+        listener.close()
+        filler.close()
+        raise
+    return [listener, filler]
 
 
 class _DnsDatagrams(asyncio.DatagramProtocol):

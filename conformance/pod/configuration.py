@@ -42,7 +42,8 @@ class Configuration:
     `dot_qmail` maps `alice/.qmail-list` or `alias/.qmail-postmaster` to contents beside the fixtures'.
     `delivering`: qmail-send runs (mail leaves the queue); otherwise accepted mail stays in the queue.
     `resolver` is the option line of resolv.conf.
-    `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so.
+    `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so; "mute": in
+    its place something takes the questions and answers none.
     """
 
     control: dict[str, str] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Configuration:
     dot_qmail: dict[str, str] = field(default_factory=dict)
     delivering: bool = False
     resolver: str = "timeout:1 attempts:2"
-    verifying: bool = False
+    verifying: bool | Literal["mute"] = False
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)

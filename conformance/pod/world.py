@@ -76,6 +76,7 @@ class Exchanger:
     auth: list[str] = field(default_factory=list)  #: methods announced on a line of their own
     users: dict[str, str] = field(default_factory=dict)  #: whom AUTH accepts
     ehlo: bool = True  #: False: EHLO is answered with 502, as old hosts do
+    silent: bool = False  #: True: no attempt to connect is answered, as behind a filter that drops it
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ class World:
     latency: float = 0.0  #: seconds added to every DNS answer
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        for exchanger in data["exchangers"]:
+            if not exchanger["silent"]:
+                del exchanger["silent"]  # so records from before there was such a field are judged as ever
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> World:

@@ -43,6 +43,7 @@ smtpd.databytes-off-by-one      refuses a message of exactly databytes octets
 smtpd.databytes-variable-ignored  does not let DATABYTES override databytes
 smtpd.delivered-not-counted     counts Received fields as hops, but not Delivered-To
 smtpd.dots-kept                 does not unstuff dots
+smtpd.end-counted               counts an end beside the 900 octets of an address
 smtpd.extra-cr-ends             takes a dot and several carriage returns for the end of a message
 smtpd.greeting-file-ignored     greets with me, whatever smtpgreeting says
 smtpd.greeting-without-me       greets as `unknown` where there is no smtpgreeting
@@ -90,6 +91,7 @@ smtpd.verify-silence-accepts    accepts a recipient when qmail-verify does not a
 smtpd.vrfy-250                  answers VRFY with 250
 smtpd.vrfy-unknown              does not know VRFY
 remote.alias-kept               follows aliases but leaves the recipient as written
+remote.connect-timeout-ignored  waits for a connection for as long as it takes, whatever timeoutconnect says
 remote.data-reply-ignored       sends the message although DATA was refused
 remote.dots-not-stuffed         does not stuff dots
 remote.drop-after-message-success  reports success when the connection dies after the final dot
@@ -102,6 +104,7 @@ remote.hello-permanent          reports a refused hello as a permanent failure
 remote.helohost-ignored         says HELO with me, whatever helohost says
 remote.mail-4xx-permanent       reports a deferred sender as a permanent failure
 remote.mail-5xx-temporary       reports a refused sender as a temporary failure
+remote.message-3xx-accepted     takes a 3xx after the message for acceptance
 remote.message-4xx-accepted     takes a 4xx after the message for acceptance
 remote.message-5xx-temporary    reports a 5xx after the message as a temporary failure
 remote.message-reply-unread     reports success without reading the reply to the message

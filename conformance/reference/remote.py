@@ -78,6 +78,8 @@ class Delivery:
             self.helo_host = control.me
         self.timeout = control.number("timeoutremote", 1200)
         self.connect_timeout = control.number("timeoutconnect", 60)
+        if "remote.connect-timeout-ignored" in self.flaws:
+            self.connect_timeout = 1200
         options = ResolverSettings(settings.resolver, settings.number, flaws=settings.flaws)
         resolver = Resolver(options)
         if "0005" in settings.patches and "0005.tcp-hangs" not in self.flaws:
@@ -274,7 +276,12 @@ class Conversation:
         yield from self._message(message)
         code = 250 if "remote.message-reply-unread" in self.flaws else (yield from self.reply())
         self._critical = False
-        if code >= 400 and not (code < 500 and "remote.message-4xx-accepted" in self.flaws):
+        accepted = 200 <= code < 300
+        if 300 <= code < 400 and "remote.message-3xx-accepted" in self.flaws:
+            accepted = True
+        if 400 <= code < 500 and "remote.message-4xx-accepted" in self.flaws:
+            accepted = True
+        if not accepted:
             kind = b"D" if code >= 500 and "remote.message-5xx-temporary" not in self.flaws else b"Z"
             yield from self._finish(kind, " failed after I sent the message")
         yield from self._finish(b"K" + note, " accepted message")

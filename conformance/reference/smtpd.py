@@ -219,7 +219,7 @@ class Session:
         """The address in `argument`, or None when it was refused as too long."""
         address = parse_address(argument, self.policy.local_ip_host, self.settings.own_addresses, self.flaws)
         longest = 1200 if "smtpd.longer-addresses" in self.flaws else 900
-        if len(address) + 1 > longest:
+        if len(address) + ("smtpd.end-counted" in self.flaws) > longest:
             logged = f"{command} with too long address ({len(address) + 1} bytes) given"
             yield from self.answer("555 syntax error (#5.5.4)", logged)
             return None

@@ -43,6 +43,7 @@ _HOME = "/var/lib/qmail"
 _RCPTCHECK = "/var/lib/conformance/rcptcheck"
 _CHECKPROGRAM = ("checkpassword",)
 _KILLED = -9
+_VERIFY_LIMIT = 5.0  #: seconds that qmail-smtpd waits for qmail-verify's answer
 _TCPSERVER = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PROTO": "TCP",
@@ -209,6 +210,9 @@ class ReferencePod:
     def _verify_recipient(self, recipient: bytes) -> str:
         if not self._configuration.verifying:
             return "Connection refused"
+        if self._configuration.verifying == "mute":
+            self.clock.reach(self.clock.at + _VERIFY_LIMIT)
+            return "timeout"
         found = verified(ControlFiles(self._configuration.control), lambda box: self._homes, recipient)
         return "valid" if found else "invalid"
 
@@ -288,9 +292,14 @@ class ReferencePod:
                         result = self._ask(act)
                     case acts.AwaitDns(limit):
                         self._wait(limit)
-                    case acts.Connect(address, port):
-                        partner = self._partner(address, port)
-                        result = "" if partner is not None else "refused"
+                    case acts.Connect(address, port, limit):
+                        partner = None
+                        if self._silent(address, port):
+                            self._wait(limit)
+                            result = "timeout"
+                        else:
+                            partner = self._partner(address, port)
+                            result = "" if partner is not None else "refused"
                     case acts.Send(said):
                         if partner is not None:
                             partner.tell(said, self.clock.at)
@@ -315,6 +324,11 @@ class ReferencePod:
             self.clock.reach(self._deadline)
             raise Overdue
         self.clock.reach(self.clock.at + seconds)
+
+    def _silent(self, address: str, port: int) -> bool:
+        return any(
+            each.silent and (each.address, each.port) == (address, port) for each in self._world.exchangers
+        )
 
     def _partner(self, address: str, port: int) -> Partner | None:
         for exchanger in self._world.exchangers:

@@ -254,9 +254,16 @@ sub settle {
 
 # ---- qmail-verify
 
-# It serves when the kernel says that its port is bound: 127.0.0.1:11113 over UDP.
+# It serves when the kernel says that its port is bound: 127.0.0.1:11113 over UDP. What is mute takes questions
+# there and answers none.
 sub start_verify {
+    my ($kind) = @_;
     my $pid = spawn(sub {
+        if ($kind eq 'mute') {
+            socket my $mute, PF_INET, SOCK_DGRAM, 0 or die "socket: $!\n";
+            bind $mute, sockaddr_in(11113, INADDR_LOOPBACK) or die "bind: $!\n";
+            select undef, undef, undef, undef;
+        }
         chdir '/';
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', '/dev/null';
@@ -379,7 +386,7 @@ sub prepare {
     $send = { pid => 0 };
     clear();
     dot_qmail(@$_) for @fixture_dots;
-    my ($delivering, $verifying, %control) = (0, 0);
+    my ($delivering, $verifying, %control) = (0, '');
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'control') {
             die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
@@ -393,13 +400,13 @@ sub prepare {
         elsif ($kind eq 'dot-qmail') { dot_qmail($name, $value); }
         elsif ($kind eq 'resolver') { spew('/etc/resolv.conf', "nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'delivering') { $delivering = 1; }
-        elsif ($kind eq 'verifying') { $verifying = 1; }
+        elsif ($kind eq 'verifying') { $verifying = $value || 'qmail-verify'; }
         else { die "prepare: unknown item $kind\n"; }
     }
     # Written over where they stand and not removed first: on an overlay that is far cheaper.
     unlink grep { -f } map { "$QMAIL/control/$_" } grep { !$control{$_} } entries("$QMAIL/control");
     start_send() if $delivering;
-    start_verify() if $verifying;
+    start_verify($verifying) if $verifying;
     return;
 }
 

@@ -103,7 +103,7 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     if configuration.delivering:
         items.append(("delivering", "", b""))
     if configuration.verifying:
-        items.append(("verifying", "", b""))
+        items.append(("verifying", "", b"mute" if configuration.verifying == "mute" else b""))
     return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
 
 
