@@ -38,6 +38,12 @@ def test_a_requirement_is_met_with_all_patches(name: str) -> None:
     assert found.verdict == "met", found.seen
 
 
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_a_case_looks_at_what_qmail_did(name: str) -> None:
+    acts = {act["act"] for act in tried(name, PPA_PATCHES).record["acts"]}
+    assert acts & {"receive", "remote", "settle", "look"}, f"{name} sees nothing of qmail: {acts}"
+
+
 @pytest.mark.parametrize("name", [name for name, one in REQUIREMENTS.items() if one.role == "change"])
 def test_a_change_is_unmet_without_its_patch(name: str) -> None:
     others = tuple(patch for patch in PPA_PATCHES if patch != REQUIREMENTS[name].patch)

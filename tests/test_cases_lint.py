@@ -18,7 +18,7 @@ REQUIREMENTS = all_requirements()
 MOST_LINES = 420
 
 #: What a case may know of this package: handles, the catalogue, the seam to a pod, the client's side of SMTP.
-ROOMS = ("cases", "catalogue", "pod", "smtp", "internet.zones")
+ROOMS = ("cases", "catalogue", "pod", "smtp", "internet.zones", "scenario.cases")
 
 _WORDS = r"[^;]*[^;\s]"
 _RFC = r"rfc\d{3,4}:[0-9A-Z]+(\.\d+)*"
@@ -99,6 +99,18 @@ def complaints_of_cases(tree: ast.Module) -> list[str]:
     return wrong
 
 
+def complaints_of_promise(name: str, promise: str) -> list[str]:
+    """A promise is a sentence, and says more than the name does."""
+    words = re.findall(r"[a-z0-9]+", promise.lower())
+    new = set(words) - set(re.findall(r"[a-z0-9]+", name))
+    wrong = []
+    if len(new) < 4:
+        wrong.append("says nothing beyond the name")
+    if not promise.rstrip('"').endswith((".", "!", "?")):
+        wrong.append("is no whole sentence")
+    return wrong
+
+
 def complaints_of_reach(promise: str) -> list[str]:
     """A case about the end of a message says who can send what it sends."""
     said = "attacker's reach" in promise or "erely illegal" in promise
@@ -108,6 +120,18 @@ def complaints_of_reach(promise: str) -> list[str]:
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_a_source_can_be_looked_up(name: str) -> None:
     assert complaints_of_source(REQUIREMENTS[name].source) == []
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_a_promise_says_something(name: str) -> None:
+    assert complaints_of_promise(name, REQUIREMENTS[name].promise) == []
+
+
+@pytest.mark.parametrize(
+    "promise", ["Unknown code.", "The unknown code is so.", "It works.", "An unknown verb is answered with"]
+)
+def test_a_promise_that_says_nothing_is_seen(promise: str) -> None:
+    assert complaints_of_promise("0006.unknown.code", promise) != []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -90,7 +90,7 @@ async def test_dash(qmail: Qmail) -> None:
 
 @requirement("0008.helo.not-announced", source="rfc4954:3, rfc5321:4.1.1.1", role="guard")
 async def test_helo_announces_nothing(qmail: Qmail) -> None:
-    """HELO announces no authentication."""
+    """The reply to HELO does not announce AUTH."""
     qmail.authenticate("")
     async with qmail.session(hello=False) as smtp:
         assert "AUTH" not in (await smtp.command("HELO client.test.example")).text
