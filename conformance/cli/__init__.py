@@ -20,7 +20,14 @@ COMMANDS = {
     "compare": ("running", "compare", "lay two or more targets, or stored runs, side by side"),
     "gate": ("running", "gate", "may this build be released? Every report, and one line of conclusion"),
     "judge": ("running", "judge", "judge a stored run again from its records"),
+    "report": ("reporting", "report", "write the reports of stored runs, or what changed between two"),
+    "bisect": ("attributing", "bisect", "find the patch, or the patches, that flip one requirement"),
+    "attribute": ("attributing", "attribute", "write the table of requirements by patches that flip them"),
     "zoo": ("zoo", "run", "run every case under every flaw of the reference: does each decide anything?"),
+    "try": ("scenarios", "attempt", "run a scenario file and show what came of it, side by side"),
+    "shrink": ("scenarios", "shrink", "remove from a scenario what its difference does not need"),
+    "bench": ("benching", "run", "measure the throughput of targets side by side, and judge the difference"),
+    "reproduce": ("reproducing", "run", "write a directory that shows one requirement without this project"),
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
 }
 
@@ -73,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument(
             "--out", metavar="DIR", help="where runs and reports are written (reports/TIME)"
         )
-    for name in ("run", "compare", "gate", "targets", "doctor"):
+    _add_bench(made["bench"])
+    for name in ("run", "compare", "gate", "targets", "doctor", "reproduce", "bench"):
         _add_images(made[name])
 
     made["zoo"].add_argument(
@@ -90,6 +98,23 @@ def parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", help="where zoo.md and zoo.json are written (reports/TIME)"
     )
 
+    _add_scenarios(made["try"], made["shrink"])
+
+    _add_report(made["report"])
+    _add_attribution(made["bisect"], made["attribute"])
+
+    made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
+    made["reproduce"].add_argument("--target", metavar="TARGET", help="the qmail to run it on")
+    made["reproduce"].add_argument(
+        "--from",
+        dest="stored",
+        metavar="RUN.jsonl",
+        help="take its record from a stored run; nothing is started",
+    )
+    made["reproduce"].add_argument(
+        "--out", metavar="DIR", help="where the directory is written (reproduce/REQUIREMENT-TARGET)"
+    )
+
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     made["reference-deb"].add_argument(
         "--patches",
@@ -97,6 +122,85 @@ def parser() -> argparse.ArgumentParser:
         help="the patches it carries; empty for stock",
     )
     return top
+
+
+def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:
+    attempt.add_argument("file", nargs="?", metavar="SCENARIO.toml", help="see docs/scenarios.md")
+    attempt.add_argument(
+        "--from-transcript", metavar="FILE", help="make a scenario from the transcript of a session instead"
+    )
+    attempt.add_argument("--out", metavar="DIR", help="write the records there, as JSON")
+    shrink.add_argument("scenario", metavar="SCENARIO.toml")
+    for parser in (attempt, shrink):
+        parser.add_argument(
+            "--target",
+            action="append",
+            default=[],
+            metavar="TARGET",
+            help="may be given more than once (reference-stock and reference-ppa)",
+        )
+        parser.add_argument("-o", metavar="SCENARIO.toml", help="where the made scenario is written")
+        _add_images(parser)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN.jsonl", help="stored runs, or a directory for all that are in it"
+    )
+    parser.add_argument("--diff", action="store_true", help="what changed between two runs: OLD, then NEW")
+    for option, metavar, what in (
+        ("--html", "DIR", "a site of plain files, to open from disk"),
+        ("--markdown", "FILE", "for a job's page or a comment; '-' is standard output, as for each FILE"),
+        ("--junit", "FILE", "JUnit XML"),
+        ("--json", "FILE", "JSON, as docs/schema/ describes it"),
+        ("--badges", "DIR", "an SVG for each patch and target"),
+    ):
+        parser.add_argument(option, default="", metavar=metavar, help=what)
+
+
+def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.ArgumentParser) -> None:
+    bisect.add_argument("requirement", metavar="REQUIREMENT", help="its whole name: 0006.unknown.code")
+    attribute.add_argument("runs", nargs="*", metavar="RUN.jsonl", help="stored runs, instead of --targets")
+    for parser in (bisect, attribute):
+        parser.add_argument(
+            "--targets",
+            default="",
+            required=parser is bisect,
+            metavar="DIRECTORY",
+            help="one directory of .deb files for each build, or 'reference'",
+        )
+    for option, name, what in (("--from", "lower", "fewest"), ("--to", "upper", "most")):
+        bisect.add_argument(
+            option, dest=name, default="", metavar="BUILD", help=f"instead of the one with the {what} patches"
+        )
+    _add_running(attribute)
+    for parser in (bisect, attribute):
+        parser.add_argument("--out", metavar="DIR", help="where runs and tables are written (reports/TIME)")
+        _add_images(parser)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="the first is what the others are compared with")
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name or a pattern ('inbound/*'), 'all' or 'default'; may be given more than once",
+    )
+    parser.add_argument("--list", action="store_true", help="the scenarios; nothing is measured")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of every target (7, at least 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.4, metavar="S", help="that one measurement should take (0.4)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="for the order of measurements; otherwise a new one")
+    parser.add_argument(
+        "--min-ratio",
+        type=float,
+        metavar="RATIO",
+        help="exit status 1 when the whole interval of a ratio lies below it",
+    )
+    parser.add_argument("--out", metavar="DIR", help="where figures and plots are written (reports/TIME)")
 
 
 def _add_patch(parser: argparse.ArgumentParser) -> None:

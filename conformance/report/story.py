@@ -8,9 +8,11 @@ whoever shows them makes them harmless first (`words.printable`, or HTML escapes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Literal
 
@@ -30,6 +32,16 @@ _VARIABLE = (
     (re.compile(r"\bmsg \d+"), "msg NUMBER"),
     (re.compile(r"@4[0-9a-f]{23}\b"), "@TIME"),
 )
+#: Each of them holds one.
+_DIGIT = re.compile(r"\d")
+
+#: Seconds: the finest difference of two times in a record.
+_TICK = 0.0001
+_REPLY = re.compile(r"[2-5]\d\d[ -]")
+#: Characters of two lines that are compared to see whether one is the other's counterpart.
+_COMPARED = 200
+#: Lines of one conversation times lines of the other, up to which the best alignment is looked for.
+_ALIGNED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -68,15 +80,17 @@ def tell(record: dict[str, Any] | None) -> list[Event]:
     """The events of a record in order of time; empty without a record."""
     acts = (record or {}).get("acts", [])
     events: list[Event] = []
-    start, seen = 0.0, None
+    start, last, seen = 0.0, 0.0, None
     for act in acts:
         if act["act"] == "prepare":
-            events += _sight(seen, start)
+            events += _sight(seen, start, last)
             start, seen = act["at"], None
         if act["act"] == "look":
             seen = act  # each look holds all that was seen since the last set-up
+        else:
+            last = act["at"]
         events += _act(act)
-    events += _sight(seen, start)
+    events += _sight(seen, start, last)
     return sorted(_joined(events), key=lambda event: event.at)
 
 
@@ -102,24 +116,90 @@ def side_by_side(left: Sequence[Event], right: Sequence[Event]) -> list[Pair]:
 def _aligned(channel: str, left: Sequence[Event], right: Sequence[Event]) -> Iterator[Pair]:
     ours = [event for event in left if event.channel == channel]
     theirs = [event for event in right if event.channel == channel]
-    keys = [one.same_as for one in ours], [one.same_as for one in theirs]
-    same = SequenceMatcher(None, *keys, autojunk=False)
-    for kind, a, b, c, d in same.get_opcodes():
-        for one, other in zip_longest(ours[a:b], theirs[c:d]):
-            yield Pair(one, other, kind == "equal")
+    keys, other_keys = [one.same_as for one in ours], [one.same_as for one in theirs]
+    before = _agreeing(keys, other_keys)
+    after = _agreeing(keys[before:][::-1], other_keys[before:][::-1])
+    yield from (Pair(*two, True) for two in zip(ours[:before], theirs[:before], strict=True))
+    keys, other_keys = keys[before : len(keys) - after], other_keys[before : len(other_keys) - after]
+    for kind, a, b, c, d in _opcodes(keys, other_keys):
+        some, others = ours[before + a : before + b], theirs[before + c : before + d]
+        if kind == "equal":
+            yield from (Pair(*two, True) for two in zip(some, others, strict=True))
+        else:
+            yield from _unlike(some, others)
+    rest = zip(ours[len(ours) - after :], theirs[len(theirs) - after :], strict=True)
+    yield from (Pair(*two, True) for two in rest)
+
+
+def _unlike(left: Sequence[Event], right: Sequence[Event]) -> Iterator[Pair]:
+    """Events that differ: counterparts beside each other, the others one after the other."""
+    waiting: list[Pair] = []
+    for one, other in zip_longest(left, right):
+        if one is not None and other is not None and _counterparts(one, other):
+            yield from _left_first(waiting)
+            waiting = []
+            yield Pair(one, other, False)
+        else:
+            waiting += [Pair(one, None, False)] if one is not None else []
+            waiting += [Pair(None, other, False)] if other is not None else []
+    yield from _left_first(waiting)
+
+
+def _left_first(pairs: Sequence[Pair]) -> list[Pair]:
+    return sorted(pairs, key=lambda pair: pair.left is None)
+
+
+def _counterparts(one: Event, other: Event) -> bool:
+    """Whether two lines answer to each other: both are replies, or they are much the same."""
+    if one.speaker != other.speaker:
+        return False
+    if _REPLY.match(one.text) and _REPLY.match(other.text):
+        return True
+    return SequenceMatcher(None, one.text[:_COMPARED], other.text[:_COMPARED], autojunk=False).ratio() >= 0.5
+
+
+def _agreeing(keys: Sequence[object], others: Sequence[object]) -> int:
+    """How many of the first keys agree."""
+    differing = (i for i, (one, other) in enumerate(zip(keys, others, strict=False)) if one != other)
+    return next(differing, min(len(keys), len(others)))
+
+
+def _opcodes(
+    keys: Sequence[Hashable], others: Sequence[Hashable]
+) -> Sequence[tuple[str, int, int, int, int]]:
+    """As SequenceMatcher's; line by line where a long conversation would take it minutes."""
+    if len(keys) * len(others) <= _ALIGNED:
+        return SequenceMatcher(None, keys, others, autojunk=False).get_opcodes()
+    both = min(len(keys), len(others))
+    by_line = [("equal" if keys[i] == others[i] else "replace", i, i + 1, i, i + 1) for i in range(both)]
+    return [*by_line, ("replace", both, len(keys), both, len(others))]
 
 
 def first_difference(pairs: Sequence[Pair]) -> int | None:
-    """The index of the row that differs first in time, None when none does."""
+    """The index of the row that differs first, None when none does.
 
-    def when(index: int) -> float:
-        pair = pairs[index]
-        return min(event.at for event in (pair.left, pair.right) if event is not None)
+    One run is slower than the other, so their times are not compared: what differs first is what comes when
+    the least has happened, in its own run, that both have in common.
+    """
+    common = [
+        sorted(event.at for pair in pairs if pair.same and (event := _sides(pair)[side])) for side in (0, 1)
+    ]
+
+    def when(index: int) -> tuple[int, float]:
+        sides = zip(_sides(pairs[index]), common, strict=True)
+        return min((bisect_left(times, event.at), event.at) for event, times in sides if event is not None)
 
     return min((index for index, pair in enumerate(pairs) if not pair.same), key=when, default=None)
 
 
+def _sides(pair: Pair) -> tuple[Event | None, Event | None]:
+    return pair.left, pair.right
+
+
+@lru_cache(maxsize=1 << 16)
 def _settled(text: str) -> str:
+    if _DIGIT.search(text) is None:
+        return text
     for pattern, word in _VARIABLE:
         text = pattern.sub(word, text)
     return text
@@ -166,11 +246,18 @@ def _remote(act: dict[str, Any]) -> Iterator[Event]:
     yield Event(act["at"], "qmail-remote", "qmail", "suite", ended)
 
 
-def _sight(look: dict[str, Any] | None, start: float) -> Iterator[Event]:
-    """What one look saw. Questions and sessions have times of their own, the rest has that of the look."""
+def _sight(look: dict[str, Any] | None, start: float, last: float) -> Iterator[Event]:
+    """What one look saw. Questions and sessions have times of their own, the rest has that of the look.
+
+    Those times count from some moment within the set-up, which the record does not tell: at the latest from
+    its end, `start`, and early enough for all of them to be over with the `last` act before the look.
+    """
     if look is None:
         return
     sight, at = look["result"], look["at"]
+    times = [one["at"] for one in sight["questions"]]
+    times += [said[0] for one in sight["exchanges"] for said in one["transcript"]]
+    start -= max(0.0, start + max(times, default=0.0) - (max(start, last) - _TICK))
     for one in sight["questions"]:
         when = start + one["at"]
         yield Event(when, "dns", "qmail", "dns", f"{one['name']} {one['type']}?", f"over {one['over']}")

@@ -1,0 +1,249 @@
+"""`bisect` and `attribute`: which patch did it? They run builds that carry different patches."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from pathlib import Path
+
+from conformance.attribution import pages
+from conformance.attribution.builds import REFERENCE, Build, ends, read_builds, reference_builds
+from conformance.attribution.explanation import Patches, build_name, listed
+from conformance.attribution.search import Finding, run_search, search
+from conformance.attribution.table import attribute as lay_out
+from conformance.catalogue import PATCHES, Requirement
+from conformance.cli.conduct import Conducted, Selection, conduct, file_name
+from conformance.cli.reporting import run_files
+from conformance.cli.running import output_directory
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
+from conformance.judge.comparison import compare
+from conformance.judge.runfile import Run, read_partial, read_run
+from conformance.judge.verdict import Verdict
+from conformance.report.progress import Progress
+from conformance.report.words import is_specification, one_line
+from conformance.targets.names import parse_target
+from conformance.targets.ready import Images, make_ready
+
+_SEEN = 160  #: characters of what was seen, on the line of a step; the run file has it whole
+
+
+def bisect(options: argparse.Namespace) -> int:
+    """Find the patches that flip one requirement's verdict.
+
+    Exit status 0: one explanation is left; 1: the two ends agree, several are left, or none fits.
+    """
+    requirement, keyword = _exactly(options.requirement)
+    builds = _builds(options, every=True)
+    lower, upper = ends(builds, options.lower, options.upper)
+    by_patches = {build.patches: build for build in builds}
+    runner = _Runner(options, Selection(keyword))
+    print(
+        f"{requirement.name} ({requirement.role}): {requirement.promise}\n"
+        f"between {_called(lower)} and {_called(upper)}; {len(builds)} builds are there",
+        flush=True,
+    )
+    runs: list[Run] = []
+
+    def verdict(patches: Patches) -> str:
+        build = by_patches[patches]
+        runs.append(runner.run(build))
+        found = _of(runs[-1], requirement.name)
+        seen = f"  {one_line(found.seen, _SEEN)}" if found.seen else ""
+        print(f"{len(runs):4}  {_called(build)}: {found.verdict}{seen}", flush=True)
+        _refuse_undecided(found, build, runner.out)
+        return found.verdict
+
+    likely = "" if requirement.patch == "base" else requirement.patch
+    finding = run_search(search(list(by_patches), lower.patches, upper.patches, likely), verdict)
+    for line in conclusion(requirement.name, finding, by_patches):
+        print(line)
+    specified = [one_line(run.target.name) for run in runs if is_specification(run.target)]
+    if specified:
+        what = "What was run" if len(specified) == len(runs) else listed(specified)
+        print(f"{what}: executable specifications, not qmail.")
+    print(f"{len(runs)} runs out of {len(builds)} builds; the run files are in {one_line(str(runner.out))}")
+    return EXIT_AS_EXPECTED if finding.answer is not None else EXIT_REGRESSION
+
+
+def attribute(options: argparse.Namespace) -> int:
+    """Write the table of requirements by patches, from stored runs or from one run of each build."""
+    if bool(options.runs) == bool(options.targets):
+        raise UsageError(
+            "say what to look at: either stored runs or --targets, and not both",
+            "`attribute RUN.jsonl…`, or `attribute --targets DIRECTORY`.",
+        )
+    if options.runs:
+        if options.keyword or options.patch:
+            raise UsageError(
+                "-k and --patch choose what is run, and stored runs are not run", "Leave them out."
+            )
+        out = output_directory(options)
+        runs = [read_run(path) for path in run_files(options.runs)]
+    else:
+        if options.workers < 1:
+            raise UsageError(f"-n {options.workers}: at least one worker is needed")
+        builds = _builds(options, every=False)
+        runner = _Runner(options, Selection(options.keyword, tuple(options.patch)))
+        out = runner.out
+        runs = []
+        for number, build in enumerate(builds, 1):
+            print(f"build {number} of {len(builds)}: {_called(build)}", file=sys.stderr, flush=True)
+            runs.append(runner.run(build))
+    table = lay_out(compare(sorted(runs, key=lambda run: (len(run.target.patches), run.target.patches))))
+    _write(out / "attribution.md", pages.markdown(table))
+    _write(out / "attribution.json", json.dumps(pages.to_json(table), indent=1) + "\n")
+    for line in [*pages.specifications(table), *pages.loud(table), *pages.summary(table)]:
+        print(line)
+    print(f"the table: {one_line(str(out / 'attribution.md'))}, {one_line(str(out / 'attribution.json'))}")
+    return table.exit_status
+
+
+def conclusion(name: str, finding: Finding, builds: dict[Patches, Build]) -> list[str]:
+    """What a search came to, in sentences. `builds` maps the patches to the build that has them."""
+    first, last = finding.seen[finding.base], finding.seen[finding.full]
+    if not finding.flips:
+        return [
+            f"{name} is {first} on both, so nothing between them is looked for.",
+            "Name two builds that differ with --from and --to; `attribute` looks at every build.",
+        ]
+    flips = f"{name} is flipped from {first} to {last}"
+    answer = finding.answer
+    if answer is not None:
+        lines = [f"{flips} by {answer}."]
+        if finding.proved:
+            lines.append(_proof(finding, builds))
+        elif finding.missing:
+            wanted = ", ".join(build_name(build) for build in finding.missing)
+            lines.append(
+                "It is the simplest explanation of what these builds show. Whether another patch has a part "
+                f"in it they cannot tell; it would be shown by a build of: {wanted}."
+            )
+        return lines
+    if finding.explanations:
+        either = " or ".join(str(one) for one in finding.explanations)
+        lines = [f"{flips} by {either}: the builds that are there cannot tell."]
+        if finding.missing:
+            lines.append(f"A build of {build_name(finding.missing[0])} would tell.")
+        return lines
+    lines = [f"{flips}, but not by one patch, nor by some together, nor by any one of some."]
+    if finding.step is not None:
+        fewer, more = (builds[patches] for patches in finding.step)
+        lines.append(
+            f"The smallest step that flips it is from {_called(fewer)} to {_called(more)}: "
+            f"{listed(sorted(more.patches - fewer.patches))}. `attribute` shows every build."
+        )
+    return lines
+
+
+def _proof(finding: Finding, builds: dict[Patches, Build]) -> str:
+    """The runs that prove the answer, by their builds."""
+    assert finding.answer is not None
+    runs = finding.answer.proof(finding.base, finding.full)
+    shown = ", ".join(f"{one_line(builds[one].name)} {finding.seen[one]}" for one in dict.fromkeys(runs))
+    return f"These runs prove it, as long as no other patch flips it back: {shown}."
+
+
+class _Runner:
+    """Runs the selected cases on one build after another, each to a run file of its own."""
+
+    def __init__(self, options: argparse.Namespace, selection: Selection) -> None:
+        self.out = output_directory(options)
+        self._images = Images.chosen(lambda name: getattr(options, name))
+        self._selection = selection
+        self._workers: int = getattr(options, "workers", 1)
+
+    def run(self, build: Build) -> Run:
+        """A whole run. Raises WorldError when it was cut off."""
+        plan = make_ready([build.target], self._images, _note)
+        progress: Progress | None = None
+        stream = sys.stderr  # as it is now: while pytest runs its place is taken
+
+        def tell(done: int, total: int, verdict: Verdict, target: str) -> None:
+            nonlocal progress
+            if total > 1 and stream.isatty():  # elsewhere the line for each build is enough
+                progress = progress or Progress(stream, total)
+                progress.step(verdict)
+
+        conducted = conduct(plan, self._selection, out=self.out, workers=self._workers, tell=tell)
+        if progress is not None:
+            progress.finish()
+        if conducted.problem:
+            raise WorldError(f"{build.name}: {conducted.problem}", _kept(conducted))
+        return read_run(conducted.paths[0])
+
+
+def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
+    if options.targets == REFERENCE:
+        return reference_builds(every=every)
+    builds = read_builds(Path(options.targets))
+    files: dict[str, Build] = {}
+    for build in builds:
+        other = files.setdefault(file_name(parse_target(build.target)), build)
+        if other is not build:
+            raise UsageError(
+                f"the runs of {other.name} and {build.name} would be written to the same file",
+                "give one of the two directories another name",
+            )
+    return builds
+
+
+def _exactly(name: str) -> tuple[Requirement, str]:
+    """The requirement of this very name, and a -k expression that selects it and no other."""
+    from conformance.cases.collection import all_requirements
+
+    known = all_requirements()
+    # pytest must import the cases itself: only then do failed assertions say what was seen.
+    for module in [one for one in sys.modules if one.startswith("conformance.cases.test_")]:
+        del sys.modules[module]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or [one for one in known if name in one][:3]
+        hint = f"do you mean {' or '.join(near)}?" if near else "`qmail-conformance list` shows them"
+        raise UsageError(f"there is no requirement {one_line(name)!r}", hint)
+    longer = [other for other in known if name in other and other != name]
+    return known[name], " and not ".join([name, *longer])
+
+
+def _of(run: Run, name: str) -> Verdict:
+    """The verdict on one requirement. Raises WorldError when the run has none."""
+    for verdict in run.verdicts:
+        if verdict.requirement == name:
+            return verdict
+    raise WorldError(f"{run.path}: there is no verdict on {name} in it", "Run it again.")
+
+
+def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:
+    if verdict.unstable:
+        what = f"unstable: {', then '.join(verdict.attempts)} in a fresh pod"
+    elif verdict.verdict in ("met", "unmet"):
+        return
+    else:
+        what = f"{verdict.verdict}: {one_line(verdict.seen, 300)}"
+    raise WorldError(
+        f"{verdict.requirement} on {one_line(build.name)} is {what}; nothing can be concluded from it",
+        f"what was recorded is in {out}; mend the world, or leave this build out",
+    )
+
+
+def _called(build: Build) -> str:
+    patches = [patch for patch in PATCHES if patch in build.patches]
+    words = "no patch" if not patches else ", ".join(patches)
+    name = one_line(build.name)
+    return name if name == "+".join(patches) else f"{name} ({words})"
+
+
+def _kept(conducted: Conducted) -> str:
+    return "; ".join(read_partial(path).kept for path in conducted.paths)
+
+
+def _note(line: str) -> None:
+    print(f"{line} ...", file=sys.stderr, flush=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "Name another directory with --out.") from error

@@ -1,0 +1,130 @@
+"""`report`: stored runs in every form that people and programs read. Nothing is started.
+
+A report of a run that failed is a report all the same, so its exit status says only whether it was written;
+whether a build may be released is for `gate` to say. `report --diff` ends with 1 when something is newly
+unmet and not as expected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.errors import EXIT_AS_EXPECTED, UsageError, WorldError
+from conformance.judge.comparison import Comparison, compare
+from conformance.judge.runfile import read_run
+from conformance.report import changes, export
+from conformance.report.badges import badges
+from conformance.report.junit import junit
+from conformance.report.markdown import markdown
+from conformance.report.words import one_line, say
+
+STANDARD_OUTPUT = "-"
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write what is asked for; without an option the Markdown goes to standard output."""
+    _refuse_two_on_standard_output(options)
+    if options.diff:
+        return _diff(options)
+    comparison = compare([read_run(path) for path in run_files(options.runs)])
+    if not any((options.html, options.markdown, options.junit, options.json, options.badges)):
+        options.markdown = STANDARD_OUTPUT
+    _write_files(comparison, options)
+    if options.badges:
+        made = badges(comparison)
+        for name, svg in made.items():
+            _put(str(Path(options.badges) / name), svg, quiet=True)
+        print(f"written: {len(made)} badges in {one_line(options.badges)}", file=sys.stderr)
+    if options.html:
+        from conformance.report.site import write_site
+
+        try:
+            index = write_site(comparison, Path(options.html))
+        except OSError as error:
+            raise _unwritable(options.html, error) from error
+        _note(index)
+    return EXIT_AS_EXPECTED
+
+
+def run_files(names: Sequence[str]) -> list[Path]:
+    """The run files that are meant: a directory stands for every *.jsonl in it, in order of their names."""
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(
+                f"{path}: there is no run file (*.jsonl) in it", "Name a run file, or where one is."
+            )
+        found += inside
+    return found
+
+
+def _diff(options: argparse.Namespace) -> int:
+    for option in ("html", "junit", "badges"):
+        if getattr(options, option):
+            raise UsageError(f"--diff has no form --{option}", "It has text, --markdown and --json.")
+    paths = run_files(options.runs)
+    if len(paths) != 2:
+        raise UsageError(
+            f"--diff takes two runs, and here are {len(paths)}", "Name the old one, then the new."
+        )
+    old, new = (read_run(path) for path in paths)
+    found = changes.changes(old, new)
+    if options.markdown:
+        _put(options.markdown, changes.markdown(found))
+    if options.json:
+        _put(options.json, export.dumps(changes.to_json(found)))
+    if STANDARD_OUTPUT not in (options.markdown, options.json):
+        say(sys.stdout, changes.render(found))
+    return found.exit_status
+
+
+def _write_files(comparison: Comparison, options: argparse.Namespace) -> None:
+    """Each text is whole before any file is touched, so that no partial report looks whole."""
+    texts = [
+        (options.markdown, markdown(comparison) if options.markdown else ""),
+        (options.junit, junit(comparison) if options.junit else ""),
+        (options.json, export.dumps(export.to_json(comparison)) if options.json else ""),
+    ]
+    for place, text in texts:
+        if place:
+            _put(place, text)
+
+
+def _put(place: str, text: str, *, quiet: bool = False) -> None:
+    """Write a file, with its directory, or standard output for `-`."""
+    if place == STANDARD_OUTPUT:
+        say(sys.stdout, text)
+        sys.stdout.flush()
+        return
+    path = Path(place)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(place, error) from error
+    if not quiet:
+        _note(path)
+
+
+def _unwritable(place: str, error: OSError) -> UsageError | WorldError:
+    if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)):
+        return UsageError(f"{place}: {error.strerror}", "Name another place.")
+    return WorldError(f"{place}: {error.strerror}", "Make room, or name another place.")
+
+
+def _refuse_two_on_standard_output(options: argparse.Namespace) -> None:
+    there = [name for name in ("markdown", "junit", "json") if getattr(options, name) == STANDARD_OUTPUT]
+    if len(there) > 1:
+        raise UsageError(
+            f"--{there[0]} and --{there[1]} cannot both go to standard output", "Give one of them a file."
+        )
+
+
+def _note(path: Path) -> None:
+    """To standard error, because standard output may be the report."""
+    print(f"written: {one_line(str(path))}", file=sys.stderr)

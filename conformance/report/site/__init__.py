@@ -1,0 +1,40 @@
+"""The comparison as a static site: plain files that open from disk, and ask for nothing from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.cases.collection import all_requirements
+from conformance.errors import UsageError
+from conformance.judge.comparison import Comparison
+from conformance.report.site.index import index_page
+from conformance.report.site.requirement import Neighbours, file_name, requirement_page
+
+__all__ = ["write_site"]
+
+
+def write_site(comparison: Comparison, directory: Path) -> Path:
+    """Write `index.html` and `requirements/NAME.html` below `directory`; the path of the index.
+
+    Pages that an earlier report left there are replaced when they have the same name, and stay otherwise.
+    Raises UsageError when the directory cannot be written.
+    """
+    known = all_requirements()
+    try:
+        pages = directory / "requirements"
+        pages.mkdir(parents=True, exist_ok=True)
+        rows = comparison.rows
+        for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
+            text = requirement_page(comparison, row, Neighbours(before, after), known)
+            _write(pages / file_name(row.requirement), text)
+        index = directory / "index.html"
+        _write(index, index_page(comparison))
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or directory}: {error.strerror}", "Name another directory for the site."
+        ) from error
+    return index
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))

@@ -1,0 +1,58 @@
+"""HTML made of parts that cannot be mistaken for text: what is not `Html` is escaped on its way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from conformance.report.words import printable
+
+_VOID = frozenset({"br", "col", "input", "link", "meta"})
+
+
+class Html(str):
+    """Text that is HTML already. Only this module and literals of this package make it."""
+
+    __slots__ = ()
+
+
+def text(value: str, *, keep: str = "") -> Html:
+    """Text from anywhere as HTML that shows it and does nothing; `keep` lists controls to leave (`\\n`)."""
+    return Html(escape(printable(value, keep=keep)))
+
+
+def joined(parts: Iterable[str], between: str = "") -> Html:
+    """Parts one after the other; those that are not `Html` are escaped. `between` is HTML."""
+    return Html(between.join(_html(part) for part in parts))
+
+
+def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Html:
+    """An element. `class_` and `for_` lose their underscore, other underscores become dashes.
+
+    An attribute that is None or False is left out; True has no value.
+    """
+    shown = "".join(
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{text(str(value))}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if name in _VOID:
+        return Html(f"<{name}{shown}>")
+    return Html(f"<{name}{shown}>{''.join(_html(child) for child in children)}</{name}>")
+
+
+def prose(value: str) -> Html:
+    """Text from anywhere in which what stands in backticks is code."""
+    parts = value.split("`")
+    if len(parts) % 2 == 0:
+        return text(value)
+    return joined(tag("code", part) if index % 2 else part for index, part in enumerate(parts))
+
+
+def pre(value: str, **attributes: str | bool | None) -> Html:
+    """Text with its line ends kept."""
+    return tag("pre", text(value, keep="\n"), **attributes)
+
+
+def _html(part: str) -> Html:
+    return part if isinstance(part, Html) else text(part)

@@ -1,0 +1,146 @@
+"""The answers of a world's name server as a text file that a small script replays, octet by octet.
+
+Every name of the zones is asked for the types that qmail asks for, over UDP and TCP, and so is every question
+of the record; what the name server sends is written down as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from dnslib import QTYPE, RCODE
+
+from conformance.internet.nameserver import NameServer, Response
+from conformance.internet.zones import parse_zone, spelled
+from conformance.pod.base import Question
+from conformance.pod.world import Fault, Transport, World
+from conformance.reproduce.wording import escaped
+
+#: What qmail asks for; ANY only without patch 0004.
+TYPES = ("MX", "A", "ANY")
+TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
+
+#: A name with a space or an octet that does not print would break the line into wrong fields.
+_SPACE = str.maketrans({" ": "\\x20", "*": "\\x2a"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One answer: to whom it is given, which fault makes it (None: none), and what is sent."""
+
+    name: str
+    type: str
+    over: Transport
+    fault: int | None
+    response: Response
+
+    def __str__(self) -> str:
+        words = [escaped(self.name).translate(_SPACE), self.type, self.over]
+        if self.fault is not None:
+            words.append(f"fault={self.fault}")
+        if self.response.delay:
+            words.append(f"delay={self.response.delay:g}")
+        if self.response.limit is not None:
+            words.append(f"first={self.response.limit}")
+        if self.response.end != "open":
+            words.append(f"then={self.response.end}")
+        octets = self.response.octets
+        return " ".join([*words, "drop" if octets is None else octets[2:].hex()])
+
+
+def answers(world: World, questions: Iterable[Question] = (), edns: int | None = None) -> str:
+    """The file. `edns`: the size that the resolver offers with EDNS, None without it.
+
+    Faults that strike a limited number of times come first, and the answer without them follows.
+    """
+    lines = [
+        "# NAME TYPE udp|tcp [options] ANSWER: what dns.pl sends; see its first lines.",
+        "# HEX is the message after its id, to a question with RD set"
+        + ("." if edns is None else f" and EDNS of {edns} octets."),
+    ]
+    if world.tcp == "refuse":
+        lines.append("tcp refuse")
+    lines += [
+        f"fault {number} times {fault.times}"
+        for number, fault in enumerate(world.faults)
+        if fault.times is not None
+    ]
+    lines += [str(line) for line in answer_lines(world, questions, edns)]
+    lines += _everything_else(world)
+    return "\n".join(lines) + "\n"
+
+
+def answer_lines(world: World, questions: Iterable[Question] = (), edns: int | None = None) -> Iterator[Line]:
+    """An answer to each name of the zones and each question of the record."""
+    plain = NameServer(replace(world, faults=[]))
+    # A fault is tried alone and without its count, so that it strikes whatever was asked before.
+    struck = [NameServer(replace(world, faults=[replace(fault, times=None)])) for fault in world.faults]
+    for name, type, over in _asked(world, questions):
+        message = question(name, type, edns)
+        right = plain.answer(message, over, 0.0)
+        for number, server in enumerate(struck):
+            if not _strikes(world.faults[number], name, type, over):
+                continue
+            limited = world.faults[number].times is not None
+            yield Line(name, type, over, number if limited else None, server.answer(message, over, 0.0))
+            if not limited:
+                break
+        else:
+            yield Line(name, type, over, None, right)
+
+
+def question(name: str, type: str, edns: int | None = None, number: int = 0) -> bytes:
+    """A question as a resolver asks it, with RD and this id; with an OPT record when `edns` says a size."""
+    labels = [part.encode("latin-1") for part in name.split(".")] if name else []
+    owner = b"".join(bytes([len(part)]) + part for part in labels) + b"\0"
+    header = struct.pack("!6H", number, 0x0100, 1, 0, 0, int(edns is not None))
+    opt = b"" if edns is None else b"\0\0\x29" + edns.to_bytes(2, "big") + b"\0" * 6
+    return header + owner + _number(type).to_bytes(2, "big") + b"\0\x01" + opt
+
+
+def _number(type: str) -> int:
+    return int(type[4:]) if type.startswith("TYPE") and type[4:].isdigit() else int(getattr(QTYPE, type))
+
+
+def _asked(world: World, questions: Iterable[Question]) -> list[tuple[str, str, Transport]]:
+    names: dict[str, None] = {}
+    for number, text in enumerate(world.zones, 1):
+        zone = parse_zone(text, f"zone {number} of the world")
+        names |= dict.fromkeys([zone.origin, *(spelled(record.rname).lower() for record in zone.records)])
+    asked: dict[tuple[str, str, Transport], None] = {
+        (name, type, over): None for name in names for type in TYPES for over in TRANSPORTS
+    }
+    for one in questions:
+        for over in TRANSPORTS:
+            asked[one["name"].lower(), one["type"], over] = None
+    return list(asked)
+
+
+def _strikes(fault: Fault, name: str, type: str, over: Transport) -> bool:
+    """Whether the fault is for this question, as the name server decides it."""
+    if fault.action in ("close", "stall") and over != "tcp":
+        return False
+    if fault.action == "hinfo" and type != "ANY":
+        return False
+    named = fault.name in ("*", "") or fault.name.rstrip(".").lower() == name
+    return named and fault.type.upper() in ("*", type) and fault.over in ("*", over)
+
+
+def _everything_else(world: World) -> list[str]:
+    """Names of the zones that do not exist, fillers of a padding among them; and names of no zone."""
+    origins = sorted((parse_zone(text, "zone").origin for text in world.zones), key=len, reverse=True)
+    lines = []
+    for origin in origins:
+        for fault in world.faults:
+            if fault.name == "*" and fault.times is None and fault.action in ("drop", "rcode"):
+                what = "drop" if fault.action == "drop" else f"rcode={_rcode(fault.rcode)}"
+                lines.append(f"*.{origin} {fault.type} {fault.over} {what}")
+        delay = f"delay={world.latency:g} " if world.latency else ""
+        lines.append(f"*.{origin} * * {delay}rcode={RCODE.NXDOMAIN}")
+    return [*lines, f"* * * rcode={RCODE.REFUSED}"]
+
+
+def _rcode(name: str) -> int:
+    return int(getattr(RCODE, name))

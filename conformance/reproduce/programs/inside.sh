@@ -1,0 +1,96 @@
+#!/bin/sh
+# Runs in the container, as root: sets qmail up as control/, env, users/ and programs/ say, starts the DNS server, the
+# exchangers and qmail, plays steps.txt, and compares what was seen with expected.txt.
+# Exit status: 0 shown, 1 not shown, 3 the world failed.
+set -eu
+# Whatever fails on the way is no answer about qmail.
+answer=3
+trap 'exit $answer' EXIT
+
+HERE=/reproduction
+OUT=$HERE/out
+STATE=/var/lib/conformance
+QMAIL=/var/lib/qmail
+PATH=$QMAIL/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+
+trouble() {
+  echo "reproduction: $*" >&2
+  exit 3
+}
+
+for program in qmail-smtpd qmail-remote qmail-queue; do
+  [ -x $QMAIL/bin/$program ] || trouble "this image has no $QMAIL/bin/$program"
+done
+for program in tcpserver perl; do
+  command -v $program > /dev/null || trouble "this image has no $program"
+done
+mkdir -p $OUT $STATE/runs /opt/conformance
+chmod 0755 $STATE $HERE $OUT
+# The image's recipe moves the queue aside, so that it can stand on a file system of its own.
+if [ ! -d $QMAIL/queue/mess ] && [ -d /opt/conformance/queue ]; then cp -a /opt/conformance/queue $STATE/queue; fi
+[ -d $QMAIL/queue/mess ] || trouble "this image has no queue in $QMAIL/queue"
+
+find $QMAIL/control/ -maxdepth 1 -type f -exec rm -f {} +
+for file in "$HERE"/control/*; do
+  perl -e 'require "/reproduction/common.pl"; print filled(slurp($ARGV[0]))' "$file" > "$QMAIL/control/${file##*/}"
+done
+[ ! -f $QMAIL/control/morercpthosts ] || qmail-newmrh
+cat $HERE/resolv.conf > /etc/resolv.conf
+
+: > $OUT/rcptcheck
+chmod 0666 $OUT/rcptcheck
+perl -e 'require "/reproduction/common.pl"; print map { "$_\0" } passwords()' > $STATE/passwords
+: > $STATE/smtpd.log
+chown -R qmaild $STATE/passwords $STATE/runs $STATE/smtpd.log
+chmod 0400 $STATE/passwords
+
+if [ -f $HERE/users/accounts ]; then
+  while read -r name uid home; do
+    for part in '' /new /cur /tmp; do mkdir -p "$home/Maildir$part"; done
+    for file in "$HERE/users/$name"/.qmail*; do
+      if [ -f "$file" ]; then cp "$file" "$home/"; fi
+    done
+    if [ "$name" != alias ]; then chown -R "$uid:2000" "$home"; else chown -R alias "$home"; fi
+    chmod 0755 "$home"
+  done < $HERE/users/accounts
+  cp $HERE/users/assign $QMAIL/users/assign
+  qmail-newu
+fi
+
+perl $HERE/dns.pl || trouble "the DNS server does not start"
+perl $HERE/exchanger.pl || trouble "the exchangers do not start"
+case $(cat $HERE/services) in
+  *qmail-send*) (cd / && exec env - PATH="$PATH" qmail-start ./Maildir/ > $OUT/send.log 2>&1 &) ;;
+esac
+case $(cat $HERE/services) in
+  *qmail-verify*) (cd / && exec env - PATH="$PATH" qmail-verify > /dev/null 2>&1 &) ;;
+  *mute*) perl -MSocket -e 'socket S, PF_INET, SOCK_DGRAM, 0; bind S, sockaddr_in(11113, INADDR_LOOPBACK); exit if fork; sleep' ;;
+esac
+case $(cat $HERE/services) in
+  *qmail-verify*)
+    tries=0
+    until grep -q ': 0100007F:2B69 ' /proc/net/udp; do
+      tries=$((tries + 1))
+      [ $tries -le 100 ] || trouble "qmail-verify does not start"
+      sleep 0.05
+    done
+    ;;
+esac
+(cd / && exec env - PATH="$PATH" tcpserver -H -R -l0 -b 200 -c 200 -u "$(id -u qmaild)" -g "$(id -g qmaild)" \
+  127.0.0.1 25 /bin/sh $HERE/smtpd.sh > /dev/null 2>&1 &)
+
+perl $HERE/play.pl || trouble "the steps could not be played"
+if [ -s $STATE/smtpd.log ] || [ -s $OUT/send.log ]; then
+  echo
+  echo "qmail's log:"
+  cat $STATE/smtpd.log $OUT/send.log 2> /dev/null | sed 's/[^[:print:]]/?/g; s/^/  /'
+fi
+echo
+if diff $HERE/expected.txt $OUT/seen.txt > $OUT/difference; then
+  answer=0
+  echo "shown: every essential line is as recorded"
+else
+  answer=1
+  echo "not shown: < as recorded, > as seen now"
+  grep '^[<>]' $OUT/difference | cut -c 1-200 | head -n 40
+fi

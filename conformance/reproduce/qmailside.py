@@ -1,0 +1,148 @@
+"""qmail's side of a reproduction as files: control files, environment, users, programs, passwords."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+
+from conformance.errors import UsageError
+from conformance.places import data
+from conformance.pod.base import octets, text
+from conformance.pod.configuration import RecipientCheck
+from conformance.pod.mailboxes import User
+from conformance.reproduce.scene import Scene
+from conformance.targets.docker.scripts import quoted
+
+HERE = "/reproduction"
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILE = re.compile(r"[A-Za-z0-9._-]+")
+_OWNER = re.compile(r"([a-z0-9]+)/(\.qmail[^/\0]*)")
+_FIRST_UID = 2001
+_GROUP = 2000
+
+
+def qmail_files(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
+    """Path in the directory -> content. Raises UsageError for a name that would leave the directory."""
+    configuration = scene.configuration
+    files: dict[str, bytes] = {}
+    for name, content in configuration.control.items():
+        if not _FILE.fullmatch(name) or name.startswith("."):
+            raise UsageError(f"control file {name!r}: this is no name of a control file")
+        files[f"control/{name}"] = octets(content)
+    files["env"] = _environment(scene)
+    files["smtpd.sh"] = _session(scene)
+    files["resolv.conf"] = octets(f"nameserver 127.0.0.1\noptions {configuration.resolver}\n")
+    check = configuration.recipient_check
+    if check is not None and check.fate != "missing":
+        files["programs/rcptcheck"] = recipient_check(check)
+    if scene.logs_in():
+        # Our own checkprogram; the player and the exchangers take CRAM-MD5 from it too.
+        program = data("docker", "target", "checkpassword").read_bytes()
+        files["programs/checkpassword"] = program
+        if configuration.password_check is not None and configuration.password_check.fate == "crash":
+            files["programs/checkpassword-crash"] = program
+        files["secrets.env"] = secrets(users)
+    services = ["qmail-send"] if configuration.delivering else []
+    services += {False: [], True: ["qmail-verify"], "mute": ["mute"]}[configuration.verifying]
+    files["services"] = ("\n".join(services) + "\n").encode("ascii")
+    if services:
+        files |= _users(scene, users)
+    return files
+
+
+def _environment(scene: Scene) -> bytes:
+    environment = dict(scene.configuration.environment)
+    check = scene.configuration.recipient_check
+    if check is not None:
+        program = "missing" if check.fate == "missing" else "rcptcheck"
+        environment.setdefault("RCPTCHECK", f"{HERE}/programs/{program}")
+    lines = []
+    for name, value in environment.items():
+        if not _VARIABLE.fullmatch(name) or "\0" in value:
+            hint = "a name is letters, digits and underscores"
+            raise UsageError(f"environment: {name!r} cannot be set", hint)
+        lines.append(f"{name}={quoted(value)}\n")
+    return octets("".join(lines))
+
+
+def _session(scene: Scene) -> bytes:
+    """What tcpserver runs for each session."""
+    command = ["/var/lib/qmail/bin/qmail-smtpd"]
+    password = scene.configuration.password_check
+    if password is not None:
+        programs = {"check": "checkpassword", "crash": "checkpassword-crash", "missing": "missing"}
+        command += [f"{HERE}/programs/{programs[password.fate]}", f"/bin/{password.subprogram}"]
+    return (
+        "#!/bin/sh\n"
+        "# One session: tcpserver runs this with the connection on standard input and output.\n"
+        "unset PWD OLDPWD\n"
+        "set -a\n"
+        "# shellcheck source=/dev/null\n"
+        f". {HERE}/env\n"
+        "set +a\n"
+        "exec 2>>/var/lib/conformance/smtpd.log\n"
+        f"exec {' '.join(command)}\n"
+    ).encode("ascii")
+
+
+def recipient_check(check: RecipientCheck) -> bytes:
+    """The program that RCPTCHECK names: notes the recipient, prints, and exits as told."""
+    lines = [
+        "#!/bin/sh",
+        "# Named by RCPTCHECK: its exit status decides about $RECIPIENT.",
+        f"printf '%s\\n' \"$RECIPIENT\" >> {HERE}/out/rcptcheck",
+    ]
+    if check.says:
+        lines.append(f"printf '%s' {quoted(check.says)}")
+    if check.fate == "crash":
+        lines.append("kill -SEGV $$")
+    lines.append('case "$RECIPIENT" in')
+    lines += [f"  {quoted(recipient)}) exit {int(status)} ;;" for recipient, status in check.exits.items()]
+    lines += ["esac", f"exit {int(check.default)}"]
+    return octets("\n".join(lines) + "\n")
+
+
+def secrets(users: Mapping[str, User]) -> bytes:
+    """What stands for each secret in the other files, and the secret; the passwords are made up.
+
+    A password that is sent for AUTH PLAIN goes without an authorization identity: the record does not say.
+    """
+    lines = [
+        "# Made-up passwords. Elsewhere in this directory <password of alice> and the like stand for them;",
+        "# they are filled in when reproduce.sh runs, and never shown. One NAME=SECRET a line, no quoting.",
+    ]
+    for user in users.values():
+        if user.password is None:
+            continue
+        password, name = octets(user.password), user.name.encode("ascii")
+        for form, secret in (
+            ("password", password),
+            ("login", base64.b64encode(password)),
+            ("plain", base64.b64encode(b"\0" + name + b"\0" + password)),
+            ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
+        ):
+            lines.append(f"{form} of {user.name}={text(secret)}")
+    return octets("\n".join(lines) + "\n")
+
+
+def _users(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
+    """qmail's table of users, the list that makes their homes, and their dot-qmail files."""
+    files: dict[str, bytes] = {}
+    dots = {
+        f"{user.name}/{file}": content for user in users.values() for file, content in user.dot_qmail.items()
+    }
+    for path, content in (dots | scene.configuration.dot_qmail).items():
+        if not _OWNER.fullmatch(path) or ".." in path:
+            raise UsageError(f"dot-qmail file {path!r}: it reads OWNER/.qmail-NAME")
+        files[f"users/{path}"] = octets(content)
+    assign, accounts = "", "alias 0 /var/lib/qmail/alias\n"
+    for number, name in enumerate((name for name in users if name != "alias"), _FIRST_UID):
+        home = f"/home/{name}"
+        assign += f"={name}:{name}:{number}:{_GROUP}:{home}:::\n"
+        assign += f"+{name}-:{name}:{number}:{_GROUP}:{home}:-::\n"
+        accounts += f"{name} {number} {home}\n"
+    files["users/assign"] = f"{assign}.\n".encode("ascii")
+    files["users/accounts"] = accounts.encode("ascii")
+    return files

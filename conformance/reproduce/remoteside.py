@@ -1,0 +1,95 @@
+"""The other side as files: exchangers, steps, sessions as text, and what each delivery was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance.pod.base import octets
+from conformance.pod.world import Exchanger
+from conformance.reproduce.scene import Act, Scene, steps
+from conformance.reproduce.wording import escaped, is_plain
+
+
+def remote_files(scene: Scene, passwords: Mapping[str, str]) -> dict[str, bytes]:
+    """Path in the directory -> content."""
+    files = {
+        "exchangers.txt": exchangers(scene.world.exchangers).encode("ascii"),
+        "steps.txt": _steps(scene, passwords).encode("ascii"),
+    }
+    for number, acts in scene.connections().items():
+        files[f"sessions/smtpd-{number}.txt"] = _chat(acts).encode("ascii")
+        sent = "".join(act["data"] for act in acts if act["act"] == "send")
+        if not is_plain(sent):
+            files[f"sessions/smtpd-{number}.octets"] = octets(sent)
+    often: dict[str, int] = {}
+    for seen in scene.sight["exchanges"]:
+        address = f"{seen['address']}-{seen['port']}"
+        often[address] = often.get(address, 0) + 1
+        name = f"sessions/exchanger-{address}-{often[address]}.txt"
+        files[name] = _exchange(seen["transcript"]).encode("ascii")
+    for number, act in enumerate(scene.deliveries()):
+        files[f"messages/remote-{number}"] = octets(act["message"])
+    return files
+
+
+def exchangers(all_of_them: list[Exchanger]) -> str:
+    """The file that `exchanger.pl` plays; its first lines say its form."""
+    lines = ["# The remote hosts: see the first lines of exchanger.pl. Fields are divided by tabs."]
+    for one in all_of_them:
+        rows: list[tuple[str, ...]] = [("exchanger", one.address, str(one.port), one.host)]
+        rows += [("extension", word) for word in one.extensions]
+        rows += [("auth", method) for method in one.auth]
+        rows += [("user", name, password) for name, password in one.users.items()]
+        rows += [] if one.ehlo else [("no-ehlo",)]
+        rows += [("silent",)] if one.silent else []
+        for step, scripted in one.steps.items():
+            replies = [scripted] if isinstance(scripted, str) else scripted
+            rows += [("step", step, reply) for reply in replies]
+        lines += ["\t".join(escaped(word) for word in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _steps(scene: Scene, passwords: Mapping[str, str]) -> str:
+    lines = ["# What play.pl does, in order; see its first lines. Fields are divided by tabs."]
+    lines += ["\t".join(escaped(word) for word in step.words) for step in steps(scene, passwords)]
+    return "\n".join(lines) + "\n"
+
+
+def _chat(acts: list[Act]) -> str:
+    """A session with qmail-smtpd as recorded: `> ` the client said, `< ` qmail said, `! ` what happened."""
+    lines: list[str] = []
+    sign, unread = "", ""
+    for act in [*acts, {"act": "end"}]:
+        kind = act["act"]
+        says = {"send": ">", "receive": "<"}.get(kind, "") if act.get("data") else ""
+        if unread and says != sign:
+            lines += _said(sign, unread)
+            unread = ""
+        sign = says
+        if says:
+            unread += act["data"]
+        elif kind == "receive":
+            lines.append("! qmail closes the connection" if act["data"] == "" else "! qmail is silent")
+        elif kind in _EVENTS:
+            lines.append(f"! the client {_EVENTS[kind]}")
+    return "\n".join(lines) + "\n"
+
+
+_EVENTS = {"connect": "connects", "shut": "will send no more", "close": "closes the connection"}
+
+
+def _exchange(transcript: list[list[object]]) -> str:
+    """A session at an exchanger: `> ` qmail-remote said, `< ` the exchanger said."""
+    lines: list[str] = []
+    for _, sign, words in transcript:
+        lines += [f"! {words}"] if sign == "!" else _said(str(sign), str(words))
+    return "\n".join(lines) + "\n"
+
+
+def _said(sign: str, words: str) -> list[str]:
+    r"""Lines with their sign; what does not end with CRLF says how it ends, `\n` or nothing."""
+    lines = []
+    for line in words.split("\n")[:-1]:
+        lines.append(f"{sign} {escaped(line[:-1])}" if line.endswith("\r") else f"{sign} {escaped(line)}\\n")
+    rest = words.rpartition("\n")[2]
+    return [*lines, f"{sign} {escaped(rest)} (no line end)"] if rest else lines

@@ -1,0 +1,112 @@
+r"""Octets that are no text, in a chat line: `\r`, `\x00`, `\{900*a}`, `\{plain:alice}`, and `\c` at the end.
+
+A character beyond ASCII stands for its octets in UTF-8. A line ends with CRLF unless it ends with `\c`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from conformance.cases import credentials
+from conformance.pod.mailboxes import load_users
+
+_PART = re.compile(
+    r"\\(?:(?P<sign>[rnt0\\*])|x(?P<octet>[0-9A-Fa-f]{2})|(?P<cut>c)\Z|\{(?P<made>(?:[^{}\\]|\\.)*)\}|(?P<wrong>))"
+    r"|(?P<text>[^\\]+)"
+)
+_SIGNS = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", "*": b"*"}
+_REPEAT = re.compile(r"(\d{1,6})\*(.+)", re.DOTALL)
+_MOST = 1_000_000
+
+KNOWN = (
+    r"known are \r \n \t \0 \\ \* \xNN, \c at the end (no CRLF), \{N*TEXT} and \{WORD:…} with a word of "
+    "base64, plain, user, password, cram-md5"
+)
+
+
+def expand(raw: str, challenge: str = "") -> bytes:
+    """The octets that a line of a chat stands for, without its end.
+
+    `challenge` is what `334 ` came with, for `\\{cram-md5:alice}`. Raises ValueError that says what is wrong.
+    """
+    return b"".join(_part(found, challenge) for found in _PART.finditer(raw))
+
+
+def is_cut(raw: str) -> bool:
+    r"""Whether the line ends with `\c`, so that no CRLF follows."""
+    return any(found["cut"] for found in _PART.finditer(raw))
+
+
+def escaped(octets: bytes) -> str:
+    """A chat line that stands for these octets: the inverse of `expand`, in printable ASCII."""
+    return "".join(_shown(octet) for octet in octets)
+
+
+def pattern(raw: str) -> re.Pattern[str]:
+    """A text with `*` as wildcard, to be matched in full against octets read as Latin-1."""
+    pieces: list[bytes | None] = []
+    for found in _PART.finditer(raw):
+        if found["text"] is None:
+            pieces.append(_part(found, ""))
+            continue
+        for index, plain in enumerate(found["text"].split("*")):
+            pieces += ([None] if index else []) + [plain.encode("utf-8")]
+    words = [".*" if one is None else re.escape(one.decode("latin-1")) for one in pieces]
+    return re.compile("".join(words), re.DOTALL)
+
+
+def _part(found: re.Match[str], challenge: str) -> bytes:
+    if found["text"] is not None:
+        return found["text"].encode("utf-8", "surrogateescape")
+    if found["sign"]:
+        return _SIGNS[found["sign"]]
+    if found["octet"]:
+        return bytes.fromhex(found["octet"])
+    if found["cut"]:
+        return b""
+    if found["made"] is not None:
+        return _made(found["made"], challenge)
+    raise ValueError(f"{found.string[found.start() : found.start() + 8]!r} is no escape; {KNOWN}")
+
+
+def _made(text: str, challenge: str) -> bytes:
+    repeat = _REPEAT.fullmatch(text)
+    if repeat:
+        octets = expand(repeat[2])
+        if int(repeat[1]) * len(octets) > _MOST:
+            raise ValueError(rf"\{{{text}}} is longer than {_MOST} octets")
+        return octets * int(repeat[1])
+    word, colon, rest = text.partition(":")
+    if colon and word == "base64":
+        return credentials.encoded(expand(rest).decode("latin-1")).encode("ascii")
+    if not colon or word not in _CREDENTIALS:
+        raise ValueError(rf"\{{{text}}} is no escape; {KNOWN}")
+    known = sorted(name for name, user in load_users().items() if user.password is not None)
+    if rest not in known:
+        raise ValueError(
+            f"there is no user {rest!r} with a password in fixtures/mailboxes; known: {', '.join(known)}"
+        )
+    return _CREDENTIALS[word](rest, challenge).encode("ascii")
+
+
+#: What a client says when it authenticates as a user of the fixtures.
+_CREDENTIALS: dict[str, Callable[[str, str], str]] = {
+    "plain": lambda user, _: credentials.plain(user),
+    "user": lambda user, _: credentials.encoded(user),
+    "password": lambda user, _: credentials.encoded(credentials.password(user)),
+    "cram-md5": lambda user, challenge: _cram_md5(user, challenge),
+}
+
+
+def _cram_md5(user: str, challenge: str) -> str:
+    try:
+        return credentials.cram_md5(user, challenge)
+    except ValueError:  # the challenge is not base64: what the client says is wrong either way
+        return credentials.cram_md5(user, "")
+
+
+def _shown(octet: int) -> str:
+    if octet == 0x5C:
+        return r"\\"
+    return chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}"

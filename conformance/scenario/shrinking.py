@@ -1,0 +1,177 @@
+"""Removes from a scenario what its difference does not need, line by line, with delta debugging (ddmin).
+
+It works on the file's own lines, so comments and order stay. A candidate that is no scenario any more, or
+that shows something else, is put aside; the same scenario and targets always give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.errors import UsageError, WorldError
+from conformance.report.story import first_difference, side_by_side, tell
+from conformance.scenario.form import Scenario
+from conformance.scenario.pieces import (
+    Piece,
+    answered_lines,
+    blocks,
+    shorter_values,
+    single_lines,
+    tidy,
+    without,
+)
+from conformance.scenario.reading import read_scenario
+from conformance.scenario.trial import Trials, Tried
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What must stay: an expectation and its command; where none tells targets apart, a line of the story.
+
+    `seen` holds for each target whether it was met and the short of what was seen: `502` and `500`.
+    """
+
+    what: str
+    after: str
+    seen: tuple[tuple[bool, str], ...]
+
+    def __str__(self) -> str:
+        sides = [mark or ("met" if met else "unmet") for met, mark in self.seen]
+        after = f" after {self.after}" if self.after else ""
+        return f"{self.what}{after}: {' and '.join(sides)}"
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """The smallest scenario found. `before` and `after` count lines that are neither blank nor comments."""
+
+    text: str
+    difference: Difference
+    before: int
+    after: int
+    runs: int
+
+
+def difference(tried: Sequence[Tried]) -> Difference | None:
+    """What tells two targets apart, or what one target does not meet; None when there is nothing."""
+    for checks in zip(*(one.checks for one in tried), strict=True):
+        verdicts = {check.met for check in checks}
+        if len(verdicts) == 2 or (len(tried) == 1 and not checks[0].met):
+            check = checks[0]
+            return Difference(check.what, check.after, tuple((one.met, one.mark) for one in checks))
+    if len(tried) == 1:
+        return None
+    # No expectation tells them apart: the first lines in which their stories differ do.
+    pairs = side_by_side(tell(tried[0].record), tell(tried[1].record))
+    first = first_difference(pairs)
+    if first is None:
+        return None
+    events = (pairs[first].left, pairs[first].right)
+    channel = next(event.channel for event in events if event is not None)
+    return Difference(channel, "", tuple((True, event.text[:80] if event else "nothing") for event in events))
+
+
+class _Search:
+    """The candidates tried so far."""
+
+    def __init__(
+        self,
+        path: Path,
+        text: str,
+        trials: Trials,
+        wanted: Difference,
+        tell_progress: Callable[[int, int], None],
+    ) -> None:
+        self.text = text
+        self.runs = 0
+        self._path = path
+        self._trials = trials
+        self._wanted = wanted
+        self._known = {text: True}
+        self._progress = tell_progress
+
+    def takes(self, candidate: str) -> bool:
+        """Whether a candidate still shows the difference; then it is the text from now on."""
+        if candidate not in self._known:
+            self._known[candidate] = self._shows(candidate)
+        if self._known[candidate]:
+            self.text = candidate
+        return self._known[candidate]
+
+    def _shows(self, candidate: str) -> bool:
+        try:
+            scenario: Scenario = read_scenario(candidate, self._path)
+            self.runs += 1
+            self._progress(self.runs, weight(candidate))
+            return difference(self._trials.run(scenario)) == self._wanted
+        except UsageError:  # no scenario any more, or one in which qmail asks for a name that was removed
+            return False
+
+
+def weight(text: str) -> int:
+    """How many lines say something."""
+    lines = (line.strip() for line in text.splitlines())
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]) -> Shrunk:
+    """The smallest scenario that still shows what the one of `path` shows on the targets of `trials`.
+
+    `tell_progress` gets the number of runs and the lines left. Raises UsageError when there is nothing to
+    keep, WorldError when the world fails.
+    """
+    text = tidy(path.read_text(encoding="utf-8"))
+    scenario = read_scenario(text, path)
+    wanted = difference(trials.run(scenario))
+    if wanted is None:
+        names = " and ".join(target.name for target in trials.plan.targets)
+        how = "meets every expectation" if len(trials.plan.targets) == 1 else "do not differ"
+        raise UsageError(
+            f"{path}: {names} {how}: there is nothing to keep",
+            "Name a target that does not meet it, or two that differ.",
+        )
+    if difference(trials.run(scenario)) != wanted:
+        raise WorldError(
+            f"{path}: what it shows did not come again", "A difference that comes and goes cannot be shrunk."
+        )
+    search = _Search(path, text, trials, wanted, tell_progress)
+    before = weight(text)
+    while True:
+        size = len(search.text)
+        _minimise(search, blocks)
+        _minimise(search, answered_lines)
+        _minimise(search, single_lines)
+        _shorten(search)
+        if len(search.text) == size:
+            break
+    return Shrunk(search.text, wanted, before, weight(search.text), search.runs + 2)
+
+
+def _minimise(search: _Search, cut: Callable[[str], list[Piece]]) -> None:
+    """ddmin over the pieces that `cut` finds: halves, quarters, … single ones, until none can be removed."""
+    original = search.text
+    pieces = cut(original)
+    share = 2
+    while pieces:
+        size = max(1, -(-len(pieces) // share))
+        for start in range(0, len(pieces), size):
+            rest = pieces[:start] + pieces[start + size :]
+            kept = {line for piece in rest for line in piece}
+            removed = {line for piece in cut(original) for line in piece} - kept
+            if search.takes(without(original, removed)):
+                pieces = rest
+                share = max(2, share - 1)
+                break
+        else:
+            if size == 1:
+                return
+            share = min(len(pieces), share * 2)
+
+
+def _shorten(search: _Search) -> None:
+    """Items of lists and tables that stand on one line, one by one."""
+    found = True
+    while found:
+        found = any(search.takes(candidate) for candidate in shorter_values(search.text))

@@ -1,0 +1,77 @@
+"""A requirement's page in a browser: the first difference, the copy button, narrow screens and paper."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from unicodedata import normalize
+
+from tests.browser.conftest import needed
+
+DIFFERS, COMMAND = "0008.cram.fresh", "qmail-conformance run debs:stock@ -k 0008.cram.fresh"
+
+
+def requirement(index: str, name: str) -> str:
+    return index.replace("index.html", f"requirements/{name}.html")
+
+
+def pasted(page: Any) -> str:
+    """What the clipboard holds, read back by pasting it."""
+    page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
+    page.locator("#pasted").focus()
+    page.keyboard.press("Control+V")
+    value: str = page.locator("#pasted").input_value()
+    return value
+
+
+def test_the_link_leads_to_the_first_difference(page: Any, index: str) -> None:
+    page.goto(requirement(index, DIFFERS))
+    row = page.locator("#difference-1-first")
+    page.get_by_role("link", name="Jump to the first difference").click()
+    page.wait_for_function("document.activeElement.id === 'difference-1-first'")
+    assert row.evaluate("row => { const box = row.getBoundingClientRect();"
+                        " return box.top >= 0 && box.bottom <= innerHeight }")  # fmt: skip
+    assert row.locator("mark").count() == 2
+    assert "≠" in row.inner_text()
+
+
+def test_both_transcripts_stand_beside_each_other(page: Any, index: str) -> None:
+    page.goto(requirement(index, DIFFERS))
+    left = page.locator("#difference-1-first code").first.bounding_box()
+    right = page.locator("#difference-1-first code").last.bounding_box()
+    assert left["x"] + left["width"] <= right["x"]
+
+
+def test_on_a_phone_they_stand_below_each_other(page: Any, index: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(requirement(index, DIFFERS))
+    left = page.locator("#difference-1-first code").first.bounding_box()
+    right = page.locator("#difference-1-first code").last.bounding_box()
+    assert left["y"] + left["height"] <= right["y"]
+
+
+def test_the_command_is_copied(page: Any, index: str) -> None:
+    page.goto(requirement(index, DIFFERS))
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.get_by_role("status").inner_text() == "The command is copied."
+    assert pasted(page) == COMMAND
+
+
+def test_the_command_is_copied_where_a_page_has_no_clipboard(page: Any, index: str) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.goto(requirement(index, DIFFERS))
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert pasted(page) == COMMAND
+
+
+def test_on_paper_the_evidence_is_there_and_the_buttons_are_not(page: Any, index: str) -> None:
+    pypdf = needed("pypdf")
+    page.goto(requirement(index, DIFFERS))
+    page.emulate_media(media="print")
+    assert page.get_by_role("button").count() == 0
+    sheets = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4"))).pages
+    text = normalize("NFKC", "\n".join(sheet.extract_text() for sheet in sheets))  # ligatures
+    assert "502 unimplemented" in text
+    assert "Configuration used" in text

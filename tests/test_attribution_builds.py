@@ -1,0 +1,120 @@
+"""A directory of builds declares their patches; what is wrong or contradictory is told with what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance.attribution.builds import ends, read_builds, reference_builds
+from conformance.attribution.explanation import Patches
+from conformance.catalogue import PPA_PATCHES
+from conformance.errors import UsageError
+from conformance.targets.names import parse_target
+
+ALL = frozenset(PPA_PATCHES)
+
+
+def build(directory: Path, name: str, patches: str | None = None, *, package: bool = True) -> None:
+    place = directory / name
+    place.mkdir()
+    if package:
+        (place / "qmail_1.06-6_amd64.deb").write_bytes(b"")
+    if patches is not None:
+        (place / "patches").write_text(patches, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "patches"),
+    [
+        ("stock", None, frozenset()),
+        ("ppa", None, ALL),
+        ("all", None, ALL),
+        ("only-0004", None, frozenset({"0004"})),
+        ("without-0004", None, ALL - {"0004"}),
+        ("without-0004+0005", None, ALL - {"0004", "0005"}),
+        ("0004+0005", None, frozenset({"0004", "0005"})),
+        ("1.06-7", "0004 0005\n0006\n", frozenset({"0004", "0005", "0006"})),
+        ("20240501", "0004", frozenset({"0004"})),
+        ("plain", "", frozenset()),
+        ("only-0004", "0004\n", frozenset({"0004"})),
+    ],
+)
+def test_a_build_declares_by_its_file_or_its_name(
+    name: str, file: str | None, patches: Patches, tmp_path: Path
+) -> None:
+    build(tmp_path, name, file)
+    build(tmp_path, "other", "0008 0009")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "README").write_text("no build", encoding="utf-8")
+    found = {one.name: one for one in read_builds(tmp_path)}
+    assert set(found) == {name, "other"}
+    assert found[name].patches == patches
+    target = parse_target(found[name].target)
+    assert (target.kind, target.location, frozenset(target.patches)) == (
+        "debs",
+        str(tmp_path / name),
+        patches,
+    )
+
+
+@pytest.mark.parametrize(
+    ("builds", "says", "hint"),
+    [
+        ({"mine": None}, "it is not said which patches", "a file `patches`"),
+        ({"mine": "0012"}, "there is no patch '0012'", "0004"),
+        ({"mine": "4"}, "there is no patch '4'", "0004"),
+        ({"mine": "0004 0004"}, "stands there twice", "once"),
+        ({"only-0012": None}, "there is no patch '0012'", "0004"),
+        ({"only-0004": "0004 0005"}, "by its name it carries 0004, by its file", "mend the file"),
+        ({"stock": "0004"}, "by its name it carries none", "mend the file"),
+        ({"stock": None, "base": ""}, "declare the same patches: no patch", "mend the declaration"),
+        ({"stock": None}, "only one build, stock", "two builds"),
+        ({}, "no directory with .deb files", "two builds"),
+    ],
+)
+def test_wrong_declarations_say_what_to_write(
+    builds: dict[str, str | None], says: str, hint: str, tmp_path: Path
+) -> None:
+    for name, file in builds.items():
+        build(tmp_path, name, file)
+    with pytest.raises(UsageError) as raised:
+        read_builds(tmp_path)
+    assert says in raised.value.message
+    assert hint in raised.value.hint
+
+
+def test_a_declaration_without_a_package_and_no_directory_at_all(tmp_path: Path) -> None:
+    build(tmp_path, "stock", package=False, patches="")
+    with pytest.raises(UsageError, match=r"holds no \.deb file"):
+        read_builds(tmp_path)
+    with pytest.raises(UsageError, match="no such directory"):
+        read_builds(tmp_path / "nowhere")
+
+
+def test_the_reference_is_every_subset_or_those_that_tell_single_patches() -> None:
+    every = reference_builds(every=True)
+    assert len(every) == len({one.patches for one in every}) == 64
+    assert [one.target for one in every][:2] == ["reference-stock", "reference@0004"]
+    assert every[-1].target == "reference-ppa"
+    assert len(reference_builds(every=False)) == 14
+    for one in every:
+        assert frozenset(parse_target(one.target).patches) == one.patches
+
+
+def test_the_ends_are_the_fewest_and_the_most_or_as_named(tmp_path: Path) -> None:
+    for name in ("stock", "only-0004", "only-0005", "0004+0005"):
+        build(tmp_path, name)
+    builds = read_builds(tmp_path)
+    assert [one.name for one in ends(builds)] == ["stock", "0004+0005"]
+    assert [one.name for one in ends(builds, "only-0004", "0004+0005")] == ["only-0004", "0004+0005"]
+    assert [one.name for one in ends(builds, "0004", "")] == ["only-0004", "0004+0005"], "or by its patches"
+    with pytest.raises(UsageError, match="no part of"):
+        ends(builds, "only-0004", "only-0005")
+    with pytest.raises(UsageError, match="no part of"):
+        ends(builds, "0004+0005", "stock")
+    with pytest.raises(UsageError, match="there is no build 'mine'"):
+        ends(builds, "mine")
+    with pytest.raises(UsageError, match="no one end") as raised:
+        ends([one for one in builds if one.name != "stock"])
+    assert "--from" in raised.value.hint

@@ -1,0 +1,191 @@
+"""Records told as conversations: nothing is lost, and only what means something counts as a difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.report.story import Event, Pair, first_difference, shortened, side_by_side, tell
+
+
+def acts(*given: dict[str, Any]) -> dict[str, Any]:
+    """A record of these acts, each a hundredth of a second after the one before."""
+    return {"acts": [{"at": index / 100, **act} for index, act in enumerate(given)]}
+
+
+def prepare() -> dict[str, Any]:
+    return {"act": "prepare", "world": {}, "configuration": {}}
+
+
+def received(data: str | None) -> dict[str, Any]:
+    return {"act": "receive", "connection": 0, "data": data}
+
+
+def looked(**seen: Any) -> dict[str, Any]:
+    nothing: dict[str, Any] = {
+        "questions": [], "exchanges": [], "queue": [], "mailboxes": {}, "runs": [], "log": [], "stray": [],
+    }  # fmt: skip
+    return {"act": "look", "result": {**nothing, **seen}}
+
+
+def question(name: str, at: float = 0.0, **details: Any) -> dict[str, Any]:
+    plain = {"type": "MX", "over": "udp", "rcode": "NOERROR", "size": 50, "truncated": False}
+    return {"name": name, "at": at, **plain, **details}
+
+
+def said(*lines: str, speaker: Any = "qmail", channel: str = "smtpd 0", start: float = 0.0) -> list[Event]:
+    return [Event(start + i / 1000, channel, speaker, "client", line) for i, line in enumerate(lines)]
+
+
+def texts(pairs: list[Pair]) -> list[tuple[str | None, str | None, bool]]:
+    return [(p.left.text if p.left else None, p.right.text if p.right else None, p.same) for p in pairs]
+
+
+def test_nothing_is_told_without_a_record() -> None:
+    assert tell(None) == []
+    assert tell({}) == []
+
+
+def test_a_reply_is_one_line_wherever_the_network_cut_it() -> None:
+    whole = tell(acts(received("250-a\r\n250 b\r\n")))
+    cut = tell(acts(received("250-a\r"), received("\n25"), received("0 b\r\n")))
+    assert [event.text for event in whole] == ["250-a", "250 b"]
+    assert [event.text for event in cut] == ["250-a", "250 b"]
+
+
+def test_a_reply_without_an_end_is_told_before_the_close() -> None:
+    events = tell(acts(received("250 half"), received("")))
+    assert [event.text for event in events] == ["250 half", "[closes the connection]"]
+
+
+def test_silence_is_told() -> None:
+    assert [event.text for event in tell(acts(received(None)))] == ["[silence]"]
+
+
+def test_a_question_and_its_answer_say_size_and_transport() -> None:
+    events = tell(acts(prepare(), looked(questions=[question("big.example", size=4096, over="tcp")])))
+    shown = [(e.speaker, e.listener, e.text, e.note) for e in events if e.channel == "dns"]
+    assert shown == [
+        ("qmail", "dns", "big.example MX?", "over tcp"),
+        ("dns", "qmail", "NOERROR", "4096 octets over tcp"),
+    ]
+
+
+def test_a_question_without_an_answer_says_so() -> None:
+    events = tell(acts(prepare(), looked(questions=[question("big.example", rcode="", size=0)])))
+    assert [event.text for event in events if event.speaker == "dns"] == ["[no answer]"]
+
+
+def test_each_look_since_a_set_up_holds_all_so_only_the_last_one_counts() -> None:
+    first, second = question("a.example", 0.001), question("b.example", 0.002)
+    record = acts(
+        prepare(), looked(questions=[first]), looked(questions=[first, second]), prepare(), looked()
+    )
+    asked = [event.text for event in tell(record) if event.listener == "dns"]
+    assert asked == ["a.example MX?", "b.example MX?"]
+
+
+def test_events_stand_in_order_of_time() -> None:
+    exchange = {"address": "127.0.0.2", "port": 25, "transcript": [[0.002, "!", "connected"]]}
+    record = acts(prepare(), looked(exchanges=[exchange], questions=[question("a.example", 0.001)]))
+    told = [event.channel for event in tell(record)]
+    assert told.index("dns") < told.index("127.0.0.2:25")
+
+
+def test_times_and_process_numbers_are_no_difference() -> None:
+    left = said("250 ok 1700000000 qp 17", "250 ok")
+    right = said("250 ok 1700000001 qp 4711", "250 ok", start=5.0)
+    assert all(pair.same for pair in side_by_side(left, right))
+    assert first_difference(side_by_side(left, right)) is None
+
+
+def test_another_code_is_a_difference_and_stands_beside_its_counterpart() -> None:
+    pairs = side_by_side(said("220 hi", "502 unimplemented"), said("220 hi", "500 unrecognised"))
+    assert texts(pairs) == [("220 hi", "220 hi", True), ("502 unimplemented", "500 unrecognised", False)]
+    assert first_difference(pairs) == 1
+
+
+def test_lines_that_have_nothing_to_do_with_each_other_stand_in_rows_of_their_own() -> None:
+    left = [*said("MAIL FROM:<a@here.example>"), *said("DATA", "354 go ahead", start=1)]
+    right = [*said("250-PIPELINING", "250 8BITMIME"), *said("DATA", "354 go ahead", start=1)]
+    assert texts(side_by_side(left, right)) == [
+        ("MAIL FROM:<a@here.example>", None, False),
+        (None, "250-PIPELINING", False),
+        (None, "250 8BITMIME", False),
+        ("DATA", "DATA", True),
+        ("354 go ahead", "354 go ahead", True),
+    ]
+
+
+def test_no_line_is_lost_and_none_is_shown_twice() -> None:
+    left = said("a", "b", "c", "x", "y", "end", "end")
+    right = said("a", "c", "d", "y", "z", "end")
+    pairs = side_by_side(left, right)
+    assert [pair.left for pair in pairs if pair.left] == left
+    assert [pair.right for pair in pairs if pair.right] == right
+
+
+def test_what_one_side_says_besides_does_not_shift_what_follows() -> None:
+    left = said("a", "b", "c", "d", "e")
+    right = said("a", "besides", "b", "c", "more", "d", "f")
+    assert [text for text, _, same in texts(side_by_side(left, right)) if same] == ["a", "b", "c", "d"]
+
+
+def test_replies_of_different_speakers_do_not_stand_beside_each_other() -> None:
+    left, right = said("250 ours"), said("250 theirs", speaker="exchanger")
+    assert texts(side_by_side(left, right)) == [("250 ours", None, False), (None, "250 theirs", False)]
+
+
+def test_which_channel_spoke_first_is_no_difference() -> None:
+    dns, smtp = said("q", channel="dns"), said("220 hi", start=1.0)
+    later = said("q", channel="dns", start=2.0)
+    assert all(pair.same for pair in side_by_side([*dns, *smtp], [*smtp, *later]))
+
+
+def test_the_first_difference_is_the_first_in_time_not_the_first_row() -> None:
+    left = [*said("early", "late one", channel="a"), *said("250 x", channel="b", start=0.0005)]
+    right = [*said("early", "late other", channel="a"), *said("550 y", channel="b", start=0.0005)]
+    pairs = side_by_side(left, right)
+    found = first_difference(pairs)
+    assert found is not None
+    assert (pairs[found].left or pairs[found].right) == left[2]
+
+
+def test_a_slower_run_does_not_make_its_difference_a_later_one() -> None:
+    left = [*said("ANY?", channel="dns", start=5.0), *said("same", channel="dns", start=6.0)]
+    right = [*said("same", channel="dns"), *said("more", channel="b", start=1.0)]
+    pairs = side_by_side(left, right)
+    found = first_difference(pairs)
+    assert found is not None
+    assert pairs[found].left == left[0]
+
+
+def test_what_a_look_saw_was_over_with_the_act_before_it() -> None:
+    """The pod's clock begins before the record says that the set-up has ended."""
+    asked = [question("a.example", 0.010), question("b.example", 0.012)]
+    remote = {
+        "act": "remote", "arguments": [],
+        "result": {"report": "Kdone\0", "status": 0, "ended": True, "seconds": 0.005},
+    }  # fmt: skip
+    events = tell(acts(prepare(), remote, looked(questions=asked)))
+    order = [event.text for event in events if event.channel != "set-up"]
+    assert order.index("b.example MX?") < order.index("Kdone")
+    times = [event.at for event in events if event.listener == "dns"]
+    assert [round(time, 4) for time in times] == [0.0079, 0.0099]
+
+
+def test_two_long_conversations_are_laid_side_by_side_at_once() -> None:
+    """Aligned in the best way, these would take minutes."""
+    left = said(*(f"RCPT TO:<r{i}@x.example>" if i % 2 else "250 ok" for i in range(20_000)))
+    right = said(*(f"RCPT TO:<s{i}@x.example>" if i % 2 else "250 ok" for i in range(20_000)))
+    pairs = side_by_side(left, right)
+    assert sum(pair.same for pair in pairs) == 10_000
+    assert first_difference(pairs) == 1
+
+
+def test_a_long_story_keeps_its_ends_and_says_how_much_is_left_out() -> None:
+    events = said(*map(str, range(1000)))
+    short = shortened(events, 10)
+    assert len(short) == 11
+    assert (short[0], short[-1]) == (events[0], events[-1])
+    assert "990 events left out" in short[5].text
+    assert shortened(events[:10], 10) == events[:10]

@@ -1,0 +1,236 @@
+"""A reproduction's directory: what it holds, what it never shows, and that its scripts are sound."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conformance.errors import UsageError
+from conformance.judge.verdict import Verdict
+from conformance.pod.mailboxes import load_users, passwords
+from conformance.pod.world import Exchanger, Fault
+from conformance.reproduce.directory import directory, directory_name, write
+from conformance.reproduce.readme import story_lines
+from conformance.reproduce.scene import Scene, scene, steps
+from conformance.reproduce.wording import escaped, unescaped
+from conformance.reproduce.zonefiles import fault_words
+from conformance.targets.names import parse_target
+from conformance.targets.ready import Images
+from conformance.targets.target import Target
+from tests.reproductions import PERL, perl, scene_of, written
+
+#: One of each patch, in and out for AUTH, and one with qmail-send.
+SCENES = (
+    "base.accepted.queued",
+    "base.delivery.maildir",
+    "0004.any.delayed",
+    "0005.mx.octets-4096",
+    "0006.unknown.code",
+    "0007.mail.bang",
+    "0008.cram.accepted",
+    "0008.out.cram",
+    "0009.exit-100.others-stand",
+)
+
+
+@pytest.fixture(params=SCENES)
+def made(request: pytest.FixtureRequest) -> Scene:
+    return scene_of(request.param)
+
+
+def test_the_directory_stands_alone(made: Scene, tmp_path: Path) -> None:
+    files = written(made, tmp_path / "out")
+    assert {"README.md", "reproduce.sh", "expected.txt", "steps.txt", "traffic.pcap", "dns.pl"} <= set(files)
+    assert all((tmp_path / "out" / name).read_bytes() == content for name, content in files.items())
+    assert {f"control/{name}" for name in made.configuration.control} <= set(files)
+    assert len([name for name in files if name.startswith("zones/")]) == len(made.world.zones)
+    readme = files["README.md"].decode()
+    assert readme.startswith(f"# {made.verdict.requirement} on reference-ppa: {made.verdict.verdict}\n")
+    assert "sh reproduce.sh" in readme
+    assert "drawn from the record and not captured" in readme
+    for name in ("conformance import", "import conformance", "python"):
+        assert all(name.encode() not in content for content in files.values()), name
+
+
+def test_its_scripts_are_sound(made: Scene, tmp_path: Path) -> None:
+    files = written(made, tmp_path)
+    scripts = [name for name in files if name.endswith(".sh") or name == "programs/rcptcheck"]
+    assert {"reproduce.sh", "inside.sh", "smtpd.sh"} <= set(scripts)
+    for name in scripts:
+        subprocess.run(["sh", "-n", str(tmp_path / name)], check=True)
+        if shutil.which("shellcheck"):
+            subprocess.run(["shellcheck", str(tmp_path / name)], check=True)
+    for name in ("dns.pl", "exchanger.pl", "play.pl"):
+        checked = subprocess.run(
+            [PERL, "-wc", str(tmp_path / name)], capture_output=True, text=True, check=False
+        )
+        assert checked.stderr == f"{tmp_path / name} syntax OK\n"
+
+
+def test_passwords_stand_in_one_file_and_nowhere_else(made: Scene) -> None:
+    files = directory(made, Images())
+    for user, password in passwords(load_users()).items():
+        secret = password.encode("latin-1")
+        holding = {name for name, content in files.items() if secret in content}
+        assert holding <= {"secrets.env"}, user
+        assert all(password not in line for line in story_lines(made))
+    assert ("secrets.env" in files) == made.logs_in()
+    if "secrets.env" in files:
+        assert "made up" in files["README.md"].decode()
+
+
+def test_a_reference_asks_for_a_real_qmail_and_says_why() -> None:
+    script = directory(scene_of("0006.unknown.code"), Images())["reproduce.sh"].decode()
+    assert "executable specification, which is not qmail" in script
+    assert "docker build" not in script
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        (parse_target("stock"), 'SOURCE=stock"'),
+        (parse_target("ppa", ppa="ppa:someone/mail"), "QMAIL_PPA:-ppa:someone/mail"),
+        (parse_target("image:registry.example/qmail:1@"), "base='registry.example/qmail:1'"),
+    ],
+)
+def test_an_image_is_built_as_the_target_says(target: Target, wanted: str) -> None:
+    made = dataclasses.replace(scene_of("0006.unknown.code"), target=target)
+    files = directory(made, Images())
+    assert wanted in files["reproduce.sh"].decode()
+    assert {"image/Dockerfile", "image/install"} <= set(files)
+
+
+def test_packages_are_copied_and_their_absence_is_said(tmp_path: Path) -> None:
+    (tmp_path / "qmail_1_all.deb").write_bytes(b"a package")
+    made = scene_of("0006.unknown.code")
+    with_packages = dataclasses.replace(made, target=parse_target(f"debs:{tmp_path}@"))
+    assert directory(with_packages, Images())["image/qmail_1_all.deb"] == b"a package"
+    without = dataclasses.replace(made, target=parse_target(f"debs:{tmp_path}/gone@"))
+    assert "put the .deb files into image/" in directory(without, Images())["reproduce.sh"].decode()
+
+
+def test_a_value_that_would_end_a_shell_word_is_refused() -> None:
+    made = dataclasses.replace(scene_of("0006.unknown.code"), target=parse_target("stock"))
+    with pytest.raises(UsageError, match="cannot be written into a script"):
+        directory(made, Images(base='x"; touch /tmp/y; "'))
+
+
+def test_only_an_earlier_reproduction_is_replaced(tmp_path: Path) -> None:
+    files = {"reproduce.sh": b"#!/bin/sh\n", "gone": b""}
+    write(files, tmp_path / "out")
+    write({"reproduce.sh": b"#!/bin/sh\n"}, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["reproduce.sh"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("dear")
+    with pytest.raises(UsageError, match="something else stands there"):
+        write(files, tmp_path / "mine")
+    assert (tmp_path / "mine" / "letter").read_text() == "dear"
+
+
+def test_a_record_cannot_name_a_file_outside_the_directory() -> None:
+    made = scene_of("0006.unknown.code")
+    for name in ("../x", "a/b", ".hidden", ""):
+        configuration = dataclasses.replace(made.configuration, control={name: ""})
+        with pytest.raises(UsageError, match="no name of a control file"):
+            directory(dataclasses.replace(made, configuration=configuration), Images())
+    configuration = dataclasses.replace(made.configuration, delivering=True, dot_qmail={"a/../../x": ""})
+    with pytest.raises(UsageError, match="dot-qmail"):
+        directory(dataclasses.replace(made, configuration=configuration), Images())
+
+
+def test_an_empty_record_cannot_be_reproduced() -> None:
+    made = scene_of("0006.unknown.code")
+    empty: Verdict = dataclasses.replace(made.verdict, record={"acts": []})
+    with pytest.raises(UsageError, match="nothing to reproduce"):
+        scene(empty, made.target)
+
+
+@pytest.mark.parametrize("place", ["address", "connection", "subprogram", "verifying", "resolver"])
+def test_a_record_cannot_name_a_path_or_a_command(place: str) -> None:
+    made = scene_of("0008.cram.accepted")
+    record = json.loads(json.dumps(made.verdict.record))
+    acts, odd = record["acts"], "1/../../x; touch y\n"
+    configuration, world = acts[0]["configuration"], acts[0]["world"]
+    where = {
+        "address": world["exchangers"][0],
+        "connection": acts[1],
+        "subprogram": configuration["password_check"],
+        "verifying": configuration,
+        "resolver": configuration,
+    }[place]
+    where[place] = odd
+    with pytest.raises(UsageError, match="not as this suite writes it"):
+        scene(dataclasses.replace(made.verdict, record=record), made.target)
+
+
+def test_what_a_target_says_is_harmless_on_a_terminal_and_in_the_readme() -> None:
+    made = scene_of("0006.unknown.code")
+    record = {"acts": [dict(act) for act in (made.verdict.record or {})["acts"]]}
+    for act in record["acts"]:
+        if act["act"] == "receive" and act["data"]:
+            act["data"] = "500 \x1b[2J\x07```\r\n"
+    hostile = scene(dataclasses.replace(made.verdict, record=record, seen="\x1b]0;x\x07<b>"), made.target)
+    shown = "\n".join(story_lines(hostile)) + directory(hostile, Images())["README.md"].decode()
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "<b>" not in shown
+
+
+def test_octets_are_written_on_one_line_and_read_back_in_python_and_perl(tmp_path: Path) -> None:
+    written(scene_of("0006.unknown.code"), tmp_path)
+    every = "".join(map(chr, range(256))) + "\\x41 \\n"
+    line = escaped(every)
+    assert line.isascii()
+    assert line.isprintable()
+    assert unescaped(line) == every
+    octets = every.encode("latin-1")
+    program = (
+        "require $ARGV[0]; local $/; my $x = <STDIN>; print $ARGV[1] eq 'e' ? escaped($x) : unescaped($x)"
+    )
+    assert perl(program, str(tmp_path / "common.pl"), "e", input=octets).decode() == line
+    assert perl(program, str(tmp_path / "common.pl"), "u", input=line.encode()) == octets
+
+
+def test_a_right_digest_is_worked_out_anew_and_a_wrong_one_sent_as_it_was() -> None:
+    known_passwords = passwords(load_users())
+    right = [step.words for step in steps(scene_of("0008.cram.accepted"), known_passwords)]
+    assert ("cram", "0", "alice") in right
+    wrong = [step.words for step in steps(scene_of("0008.cram.wrong-digest"), known_passwords)]
+    assert not [words for words in wrong if words[0] == "cram"]
+
+
+def test_a_name_is_harmless_as_a_directory() -> None:
+    made = dataclasses.replace(scene_of("0006.unknown.code"), target=parse_target("debs:../x y/@0004,0005"))
+    assert re.fullmatch(r"[A-Za-z0-9.-]+", directory_name(made))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            Fault("a.example", "drop", type="MX", over="udp"),
+            "a question for MX about a.example over UDP gets no",
+        ),
+        (
+            Fault("*", "rcode", rcode="REFUSED"),
+            "any question about any name gets an empty answer with REFUSED",
+        ),
+        (Fault("a.example", "close", length=10, times=2), "closed after 10 octets, the first 2 times"),
+        (Fault("a.example", "delay", seconds=1.5), "is answered 1.5 s late"),
+    ],
+)
+def test_a_fault_is_said_in_words(fault: Fault, words: str) -> None:
+    assert words in fault_words(fault)
+
+
+def test_every_field_of_an_exchanger_is_played_or_known_here() -> None:
+    """A new field of an exchanger must reach exchangers.txt; this fails until somebody has looked."""
+    assert {field.name for field in dataclasses.fields(Exchanger)} == {
+        "address", "port", "host", "steps", "extensions", "auth", "users", "ehlo", "silent",
+    }  # fmt: skip

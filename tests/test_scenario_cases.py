@@ -1,0 +1,97 @@
+"""A scenario that names a requirement is a case like any other, and nothing else need be edited."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from conformance.cases.attempt import attempt, replay
+from conformance.cases.collection import all_requirements, case_of
+from conformance.catalogue import PPA_PATCHES, requirements
+from conformance.errors import UsageError
+from conformance.pod.secrets import Secrets
+from conformance.scenario.cases import scenario_cases
+from conformance.targets.embedded import ReferencePod
+from conformance.targets.keeper import fixture_secrets
+
+SCENARIO = """
+session = '''
+> FROB
+< 500
+'''
+
+[requirement]
+name = "0006.unknown.tried"
+source = "patch:0006 smtpd-502-to-500"
+promise = "An unknown verb is answered with 500."
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of scenarios, with a catalogue of its own."""
+    monkeypatch.setattr(requirements, "_registry", {})
+    (tmp_path / "a-bug.toml").write_text(SCENARIO, encoding="utf-8")
+    (tmp_path / "no-case.toml").write_text("session = '> QUIT'\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_file_with_a_requirement_becomes_a_case(directory: Path) -> None:
+    cases = scenario_cases("conformance.cases.test_scenarios", directory)
+    assert list(cases) == ["test_a_bug"]
+    (known,) = requirements.known().values()
+    assert (known.name, known.patch, known.role, known.level) == (
+        "0006.unknown.tried",
+        "0006",
+        "change",
+        "must",
+    )
+    assert known.promise == "An unknown verb is answered with 500."
+    assert known.case == "test_scenarios.py::test_a_bug"
+
+
+def test_the_case_is_met_with_the_patch_and_says_what_it_saw_without(directory: Path) -> None:
+    case = scenario_cases("conformance.cases.test_scenarios", directory)["test_a_bug"]
+    none = Secrets({})
+    assert asyncio.run(attempt(case, ReferencePod(PPA_PATCHES), none)).verdict == "met"
+    found = asyncio.run(attempt(case, ReferencePod(()), none))
+    assert found.verdict == "unmet"
+    assert found.seen == "line 4: < 500 after FROB; seen: 502 unimplemented (#5.5.1)"
+    assert asyncio.run(replay(case, found.record, none)).seen == found.seen
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [
+        ("0006.unknown.tried", "0006", "a name reads"),
+        ("0006.unknown.tried", "0066.unknown", "no patch 0066"),
+        ('promise = "An unknown verb is answered with 500."', 'promise = ""', "needs a docstring"),
+        ('source = "patch:0006 smtpd-502-to-500"', "", "source is missing"),
+        ("[requirement]", "[requirement]\nrole = 'gard'", "known: change, guard"),
+        ("[requirement]", "[requirement]\nroll = 'guard'", "did you mean 'role'"),
+    ],
+)
+def test_a_wrong_claim_is_told_with_its_file(directory: Path, before: str, after: str, word: str) -> None:
+    (directory / "a-bug.toml").write_text(SCENARIO.replace(before, after), encoding="utf-8")
+    with pytest.raises(UsageError, match=word) as raised:
+        scenario_cases("conformance.cases.test_scenarios", directory)
+    assert "a-bug.toml" in str(raised.value)
+
+
+def test_two_files_with_one_requirement_are_told(directory: Path) -> None:
+    (directory / "b-bug.toml").write_text(SCENARIO.replace("with 500.", "with 500!"), encoding="utf-8")
+    with pytest.raises(UsageError, match="decided by two cases"):
+        scenario_cases("conformance.cases.test_scenarios", directory)
+
+
+def test_the_collection_finds_the_fixtures_case() -> None:
+    known = all_requirements()["0009.exit-100.pipelined"]
+    assert known.case == "test_scenarios.py::test_rcptcheck_pipelined"
+    case = case_of(known)
+    secrets = fixture_secrets()
+    assert asyncio.run(attempt(case, ReferencePod(("0009",)), secrets)).verdict == "met"
+    for flaw in ("0009.100-accepts", "0009.adds-refused", "0009.once"):
+        found = asyncio.run(attempt(case, ReferencePod(("0009",), frozenset({flaw})), secrets))
+        assert found.verdict == "unmet", flaw
