@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,9 @@ Address = tuple[str, int]
 _Listener = TypeVar("_Listener")
 
 _BACKLOG = 512
+#: Datagrams that are answered before the event loop looks at anything else; what a question may be long.
+_DATAGRAMS_AT_ONCE = 64
+_LARGEST_QUESTION = 65535
 
 #: One buffer for all exchanger connections: asyncio fills it and hands it over before it reads again,
 #: and a fresh buffer for each read is what costs most (the C library returns it to the kernel each time).
@@ -45,7 +49,7 @@ class Servers:
         self._dns = dns
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._listening: dict[Address, asyncio.Server] = {}
         self._silences: dict[Address, list[socket.socket]] = {}
@@ -76,7 +80,8 @@ class Servers:
             self._tcp.close()
             self._tcp = None
         if self._udp is None:
-            self._udp = await _bound(self._dns, "udp", self._serve_udp())
+            self._udp = await _bound(self._dns, "udp", _datagram_socket(self._dns))
+            self._loop.add_reader(self._udp, self._answer_datagrams, self._udp)
         if self._tcp is None and world.tcp == "accept":
             self._tcp = await _bound(self._dns, "tcp", self._listen(partial(_DnsConnection, self), self._dns))
         for address in heard - self._listening.keys():
@@ -103,7 +108,8 @@ class Servers:
         self._listening.clear()
         self._tcp = None
         if self._udp is not None:
-            self._udp.abort()
+            self._loop.remove_reader(self._udp)
+            self._udp.close()
             self._udp = None
 
     def now(self) -> float:
@@ -152,10 +158,30 @@ class Servers:
     async def _listen(self, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> asyncio.Server:
         return await self._loop.create_server(factory, *address, backlog=_BACKLOG)
 
-    async def _serve_udp(self) -> asyncio.DatagramTransport:
-        factory = partial(_DnsDatagrams, self)
-        transport, _ = await self._loop.create_datagram_endpoint(factory, local_addr=self._dns)
-        return transport
+    def _answer_datagrams(self, udp: socket.socket) -> None:
+        """DNS over UDP: one datagram, one answer.
+
+        A datagram transport of asyncio goes through its event loop for each datagram, which costs as much as
+        the answer; here the loop is left only when no more questions wait.
+        """
+        receive, send = udp.recvfrom, udp.sendto
+        nameserver, at = self.nameserver, self.now()
+        try:
+            for _ in range(_DATAGRAMS_AT_ONCE):
+                data, address = receive(_LARGEST_QUESTION)
+                answer = nameserver.answer_at_once(data, "udp", at)
+                if answer is None:
+                    response = nameserver.answer(data, "udp", at)
+                    if response.octets is None:
+                        continue
+                    if response.delay:
+                        self.after(response.delay, partial(_send_late, udp, response.octets, address))
+                        continue
+                    answer = response.octets
+                send(answer, address)
+        except OSError:
+            # Nothing more waits, or the client has gone, which UDP tells at the next call.
+            return
 
 
 async def _bound(address: Address, over: str, starting: Coroutine[Any, Any, _Listener]) -> _Listener:
@@ -189,27 +215,21 @@ async def _silence(address: Address) -> list[socket.socket]:
     return [listener, filler]
 
 
-class _DnsDatagrams(asyncio.DatagramProtocol):
-    """DNS over UDP: one datagram, one answer."""
+async def _datagram_socket(address: Address) -> socket.socket:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        udp.setblocking(False)
+        udp.bind(address)
+    except OSError:
+        udp.close()
+        raise
+    return udp
 
-    _transport: asyncio.DatagramTransport
 
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        servers = self._servers
-        response = servers.nameserver.answer(data, "udp", servers.now())
-        octets = response.octets
-        if octets is None:
-            return
-        if response.delay:
-            servers.after(response.delay, partial(self._transport.sendto, octets, addr))
-        else:
-            self._transport.sendto(octets, addr)
+def _send_late(udp: socket.socket, answer: bytes, address: Any) -> None:
+    """Send what was put off; a client that has gone by then, and a socket that is closed, are no error."""
+    with contextlib.suppress(OSError):
+        udp.sendto(answer, address)
 
 
 class _DnsConnection(asyncio.Protocol):
@@ -219,7 +239,7 @@ class _DnsConnection(asyncio.Protocol):
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._unread = bytearray()
+        self._unread = b""
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -230,17 +250,33 @@ class _DnsConnection(asyncio.Protocol):
         self._servers.left(self._transport)
 
     def data_received(self, data: bytes) -> None:
-        self._unread += data
-        while len(self._unread) >= 2 and not self._ended:
-            end = 2 + int.from_bytes(self._unread[:2], "big")
-            if len(self._unread) < end:
+        data = self._unread + data
+        nameserver, at = self._servers.nameserver, self._servers.now()
+        answers: list[bytes] = []
+        begin, length = 0, len(data)
+        while length - begin >= 2 and not self._ended:
+            end = begin + 2 + (data[begin] << 8 | data[begin + 1])
+            if length < end:
                 break
-            message = bytes(self._unread[2:end])
-            del self._unread[:end]
-            response = self._servers.nameserver.answer(message, "tcp", self._servers.now())
+            message = data[begin + 2 : end]
+            begin = end
+            answer = nameserver.answer_at_once(message, "tcp", at)
+            if answer is not None:
+                answers += (len(answer).to_bytes(2, "big"), answer)
+                continue
+            response = nameserver.answer(message, "tcp", at)
             # After a stall or a close nothing that the client asks is heard, so nothing of it is logged.
             self._ended = response.end != "open"
+            self._write(answers)
             self._servers.after(response.delay, partial(self._send, response))
+        self._unread = data[begin:]
+        self._write(answers)
+
+    def _write(self, answers: list[bytes]) -> None:
+        """Send answers that wait, with their lengths, in one piece."""
+        if answers:
+            self._transport.write(b"".join(answers))
+            answers.clear()
 
     def _send(self, response: Response) -> None:
         if response.octets is not None:
