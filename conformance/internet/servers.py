@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, TypedDict, TypeVar, cast
 
 from conformance.errors import UsageError, WorldError
+from conformance.internet.dnstcp import DnsOverTcp
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
-from conformance.internet.nameserver import NameServer, Response
+from conformance.internet.nameserver import NameServer
 from conformance.pod.base import Exchange, Question
 from conformance.pod.world import Exchanger, World
 
@@ -50,7 +51,7 @@ class Servers:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._udp: socket.socket | None = None
-        self._tcp: asyncio.Server | None = None
+        self._tcp: DnsOverTcp | None = None
         self._listening: dict[Address, asyncio.Server] = {}
         self._silences: dict[Address, list[socket.socket]] = {}
         self._exchangers: dict[Address, Exchanger] = {}
@@ -83,7 +84,7 @@ class Servers:
             self._udp = await _bound(self._dns, "udp", _datagram_socket(self._dns))
             self._loop.add_reader(self._udp, self._answer_datagrams, self._udp)
         if self._tcp is None and world.tcp == "accept":
-            self._tcp = await _bound(self._dns, "tcp", self._listen(partial(_DnsConnection, self), self._dns))
+            self._tcp = await _bound(self._dns, "tcp", self._serve_tcp())
         for address in heard - self._listening.keys():
             self._listening[address] = await _bound(
                 address, "tcp", self._listen(partial(_MailConnection, self, address), address)
@@ -102,11 +103,12 @@ class Servers:
     def close(self) -> None:
         """Stop listening and abort all connections."""
         self._abort()
-        for server in (*self._listening.values(), self._tcp):
-            if server is not None:
-                server.close()
+        for server in self._listening.values():
+            server.close()
         self._listening.clear()
-        self._tcp = None
+        if self._tcp is not None:
+            self._tcp.close()
+            self._tcp = None
         if self._udp is not None:
             self._loop.remove_reader(self._udp)
             self._udp.close()
@@ -151,12 +153,17 @@ class Servers:
         for transport in list(self._connections):
             transport.abort()
         self._connections.clear()
+        if self._tcp is not None:
+            self._tcp.abort()
         for one in [one for pair in self._silences.values() for one in pair]:
             one.close()
         self._silences.clear()
 
     async def _listen(self, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> asyncio.Server:
         return await self._loop.create_server(factory, *address, backlog=_BACKLOG)
+
+    async def _serve_tcp(self) -> DnsOverTcp:
+        return DnsOverTcp(self._dns, lambda: self.nameserver, self.now, self.after)
 
     def _answer_datagrams(self, udp: socket.socket) -> None:
         """DNS over UDP: one datagram, one answer.
@@ -230,60 +237,6 @@ def _send_late(udp: socket.socket, answer: bytes, address: Any) -> None:
     """Send what was put off; a client that has gone by then, and a socket that is closed, are no error."""
     with contextlib.suppress(OSError):
         udp.sendto(answer, address)
-
-
-class _DnsConnection(asyncio.Protocol):
-    """DNS over TCP: messages with a length of two octets before each."""
-
-    _transport: asyncio.Transport
-
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
-        self._unread = b""
-        self._ended = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._servers.joined(self._transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._servers.left(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        data = self._unread + data
-        nameserver, at = self._servers.nameserver, self._servers.now()
-        answers: list[bytes] = []
-        begin, length = 0, len(data)
-        while length - begin >= 2 and not self._ended:
-            end = begin + 2 + (data[begin] << 8 | data[begin + 1])
-            if length < end:
-                break
-            message = data[begin + 2 : end]
-            begin = end
-            answer = nameserver.answer_at_once(message, "tcp", at)
-            if answer is not None:
-                answers += (len(answer).to_bytes(2, "big"), answer)
-                continue
-            response = nameserver.answer(message, "tcp", at)
-            # After a stall or a close nothing that the client asks is heard, so nothing of it is logged.
-            self._ended = response.end != "open"
-            self._write(answers)
-            self._servers.after(response.delay, partial(self._send, response))
-        self._unread = data[begin:]
-        self._write(answers)
-
-    def _write(self, answers: list[bytes]) -> None:
-        """Send answers that wait, with their lengths, in one piece."""
-        if answers:
-            self._transport.write(b"".join(answers))
-            answers.clear()
-
-    def _send(self, response: Response) -> None:
-        if response.octets is not None:
-            framed = struct.pack("!H", len(response.octets)) + response.octets
-            self._transport.write(framed[: response.limit])
-        if response.end == "close":
-            self._transport.close()
 
 
 class _MailConnection(asyncio.BufferedProtocol):
