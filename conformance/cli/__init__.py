@@ -154,6 +154,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         ("--junit", "FILE", "JUnit XML"),
         ("--json", "FILE", "JSON, as docs/schema/ describes it"),
         ("--badges", "DIR", "an SVG for each patch and target"),
+        ("--bench", "BENCH.json", "throughput that `bench` measured, for the first page of --html"),
     ):
         parser.add_argument(option, default="", metavar=metavar, help=what)
 
@@ -180,7 +181,7 @@ def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.Argume
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="the first is what the others are compared with")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="the others are compared with the first")
     parser.add_argument(
         "--scenario",
         action="append",
@@ -193,7 +194,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=0.4, metavar="S", help="that one measurement should take (0.4)"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="for the order of measurements; otherwise a new one")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the order of measurements (a new one)")
     parser.add_argument(
         "--min-ratio",
         type=float,

@@ -8,9 +8,11 @@ unmet and not as expected.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.errors import EXIT_AS_EXPECTED, UsageError, WorldError
 from conformance.judge.comparison import Comparison, compare
@@ -20,6 +22,9 @@ from conformance.report.badges import badges
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.words import one_line, say
+
+if TYPE_CHECKING:
+    from conformance.report.site import Pictures
 
 STANDARD_OUTPUT = "-"
 
@@ -42,11 +47,37 @@ def report(options: argparse.Namespace) -> int:
         from conformance.report.site import write_site
 
         try:
-            index = write_site(comparison, Path(options.html))
+            index = write_site(comparison, Path(options.html), _throughput(options.bench))
         except OSError as error:
             raise _unwritable(options.html, error) from error
         _note(index)
     return EXIT_AS_EXPECTED
+
+
+def _throughput(name: str) -> Pictures | None:
+    """The pictures of a stored bench. Raises UsageError when it is none."""
+    if not name:
+        return None
+    from conformance.bench.plots import latency_plot, ratio_plot
+    from conformance.bench.results import Bench, conclusion, rows
+    from conformance.bench.table import interval
+    from conformance.report.site import Pictures
+
+    path = Path(name) / "bench.json" if Path(name).is_dir() else Path(name)
+    try:
+        bench = Bench.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "Name the bench.json that `bench` wrote.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: no bench: {error!r}", "Name the bench.json that `bench` wrote.") from error
+    told = [
+        f"{result.name}, {row.label}: {interval(row.ratio)}, {row.said}"
+        for result in bench.scenarios
+        for row in rows(result, bench.participants)
+        if row.ratio is not None
+    ]
+    drawn = ("Ratios with their 95 % intervals", ratio_plot(bench)), ("Latency", latency_plot(bench))
+    return Pictures(conclusion(bench)[1], drawn, tuple(told))
 
 
 def run_files(names: Sequence[str]) -> list[Path]:
@@ -64,7 +95,7 @@ def run_files(names: Sequence[str]) -> list[Path]:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    for option in ("html", "junit", "badges"):
+    for option in ("html", "junit", "badges", "bench"):
         if getattr(options, option):
             raise UsageError(f"--diff has no form --{option}", "It has text, --markdown and --json.")
     paths = run_files(options.runs)

@@ -21,6 +21,7 @@ from conformance import __version__
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.internet import frames
 from conformance.internet.clients import Clients
+from conformance.internet.loading import run_driver
 from conformance.internet.servers import InternetSight, Servers
 from conformance.internet.targetlink import TargetLink
 from conformance.pod.base import octets, text
@@ -90,6 +91,20 @@ class Agent:
     async def op_target(self, request: list[str], limit: float) -> list[str]:
         """Ask the target agent and give back its answer."""
         return [text(item) for item in await self._target.ask([octets(item) for item in request], limit)]
+
+    async def op_load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
+        """Run a load driver, a process of its own; its result, or `failure` where qmail ended it."""
+        return await run_driver(driver, load, limit)
+
+    async def op_counts(self) -> dict[str, int]:
+        """How many questions, stray ones among them, and accepted messages there were."""
+        sight = self._servers.sight()
+        messages = sum(len(exchange["messages"]) for exchange in sight["exchanges"])
+        return {
+            "questions": len(sight["questions"]),
+            "stray": len(sight["stray"]),
+            "messages": messages,
+        }
 
     def close(self) -> None:
         """Close every socket."""

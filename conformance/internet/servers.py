@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypedDict, TypeVar, cast
 
-from conformance.errors import UsageError, WorldError
-from conformance.internet.dnstcp import DnsOverTcp
+from conformance.errors import UsageError
+from conformance.internet.dnssockets import DnsSockets, taken
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import Exchange, Question
@@ -21,9 +20,6 @@ Address = tuple[str, int]
 _Listener = TypeVar("_Listener")
 
 _BACKLOG = 512
-#: Datagrams that are answered before the event loop looks at anything else; what a question may be long.
-_DATAGRAMS_AT_ONCE = 64
-_LARGEST_QUESTION = 65535
 
 #: One buffer for all exchanger connections: asyncio fills it and hands it over before it reads again,
 #: and a fresh buffer for each read is what costs most (the C library returns it to the kernel each time).
@@ -50,8 +46,7 @@ class Servers:
         self._dns = dns
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
-        self._udp: socket.socket | None = None
-        self._tcp: DnsOverTcp | None = None
+        self._sockets: DnsSockets | None = None
         self._listening: dict[Address, asyncio.Server] = {}
         self._silences: dict[Address, list[socket.socket]] = {}
         self._exchangers: dict[Address, Exchanger] = {}
@@ -77,14 +72,9 @@ class Servers:
         heard = exchangers.keys() - silent
         for address in self._listening.keys() - heard:
             self._listening.pop(address).close()
-        if self._tcp is not None and world.tcp == "refuse":
-            self._tcp.close()
-            self._tcp = None
-        if self._udp is None:
-            self._udp = await _bound(self._dns, "udp", _datagram_socket(self._dns))
-            self._loop.add_reader(self._udp, self._answer_datagrams, self._udp)
-        if self._tcp is None and world.tcp == "accept":
-            self._tcp = await _bound(self._dns, "tcp", self._serve_tcp())
+        if self._sockets is None:
+            self._sockets = DnsSockets(self._dns, lambda: self.nameserver, self.now, self.after)
+        self._sockets.serve_tcp(world.tcp == "accept")
         for address in heard - self._listening.keys():
             self._listening[address] = await _bound(
                 address, "tcp", self._listen(partial(_MailConnection, self, address), address)
@@ -106,13 +96,9 @@ class Servers:
         for server in self._listening.values():
             server.close()
         self._listening.clear()
-        if self._tcp is not None:
-            self._tcp.close()
-            self._tcp = None
-        if self._udp is not None:
-            self._loop.remove_reader(self._udp)
-            self._udp.close()
-            self._udp = None
+        if self._sockets is not None:
+            self._sockets.close()
+            self._sockets = None
 
     def now(self) -> float:
         """Seconds since the world was set, to the microsecond."""
@@ -153,8 +139,8 @@ class Servers:
         for transport in list(self._connections):
             transport.abort()
         self._connections.clear()
-        if self._tcp is not None:
-            self._tcp.abort()
+        if self._sockets is not None:
+            self._sockets.abort()
         for one in [one for pair in self._silences.values() for one in pair]:
             one.close()
         self._silences.clear()
@@ -162,43 +148,12 @@ class Servers:
     async def _listen(self, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> asyncio.Server:
         return await self._loop.create_server(factory, *address, backlog=_BACKLOG)
 
-    async def _serve_tcp(self) -> DnsOverTcp:
-        return DnsOverTcp(self._dns, lambda: self.nameserver, self.now, self.after)
-
-    def _answer_datagrams(self, udp: socket.socket) -> None:
-        """DNS over UDP: one datagram, one answer.
-
-        A datagram transport of asyncio goes through its event loop for each datagram, which costs as much as
-        the answer; here the loop is left only when no more questions wait.
-        """
-        receive, send = udp.recvfrom, udp.sendto
-        nameserver, at = self.nameserver, self.now()
-        try:
-            for _ in range(_DATAGRAMS_AT_ONCE):
-                data, address = receive(_LARGEST_QUESTION)
-                answer = nameserver.answer_at_once(data, "udp", at)
-                if answer is None:
-                    response = nameserver.answer(data, "udp", at)
-                    if response.octets is None:
-                        continue
-                    if response.delay:
-                        self.after(response.delay, partial(_send_late, udp, response.octets, address))
-                        continue
-                    answer = response.octets
-                send(answer, address)
-        except OSError:
-            # Nothing more waits, or the client has gone, which UDP tells at the next call.
-            return
-
 
 async def _bound(address: Address, over: str, starting: Coroutine[Any, Any, _Listener]) -> _Listener:
     try:
         return await starting
     except OSError as error:
-        raise WorldError(
-            f"cannot listen on {address[0]}:{address[1]} over {over}: {error.strerror or error}",
-            "something else listens there, or the port needs a privilege that this process lacks",
-        ) from error
+        raise taken(address, over, error) from error
 
 
 async def _silence(address: Address) -> list[socket.socket]:
@@ -220,23 +175,6 @@ async def _silence(address: Address) -> list[socket.socket]:
         filler.close()
         raise
     return [listener, filler]
-
-
-async def _datagram_socket(address: Address) -> socket.socket:
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        udp.setblocking(False)
-        udp.bind(address)
-    except OSError:
-        udp.close()
-        raise
-    return udp
-
-
-def _send_late(udp: socket.socket, answer: bytes, address: Any) -> None:
-    """Send what was put off; a client that has gone by then, and a socket that is closed, are no error."""
-    with contextlib.suppress(OSError):
-        udp.sendto(answer, address)
 
 
 class _MailConnection(asyncio.BufferedProtocol):

@@ -97,6 +97,15 @@ sub spawn {
     POSIX::_exit(111);
 }
 
+# A tcpserver listens when the kernel says so; to connect would already start a session. `$port` in hexadecimal.
+sub await_listener {
+    my ($pid, $port) = @_;
+    until ((slurp('/proc/net/tcp') || '') =~ /: 0100007F:$port 00000000:0000 0A/) {
+        select undef, undef, undef, 0.001;
+        die "tcpserver ended: status $?\n" if waitpid($pid, WNOHANG) == $pid;
+    }
+}
+
 sub run {
     my ($input, @command) = @_;
     my $pid = spawn(sub {
@@ -324,6 +333,28 @@ sub remote {
     return ($report, $status & 127 ? -($status & 127) : $status >> 8, $ended ? 1 : 0, sprintf '%.6f', $spent);
 }
 
+# For measurements: each connection to 127.0.0.1:7026 is one qmail-remote with these arguments, the message in
+# and the report out. It ends with the case.
+sub remotes {
+    my @arguments = @_;
+    my ($uid, $gid) = ((id('qmailr'))[0], scalar getgrnam 'qmail');
+    my $pid = spawn(sub {
+        chdir "$QMAIL/queue/mess";
+        open STDIN, '<', '/dev/null';
+        %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
+        exec 'tcpserver', '-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid,
+            '127.0.0.1', 7026, "$QMAIL/bin/qmail-remote", @arguments;
+    });
+    await_listener($pid, '1B72');
+    return;
+}
+
+# Seconds of CPU that this container has had; "" where its control group cannot be read.
+sub cpu {
+    return $1 / 1e6 if (slurp('/sys/fs/cgroup/cpu.stat') || '') =~ /^usage_usec (\d+)/m;
+    return (slurp('/sys/fs/cgroup/cpuacct/cpuacct.usage') || '') =~ /^(\d+)/ ? $1 / 1e9 : '';
+}
+
 # ---- setting a case up
 
 # A list of kind, name, value: "user" NAME "", "password" NAME PASSWORD, "dot-qmail" NAME/FILE CONTENT.
@@ -477,11 +508,7 @@ sub set_up {
         exec 'tcpserver', '-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid,
             '127.0.0.1', 25, '/bin/sh', "$STATE/session";
     });
-    # It listens when the kernel says so; to connect would already start a session.
-    until ((slurp('/proc/net/tcp') || '') =~ /: 0100007F:0019 00000000:0000 0A/) {
-        select undef, undef, undef, 0.001;
-        die "tcpserver ended: status $?\n" if waitpid($tcpserver, WNOHANG) == $tcpserver;
-    }
+    await_listener($tcpserver, '0019');
 }
 
 sub serve {
@@ -499,6 +526,7 @@ sub serve {
     unblock($control);
     my %operations = (
         users => \&make_users, prepare => \&prepare, remote => \&remote, settle => \&settle, look => \&look,
+        remotes => \&remotes, cpu => \&cpu,
     );
     while (1) {
         my ($content, $end) = first_netstring(\$received, 0);

@@ -8,12 +8,13 @@ from conformance.cases.collection import all_requirements
 from conformance.errors import UsageError
 from conformance.judge.comparison import Comparison
 from conformance.report.site.index import index_page
+from conformance.report.site.pictures import Pictures
 from conformance.report.site.requirement import Neighbours, file_name, requirement_page
 
-__all__ = ["write_site"]
+__all__ = ["Pictures", "write_site"]
 
 
-def write_site(comparison: Comparison, directory: Path) -> Path:
+def write_site(comparison: Comparison, directory: Path, throughput: Pictures | None = None) -> Path:
     """Write `index.html` and `requirements/NAME.html` below `directory`; the path of the index.
 
     Pages that an earlier report left there are replaced when they have the same name, and stay otherwise.
@@ -28,7 +29,7 @@ def write_site(comparison: Comparison, directory: Path) -> Path:
             text = requirement_page(comparison, row, Neighbours(before, after), known)
             _write(pages / file_name(row.requirement), text)
         index = directory / "index.html"
-        _write(index, index_page(comparison))
+        _write(index, index_page(comparison, throughput))
     except OSError as error:
         raise UsageError(
             f"{error.filename or directory}: {error.strerror}", "Name another directory for the site."

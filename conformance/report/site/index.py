@@ -15,6 +15,7 @@ from conformance.report.site.html import Html, joined, prose, tag
 from conformance.report.site.marks import chip
 from conformance.report.site.matrix import matrix, patch_anchor
 from conformance.report.site.page import page, specifications
+from conformance.report.site.pictures import Pictures, shown
 from conformance.report.site.requirement import file_name
 from conformance.report.site.stories import listed
 from conformance.report.words import (
@@ -34,7 +35,7 @@ _NOTEWORTHY = 200  #: rows; the matrix holds them all
 _SEEN = 300  #: characters of what was seen; the requirement's page holds it whole
 
 
-def index_page(comparison: Comparison) -> str:
+def index_page(comparison: Comparison, throughput: Pictures | None = None) -> str:
     """The whole page."""
     names = listed([printable(label) for label in comparison.labels])
     header = comparison.runs[0].header
@@ -46,6 +47,7 @@ def index_page(comparison: Comparison) -> str:
         _section("compared", "What was compared", _compared(comparison)),
         _section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
         _noteworthy(comparison),
+        _section("throughput", "Throughput", shown(throughput)) if throughput else "",
         _section("matrix", "Every requirement on every target", matrix(comparison)),
         _deviations(comparison),
         id="content",

@@ -71,6 +71,27 @@ class AgentPod:
         """Wait until qmail-send rests; False at the limit."""
         return await self._channel.target(b"settle", _milliseconds(limit), limit=limit + LATENESS) == [b"1"]
 
+    async def load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
+        """What a driver of `conformance.bench` says about a load; `{"failure": why}` by qmail's doing."""
+        result: dict[str, Any] = await self._channel.request(
+            "load", driver=driver, load=load, limit=limit, patience=limit + LATENESS
+        )
+        return result
+
+    async def serve_remotes(self, host: str, sender: str, recipients: list[str]) -> None:
+        """Run one qmail-remote for each connection to 127.0.0.1:7026, until the next `prepare`."""
+        await self._channel.target(b"remotes", *[octets(word) for word in (host, sender, *recipients)])
+
+    async def counts(self) -> dict[str, int]:
+        """How many `questions`, of them `stray`, and accepted `messages` there were since `prepare`."""
+        counts: dict[str, int] = await self._channel.request("counts")
+        return counts
+
+    async def cpu(self) -> float | None:
+        """Seconds of CPU that the target container has had; None where that cannot be read."""
+        [said] = await self._channel.target(b"cpu")
+        return float(said) if said else None
+
     async def look(self) -> Sight:
         """What can be seen now, in both containers."""
         outside, inside = await asyncio.gather(self._channel.request("sight"), self._channel.target(b"look"))

@@ -18,7 +18,10 @@ from conformance.targets.docker.debs import Deb
 Context = dict[str, tuple[bytes, int]]
 
 #: What the internet container needs of this package.
-_ROOMS = ("__init__.py", "errors.py", "places.py", "pod", "smtp", "internet", "targets")
+_ROOMS = (
+    *("__init__.py", "errors.py", "places.py", "pod", "smtp", "internet", "targets"),
+    *("bench/__init__.py", "bench/driver.py", "bench/deliveries.py"),
+)
 
 
 def target_context(debs: Sequence[Deb] = ()) -> Context:

@@ -1,0 +1,241 @@
+"""The load driver: many SMTP sessions in one process, as cheaply as Python can, on one epoll loop.
+
+It is not a client to judge with: a reply that is not as expected ends the whole measurement. Profiles of
+asyncio and uvloop put most of the time of a message into callbacks and transports, so this loop has neither:
+one `recv` and one `send` for each step, and no object is made on the way.
+
+`python -m conformance.bench.driver` reads a `Load` as JSON from standard input, and writes a `Result`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+_READ = select.EPOLLIN
+_WRITE = select.EPOLLOUT
+_BUFFER = 65536
+
+
+class LoadFailure(Exception):
+    """The server did something else than expected; the measurement says nothing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One write, and the replies that answer it: a first digit for each (`b"223"` is three replies).
+
+    `replies` matches exactly these, of one line or more: one look of the regular expression costs less than
+    any code of ours that goes through lines.
+    """
+
+    said: bytes
+    digits: bytes
+    replies: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "replies", re.compile(b"".join(_one(digit) for digit in self.digits)))
+
+
+def _one(digit: int) -> bytes:
+    return rb"(?:%c\d\d-[^\n]*\n)*%c\d\d(?: [^\n]*|\r)?\n" % (digit, digit)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the driver does: `units` times `unit`, spread over `sessions` connections at once.
+
+    A connection hears a greeting, says `opening`, then units, then `closing`. `per_connection` is how many
+    units one connection says; 0: each session has one connection, and the units are shared out evenly.
+    """
+
+    address: str
+    port: int
+    sessions: int
+    units: int
+    opening: tuple[Step, ...]
+    unit: tuple[Step, ...]
+    closing: tuple[Step, ...]
+    per_connection: int = 0
+    limit: float = 120.0  #: seconds for all of it
+
+    def to_json(self) -> dict[str, Any]:
+        data = {one.name: getattr(self, one.name) for one in fields(self)}
+        for part in ("opening", "unit", "closing"):
+            data[part] = [[step.said.decode("latin-1"), step.digits.decode("ascii")] for step in data[part]]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Load:
+        parts = {
+            part: tuple(Step(said.encode("latin-1"), digits.encode("ascii")) for said, digits in data[part])
+            for part in ("opening", "unit", "closing")
+        }
+        return cls(**{**data, **parts})
+
+
+@dataclass
+class Result:
+    """Units done in `seconds` of wall time and `cpu` seconds of the driver, and seconds that each took."""
+
+    units: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+
+
+_GREETING = Step(b"", b"2")
+
+
+class _Session:
+    """One connection: where it stands in its script, and what is read and written only in part."""
+
+    __slots__ = ("began", "left", "part", "read", "socket", "step", "unsent")
+
+    def __init__(self, connection: socket.socket, left: int) -> None:
+        self.socket = connection
+        self.part = 0  #: 0 opening, 1 units, 2 closing
+        self.step = -1  #: the step whose reply is awaited; -1: the greeting
+        self.left = left
+        self.read = b""
+        self.unsent = b""
+        self.began = 0.0
+
+
+def incomplete(said: bytes, replies: int) -> bool:
+    """Whether fewer than so many replies stand whole in what was said."""
+    return said[-1:] != b"\n" or sum(line[3:4] != b"-" for line in said.splitlines()) < replies
+
+
+class Driver:
+    """Runs one load. Raises LoadFailure."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._parts = (load.opening, load.unit, load.closing)
+        self._poll = select.epoll()
+        self._sessions: dict[int, _Session] = {}
+        self._to_begin = load.units
+        self._result = Result()
+
+    def run(self) -> Result:
+        load, poll = self._load, self._poll
+        began, cpu = time.perf_counter(), time.process_time()
+        deadline = began + load.limit
+        try:
+            for free in range(min(load.sessions, load.units), 0, -1):
+                self._connect(load.per_connection or -(-self._to_begin // free))
+            while self._sessions:
+                events = poll.poll(max(0.0, deadline - time.perf_counter()))
+                if time.perf_counter() > deadline:
+                    raise LoadFailure(f"{self._result.units} of {load.units} after {load.limit:g} s")
+                for number, event in events:
+                    if event & _WRITE:
+                        self._flush(self._sessions[number])
+                    else:
+                        self._hear(self._sessions[number])
+        finally:
+            for session in self._sessions.values():
+                session.socket.close()
+            poll.close()
+        self._result.seconds = time.perf_counter() - began
+        self._result.cpu = time.process_time() - cpu
+        return self._result
+
+    def _connect(self, share: int) -> None:
+        """Begin a connection for `share` units, or for as many as are left."""
+        if not self._to_begin:
+            return
+        load = self._load
+        share = min(share, self._to_begin)
+        self._to_begin -= share
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.connect_ex((load.address, load.port))
+        session = _Session(connection, share)
+        session.began = time.perf_counter()
+        self._sessions[connection.fileno()] = session
+        self._poll.register(connection, _READ)
+
+    def _hear(self, session: _Session) -> None:
+        try:
+            said = session.socket.recv(_BUFFER)
+        except OSError as error:
+            raise LoadFailure(f"connection lost: {error}") from error
+        if not said:
+            raise LoadFailure("the server closed the connection")
+        if session.read:
+            said = session.read + said
+            session.read = b""
+        step = self._parts[session.part][session.step] if session.step >= 0 else _GREETING
+        if step.replies.fullmatch(said) is None:
+            if incomplete(said, len(step.digits)):
+                session.read = said
+                return
+            raise LoadFailure(f"the server said {said[:200]!r}")
+        self._go_on(session)
+
+    def _go_on(self, session: _Session) -> None:
+        """Say the next step; after the last one close, and begin another connection if units are left."""
+        session.step += 1
+        while session.step == len(self._parts[session.part]):
+            if session.part == 1:
+                now = time.perf_counter()
+                self._result.latencies.append(now - session.began)
+                self._result.units += 1
+                session.left -= 1
+                session.began = now
+                session.step = 0
+                if session.left:
+                    continue
+            elif session.part == 2:
+                self._close(session)
+                return
+            session.part += 1
+            session.step = 0
+        said = self._parts[session.part][session.step].said
+        try:
+            sent = session.socket.send(said)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise LoadFailure(f"connection lost: {error}") from error
+        if sent < len(said):
+            session.unsent = said[sent:]
+            self._poll.modify(session.socket, _WRITE)
+
+    def _flush(self, session: _Session) -> None:
+        try:
+            sent = session.socket.send(session.unsent)
+        except OSError as error:
+            raise LoadFailure(f"connection lost: {error}") from error
+        session.unsent = session.unsent[sent:]
+        if not session.unsent:
+            self._poll.modify(session.socket, _READ)
+
+    def _close(self, session: _Session) -> None:
+        del self._sessions[session.socket.fileno()]
+        session.socket.close()
+        self._connect(self._load.per_connection)
+
+
+def main() -> int:
+    """Exit status 0 with a result, 1 with one line that says why there is none."""
+    try:
+        result = Driver(Load.from_json(json.load(sys.stdin))).run()
+    except (LoadFailure, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    json.dump(asdict(result), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""A bench as tables: for the terminal, and as a page in Markdown. The same figures in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from conformance.bench.results import Bench, Participant, Row, ScenarioResult, conclusion, rows
+from conformance.bench.statistics import Interval
+from conformance.report.markdown import escape
+from conformance.report.words import one_line
+
+_HEADS = (
+    "units/s",
+    "50 %",
+    "90 %",
+    "99 %",
+    "questions",
+    "driver/target",
+    "driver/core",
+    "ratio [95 %]",
+)
+_SAID = 200  #: characters of what qmail said instead; bench.json has more
+
+LEGEND = (
+    "units/s: medians over the rounds; 50, 90, 99 %: milliseconds that so many units did not exceed",
+    "questions: of the DNS, for each unit; driver/target: CPU of the load driver beside the target's",
+    "driver/core: CPU of the driver beside one core; * more than half: it may be the driver that is measured",
+    "ratio: units/s beside the first target's, in pairs of the same round, with its interval",
+    "again: a second pod of the same target; where it shows a difference, nothing is judged",
+    "ceiling: the driver against our exchanger with no qmail behind it, which may be the slower to answer",
+)
+
+
+def heading(bench: Bench) -> list[str]:
+    """What was measured, how, and on what, in lines."""
+    lines = [
+        f"seed {bench.seed}; {bench.rounds} interleaved rounds of about {bench.seconds:g} s after a warm-up",
+        f"queue: {bench.queue}; cores: {bench.machine.get('cores', '?')}; "
+        f"load at the start: {bench.machine.get('load', '?')}; started {bench.started}",
+    ]
+    for one in bench.participants:
+        versions = ", ".join(f"{name} {version}" for name, version in one.target["packages"].items())
+        claims = ", ".join(one.target["patches"]) or "no patch"
+        lines.append(one_line(f"{one.label}: {versions}; claims {claims}"))
+    return lines
+
+
+def table(result: ScenarioResult, participants: Sequence[Participant]) -> list[str]:
+    """One scenario for the terminal, in lines."""
+    made = rows(result, participants)
+    cells = [[one_line(row.label), *_cells(row)] for row in made]
+    heads = [result.unit, *_HEADS]
+    widths = [max(len(line[at]) for line in [heads, *cells]) for at in range(len(heads))]
+    lines = [one_line(f"{result.name}: {result.what}")]
+    for line, said in [(heads, ""), *zip(cells, (row.said for row in made), strict=True)]:
+        figures = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        aligned = "  ".join([line[0].ljust(widths[0]), *figures])
+        lines.append(f"  {aligned}  {one_line(said, _SAID)}".rstrip())
+    return lines
+
+
+def markdown(bench: Bench) -> str:
+    """The whole page; plots stand beside it."""
+    blocks = ["# qmail throughput", *(escape(line) for line in heading(bench))]
+    if not bench.complete:
+        blocks.append("**Interrupted: this is what had been measured.**")
+    blocks.append(escape(conclusion(bench)[1]))
+    blocks += ["![Ratios with their intervals](ratio.svg)", "![Latency](latency.svg)"]
+    for result in bench.scenarios:
+        blocks += [
+            f"## {escape(result.name)}",
+            escape(f"{result.what}."),
+            "\n".join(_rows(result, bench.participants)),
+        ]
+    blocks.append("\n".join(f"- {escape(line)}" for line in LEGEND))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _rows(result: ScenarioResult, participants: Sequence[Participant]) -> Iterator[str]:
+    heads = [result.unit, *_HEADS, "verdict"]
+    yield "| " + " | ".join(escape(head) for head in heads) + " |"
+    yield "| --- |" + " ---: |" * len(_HEADS) + " --- |"
+    for row in rows(result, participants):
+        yield "| " + " | ".join(escape(cell, _SAID) for cell in [row.label, *_cells(row), row.said]) + " |"
+
+
+def _cells(row: Row) -> list[str]:
+    latencies = ["", "", ""]
+    if row.latencies is not None:
+        latencies = [f"{seconds * 1000:.1f}" for seconds in row.latencies]
+    return [
+        "" if row.rate is None else _rate(row.rate),
+        *latencies,
+        "" if row.questions is None else f"{row.questions:.1f}",
+        "" if row.driver_to_target is None else f"{row.driver_to_target:.3f}",
+        "" if row.driver_to_core is None else f"{row.driver_to_core:.2f}{'*' if row.marked else ''}",
+        "" if row.ratio is None else interval(row.ratio),
+    ]
+
+
+def interval(ratio: Interval) -> str:
+    """`1.02 [0.98, 1.05]`"""
+    return f"{ratio.middle:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"

@@ -1,0 +1,155 @@
+"""`bench`: throughput of targets side by side, judged with intervals and a control."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from conformance import __version__
+from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.results import Bench, Participant, conclusion
+from conformance.bench.rounds import Course
+from conformance.bench.scenarios import SCENARIOS, Scenario, select
+from conformance.bench.statistics import LEAST_ROUNDS
+from conformance.bench.subject import LoadedPod, Subject, dispose_all
+from conformance.bench.table import LEGEND, heading, markdown, table
+from conformance.cli.running import output_directory
+from conformance.errors import UsageError, WorldError
+from conformance.pod.base import PodFailure
+from conformance.report.words import is_specification, one_line, specification_sentence
+from conformance.targets.names import parse_target
+from conformance.targets.plan import Plan
+from conformance.targets.ready import Images, make_ready
+from conformance.targets.target import Target
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure; 0, or 1 when the gate of --min-ratio falls, or 3 when it decides nothing."""
+    if options.list:
+        for scenario in SCENARIOS:
+            print(f"{'*' if scenario.default else ' '} {scenario.name:26}{scenario.what}")
+        print("* measured when no --scenario is given")
+        return 0
+    _check(options)
+    scenarios = select(options.scenario)
+    images = Images.chosen(lambda name: getattr(options, name))
+    plan = make_ready(options.targets, images, lambda line: _note(f"{line} ..."))
+    bench = Bench(
+        suite=__version__,
+        started=_now(),
+        seed=secrets.randbelow(10**6) if options.seed is None else options.seed,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        machine={"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)},
+        participants=participants(plan.targets),
+        min_ratio=options.min_ratio,
+    )
+    out = output_directory(options)
+    out.mkdir(parents=True, exist_ok=True)
+    for line in heading(bench):
+        print(line)
+    for target in plan.targets:
+        if is_specification(target):
+            print(f"{specification_sentence(target)}.")
+    print(flush=True)
+    try:
+        asyncio.run(_measure(bench, scenarios, plan, out))
+        bench.complete, bench.finished = True, _now()
+    except (PodFailure, WorldError) as failure:
+        hint = f"what it had measured is in {one_line(str(out))}"
+        raise WorldError(f"the bench was cut off: {failure}", hint) from failure
+    finally:
+        _write(bench, out)
+    status, sentence = conclusion(bench)
+    for line in LEGEND:
+        print(line)
+    print(f"\n{one_line(sentence)}")
+    print(f"{one_line(str(out))}: bench.json, bench.md, ratio.svg, latency.svg")
+    return status
+
+
+def participants(targets: Sequence[Target]) -> list[Participant]:
+    """The targets by number, each with a label of its own: a name that comes again bears its number."""
+    names = [target.name for target in targets]
+    labels = [
+        name if name not in names[:at] else f"{name} ({names[: at + 1].count(name)})"
+        for at, name in enumerate(names)
+    ]
+    return [
+        Participant(str(at), label, target.to_json())
+        for at, (label, target) in enumerate(zip(labels, targets, strict=True))
+    ]
+
+
+def _check(options: argparse.Namespace) -> None:
+    """UsageError for what cannot be measured or judged; nothing is started."""
+    if not options.targets:
+        raise UsageError("bench: no target is named", "`bench stock ppa`, or `bench --list`.")
+    for name in options.targets:
+        if parse_target(name, ppa=options.ppa).kind == "reference":
+            raise UsageError(
+                f"{name} is an embedded specification and has no throughput",
+                "Name targets in Docker: stock, ppa, debs:DIR, image:REF.",
+            )
+    if options.rounds < LEAST_ROUNDS:
+        raise UsageError(f"--rounds {options.rounds}: fewer than {LEAST_ROUNDS} give no interval")
+    if not 0 < options.seconds <= 10:
+        raise UsageError(f"--seconds {options.seconds:g}: more than 0, at most 10")
+    if options.min_ratio is not None:
+        if options.min_ratio <= 0:
+            raise UsageError(f"--min-ratio {options.min_ratio:g}: a ratio is above 0")
+        if len(options.targets) < 2:
+            raise UsageError("--min-ratio compares with the first target", "Name another one.")
+
+
+async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out: Path) -> None:
+    subjects: dict[tuple[str, bool], Subject] = {}
+
+    async def pod(key: str, again: bool) -> Subject:
+        if (key, again) not in subjects:
+            subjects[key, again] = Subject(await _started(plan.targets[int(key)], plan))
+        return subjects[key, again]
+
+    def show(result: object) -> None:
+        lines = table(bench.scenarios[-1], bench.participants)
+        print("\n".join([*lines, ""]), flush=True)
+
+    try:
+        await Course(bench, pod, lambda: _save(bench, out), _note).run(scenarios, show)
+    finally:
+        await asyncio.shield(dispose_all(list(subjects.values())))
+
+
+async def _started(target: Target, plan: Plan) -> LoadedPod:
+    from conformance.targets.docker.pod import DockerPod
+
+    return await DockerPod.start(target, plan.internet_image)
+
+
+def _save(bench: Bench, out: Path) -> None:
+    """bench.json, whole at every moment."""
+    beside = out / "bench.json.new"
+    beside.write_text(json.dumps(bench.to_json(), indent=1) + "\n", encoding="utf-8")
+    beside.replace(out / "bench.json")
+
+
+def _write(bench: Bench, out: Path) -> None:
+    _save(bench, out)
+    pages = {"bench.md": markdown(bench), "ratio.svg": ratio_plot(bench), "latency.svg": latency_plot(bench)}
+    for name, page in pages.items():
+        (out / name).write_text(page, encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

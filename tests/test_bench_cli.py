@@ -1,0 +1,217 @@
+"""`bench` at the command line: what it refuses before anything is started, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.cli import benching, main
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, EXIT_WORLD
+from conformance.pod.base import PodFailure
+from conformance.targets.names import parse_target
+from conformance.targets.plan import Plan
+from tests.schemas import faults
+
+
+class LoadedPod:
+    """A pod whose target does a unit in `cost` seconds, `slower` once a measurement that many times."""
+
+    def __init__(self, cost: float, failure: str = "", breaks_after: int | None = None) -> None:
+        self._cost = cost
+        self._failure = failure
+        self._left = breaks_after
+        self._cpu = 0.0
+        self._units = 0
+        self.disposed = False
+
+    async def prepare(self, world: object, configuration: object) -> None:
+        self._units = 0
+
+    async def load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise PodFailure("the target container ended")
+        qmail = load["address"] == "127.0.0.1"
+        if qmail and self._failure:
+            return {"failure": self._failure}
+        if qmail and driver == "deliveries":
+            self._units = load["units"]
+        seconds = load["units"] * (self._cost if qmail else 1e-4)
+        self._cpu += seconds
+        latencies = [self._cost] * load["units"]
+        return {"units": load["units"], "seconds": seconds, "cpu": seconds / 20, "latencies": latencies}
+
+    async def serve_remotes(self, host: str, sender: str, recipients: list[str]) -> None:
+        pass
+
+    async def counts(self) -> dict[str, int]:
+        return {"questions": 2 * self._units, "stray": 0, "messages": self._units}
+
+    async def cpu(self) -> float:
+        return self._cpu
+
+    async def settle(self, limit: float) -> bool:
+        return True
+
+    async def dispose(self) -> None:
+        self.disposed = True
+
+
+@pytest.fixture
+def pods(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[LoadedPod]]:
+    """Sets the pods that are started, in the order of their start, in the place of Docker's."""
+
+    def put(*those: LoadedPod) -> list[LoadedPod]:
+        waiting = list(those)
+
+        async def started(target: object, plan: object) -> LoadedPod:
+            return waiting.pop(0)
+
+        def ready(names: list[str], *_: object) -> Plan:
+            targets = [dataclasses.replace(parse_target(name), packages={"qmail": "1"}) for name in names]
+            return Plan(tuple(targets), "internet")
+
+        monkeypatch.setattr(benching, "_started", started)
+        monkeypatch.setattr(benching, "make_ready", ready)
+        return list(those)
+
+    return put
+
+
+def run(out: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    status = main(["bench", *words, "--scenario", "inbound/10-kept-1k", "--seed", "5", "--out", str(out)])
+    return status, json.loads((out / "bench.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "why"),
+    [
+        ([], EXIT_USAGE, "no target is named"),
+        (["reference-stock", "reference-ppa"], EXIT_USAGE, "embedded specification and has no throughput"),
+        (["debs:a", "reference@0004"], EXIT_USAGE, "embedded specification and has no throughput"),
+        (["nonsense"], EXIT_USAGE, "there is no target"),
+        (["debs:a", "debs:b", "--rounds", "4"], EXIT_USAGE, "fewer than 5"),
+        (["debs:a", "debs:b", "--seconds", "0"], EXIT_USAGE, "--seconds"),
+        (["debs:a", "debs:b", "--min-ratio", "0"], EXIT_USAGE, "--min-ratio"),
+        (["debs:a", "--min-ratio", "0.9"], EXIT_USAGE, "compares with the first target"),
+        (["debs:a", "debs:b", "--scenario", "nothing"], EXIT_NOTHING, "no scenario is named 'nothing'"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_started(
+    words: list[str], status: int, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *words]) == status
+    assert why in capsys.readouterr().err
+
+
+def test_the_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--list"]) == EXIT_AS_EXPECTED
+    out = capsys.readouterr().out
+    assert "* inbound/10-kept-1k" in out
+    assert "  outbound/answer-60000-20ms" in out
+
+
+def test_a_whole_bench(
+    pods: Callable[..., list[LoadedPod]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = pods(LoadedPod(0.001), LoadedPod(0.002), LoadedPod(0.001))
+    status, written = run(tmp_path, "debs:a@", "debs:b")
+    assert status == EXIT_AS_EXPECTED
+    assert faults("bench-1", written) == []
+    assert written["complete"] is True
+    assert [row["said"] for row in written["scenarios"][0]["rows"]][1:3] == [
+        "slower",
+        "control: no difference",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "bench.json",
+        "bench.md",
+        "ratio.svg",
+        "latency.svg",
+    }
+    out = capsys.readouterr().out
+    assert "seed 5; 7 interleaved rounds" in out
+    assert "0.50 [0.50, 0.50]  slower" in out
+    assert "Comparisons: 1 slower." in out
+    assert all(pod.disposed for pod in started)
+
+
+@pytest.mark.parametrize(
+    ("costs", "status"),
+    [
+        ((0.001, 0.002, 0.001), EXIT_REGRESSION),
+        ((0.001, 0.001, 0.001), EXIT_AS_EXPECTED),
+        ((0.001, 0.002, 0.003), EXIT_WORLD),
+    ],
+)
+def test_the_gate_ends_with_its_status(
+    costs: tuple[float, ...], status: int, pods: Callable[..., list[LoadedPod]], tmp_path: Path
+) -> None:
+    pods(*map(LoadedPod, costs))
+    assert run(tmp_path, "debs:a@", "debs:b", "--min-ratio", "0.95")[0] == status
+
+
+def test_what_breaks_in_the_middle_is_the_worlds_failure_and_what_was_measured_is_kept(
+    pods: Callable[..., list[LoadedPod]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = pods(LoadedPod(0.001), LoadedPod(0.001, breaks_after=6), LoadedPod(0.001))
+    status, written = run(tmp_path, "debs:a@", "debs:b", "--min-ratio", "0.95")
+    assert status == EXIT_WORLD
+    assert faults("bench-1", written) == []
+    assert written["complete"] is False
+    assert len(written["scenarios"][0]["rounds"]["1"]) == 4
+    assert "cut off: the target container ended" in capsys.readouterr().err
+    assert "Interrupted" in (tmp_path / "bench.md").read_text()
+    assert all(pod.disposed for pod in started)
+
+
+def test_interrupted_by_hand_keeps_what_was_measured(
+    pods: Callable[..., list[LoadedPod]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pods(LoadedPod(0.001), LoadedPod(0.001), LoadedPod(0.001))
+    saves = 0
+    save = benching._save
+
+    def third_save(*arguments: Any) -> None:
+        nonlocal saves
+        saves += 1
+        save(*arguments)
+        if saves == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(benching, "_save", third_save)
+    status, written = run(tmp_path, "debs:a@", "debs:b")
+    assert status == 130
+    assert written["complete"] is False
+    assert len(written["scenarios"][0]["rounds"]["0"]) == 3
+
+
+def test_a_target_that_fails_is_said_to_and_is_not_judged(
+    pods: Callable[..., list[LoadedPod]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pods(LoadedPod(0.001, failure="the server said b'451 later'"), LoadedPod(0.001))
+    status, written = run(tmp_path, "debs:a@", "debs:b")
+    assert status == EXIT_AS_EXPECTED
+    assert written["scenarios"][0]["failures"] == {"0": "the server said b'451 later'"}
+    assert "fails: the server said b'451 later'" in capsys.readouterr().out
+
+
+def test_the_same_target_twice_has_two_labels() -> None:
+    targets = [parse_target(name) for name in ("debs:a", "debs:b", "debs:a")]
+    assert [one.label for one in benching.participants(targets)] == ["debs:a", "debs:b", "debs:a (2)"]
+
+
+def test_options_are_those_of_the_issue() -> None:
+    from conformance.cli import parser
+
+    options = parser().parse_args(["bench", "stock", "ppa", "--scenario", "a", "--scenario", "b"])
+    assert isinstance(options, argparse.Namespace)
+    assert (options.targets, options.scenario, options.rounds) == (["stock", "ppa"], ["a", "b"], 7)
+    assert options.min_ratio is None

@@ -1,0 +1,216 @@
+"""What follows from rounds: verdicts, the gate, tables, plots, and the JSON that schema and reader take."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+
+import pytest
+
+from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.results import (
+    CEILING,
+    CONTROL,
+    Bench,
+    Measurement,
+    ScenarioResult,
+    conclusion,
+    rows,
+    three,
+)
+from conformance.bench.table import markdown, table
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD
+from tests.bench_samples import bench, measured, participant
+from tests.schemas import faults
+
+STOCK, PATCHED = participant("0", "debs:a@"), participant("1", "debs:b|<b>", "0008")
+STEADY = [100.0, 101.0, 99.0, 100.0, 102.0, 98.0, 100.0]
+MIXED = [101.0, 99.0, 100.0, 101.0, 99.0, 100.0, 100.0]
+NOISY = [150.0, 151.0, 149.0, 150.0, 152.0, 148.0, 150.0]
+
+
+def scenario(
+    second: Sequence[float] = STEADY, control: Sequence[float] = MIXED, name: str = "inbound/some"
+) -> ScenarioResult:
+    result = ScenarioResult(name, "some messages", "messages", "0", seed=3)
+    result.orders = [["0", "1", CONTROL, CEILING]] * 7
+    for key, rates in (("0", STEADY), ("1", second), (CONTROL, control)):
+        result.rounds[key] = [measured(rate) for rate in rates]
+    result.rounds[CEILING] = [Measurement(100, 0.01, 0.008, None, (0.001, 0.002, 0.003))] * 7
+    return result
+
+
+def made(*results: ScenarioResult, min_ratio: float | None = None) -> Bench:
+    whole = bench(STOCK, PATCHED, min_ratio=min_ratio)
+    whole.scenarios = list(results)
+    whole.complete = True
+    whole.finished = "2020-01-01T00:03:00Z"
+    return whole
+
+
+SLOW = [rate * 0.8 for rate in STEADY]
+
+
+def failing() -> ScenarioResult:
+    result = scenario(name="outbound/some")
+    del result.rounds["1"]
+    result.failures["1"] = "451 \x1b[31mlater | <b>\u202e"
+    return result
+
+
+def unsupported() -> ScenarioResult:
+    result = ScenarioResult("inbound/auth", "AUTH", "messages", "1", unsupported={"0": "0008"})
+    result.rounds = {"1": [measured(5.0)] * 3}
+    return result
+
+
+@pytest.mark.parametrize(
+    ("second", "control", "said"),
+    [
+        (SLOW, MIXED, "slower"),
+        ([rate * 1.2 for rate in STEADY], MIXED, "faster"),
+        (MIXED, MIXED, "no difference shown"),
+        (SLOW, NOISY, "too noisy to say"),
+        (SLOW[:4], MIXED, None),
+        (SLOW, MIXED[:4], None),
+    ],
+)
+def test_verdicts(second: list[float], control: list[float], said: str | None) -> None:
+    assert scenario(second, control).judgement("1") == said
+
+
+@pytest.mark.parametrize(
+    ("results", "least", "status"),
+    [
+        ([scenario(SLOW)], None, EXIT_AS_EXPECTED),
+        ([scenario(SLOW)], 0.95, EXIT_REGRESSION),
+        ([scenario(SLOW)], 0.75, EXIT_AS_EXPECTED),
+        ([scenario(), scenario(SLOW)], 0.95, EXIT_REGRESSION),
+        ([scenario(SLOW, NOISY)], 0.95, EXIT_WORLD),
+        ([scenario(SLOW, NOISY), scenario()], 0.95, EXIT_AS_EXPECTED),
+        ([failing()], None, EXIT_AS_EXPECTED),
+        ([failing()], 0.95, EXIT_REGRESSION),
+        ([unsupported()], 0.95, EXIT_WORLD),
+    ],
+)
+def test_the_gate(results: list[ScenarioResult], least: float | None, status: int) -> None:
+    found, sentence = conclusion(made(*results, min_ratio=least))
+    assert found == status, sentence
+
+
+def test_an_interval_that_reaches_the_least_ratio_passes() -> None:
+    around = [95.0, 96.0, 80.0, 81.0, 97.0, 80.0, 81.0]
+    assert conclusion(made(scenario(around), min_ratio=0.95))[0] == EXIT_AS_EXPECTED
+
+
+def test_rows_tell_medians_shares_and_why_there_is_none() -> None:
+    whole = made(scenario(SLOW), failing(), unsupported())
+    first, second, control, ceiling = rows(whole.scenarios[0], whole.participants)
+    assert first.rate == pytest.approx(100.0)
+    assert first.driver_to_target == pytest.approx(0.1)
+    assert first.driver_to_core == pytest.approx(0.05)
+    assert not first.marked
+    assert second.said == "slower"
+    assert control.said == "control: no difference"
+    assert ceiling.marked
+    assert rows(whole.scenarios[1], whole.participants)[1].said.startswith("fails: 451")
+    told = [row.said for row in rows(whole.scenarios[2], whole.participants)]
+    assert told == ["not supported: it lacks 0008", "measured alone"]
+
+
+def test_a_noisy_control_is_said() -> None:
+    whole = made(scenario(SLOW, NOISY))
+    told = [row.said for row in rows(whole.scenarios[0], whole.participants)]
+    assert "too noisy to say" in told
+    assert "control: a difference, so it was too noisy" in told
+
+
+def test_questions_are_told_for_each_unit() -> None:
+    result = scenario()
+    result.rounds["0"] = [measured(100.0, questions=300)] * 7
+    assert rows(result, [STOCK, PATCHED])[0].questions == 3.0
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_json_fits_the_schema_and_is_read_back(complete: bool) -> None:
+    whole = made(scenario(SLOW), failing(), unsupported(), min_ratio=0.95)
+    whole.complete = complete
+    if not complete:
+        whole.finished = ""
+    written = json.loads(json.dumps(whole.to_json()))
+    assert faults("bench-1", written) == []
+    again = Bench.from_json(written)
+    assert again == whole
+    assert ratio_plot(again) == ratio_plot(whole)
+
+
+def test_the_schema_refuses_what_is_no_bench() -> None:
+    written = json.loads(json.dumps(made(scenario()).to_json()))
+    assert faults("bench-1", {**written, "form": "qmail-conformance report"})
+    assert faults("bench-1", {**written, "more": 1})
+    del written["scenarios"][0]["rounds"]["0"][0]["driver_cpu"]
+    assert faults("bench-1", written)
+
+
+def test_tables_hold_every_figure_and_nothing_that_a_terminal_obeys() -> None:
+    whole = made(scenario(SLOW), failing())
+    lines = [line for result in whole.scenarios for line in table(result, whole.participants)]
+    assert any("0.80 [0.80, 0.80]" in line and "slower" in line for line in lines)
+    assert any("10,000" in line and "0.80*" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_the_page_escapes_what_came_from_outside() -> None:
+    page = markdown(made(scenario(SLOW), failing()))
+    assert "<b>" not in page
+    assert "\x1b" not in page
+    rows_of_tables = [line for line in page.splitlines() if line.startswith("| ")]
+    assert {line.count("|") for line in rows_of_tables} == {11}
+    assert "Interrupted" not in page
+
+
+def test_an_interrupted_bench_says_so() -> None:
+    whole = made(scenario())
+    whole.complete = False
+    assert "Interrupted" in markdown(whole)
+
+
+@pytest.mark.parametrize("plot", [ratio_plot, latency_plot])
+@pytest.mark.parametrize(
+    "results",
+    [[scenario(SLOW), failing(), unsupported()], [scenario(MIXED)], [], [failing()], [scenario([1.0] * 7)]],
+)
+def test_plots_are_accessible_and_without_script(plot: object, results: list[ScenarioResult]) -> None:
+    assert callable(plot)
+    drawn = plot(made(*results))
+    root = ElementTree.fromstring(drawn)
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert root.get("role") == "img"
+    assert root.get("aria-label")
+    assert "title" in tags
+    assert "script" not in tags
+    assert "prefers-color-scheme: dark" in drawn
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+    width, height = float(root.get("width", "")), float(root.get("height", ""))
+    for element in root.iter():
+        for name, most in (
+            ("x", width),
+            ("x1", width),
+            ("x2", width),
+            ("cx", width),
+            ("y", height),
+            ("y2", height),
+        ):
+            assert 0 <= float(element.get(name, "0")) <= most
+
+
+def test_the_plot_of_ratios_says_every_interval_in_words() -> None:
+    drawn = ratio_plot(made(scenario(SLOW)))
+    assert "0.80 [0.80, 0.80], slower" in drawn
+    assert 'class="slower"' in drawn
+    assert 'class="one"' in drawn
+
+
+def test_percentiles_of_a_measurement() -> None:
+    assert three([number / 1000 for number in range(1, 101)]) == (0.05, 0.09, 0.099)

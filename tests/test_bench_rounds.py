@@ -1,0 +1,150 @@
+"""The course of a bench, with pods that answer from a script: who is measured, how much, and what counts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from conformance.bench.planning import LEAST_EACH, MOST_OCTETS, planned_units, round_orders
+from conformance.bench.results import CEILING, CONTROL, Bench, ScenarioResult
+from conformance.bench.rounds import ALONE, Course
+from conformance.bench.scenarios import ALL, SCENARIOS, Scenario, select
+from conformance.errors import NothingSelected
+from conformance.pod.base import PodFailure
+from tests.bench_samples import Rates, bench, participant
+
+PLAIN = Scenario("inbound/some", "some messages", "inbound", "messages")
+STOCK, PATCHED = participant("0", "debs:a@"), participant("1", "debs:b", "0008")
+
+
+def run(made: Bench, scenario: Scenario = PLAIN, **pods: Rates) -> tuple[ScenarioResult, list[int]]:
+    """`pods` by key: p0, p1, again0, …; the result, and how many rounds had been counted at each save."""
+    saved: list[int] = []
+
+    async def pod(key: str, again: bool) -> Rates:
+        return pods[f"{'again' if again else 'p'}{key}"]
+
+    def save() -> None:
+        saved.append(sum(map(len, made.scenarios[-1].rounds.values())))
+
+    asyncio.run(Course(made, pod, save).run([scenario]))
+    return made.scenarios[0], saved
+
+
+def test_every_round_measures_everybody_once_and_the_warm_up_counts_for_nothing() -> None:
+    made = bench(STOCK, PATCHED)
+    first, second, again = Rates(1.0, 2.0, 1000.0), Rates(1.0, 2.0, 1500.0), Rates(2.0, 1000.0)
+    result, saved = run(made, p0=first, p1=second, again0=again)
+    assert [sorted(order) for order in result.orders] == [["0", "1", CEILING, CONTROL]] * 7
+    assert {key: len(rounds) for key, rounds in result.rounds.items()} == dict.fromkeys(
+        ["0", "1", CONTROL, CEILING], 7
+    )
+    assert {one.rate for one in result.rounds["0"]} == {1000.0}
+    assert result.judgement("1") == "faster"
+    assert saved[:7] == [4 * number for number in range(1, 8)]
+
+
+def test_both_sides_do_the_same_work_and_the_slower_decides_how_much() -> None:
+    slow, fast, again = Rates(500.0), Rates(5000.0), Rates(500.0)
+    run(bench(STOCK, PATCHED), p0=slow, p1=fast, again0=again)
+    assert slow.units == fast.units == [20, *[200] * 8]
+    assert again.units == [200] * 8
+
+
+def test_a_patch_that_a_target_lacks_is_said_and_the_other_is_measured_without_a_verdict() -> None:
+    scenario = Scenario("inbound/auth", "with AUTH", "inbound", "messages", needs="0008")
+    patched = Rates(100.0)
+    result, _ = run(bench(STOCK, PATCHED), scenario, p0=Rates("never asked"), p1=patched)
+    assert result.unsupported == {"0": "0008"}
+    assert result.baseline == "1"
+    assert len(result.rounds["1"]) == ALONE
+    assert result.judgement("1") is None
+
+
+def test_a_target_that_cannot_do_it_is_told_and_the_next_is_the_baseline() -> None:
+    third = participant("2", "debs:c", "0008")
+    pods = {"p0": Rates("Zlater"), "p1": Rates(100.0), "p2": Rates(50.0), "again1": Rates(100.0)}
+    result, _ = run(bench(STOCK, PATCHED, third), **pods)
+    assert result.failures == {"0": "Zlater"}
+    assert result.baseline == "1"
+    assert result.judgement("2") == "slower"
+
+
+def test_a_target_that_fails_in_the_middle_is_not_judged() -> None:
+    pods = {"p0": Rates(100.0), "p1": Rates(*[100.0] * 8, "451 later", 100.0), "again0": Rates(100.0)}
+    result, _ = run(bench(STOCK, PATCHED), **pods)
+    assert result.failures == {"1": "451 later"}
+    assert len(result.rounds["1"]) == 6
+    assert len(result.rounds["0"]) == 7
+    assert result.judgement("1") is None
+
+
+def test_a_target_that_failed_once_stays_out() -> None:
+    pods = {"p0": Rates(100.0), "p1": Rates(100.0, 100.0, 100.0, "451 later", 100.0), "again0": Rates(100.0)}
+    result, _ = run(bench(STOCK, PATCHED), **pods)
+    assert len(result.rounds["1"]) == 1
+
+
+def test_one_target_alone_is_measured_with_its_control() -> None:
+    result, _ = run(bench(STOCK), p0=Rates(100.0), again0=Rates(100.0))
+    assert len(result.rounds[CONTROL]) == 7
+
+
+def test_what_the_world_breaks_ends_it_and_loses_nothing() -> None:
+    class Breaks(Rates):
+        async def measure(self, scenario: Scenario, units: int):  # type: ignore[no-untyped-def]
+            if len(self.units) == 5:
+                raise PodFailure("the container ended")
+            return await super().measure(scenario, units)
+
+    made = bench(STOCK, PATCHED)
+    with pytest.raises(PodFailure, match="the container ended"):
+        run(made, p0=Rates(100.0), p1=Breaks(100.0), again0=Rates(100.0))
+    assert len(made.scenarios[0].rounds["1"]) == 3
+    assert made.complete is False
+
+
+def test_units_follow_the_speed_within_limits() -> None:
+    assert planned_units(PLAIN, 1000.0, 0.4) == 400
+    assert planned_units(PLAIN, 0.001, 0.4) == 10 * LEAST_EACH
+    big = Scenario("b", "b", "inbound", "messages", sessions=50, octets=100 * 1024)
+    assert 0 < planned_units(big, 1e9) * big.octets <= MOST_OCTETS
+    assert planned_units(Scenario("m", "m", "mixed", "messages", units=1000), 1.0) == 1000
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_session_has_as_many_units_as_the_others(scenario: Scenario) -> None:
+    assert planned_units(scenario, 777.0) % scenario.sessions == 0
+
+
+def test_each_scenario_has_an_order_of_its_own_that_the_seed_fixes() -> None:
+    other = Scenario("outbound/other", "", "outbound", "deliveries")
+    keys = ["0", "1", CONTROL, CEILING]
+    assert round_orders(keys, 7, 3, PLAIN) == round_orders(keys, 7, 3, PLAIN)
+    assert round_orders(keys, 7, 3, PLAIN) != round_orders(keys, 7, 3, other)
+    assert round_orders(keys, 7, 3, PLAIN) != round_orders(keys, 7, 4, PLAIN)
+
+
+def test_every_scenario_of_the_plan_is_there() -> None:
+    names = {scenario.name for scenario in SCENARIOS}
+    assert len(names) == len(SCENARIOS)
+    for sessions in (1, 10, 50):
+        for way in ("kept", "new"):
+            assert {f"inbound/{sessions}-{way}-{size}k" for size in (1, 100)} <= names
+    assert {f"inbound/{what}" for what in ("auth", "rcptcheck", "refused", "unknown")} <= names
+    worlds = ["plain", "alias-1", "alias-5", "alias-10", "answer-513", "answer-4096", "answer-60000"]
+    assert {f"outbound/{world}-{latency}ms" for world in worlds for latency in (0, 20)} <= names
+    assert "mixed/queue" in names
+
+
+def test_scenarios_are_selected_by_name_and_pattern_in_their_own_order() -> None:
+    assert select([ALL]) == SCENARIOS
+    assert {one.name for one in select(["outbound/*-20ms", "inbound/auth"])} >= {
+        "inbound/auth",
+        "outbound/plain-20ms",
+    }
+    assert [one.name for one in select(["mixed/queue", "inbound/auth"])] == ["inbound/auth", "mixed/queue"]
+    assert select([]) == select(["default"]) == tuple(one for one in SCENARIOS if one.default)
+    with pytest.raises(NothingSelected, match="inbound/nothing"):
+        select(["inbound/auth", "inbound/nothing"])

@@ -1,0 +1,107 @@
+"""The exchanger of throughput measurements: every envelope is kept, however the octets arrive."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from conformance.bench.sink import Sink, Taken
+
+Made = tuple[tuple[str, int], Taken]
+ONE = b"HELO c.example\r\nMAIL FROM:<a@b.example> SIZE=3\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"
+
+
+@contextmanager
+def served() -> Iterator[Made]:
+    """A sink in a thread; what it took is complete when the block is left."""
+    sink = Sink([("127.0.0.1", 0)])
+    stopped, stop = os.pipe()
+    thread = threading.Thread(target=sink.run, args=(stopped,))
+    thread.start()
+    try:
+        yield sink.addresses[0], sink.taken
+    finally:
+        os.close(stop)
+        thread.join(10)
+        os.close(stopped)
+    assert not thread.is_alive()
+
+
+def said(address: tuple[str, int], *pieces: bytes) -> bytes:
+    """Everything that the sink says to these pieces; it has taken one before the next is sent."""
+    replies = b""
+    with socket.create_connection(address, timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            client.sendall(piece)
+        client.sendall(b"QUIT\r\n")
+        while not replies.endswith(b"221 mx.test.example\r\n"):
+            got = client.recv(65536)
+            assert got, replies
+            replies += got
+    return replies
+
+
+def codes(replies: bytes) -> list[bytes]:
+    return [line[:3] for line in replies.splitlines() if line[3:4] != b"-"]
+
+
+WHOLE = ONE + b"hello\r\n.\r\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+def test_an_envelope_is_kept_wherever_the_session_is_cut(cut: int) -> None:
+    with served() as (address, taken):
+        replies = said(address, WHOLE[:cut], WHOLE[cut:])
+    assert codes(replies) == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"]
+    assert taken.envelopes == [("a@b.example", ["c@d.example"], 7)]
+
+
+@pytest.mark.parametrize(
+    ("message", "size"),
+    [
+        (b".\r\n", 0),
+        (b"\r\n.\r\n", 2),
+        (b"x\n.\n\r\n.\r\n", 6),
+        (b"..\r\n.\r\n", 4),
+        (b"x" * 300_000 + b"\r\n.\r\n", 300_002),
+    ],
+)
+def test_a_message_ends_with_its_dot_and_nothing_else(message: bytes, size: int) -> None:
+    with served() as (address, taken):
+        said(address, ONE + message)
+    assert [envelope[2] for envelope in taken.envelopes] == [size]
+
+
+def test_two_messages_of_one_connection_are_two_envelopes() -> None:
+    second = b"MAIL FROM:<>\r\nRCPT TO:<e@f.example>\r\nRCPT TO:<g@h.example>\r\nDATA\r\n.\r\n"
+    with served() as (address, taken):
+        said(address, WHOLE + second)
+    assert taken.envelopes[1] == ("", ["e@f.example", "g@h.example"], 0)
+
+
+def test_a_reset_forgets_the_envelope() -> None:
+    with served() as (address, taken):
+        begun = b"MAIL FROM:<a@b.example>\r\nRSET\r\n"
+        replies = said(address, begun + b"RCPT TO:<c@d.example>\r\nDATA\r\n.\r\nFROB\r\n")
+    assert taken.envelopes == [("", ["c@d.example"], 0)]
+    assert codes(replies)[-2] == b"502"
+
+
+def test_a_client_that_leaves_in_the_middle_disturbs_nobody() -> None:
+    with served() as (address, taken):
+        for piece in (b"", ONE, ONE + b"half"):
+            with socket.create_connection(address, timeout=10) as client:
+                client.sendall(piece)
+        said(address, WHOLE)
+    assert len(taken.envelopes) == 1
+
+
+def test_a_taken_address_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        Sink([other.getsockname()])

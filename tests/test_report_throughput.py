@@ -1,0 +1,69 @@
+"""The first page of the site with what `bench` measured: pictures, and the same in words."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from conformance.bench.results import CONTROL, ScenarioResult
+from conformance.cli import main
+from tests.bench_samples import bench, measured, participant
+from tests.judge_samples import PPA, STOCK, write
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    write(tmp_path / "runs" / "a.jsonl", STOCK)
+    write(tmp_path / "runs" / "b.jsonl", PPA)
+    return tmp_path / "runs"
+
+
+def stored(path: Path) -> Path:
+    """A bench in which the second target is twice as fast as the first."""
+    made = bench(participant("0", "old<b>"), participant("1", "new"))
+    result = ScenarioResult("inbound/plain", "some messages", "messages", "0", seed=3)
+    result.rounds = {
+        "0": [measured(100)] * 7,
+        "1": [measured(200)] * 7,
+        CONTROL: [measured(100)] * 7,
+    }
+    made.scenarios.append(result)
+    made.complete = True
+    path.write_text(json.dumps(made.to_json()), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("directory", [True, False])
+def test_the_ratios_stand_on_the_first_page(directory: bool, runs: Path, tmp_path: Path) -> None:
+    named = stored(tmp_path / "bench.json")
+    site = tmp_path / "site"
+    given = str(tmp_path if directory else named)
+    assert main(["report", str(runs), "--html", str(site), "--bench", given]) == 0
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert "inbound/plain, new: 2.00 [2.00, 2.00], faster" in page
+    images = re.findall(r'svg\+xml;base64,([^"]+)"', page)
+    ratios, latency = (base64.b64decode(svg).decode() for svg in images)
+    assert "2.00 [2.00, 2.00]" in ratios
+    assert "Latency" in latency
+    assert "old<b>" not in ratios + latency + page
+
+
+def test_without_a_bench_the_page_says_nothing_of_throughput(runs: Path, tmp_path: Path) -> None:
+    assert main(["report", str(runs), "--html", str(tmp_path / "site")]) == 0
+    assert "Throughput" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"scenarios": []}', None])
+def test_what_is_no_bench_is_wrong_use(
+    text: str | None, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    assert main(["report", str(runs), "--html", str(tmp_path / "site"), "--bench", str(path)]) == 2
+    assert "Name the bench.json" in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
