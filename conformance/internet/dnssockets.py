@@ -26,7 +26,7 @@ _TC = 0x02  #: in the third octet of a message
 #: How often the poll is asked again before the event loop has its turn: what a client does next is mostly
 #: there by then, and a round through the loop costs as much as two answers. Who was told TC comes back for
 #: certain, over a connection that takes a while; elsewhere a long wait takes the CPU from who asks.
-_PATIENCE = 8
+_PATIENCE = 24
 _PATIENCE_WITH_TC = 140
 #: Turns of the poll after which the event loop has its turn whatever still comes.
 _MOST_TURNS = 256
