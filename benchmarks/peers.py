@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -109,9 +109,11 @@ def running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
+                # Until it answers, its end is what to wait for.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.02)
+                if process.returncode is not None or time.monotonic() > deadline:
                     raise LookupError(f"{command[0]} does not answer on port {port}") from None
-                time.sleep(0.02)
         yield process
     finally:
         process.terminate()

@@ -15,7 +15,7 @@ import pytest
 from conformance.cases.collection import all_requirements
 from conformance.catalogue import PPA_PATCHES
 from conformance.cli import attributing, main
-from conformance.cli.conduct import Conducted, Selection, file_name
+from conformance.cli.conduct import Conducted, Selection
 from conformance.judge.verdict import VerdictName
 from conformance.targets.plan import Plan
 from tests.judge_samples import verdict, write
@@ -42,7 +42,7 @@ class Conductor:
         self.keywords.add(selection.keyword)
         chosen = [all_requirements()[name] for name in self.names]
         verdicts = [verdict(one, target, *self.says(frozenset(target.patches))) for one in chosen]
-        return Conducted([write(out / f"{file_name(target)}.jsonl", target, verdicts)])
+        return Conducted([write(out / f"{target.file_name}.jsonl", target, verdicts)])
 
 
 @pytest.fixture

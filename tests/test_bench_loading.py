@@ -53,6 +53,14 @@ def test_a_driver_that_does_not_end_is_the_worlds_failure() -> None:
         drive(mute, limit=0.3)
 
 
+def test_a_server_that_does_not_listen_is_the_worlds_failure() -> None:
+    with server(kind) as port:
+        pass
+    load = Load("127.0.0.1", port, 1, 1, (), (Step(b"NOOP\r\n", b"2"),), ())
+    with pytest.raises(WorldError, match="refused"):
+        asyncio.run(run_driver("driver", load.to_json(), 20.0))
+
+
 def test_a_driver_that_breaks_is_the_worlds_failure() -> None:
     with pytest.raises(WorldError, match="status 1"):
         drive(kind, driver="deliveries")  # another kind of load: an exception, and not the server's doing

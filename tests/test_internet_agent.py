@@ -19,6 +19,7 @@ from dnslib import DNSRecord
 from conformance import __version__
 from conformance.errors import WorldError
 from conformance.internet import clients, frames
+from conformance.internet.servers import Servers
 from conformance.internet.targetlink import packed, unpacked
 from conformance.internet.zones import load_zone
 from conformance.pod.world import Exchanger, Fault, Padding, World
@@ -256,6 +257,25 @@ async def test_a_silent_exchanger_answers_no_attempt_to_connect(driver: Driver) 
         await driver.world(exchangers=[Exchanger(port=port)])
         _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.2", port), LONG)
         writer.close()
+
+
+def test_a_kernel_that_answers_where_silence_is_wanted_is_the_worlds_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A longer queue is what such a kernel amounts to.
+    listen = socket.socket.listen
+    monkeypatch.setattr(socket.socket, "listen", lambda self, backlog: listen(self, backlog + 5))
+    world = World(exchangers=[Exchanger(port=free_port("127.0.0.2"), silent=True)])
+
+    async def serve() -> None:
+        servers = Servers(("127.0.0.1", free_port("127.0.0.1")))
+        try:
+            await servers.set_world(world)
+        finally:
+            servers.close()
+
+    with pytest.raises(WorldError, match="should be silent"):
+        asyncio.run(serve())
 
 
 @driven

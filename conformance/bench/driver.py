@@ -167,6 +167,8 @@ class Driver:
     def _hear(self, session: _Session) -> None:
         try:
             said = session.socket.recv(_BUFFER)
+        except ConnectionRefusedError:
+            raise  # nobody listens: that says nothing about a server
         except OSError as error:
             raise LoadFailure(f"connection lost: {error}") from error
         if not said:
@@ -227,10 +229,13 @@ class Driver:
 
 
 def main() -> int:
-    """Exit status 0 with a result, 1 with one line that says why there is none."""
+    """Exit status 0 with a result, 1 with one line that says what the server did instead.
+
+    Any other error is the world's, and is not made to look like that.
+    """
     try:
         result = Driver(Load.from_json(json.load(sys.stdin))).run()
-    except (LoadFailure, OSError) as error:
+    except LoadFailure as error:
         print(error, file=sys.stderr)
         return 1
     json.dump(asdict(result), sys.stdout)

@@ -14,9 +14,10 @@ from conformance.attribution.explanation import Patches, build_name, listed
 from conformance.attribution.search import Finding, run_search, search
 from conformance.attribution.table import attribute as lay_out
 from conformance.catalogue import PATCHES, Requirement
-from conformance.cli.conduct import Conducted, Selection, conduct, file_name
+from conformance.cli.conduct import Conducted, Selection, conduct
 from conformance.cli.reporting import run_files
 from conformance.cli.running import output_directory
+from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run, read_partial, read_run
@@ -92,8 +93,8 @@ def attribute(options: argparse.Namespace) -> int:
             print(f"build {number} of {len(builds)}: {_called(build)}", file=sys.stderr, flush=True)
             runs.append(runner.run(build))
     table = lay_out(compare(sorted(runs, key=lambda run: (len(run.target.patches), run.target.patches))))
-    _write(out / "attribution.md", pages.markdown(table))
-    _write(out / "attribution.json", json.dumps(pages.to_json(table), indent=1) + "\n")
+    write_text(out / "attribution.md", pages.markdown(table))
+    write_text(out / "attribution.json", json.dumps(pages.to_json(table), indent=1) + "\n")
     for line in [*pages.specifications(table), *pages.loud(table), *pages.summary(table)]:
         print(line)
     print(f"the table: {one_line(str(out / 'attribution.md'))}, {one_line(str(out / 'attribution.json'))}")
@@ -180,7 +181,7 @@ def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
     builds = read_builds(Path(options.targets))
     files: dict[str, Build] = {}
     for build in builds:
-        other = files.setdefault(file_name(parse_target(build.target)), build)
+        other = files.setdefault(parse_target(build.target).file_name, build)
         if other is not build:
             raise UsageError(
                 f"the runs of {other.name} and {build.name} would be written to the same file",
@@ -239,11 +240,3 @@ def _kept(conducted: Conducted) -> str:
 
 def _note(line: str) -> None:
     print(f"{line} ...", file=sys.stderr, flush=True)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Name another directory with --out.") from error

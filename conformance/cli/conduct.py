@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ from conformance.judge.runfile import RunWriter
 from conformance.judge.verdict import Verdict
 from conformance.pod.mailboxes import load_users
 from conformance.targets.plan import Plan
-from conformance.targets.target import Target
 
 #: Where the queue stands, for every kind of target; throughput depends on it.
 QUEUE = {"reference": "memory"}
@@ -54,11 +52,6 @@ class Conducted:
     problem: str = ""
 
 
-def file_name(target: Target) -> str:
-    """A file name for a target: `debs:build/@0004` becomes `debs-build-0004`."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", target.name).strip("-.") or "target"
-
-
 class Listener:
     """Hears verdicts from pytest's controller and writes them down at once."""
 
@@ -70,12 +63,12 @@ class Listener:
         self._total = 0
         self._done = 0
         self.output = io.StringIO()
-        names = {file_name(target) for target in plan.targets}
+        names = {target.file_name for target in plan.targets}
         if len(names) < len(plan.targets):
             raise UsageError("two targets would be written to the same run file", "Give each target once.")
         self.writers = {
             target.name: RunWriter(
-                out / f"{file_name(target)}.jsonl",
+                out / f"{target.file_name}.jsonl",
                 target,
                 suite=conformance.__version__,
                 queue=QUEUE.get(target.kind, QUEUE_IN_A_POD),

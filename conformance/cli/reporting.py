@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.errors import EXIT_AS_EXPECTED, UsageError, WorldError
+from conformance.cli.writing import unwritable, write_text
+from conformance.errors import EXIT_AS_EXPECTED, UsageError
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.runfile import read_run
 from conformance.report import changes, export
@@ -49,7 +50,7 @@ def report(options: argparse.Namespace) -> int:
         try:
             index = write_site(comparison, Path(options.html), _throughput(options.bench))
         except OSError as error:
-            raise _unwritable(options.html, error) from error
+            raise unwritable(Path(options.html), error) from error
         _note(index)
     return EXIT_AS_EXPECTED
 
@@ -133,19 +134,9 @@ def _put(place: str, text: str, *, quiet: bool = False) -> None:
         sys.stdout.flush()
         return
     path = Path(place)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(place, error) from error
+    write_text(path, text)
     if not quiet:
         _note(path)
-
-
-def _unwritable(place: str, error: OSError) -> UsageError | WorldError:
-    if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)):
-        return UsageError(f"{place}: {error.strerror}", "Name another place.")
-    return WorldError(f"{place}: {error.strerror}", "Make room, or name another place.")
 
 
 def _refuse_two_on_standard_output(options: argparse.Namespace) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
 
+from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
 from conformance.report.words import one_line, printable, say
 
@@ -44,7 +44,7 @@ def attempt(options: argparse.Namespace) -> int:
                 "expectations": [vars(check) for check in one.checks],
                 "record": one.record,
             }
-            _write(out / f"{_file_name(one.target.name)}.json", json.dumps(data, indent=1) + "\n")
+            write_text(out / f"{one.target.file_name}.json", json.dumps(data, indent=1) + "\n")
         say(sys.stdout, f"the records: {out}\n")
     return EXIT_AS_EXPECTED if all(one.met for one in tried) else EXIT_REGRESSION
 
@@ -63,7 +63,7 @@ def _from_transcript(options: argparse.Namespace) -> int:
     if options.o is None:
         say(sys.stdout, made.scenario)
     else:
-        _write(Path(options.o), made.scenario)
+        write_text(Path(options.o), made.scenario)
         say(sys.stderr, f"{options.o} is written; `qmail-conformance try {options.o}` tries it\n")
     return EXIT_AS_EXPECTED
 
@@ -90,26 +90,13 @@ def shrink(options: argparse.Namespace) -> int:
     if options.o is None:
         say(sys.stdout, result.text)
     else:
-        _write(Path(options.o), result.text)
+        write_text(Path(options.o), result.text)
         say(sys.stderr, f"{options.o} is written\n")
     return EXIT_AS_EXPECTED
 
 
 def _width() -> int:
     return shutil.get_terminal_size((120, 24)).columns
-
-
-def _file_name(target: str) -> str:
-    """A file name for a target: `debs:build/@0004` becomes `debs-build-0004`."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", target).strip("-.") or "target"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Name a place that can be written to.") from error
 
 
 def _note(line: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypedDict, TypeVar, cast
 
-from conformance.errors import UsageError
+from conformance.errors import UsageError, WorldError
 from conformance.internet.dnssockets import DnsSockets, taken
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
 from conformance.internet.nameserver import NameServer
@@ -160,20 +161,31 @@ async def _silence(address: Address) -> list[socket.socket]:
     """An address that answers no attempt to connect, as behind a filter that drops packets.
 
     Loopback has no such address, but Linux drops attempts at a listener whose queue is full: a queue for
-    none holds one, and that one is ours.
+    none holds one, and that one is ours. Raises WorldError where a further attempt is answered all the same.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(0)
         filler.settimeout(1.0)
         filler.connect(address)
-    except OSError:
+        # Over loopback an attempt that is answered is answered before the call returns.
+        probe.setblocking(False)
+        probe.connect_ex(address)
+        if select.select([], [probe], [], 0)[1]:
+            raise WorldError(
+                f"{address[0]}:{address[1]} should be silent, and answers",
+                "The internet container needs a Linux kernel that drops attempts at a full queue.",
+            )
+    except (OSError, WorldError):
         listener.close()
         filler.close()
         raise
+    finally:
+        probe.close()
     return [listener, filler]
 
 

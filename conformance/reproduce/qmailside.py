@@ -12,11 +12,10 @@ from conformance.pod.base import octets, text
 from conformance.pod.configuration import RecipientCheck
 from conformance.pod.mailboxes import User
 from conformance.reproduce.scene import Scene
-from conformance.targets.docker.scripts import quoted
+from conformance.targets.docker.scripts import judging, settings, smtpd_command
 
 HERE = "/reproduction"
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILE = re.compile(r"[A-Za-z0-9._-]+")
 _OWNER = re.compile(r"([a-z0-9]+)/(\.qmail[^/\0]*)")
 _FIRST_UID = 2001
@@ -53,27 +52,13 @@ def qmail_files(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
 
 
 def _environment(scene: Scene) -> bytes:
-    environment = dict(scene.configuration.environment)
-    check = scene.configuration.recipient_check
-    if check is not None:
-        program = "missing" if check.fate == "missing" else "rcptcheck"
-        environment.setdefault("RCPTCHECK", f"{HERE}/programs/{program}")
-    lines = []
-    for name, value in environment.items():
-        if not _VARIABLE.fullmatch(name) or "\0" in value:
-            hint = "a name is letters, digits and underscores"
-            raise UsageError(f"environment: {name!r} cannot be set", hint)
-        lines.append(f"{name}={quoted(value)}\n")
-    return octets("".join(lines))
+    lines = settings(scene.configuration, f"{HERE}/programs")
+    return octets("".join(f"{line}\n" for line in lines))
 
 
 def _session(scene: Scene) -> bytes:
     """What tcpserver runs for each session."""
-    command = ["/var/lib/qmail/bin/qmail-smtpd"]
-    password = scene.configuration.password_check
-    if password is not None:
-        programs = {"check": "checkpassword", "crash": "checkpassword-crash", "missing": "missing"}
-        command += [f"{HERE}/programs/{programs[password.fate]}", f"/bin/{password.subprogram}"]
+    command = smtpd_command(scene.configuration, f"{HERE}/programs")
     return (
         "#!/bin/sh\n"
         "# One session: tcpserver runs this with the connection on standard input and output.\n"
@@ -94,14 +79,7 @@ def recipient_check(check: RecipientCheck) -> bytes:
         "# Named by RCPTCHECK: its exit status decides about $RECIPIENT.",
         f"printf '%s\\n' \"$RECIPIENT\" >> {HERE}/out/rcptcheck",
     ]
-    if check.says:
-        lines.append(f"printf '%s' {quoted(check.says)}")
-    if check.fate == "crash":
-        lines.append("kill -SEGV $$")
-    lines.append('case "$RECIPIENT" in')
-    lines += [f"  {quoted(recipient)}) exit {int(status)} ;;" for recipient, status in check.exits.items()]
-    lines += ["esac", f"exit {int(check.default)}"]
-    return octets("\n".join(lines) + "\n")
+    return octets("\n".join([*lines, *judging(check)]) + "\n")
 
 
 def secrets(users: Mapping[str, User]) -> bytes:

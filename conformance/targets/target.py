@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +28,11 @@ class Target:
     @property
     def specification(self) -> bool:
         return self.kind == "reference"
+
+    @property
+    def file_name(self) -> str:
+        """The name as that of a file: `debs:build/@0004` becomes `debs-build-0004`."""
+        return re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-.") or "target"
 
     def to_json(self) -> dict[str, Any]:
         return {
