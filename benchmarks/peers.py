@@ -1,19 +1,23 @@
 """Our load driver, exchanger and name server beside the tools that people measure with, in one run.
 
-    python benchmarks/peers.py [ROUNDS]
+    python benchmarks/peers.py [ROUNDS] [--report-only] [--require-peers] [--packages DIR]
 
-The peers are Debian packages: smtp-source and smtp-sink (postfix), nsd, dnsperf. Where one is missing its
-rows are left out, with the reason. Each round measures both sides, one after the other; shown are medians of
-the rounds' ratios, ours to theirs, beside the bar that the project sets itself. Exit status 1: a bar was
-missed. Everything stays on loopback.
+The peers are Debian packages: smtp-source and smtp-sink (postfix), nsd, dnsperf. Those that are not on the
+PATH are fetched and unpacked without being installed (see `peerpackages`). Each round measures both sides,
+one after the other; shown are medians of the rounds' ratios, ours to theirs, beside the bar that the project
+sets itself. What is measured stays on loopback.
+
+Where a peer cannot be had its rows are left out, with the reason and what to do: that is no failure unless
+`--require-peers` says so. Exit status: 0 every bar that was measured holds, or `--report-only`; 1 a bar was
+missed; 2 a wrong argument; 3 a server or a tool failed, or a required peer is missing.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import resource
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,9 +28,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
-from conformance.bench.driver import Driver, Load, Step
+from bars import Table
+from peerpackages import PeerMissing, Peers, Tool, peers
 
-SINK_PORT, OUR_SINK_PORT, NSD_PORT, OUR_DNS_PORT = 2526, 2527, 5301, 5300
+from conformance.bench.driver import Driver, Load, Step
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, WorldError
+
 KIB = b"From: a@here.example\r\nSubject: x\r\n\r\n" + (b"x" * 76 + b"\r\n") * 12
 LOCK_STEP = (
     Step(b"MAIL FROM:<a@here.example>\r\n", b"2"),
@@ -74,13 +81,10 @@ asyncio.run(serve())
 """
 
 
-def tool(name: str) -> str:
-    """Where a peer is; sbin is looked into as well. Raises LookupError with what to install."""
-    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/usr/bin")
-    if found is None:
-        package = {"smtp-source": "postfix", "smtp-sink": "postfix"}.get(name, name)
-        raise LookupError(f"{name} is not here: apt-get install {package}")
-    return found
+def vacant_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def cpu_of(process: subprocess.Popen[bytes]) -> float:
@@ -97,10 +101,18 @@ def cpu_of(process: subprocess.Popen[bytes]) -> float:
 
 
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in a process group of its own, from when its port answers until the block is left."""
+def running(tool: Tool, arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a process group of its own, from when its port answers until the block is left.
+
+    Raises WorldError when it ends before, or does not answer within ten seconds.
+    """
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
+        [tool.path, *arguments],
+        env=tool.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
     )
     try:
         deadline = time.monotonic() + 10
@@ -113,7 +125,7 @@ def running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.02)
                 if process.returncode is not None or time.monotonic() > deadline:
-                    raise LookupError(f"{command[0]} does not answer on port {port}") from None
+                    raise WorldError(f"{tool.path} does not answer on port {port}") from None
         yield process
     finally:
         process.terminate()
@@ -123,12 +135,21 @@ def running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
 Figures = tuple[float, float]  #: rate a second, and seconds of CPU for one
 
 
-def source(port: int, sessions: int, count: int, kept: bool) -> Figures:
+def said_by(tool: Tool, arguments: list[str]) -> str:
+    """What a tool wrote to standard output. Raises WorldError when it fails."""
+    done = subprocess.run([tool.path, *arguments], env=tool.environment, capture_output=True, text=True)
+    if done.returncode:
+        hint = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
+        raise WorldError(f"{tool.path} failed with exit status {done.returncode}", hint)
+    return done.stdout
+
+
+def source(tool: Tool, port: int, sessions: int, count: int, kept: bool) -> Figures:
     """smtp-source's rate and CPU."""
-    command = [tool("smtp-source"), "-s", str(sessions), "-m", str(count), "-l", "1024"]
-    command += ["-d"] * kept + ["-f", "a@here.example", "-t", "b@there.example", f"127.0.0.1:{port}"]
+    arguments = ["-s", str(sessions), "-m", str(count), "-l", "1024"]
+    arguments += ["-d"] * kept + ["-f", "a@here.example", "-t", "b@there.example", f"127.0.0.1:{port}"]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    said_by(tool, arguments)
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return count / seconds, cpu / count
@@ -142,34 +163,27 @@ def drive(port: int, sessions: int, count: int, kept: bool, unit: tuple[Step, ..
     return result.units / result.seconds, result.cpu / result.units
 
 
-class Table:
-    """Rows as they come; remembers whether a bar was missed."""
-
-    def __init__(self) -> None:
-        self.missed = False
-
-    def row(self, what: str, ratio: float, bar: float, *, most: bool) -> None:
-        held = ratio <= bar if most else ratio >= bar
-        self.missed |= not held
-        sign = "at most" if most else "at least"
-        print(f"  {what:<66}{ratio:6.2f}   {sign} {bar:4.2f}   {'' if held else 'MISSED'}", flush=True)
-
-    @staticmethod
-    def left_out(what: str, why: Exception) -> None:
-        print(f"  {what}: left out: {why}", flush=True)
+@contextmanager
+def smtp_sink(tools: Peers) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """smtp-sink and its port. It wants to be told whom to run as when root starts it."""
+    port = vacant_port()
+    arguments = [*(["-u", "root"] if os.geteuid() == 0 else []), f"127.0.0.1:{port}", "1024"]
+    with running(tools.tool("smtp-sink"), arguments, port) as process:
+        yield process, port
 
 
-def load_driver(table: Table, rounds: int) -> None:
+def load_driver(tools: Peers, table: Table, rounds: int) -> None:
     """Driver against smtp-source, both into smtp-sink."""
-    with running([tool("smtp-sink"), *as_root("-u"), f"127.0.0.1:{SINK_PORT}", "1024"], SINK_PORT):
+    smtp_source = tools.tool("smtp-source")
+    with smtp_sink(tools) as (_, port):
         for sessions in (10, 50):
             for kept in (True, False):
                 count = 8000 if kept else 3000
                 made: list[tuple[Figures, Figures, Figures]] = []
                 for _ in range(rounds):
-                    theirs = source(SINK_PORT, sessions, count, kept)
-                    step = drive(SINK_PORT, sessions, count, kept, LOCK_STEP)
-                    made.append((theirs, step, drive(SINK_PORT, sessions, count, kept, PIPELINED)))
+                    theirs = source(smtp_source, port, sessions, count, kept)
+                    step = drive(port, sessions, count, kept, LOCK_STEP)
+                    made.append((theirs, step, drive(port, sessions, count, kept, PIPELINED)))
                 how = f"driver, {sessions} sessions, {'kept connections' if kept else 'a connection each'}"
                 rate, cpu = (median(one[1][i] / one[0][i] for one in made) for i in (0, 1))
                 piped = median(one[2][1] / one[0][1] for one in made)
@@ -178,39 +192,32 @@ def load_driver(table: Table, rounds: int) -> None:
                 table.row(f"{how}: CPU, pipelined", piped, 0.30 if kept else 0.75, most=True)
 
 
-def as_root(option: str) -> list[str]:
-    """smtp-sink wants to be told whom to run as when root starts it."""
-    return [option, "root"] if os.geteuid() == 0 else []
-
-
-def exchanger(table: Table, rounds: int) -> None:
+def exchanger(tools: Peers, table: Table, rounds: int) -> None:
     """Our exchanger against smtp-sink, driven by smtp-source."""
-    ours = [sys.executable, "-m", "conformance.bench.sink", f"127.0.0.1:{OUR_SINK_PORT}"]
+    smtp_source = tools.tool("smtp-source")
     with ExitStack() as stack:
-        theirs = [tool("smtp-sink"), *as_root("-u"), f"127.0.0.1:{SINK_PORT}", "1024"]
-        peers = (
-            (stack.enter_context(running(theirs, SINK_PORT)), SINK_PORT),
-            (stack.enter_context(running(ours, OUR_SINK_PORT)), OUR_SINK_PORT),
-        )
+        theirs = stack.enter_context(smtp_sink(tools))
+        port = vacant_port()
+        arguments = ["-m", "conformance.bench.sink", f"127.0.0.1:{port}"]
+        ours = stack.enter_context(running(Tool(sys.executable), arguments, port)), port
         for sessions, kept in ((10, True), (10, False), (50, True)):
             ratios = []
             for _ in range(rounds):
                 spent = []
-                for process, port in peers:
+                for process, port in (theirs, ours):
                     before = cpu_of(process)
-                    source(port, sessions, 8000 if kept else 3000, kept)
+                    source(smtp_source, port, sessions, 8000 if kept else 3000, kept)
                     spent.append(cpu_of(process) - before)
                 ratios.append(spent[1] / spent[0])
             how = f"exchanger, {sessions} sessions, {'kept connections' if kept else 'a connection each'}"
             table.row(f"{how}: CPU", median(ratios), 1.0, most=True)
 
 
-def dns_rate(port: int, question: Path, over: str, clients: int = 1) -> float:
+def dns_rate(dnsperf: Tool, port: int, question: Path, over: str, clients: int = 1) -> float:
     """Answers a second, by dnsperf."""
-    command = [tool("dnsperf"), "-s", "127.0.0.1", "-p", str(port), "-d", str(question)]
-    command += ["-l", "2", "-q", "20", "-m", over, "-c", str(clients)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(re.findall(r"Queries per second:\s+([0-9.]+)", said)[0])
+    arguments = ["-s", "127.0.0.1", "-p", str(port), "-d", str(question)]
+    arguments += ["-l", "2", "-q", "20", "-m", over, "-c", str(clients)]
+    return float(re.findall(r"Queries per second:\s+([0-9.]+)", said_by(dnsperf, arguments))[0])
 
 
 def after_truncation(port: int, question: Path) -> float:
@@ -223,7 +230,7 @@ def after_truncation(port: int, question: Path) -> float:
         for _ in range(count):
             udp.send(message)
             if not udp.recv(512)[2] & 2:
-                raise LookupError("an answer of 4 KiB came over UDP")
+                raise WorldError(f"the name server on port {port} sent an answer of 4 KiB over UDP")
             with socket.create_connection(("127.0.0.1", port), timeout=5) as tcp:
                 tcp.sendall(len(message).to_bytes(2, "big") + message)
                 got = tcp.recv(65536)
@@ -232,47 +239,80 @@ def after_truncation(port: int, question: Path) -> float:
     return count / (time.perf_counter() - began)
 
 
-def name_server(table: Table, rounds: int) -> None:
+def name_server(tools: Peers, table: Table, rounds: int) -> None:
     """Our name server against nsd: small answers by dnsperf, large ones also by a resolver's way."""
+    dnsperf, nsd, nsd_port, our_port = tools.tool("dnsperf"), tools.tool("nsd"), vacant_port(), vacant_port()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         directory = Path(scratch)
         (directory / "plain.zone").write_text(ZONE + MANY)
-        (directory / "nsd.conf").write_text(NSD.format(port=NSD_PORT, directory=directory))
+        (directory / "nsd.conf").write_text(NSD.format(port=nsd_port, directory=directory))
         small, large = directory / "small", directory / "large"
         small.write_text("plain.example MX\n")
         large.write_text("big.plain.example MX\n")
-        tool("dnsperf")
-        stack.enter_context(running([tool("nsd"), "-d", "-c", str(directory / "nsd.conf")], NSD_PORT))
-        ours = [sys.executable, "-c", OURS, str(OUR_DNS_PORT), ZONE + MANY]
-        stack.enter_context(running(ours, OUR_DNS_PORT))
+        stack.enter_context(running(nsd, ["-d", "-c", str(directory / "nsd.conf")], nsd_port))
+        arguments = ["-c", OURS, str(our_port), ZONE + MANY]
+        stack.enter_context(running(Tool(sys.executable), arguments, our_port))
         kinds: tuple[tuple[str, float, Callable[[int], float]], ...] = (
-            ("small answers over UDP: rate", 0.85, lambda port: dns_rate(port, small, "udp")),
+            ("small answers over UDP: rate", 0.85, lambda port: dns_rate(dnsperf, port, small, "udp")),
             ("4 KiB by TC and TCP: rate", 0.95, lambda port: after_truncation(port, large)),
-            ("small answers, kept TCP connections: rate", 2.0, lambda port: dns_rate(port, small, "tcp", 4)),
-            ("4 KiB, kept TCP connections: rate", 2.0, lambda port: dns_rate(port, large, "tcp", 4)),
+            ("small answers, kept TCP: rate", 2.0, lambda port: dns_rate(dnsperf, port, small, "tcp", 4)),
+            ("4 KiB, kept TCP: rate", 2.0, lambda port: dns_rate(dnsperf, port, large, "tcp", 4)),
         )
         for what, bar, rate in kinds:
             ratios = []
             for _ in range(rounds):
-                theirs = rate(NSD_PORT)
-                ratios.append(rate(OUR_DNS_PORT) / theirs)
+                theirs = rate(nsd_port)
+                ratios.append(rate(our_port) / theirs)
             table.row(f"name server, {what}", median(ratios), bar, most=False)
 
 
+def positive(word: str) -> int:
+    """A count on the command line."""
+    if not word.isdigit() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of rounds")
+    return int(word)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description="Ours beside the tools that people measure with.")
+    made.add_argument("rounds", nargs="?", type=positive, default=5, help="measurements of each side (5)")
+    made.add_argument("--report-only", action="store_true", help="a missed bar is shown and is no failure")
+    made.add_argument("--require-peers", action="store_true", help="a peer that cannot be had is a failure")
+    made.add_argument(
+        "--packages",
+        type=Path,
+        metavar="DIR",
+        default=os.environ.get("QMAIL_PEERS") or None,
+        help="keep the unpacked packages there for the next run (QMAIL_PEERS)",
+    )
+    return made
+
+
+PARTS: tuple[tuple[str, Callable[[Peers, Table, int], None]], ...] = (
+    ("load driver beside smtp-source", load_driver),
+    ("exchanger beside smtp-sink", exchanger),
+    ("name server beside nsd", name_server),
+)
+
+
 def main(arguments: list[str]) -> int:
-    rounds = int(arguments[0]) if arguments else 5
-    table = Table()
-    print(f"ours to theirs, medians of {rounds} rounds measured side by side")
-    for what, measure in (
-        ("load driver beside smtp-source", load_driver),
-        ("exchanger beside smtp-sink", exchanger),
-        ("name server beside nsd", name_server),
-    ):
-        try:
-            measure(table, rounds)
-        except LookupError as error:
-            table.left_out(what, error)
-    return int(table.missed)
+    options = parser().parse_args(arguments)
+    table, lacking, failed = Table(), False, False
+    print(f"ours to theirs, measured side by side; medians of rounds: {options.rounds}", flush=True)
+    with peers(options.packages) as tools:
+        for what, measure in PARTS:
+            try:
+                measure(tools, table, options.rounds)
+            except PeerMissing as reason:
+                table.left_out(what, reason)
+                lacking = True
+            except WorldError as error:
+                print(f"  {what}: failed: {error}", flush=True)
+                failed = True
+    print(f"{table.rows - table.missed} of {table.rows} bars held")
+    if failed or (lacking and options.require_peers):
+        return EXIT_WORLD
+    return EXIT_REGRESSION if table.missed and not options.report_only else EXIT_AS_EXPECTED
 
 
 if __name__ == "__main__":
