@@ -42,6 +42,40 @@ def said(record: DNSRecord) -> list[str]:
     return [f"{r.rname} {QTYPE[r.rtype]} {r.rdata}" for r in record.rr]
 
 
+def test_the_log_tells_each_question_with_its_own_time() -> None:
+    names = server(faults=[Fault("mx.big.example", "drop")])
+    asked = question("big.example", "MX")
+    names.answer(asked, "udp", 0.25)
+    assert names.answer_at_once(asked, "udp", 0.5) == names.answer(asked, "udp", 0.75).octets
+    ask(names, "mx.big.example", "A")
+    names.answer(asked, "tcp", 1.0)
+    seen = [(q["name"], q["over"], q["size"], q["at"]) for q in names.questions]
+    assert seen == [
+        ("big.example", "udp", 48, 0.25),
+        ("big.example", "udp", 48, 0.5),
+        ("big.example", "udp", 48, 0.75),
+        ("mx.big.example", "udp", 0, 0.0),
+        ("big.example", "tcp", 48, 1.0),
+    ]
+
+
+def test_only_what_needs_nothing_else_is_answered_at_once() -> None:
+    faulty = [Fault("mx.big.example", "rcode", times=1)]
+    for names, name, qtype in (
+        (server(), "big.example", "MX"),
+        (server(faults=faulty), "mx.big.example", "A"),
+        (server(), "other.example", "MX"),
+        (server(latency=0.1), "big.example", "MX"),
+    ):
+        asked = question(name, qtype)
+        assert names.answer_at_once(asked, "udp", 0.0) is None, "it has not been asked before"
+        assert names.questions == []
+        names.answer(asked, "udp", 0.0)
+        at_once = names.answer_at_once(asked, "udp", 0.0)
+        assert (at_once is not None) == (name == "big.example" and not names.answer(asked, "udp", 0.0).delay)
+        assert names.answer_at_once(asked, "tcp", 0.0) is None, "what fits is another matter over TCP"
+
+
 # Authority
 
 

@@ -7,7 +7,7 @@ exactly those of the zones and paddings; a question's OPT record only raises the
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dnslib import CLASS, QTYPE, RCODE
@@ -58,22 +58,30 @@ class _Rule:
     left: int | None
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """All that is known about a question before it is asked again: octets after the id, log entry, faults."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question and its answer as the log tells them, without the time; one serves all that are the same."""
 
-    tail: bytes
     name: str
     type: str
+    over: Transport
     rcode: str
+    size: int
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """All that is known about a question before it is asked again: octets after the id, log entry, faults.
+
+    `plain`: nothing is to be done about it but to log it and to answer at once.
+    """
+
+    tail: bytes
+    asked: _Asked
     rules: tuple[_Rule, ...]
     stray: bool
-
-
-#: One question as it is kept: what was ready for it, transport, rcode, octets, TC bit, seconds. It is told as
-#: a `Question` only when somebody looks: a dictionary made at each question would cost a tenth of the rate.
-_Asked = tuple[_Ready, Transport, str, int, bool, float]
+    plain: bool
 
 
 class NameServer:
@@ -84,7 +92,10 @@ class NameServer:
     """
 
     def __init__(self, world: World) -> None:
+        #: The log, and the seconds of each of its entries. A question that is asked again makes no new
+        #: object: one for each, and the collector of garbage that looks through them, cost 7 % of its CPU.
         self._asked: list[_Asked] = []
+        self._times: list[float] = []
         self.stray: list[str] = []
         self._latency = world.latency
         self._records = Records(
@@ -93,7 +104,7 @@ class NameServer:
         self._rules = [_rule(fault) for fault in world.faults]
         #: whole answers by name and type, encoded once, whatever transport and spelling is used
         self._whole: dict[tuple[str, int], bytes] = {}
-        self._ready: dict[tuple[bytes, Transport], _Ready] = {}
+        self._ready: dict[Transport, dict[bytes, _Ready]] = {"udp": {}, "tcp": {}}
         for padding in world.paddings:
             name, qtype = padding.name.rstrip(".").lower(), _qtype(padding.type)
             origin = self._records.zone_of(name)
@@ -105,25 +116,24 @@ class NameServer:
 
     def answer(self, message: bytes, over: Transport, at: float) -> Response:
         """What is to be done about `message`, which came over `over` at `at` seconds."""
-        asked = message[2:]
-        ready = self._ready.get((asked, over))
+        known, asked = self._ready[over], message[2:]
+        ready = known.get(asked)
         if ready is None:
             if len(message) < _HEADER.size or message[2] & 0x80:
                 return Response(None)  # no DNS message, or itself an answer
             ready = self._prepare(message, over)
-            if len(self._ready) >= _READY_MOST:
-                self._ready.clear()
-            self._ready[asked, over] = ready
+            if len(known) >= _READY_MOST:
+                known.clear()
+            known[asked] = ready
         if ready.stray:
-            self.stray.append(f"{ready.name} {ready.type}")
+            self.stray.append(f"{ready.asked.name} {ready.asked.type}")
         for rule in ready.rules:
             if rule.left != 0:
                 if rule.left is not None:
                     rule.left -= 1
-                return self._strike(rule.fault, message, ready, over, at)
-        response = message[:2] + ready.tail
-        self._asked.append((ready, over, ready.rcode, len(response), ready.truncated, at))
-        return Response(response, self._latency)
+                return self._strike(rule.fault, message, ready, at)
+        self._log(ready.asked, at)
+        return Response(message[:2] + ready.tail, self._latency)
 
     def answer_at_once(self, message: bytes, over: Transport, at: float) -> bytes | None:
         """The message that answers, where nothing else is to be done about it; None: `answer` must say.
@@ -131,28 +141,32 @@ class NameServer:
         Nearly all questions of a throughput measurement are such, and making a `Response` for each costs
         as much as everything else here.
         """
-        ready = self._ready.get((message[2:], over))
-        if ready is None or ready.rules or ready.stray or self._latency:
+        ready = self._ready[over].get(message[2:])
+        if ready is None or not ready.plain:
             return None
-        response = message[:2] + ready.tail
-        self._asked.append((ready, over, ready.rcode, len(response), ready.truncated, at))
-        return response
+        self._asked.append(ready.asked)
+        self._times.append(at)
+        return message[:2] + ready.tail
 
     @property
     def questions(self) -> list[Question]:
         """Every question so far, in order of arrival."""
         return [
             {
-                "name": ready.name,
-                "type": ready.type,
-                "over": over,
-                "rcode": rcode,
-                "size": size,
-                "truncated": truncated,
+                "name": asked.name,
+                "type": asked.type,
+                "over": asked.over,
+                "rcode": asked.rcode,
+                "size": asked.size,
+                "truncated": asked.truncated,
                 "at": at,
             }
-            for ready, over, rcode, size, truncated, at in self._asked
+            for asked, at in zip(self._asked, self._times, strict=True)
         ]
+
+    def _log(self, asked: _Asked, at: float) -> None:
+        self._asked.append(asked)
+        self._times.append(at)
 
     # The slow path: once for each spelling of a question.
 
@@ -165,7 +179,8 @@ class NameServer:
             qtype, qclass = struct.unpack_from("!HH", message, end)
         except (ValueError, IndexError, struct.error):
             tail = struct.pack("!HHHHH", 0x8000 | (flags & (_OPCODE | _RD)) | RCODE.FORMERR, 0, 0, 0, 0)
-            return _Ready(tail, "", "", "FORMERR", False, (), False)
+            asked = _Asked("", "", over, "FORMERR", 2 + len(tail), False)
+            return _Ready(tail, asked, (), stray=False, plain=not self._latency)
         end += 4
         key = name.lower()
         stray = self._records.zone_of(key) is None
@@ -182,7 +197,8 @@ class NameServer:
         tail = status.to_bytes(2, "big") + whole[4:12] + message[12:end] + whole[end:]
         rules = () if stray else tuple(rule for rule in self._rules if _matches(rule, key, qtype, over))
         rcode, truncated = _status(whole)
-        return _Ready(tail, name, QTYPE[qtype], rcode, truncated, rules, stray)
+        asked = _Asked(name, QTYPE[qtype], over, rcode, 2 + len(tail), truncated)
+        return _Ready(tail, asked, rules, stray, plain=not (rules or stray or self._latency))
 
     def _answer(self, name: str, qtype: int) -> bytes:
         whole = self._whole.get((name, qtype))
@@ -192,37 +208,36 @@ class NameServer:
             self._whole[name, qtype] = whole
         return whole
 
-    def _strike(self, fault: Fault, message: bytes, ready: _Ready, over: Transport, at: float) -> Response:
+    def _strike(self, fault: Fault, message: bytes, ready: _Ready, at: float) -> Response:
         """The response that `fault` makes of the question, logged as it is sent."""
         right = message[:2] + ready.tail
-        response = _spoilt(fault, right, ready)
+        response = _spoilt(fault, right, ready.asked)
         delay = self._latency + fault.seconds
         if response is None:
-            self._asked.append((ready, over, "", 0, False, at))
+            self._log(replace(ready.asked, rcode="", size=0, truncated=False), at)
             return Response(None, delay)
         if fault.action in ("close", "stall"):
-            sent = response[: max(0, fault.length - 2)]
-            self._asked.append((ready, over, *_logged(sent), at))
+            self._log(_sent(ready.asked, response[: max(0, fault.length - 2)]), at)
             return Response(response, delay, fault.length, "close" if fault.action == "close" else "stall")
-        self._asked.append((ready, over, *_logged(response), at))
+        self._log(_sent(ready.asked, response), at)
         return Response(response, delay)
 
 
-def _spoilt(fault: Fault, right: bytes, ready: _Ready) -> bytes | None:
+def _spoilt(fault: Fault, right: bytes, asked: _Asked) -> bytes | None:
     """The message that is sent in the place of the `right` one."""
-    name = ready.name.lower()
+    name = asked.name.lower()
     match fault.action:
         case "drop":
             return None
         case "rcode":
-            empty = encode(name, _qtype(ready.type), getattr(RCODE, fault.rcode))
-            return _respelt(right, ready, empty)
+            empty = encode(name, _qtype(asked.type), getattr(RCODE, fault.rcode))
+            return _respelt(right, asked, empty)
         case "truncate":
-            empty = encode(name, _qtype(ready.type), RCODE.NOERROR, truncated=True)
-            return _respelt(right, ready, empty)
+            empty = encode(name, _qtype(asked.type), RCODE.NOERROR, truncated=True)
+            return _respelt(right, asked, empty)
         case "hinfo":
             record = RR(label(name), QTYPE.HINFO, CLASS.IN, 3600, RD(b"\x07RFC8482\x00"))
-            return _respelt(right, ready, encode(name, QTYPE.ANY, RCODE.NOERROR, [record]))
+            return _respelt(right, asked, encode(name, QTYPE.ANY, RCODE.NOERROR, [record]))
         case "cut":
             return right[: fault.length]
         case "patch":
@@ -234,9 +249,9 @@ def _spoilt(fault: Fault, right: bytes, ready: _Ready) -> bytes | None:
             return right
 
 
-def _respelt(right: bytes, ready: _Ready, message: bytes) -> bytes:
+def _respelt(right: bytes, asked: _Asked, message: bytes) -> bytes:
     """`message` with the id, the opcode, RD and the question's spelling of `right`."""
-    end = 12 + len(ready.name) + 2 + 4 if ready.name else 12 + 1 + 4
+    end = 12 + len(asked.name) + 2 + 4 if asked.name else 12 + 1 + 4
     status = int.from_bytes(message[2:4], "big") | int.from_bytes(right[2:4], "big") & (_OPCODE | _RD)
     return right[:2] + status.to_bytes(2, "big") + message[4:12] + right[12:end] + message[end:]
 
@@ -296,6 +311,7 @@ def _status(message: bytes) -> tuple[str, bool]:
     return str(RCODE.get(message[3] & 15)), bool(message[2] & (_TC >> 8))
 
 
-def _logged(message: bytes) -> tuple[str, int, bool]:
+def _sent(asked: _Asked, message: bytes) -> _Asked:
+    """The log entry of a question to which `message` was sent."""
     rcode, truncated = _status(message)
-    return rcode, len(message), truncated
+    return replace(asked, rcode=rcode, size=len(message), truncated=truncated)
