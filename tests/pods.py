@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.pod.base import RemoteResult, Sight
+from conformance.pod.base import Apart, Combining, RemoteResult, Sight
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
 
@@ -60,3 +60,30 @@ class ScriptedPod:
 
     async def dispose(self) -> None:
         self.acts.append("dispose")
+
+
+class PairedPod(ScriptedPod, Combining):
+    """The same, which also does acts two at a time; `pairs` notes which."""
+
+    def __init__(self, *octets: bytes | None, sight: Sight | None = None) -> None:
+        super().__init__(*octets, sight=sight)
+        self._apart = Apart(self)
+        self.pairs: list[str] = []
+
+    async def greet(self, limit: float) -> tuple[int, bytes | None]:
+        self.pairs.append("greet")
+        return await self._apart.greet(limit)
+
+    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
+        self.pairs.append("exchange")
+        return await self._apart.exchange(connection, data, limit)
+
+    async def remote_and_look(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> tuple[RemoteResult, Sight]:
+        self.pairs.append("remote and look")
+        return await self._apart.remote_and_look(host, sender, recipients, message, limit)
+
+    async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
+        self.pairs.append("settle and look")
+        return await self._apart.settle_and_look(limit)

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from conformance.bench.deliveries import Deliveries, accepted
 from conformance.bench.deliveries import run as deliver
-from conformance.bench.driver import Driver, Load, LoadFailure, Step, incomplete
+from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete
 from tests.bench_samples import Serve, lines, server
 
 NOOP = Step(b"NOOP\r\n", b"2")
@@ -122,6 +123,16 @@ def test_pipelined_commands_wait_for_every_reply(smtp: Callable[..., Smtp]) -> N
     with server(served) as port:
         assert Driver(load(port, 4, unit=(step, NOOP))).run().units == 4
     assert served.said.count(NOOP.said) == 4
+
+
+def test_a_stamp_becomes_the_time_at_which_it_is_sent() -> None:
+    smtp = Smtp()
+    before = time.monotonic_ns()
+    with server(smtp) as port:
+        Driver(load(port, 2, 1, unit=(Step(STAMP, b"2"),))).run()
+    stamps = [int(found[1]) for line in smtp.said if (found := STAMPED.fullmatch(line))]
+    assert len(stamps) == 2
+    assert before < stamps[0] < stamps[1] < time.monotonic_ns()
 
 
 def test_a_long_message_is_sent_whole() -> None:

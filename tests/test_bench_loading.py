@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 
 from conformance.bench.driver import Load, Step
-from conformance.bench.loads import ceiling, configuration, inbound, message_text, mixed, outbound, world
+from conformance.bench.loads import (
+    SENDER,
+    ceiling,
+    configuration,
+    inbound,
+    message_text,
+    mixed,
+    outbound,
+    sink,
+    world,
+)
 from conformance.bench.scenarios import SCENARIOS, Scenario
 from conformance.bench.subject import Fails, Subject
 from conformance.errors import WorldError
-from conformance.internet.loading import run_driver
+from conformance.internet.loading import SinkProcess, run_driver
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import PodFailure
 from tests.bench_samples import Serve, lines, server
@@ -73,7 +83,40 @@ def test_every_scenario_can_be_set_up(scenario: Scenario) -> None:
     assert configuration(scenario).delivering is (scenario.direction == "mixed")
     load = {"inbound": inbound, "outbound": outbound, "mixed": mixed}[scenario.direction](scenario, 1000)
     assert type(load).from_json(load.to_json()) == load
-    assert ceiling(scenario, 1000).address != "127.0.0.1"
+    above = ceiling(scenario, 1000)
+    assert (above.address, above.port) in sink(scenario)["addresses"]
+    assert above.address != "127.0.0.1"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_sink_answers_every_load_of_the_ceiling_as_expected(scenario: Scenario) -> None:
+    units = scenario.sessions
+
+    async def go() -> tuple[dict[str, Any], dict[str, Any]]:
+        served = await SinkProcess.start(**{**sink(scenario), "addresses": [("127.0.0.1", 0)]})
+        load = ceiling(scenario, units).to_json()
+        load["address"], load["port"] = served.addresses[0]
+        return await run_driver("driver", load, 20.0), await served.taken()
+
+    done, taken = asyncio.run(go())
+    assert done["units"] == units, done
+    accepted = units if scenario.doing == "messages" else 0
+    assert sum(envelope[3] for envelope in taken["envelopes"]) == accepted
+
+
+def test_a_sink_that_cannot_listen_is_the_worlds_failure() -> None:
+    with server(mute) as port, pytest.raises(WorldError, match="in use"):
+        asyncio.run(SinkProcess.start([("127.0.0.1", port)], refusing=False, stamped=False))
+
+
+def test_a_sink_that_has_ended_is_the_worlds_failure() -> None:
+    async def go() -> None:
+        served = await SinkProcess.start([("127.0.0.1", 0)], refusing=False, stamped=False)
+        await served.stop()
+        await served.taken()
+
+    with pytest.raises(WorldError, match="does not say what it took"):
+        asyncio.run(go())
 
 
 @pytest.mark.parametrize("octets", [300, 512, 1024, 102400])
@@ -86,12 +129,26 @@ def test_a_message_has_its_size_and_is_ordinary(octets: int) -> None:
     assert b"\n" not in message.replace(b"\r\n", b"")
 
 
-class Pod:
-    """A pod whose driver and counts say what they are told to."""
+def came(
+    times: int, recipient: str = "box@destination.example", sender: str = SENDER
+) -> tuple[str, list[str], int, int]:
+    """An envelope as a sink tells it."""
+    return sender, [recipient], 512, times
 
-    def __init__(self, done: dict[str, Any] | None = None, **counts: int) -> None:
+
+class Pod:
+    """A pod whose driver, sink and counts say what they are told to."""
+
+    def __init__(
+        self,
+        done: dict[str, Any] | None = None,
+        *envelopes: tuple[str, list[str], int, int],
+        stamps: int = 0,
+        stray: int = 0,
+    ) -> None:
         self._done = done or {"units": 100, "seconds": 2.0, "cpu": 0.1, "latencies": [0.01] * 100}
-        self._counts = {"questions": 300, "stray": 0, "messages": 100, **counts}
+        self._taken = {"envelopes": envelopes or [came(100)], "latencies": [0.5] * stamps, "cpu": 0.1}
+        self._stray = stray
         self._cpu = [1.0, 2.5]
         self.settles = True
         self.acts: list[str] = []
@@ -106,8 +163,14 @@ class Pod:
     async def serve_remotes(self, host: str, sender: str, recipients: list[str]) -> None:
         self.acts.append(f"remotes {host}")
 
+    async def sink(self, addresses: object, *, refusing: bool, stamped: bool) -> None:
+        self.acts.append("sink" + " refusing" * refusing + " stamped" * stamped)
+
+    async def taken(self) -> dict[str, Any]:
+        return self._taken
+
     async def counts(self) -> dict[str, int]:
-        return self._counts
+        return {"questions": 300, "stray": self._stray}
 
     async def cpu(self) -> float:
         return self._cpu.pop(0)
@@ -136,15 +199,17 @@ def test_a_measurement_has_the_targets_cpu_and_its_questions() -> None:
         1.5,
         300,
     )
-    assert pod.acts == ["prepare", "remotes destination.example", "deliveries"]
+    assert pod.acts == ["prepare", "sink", "remotes destination.example", "deliveries"]
 
 
 @pytest.mark.parametrize(
     ("pod", "error", "why"),
     [
         (Pod({"failure": "451 later"}), Fails, "451 later"),
-        (Pod(messages=99), Fails, "99 messages came"),
-        (Pod(messages=101), Fails, "101 messages came"),
+        (Pod(None, came(99)), Fails, "99 messages came for box@destination.example, and not 100"),
+        (Pod(None, came(90), came(11)), Fails, "101 messages came"),
+        (Pod(None, came(100), came(1, "box@other.example")), Fails, "came for 'box@other.example'"),
+        (Pod(None, came(100, sender="")), Fails, "came from ''"),
         (Pod(stray=1), PodFailure, "no zone"),
     ],
 )
@@ -153,22 +218,40 @@ def test_what_was_not_carried_out_is_no_measurement(pod: Pod, error: type[Except
         measure(pod)
 
 
-def test_mail_that_comes_in_and_goes_out_again_is_a_failure() -> None:
-    inbound = Scenario("inbound/some", "", "inbound", "messages")
-    with pytest.raises(Fails, match="1 messages came to the exchangers, and not 0"):
-        measure(Pod(messages=1), inbound)
+def test_an_alias_may_be_written_in_either_way() -> None:
+    aliased = Scenario("outbound/alias", "", "outbound", "deliveries", aliases=5)
+    assert measure(Pod(None, came(60), came(40, "box@alias0.example")), aliased).units == 100
+    with pytest.raises(Fails, match=r"came for 'box@alias1\.example'"):
+        measure(Pod(None, came(100), came(1, "box@alias1.example")), aliased)
 
 
-def test_mixed_waits_for_the_queue() -> None:
-    pod = Pod({"units": 10, "seconds": 2.0, "cpu": 0.1, "latencies": [0.1] * 10})
+TENS = [came(10, f"box@d{n}.example") for n in range(10)]
+FILLED = {"units": 10, "seconds": 2.0, "cpu": 0.1, "latencies": [0.1] * 10}
+
+
+def test_mixed_waits_for_the_queue_and_tells_what_a_message_takes_through_it() -> None:
+    pod = Pod(FILLED, *TENS, stamps=100)
     measurement = measure(pod, MIXED)
     assert measurement.units == 100
     assert measurement.seconds >= 2.0
-    assert measurement.latencies is None
-    pod = Pod()
+    assert measurement.latencies == (0.5, 0.5, 0.5)
+    assert "sink stamped" in pod.acts
     pod.settles = False
+    pod._cpu = [1.0, 2.0]
     with pytest.raises(Fails, match="queue was not empty"):
         measure(pod, MIXED)
+
+
+def test_a_message_that_does_not_tell_its_time_is_the_worlds_failure() -> None:
+    with pytest.raises(PodFailure, match="99 of 100"):
+        measure(Pod(FILLED, *TENS, stamps=99), MIXED)
+
+
+def test_the_ceiling_of_refused_recipients_refuses_them_too() -> None:
+    pod = Pod()
+    refused = Scenario("inbound/refused", "", "inbound", "transactions", doing="recipients")
+    asyncio.run(Subject(pod).ceiling(refused, 100))
+    assert pod.acts == ["prepare", "sink refusing", "driver"]
 
 
 def test_an_exchanger_that_fails_is_the_worlds_failure() -> None:

@@ -80,9 +80,55 @@ def test_verdicts(second: list[float], control: list[float], said: str | None) -
     assert scenario(second, control).judgement("1") == said
 
 
+def twice(
+    first: Sequence[float], second: Sequence[float], control: Sequence[float] = MIXED
+) -> ScenarioResult:
+    """A scenario with two series of rounds."""
+    result = scenario(first)
+    result.first_series = len(result.orders)
+    for key, rates in (("0", STEADY), ("1", second), (CONTROL, control)):
+        result.rounds[key] += [measured(rate) for rate in rates]
+    return result
+
+
+FAST = [rate * 1.2 for rate in STEADY]
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict", "said"),
+    [
+        (twice(SLOW, SLOW), "slower", "slower"),
+        (twice(SLOW, FAST), "no difference shown", "no difference shown (first slower, then faster)"),
+        (
+            twice(SLOW, MIXED),
+            "no difference shown",
+            "no difference shown (first slower, then no difference shown)",
+        ),
+        (
+            twice(SLOW, SLOW, NOISY),
+            "too noisy to say",
+            "too noisy to say (first slower, then too noisy to say)",
+        ),
+        (twice(SLOW, SLOW[:4]), None, "not judged"),
+    ],
+)
+def test_a_difference_is_believed_when_it_comes_twice(
+    result: ScenarioResult, verdict: str | None, said: str
+) -> None:
+    assert result.judgement("1") == verdict
+    assert rows(result, [STOCK, PATCHED])[1].said == said
+
+
+def test_a_control_that_was_noisy_in_one_series_was_noisy() -> None:
+    told = rows(twice(SLOW, SLOW, NOISY), [STOCK, PATCHED])[2].said
+    assert told == "control: a difference, so it was too noisy"
+
+
 @pytest.mark.parametrize(
     ("results", "least", "status"),
     [
+        ([twice(SLOW, SLOW)], 0.95, EXIT_REGRESSION),
+        ([twice(SLOW, MIXED)], 0.95, EXIT_AS_EXPECTED),
         ([scenario(SLOW)], None, EXIT_AS_EXPECTED),
         ([scenario(SLOW)], 0.95, EXIT_REGRESSION),
         ([scenario(SLOW)], 0.75, EXIT_AS_EXPECTED),
@@ -134,7 +180,7 @@ def test_questions_are_told_for_each_unit() -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_json_fits_the_schema_and_is_read_back(complete: bool) -> None:
-    whole = made(scenario(SLOW), failing(), unsupported(), min_ratio=0.95)
+    whole = made(scenario(SLOW), twice(SLOW, MIXED), failing(), unsupported(), min_ratio=0.95)
     whole.complete = complete
     if not complete:
         whole.finished = ""

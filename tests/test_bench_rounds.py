@@ -19,37 +19,87 @@ STOCK, PATCHED = participant("0", "debs:a@"), participant("1", "debs:b", "0008")
 
 
 def run(made: Bench, scenario: Scenario = PLAIN, **pods: Rates) -> tuple[ScenarioResult, list[int]]:
-    """`pods` by key: p0, p1, again0, …; the result, and how many rounds had been counted at each save."""
+    """`pods` by key: p0, p1, again0, …, and the fresh ones fresh_p0, …, where they differ from these.
+
+    The result, and how many rounds had been counted at each save.
+    """
     saved: list[int] = []
+    fresh = ""
 
     async def pod(key: str, again: bool) -> Rates:
-        return pods[f"{'again' if again else 'p'}{key}"]
+        name = f"{'again' if again else 'p'}{key}"
+        return pods.get(fresh + name, pods[name])
+
+    async def renew() -> None:
+        nonlocal fresh
+        fresh = "fresh_"
 
     def save() -> None:
         saved.append(sum(map(len, made.scenarios[-1].rounds.values())))
 
-    asyncio.run(Course(made, pod, save).run([scenario]))
+    asyncio.run(Course(made, pod, renew, save).run([scenario]))
     return made.scenarios[0], saved
 
 
 def test_every_round_measures_everybody_once_and_the_warm_up_counts_for_nothing() -> None:
     made = bench(STOCK, PATCHED)
-    first, second, again = Rates(1.0, 2.0, 1000.0), Rates(1.0, 2.0, 1500.0), Rates(2.0, 1000.0)
+    first, second, again = Rates(1.0, 2.0, 1000.0), Rates(1.0, 2.0, 1000.0), Rates(2.0, 1000.0)
     result, saved = run(made, p0=first, p1=second, again0=again)
     assert [sorted(order) for order in result.orders] == [["0", "1", CEILING, CONTROL]] * 7
     assert {key: len(rounds) for key, rounds in result.rounds.items()} == dict.fromkeys(
         ["0", "1", CONTROL, CEILING], 7
     )
     assert {one.rate for one in result.rounds["0"]} == {1000.0}
-    assert result.judgement("1") == "faster"
+    assert result.judgement("1") == "no difference shown"
     assert saved[:7] == [4 * number for number in range(1, 8)]
+
+
+def test_a_difference_is_looked_at_again_in_fresh_pods_after_a_warm_up() -> None:
+    pods = {"p0": Rates(1000.0), "p1": Rates(1500.0), "again0": Rates(1000.0)}
+    fresh = {
+        "fresh_p0": Rates(7.0, 1000.0),
+        "fresh_p1": Rates(7.0, 1500.0),
+        "fresh_again0": Rates(7.0, 1000.0),
+    }
+    result, saved = run(bench(STOCK, PATCHED), **pods, **fresh)
+    assert result.first_series == 7
+    assert [sorted(order) for order in result.orders[7:]] == [["0", "1", CONTROL]] * 7
+    assert result.orders[7:] != [[key for key in order if key != CEILING] for order in result.orders[:7]]
+    assert {key: len(rounds) for key, rounds in result.rounds.items()} == {
+        **dict.fromkeys(["0", "1", CONTROL], 14),
+        CEILING: 7,
+    }
+    assert {one.rate for one in result.rounds["1"]} == {1500.0}
+    assert result.judgement("1") == "faster"
+    assert saved[7:14] == [28 + 3 * number for number in range(1, 8)]
+
+
+def test_a_difference_that_fresh_pods_do_not_show_is_none() -> None:
+    pods = {"p0": Rates(1000.0), "p1": Rates(500.0), "again0": Rates(1000.0)}
+    result, _ = run(bench(STOCK, PATCHED), **pods, fresh_p1=Rates(1000.0))
+    assert result.judgement("1") == "no difference shown"
+
+
+def test_a_gate_that_would_fall_without_a_difference_is_looked_at_again_too() -> None:
+    pods = {"p0": Rates(1000.0), "p1": Rates(1000.0), "again0": Rates(1000.0)}
+    assert run(bench(STOCK, PATCHED, min_ratio=1.5), **pods)[0].first_series == 7
+    pods = {"p0": Rates(1000.0), "p1": Rates(1000.0), "again0": Rates(1000.0)}
+    assert run(bench(STOCK, PATCHED, min_ratio=0.9), **pods)[0].first_series == 0
+
+
+def test_a_target_that_failed_is_not_looked_at_again() -> None:
+    pods = {"p0": Rates(1000.0), "p1": Rates("451 later"), "again0": Rates(1000.0)}
+    third = participant("2", "debs:c", "0008")
+    result, _ = run(bench(STOCK, PATCHED, third), **pods, p2=Rates(2000.0), fresh_p1=Rates("never asked"))
+    assert result.failures == {"1": "451 later"}
+    assert result.judgement("2") == "faster"
 
 
 def test_both_sides_do_the_same_work_and_the_slower_decides_how_much() -> None:
     slow, fast, again = Rates(500.0), Rates(5000.0), Rates(500.0)
     run(bench(STOCK, PATCHED), p0=slow, p1=fast, again0=again)
-    assert slow.units == fast.units == [20, *[200] * 8]
-    assert again.units == [200] * 8
+    assert slow.units[:9] == fast.units[:9] == [20, *[200] * 8]
+    assert again.units[:8] == [200] * 8
 
 
 def test_a_patch_that_a_target_lacks_is_said_and_the_other_is_measured_without_a_verdict() -> None:

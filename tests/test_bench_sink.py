@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,9 +18,9 @@ ONE = b"HELO c.example\r\nMAIL FROM:<a@b.example> SIZE=3\r\nRCPT TO:<c@d.example
 
 
 @contextmanager
-def served() -> Iterator[Made]:
+def served(**options: bool) -> Iterator[Made]:
     """A sink in a thread; what it took is complete when the block is left."""
-    sink = Sink([("127.0.0.1", 0)])
+    sink = Sink([("127.0.0.1", 0)], **options)
     stopped, stop = os.pipe()
     thread = threading.Thread(target=sink.run, args=(stopped,))
     thread.start()
@@ -59,7 +60,7 @@ def test_an_envelope_is_kept_wherever_the_session_is_cut(cut: int) -> None:
     with served() as (address, taken):
         replies = said(address, WHOLE[:cut], WHOLE[cut:])
     assert codes(replies) == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"]
-    assert taken.envelopes == [("a@b.example", ["c@d.example"], 7)]
+    assert taken.envelopes == [("a@b.example", ["c@d.example"], 7, 1)]
 
 
 @pytest.mark.parametrize(
@@ -82,14 +83,39 @@ def test_two_messages_of_one_connection_are_two_envelopes() -> None:
     second = b"MAIL FROM:<>\r\nRCPT TO:<e@f.example>\r\nRCPT TO:<g@h.example>\r\nDATA\r\n.\r\n"
     with served() as (address, taken):
         said(address, WHOLE + second)
-    assert taken.envelopes[1] == ("", ["e@f.example", "g@h.example"], 0)
+    assert taken.envelopes[1] == ("", ["e@f.example", "g@h.example"], 0, 1)
+
+
+def test_the_same_envelope_is_counted() -> None:
+    with served() as (address, taken):
+        said(address, WHOLE, WHOLE)
+        said(address, WHOLE)
+    assert taken.envelopes == [("a@b.example", ["c@d.example"], 7, 3)]
+
+
+@pytest.mark.parametrize("cut", range(len(ONE) - 2, len(ONE) + 40))
+def test_a_stamped_message_tells_how_long_it_took_wherever_it_is_cut(cut: int) -> None:
+    sent = b"X-Sent: %020d\r\n" % (time.monotonic_ns() - 5_000_000_000)
+    whole = ONE + b"Subject: x\r\n" + sent + b"\r\nx\r\n.\r\n"
+    with served(stamped=True) as (address, taken):
+        said(address, whole[:cut], whole[cut:])
+    assert [round(one) for one in taken.latencies] == [5]
+    assert [envelope[3] for envelope in taken.envelopes] == [1]
+
+
+def test_recipients_are_refused_when_so_told() -> None:
+    with served(refusing=True) as (address, taken):
+        begun = b"EHLO c.example\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<>\r\n"
+        replies = said(address, begun + b"RCPT TO:<a@b.example>\r\n")
+    assert codes(replies)[1:5] == [b"250", b"235", b"250", b"553"]
+    assert taken.envelopes == []
 
 
 def test_a_reset_forgets_the_envelope() -> None:
     with served() as (address, taken):
         begun = b"MAIL FROM:<a@b.example>\r\nRSET\r\n"
         replies = said(address, begun + b"RCPT TO:<c@d.example>\r\nDATA\r\n.\r\nFROB\r\n")
-    assert taken.envelopes == [("", ["c@d.example"], 0)]
+    assert taken.envelopes == [("", ["c@d.example"], 0, 1)]
     assert codes(replies)[-2] == b"502"
 
 
@@ -99,7 +125,7 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody() -> None:
             with socket.create_connection(address, timeout=10) as client:
                 client.sendall(piece)
         said(address, WHOLE)
-    assert len(taken.envelopes) == 1
+    assert [envelope[3] for envelope in taken.envelopes] == [1]
 
 
 def test_a_taken_address_is_an_error() -> None:

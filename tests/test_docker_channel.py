@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,9 +17,10 @@ from conformance.internet.frames import Decoder
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, RecipientCheck
 from conformance.pod.mailboxes import User
+from conformance.pod.world import World
 from conformance.targets.docker import engine
-from conformance.targets.docker.acts import configuration_items, read_sight, user_items
-from conformance.targets.docker.attach import STDERR, STDOUT, Demultiplexer
+from conformance.targets.docker.acts import AgentPod, configuration_items, read_sight, user_items
+from conformance.targets.docker.attach import STDERR, STDOUT, Demultiplexer, Threads, Watched, streams
 from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.sweep import is_leftover, machine, owner, started
 
@@ -114,6 +116,99 @@ def test_the_engines_stream_is_taken_apart_however_it_is_cut(size: int) -> None:
     assert found == pieces
 
 
+class Opaque:
+    """A socket as TLS or SSH have them: it blocks, and no loop can watch it."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+
+@pytest.mark.parametrize(("kind", "served"), [(lambda link: link, Watched), (Opaque, Threads)])
+def test_a_socket_to_the_engine_is_served_both_ways(kind: Callable[[Any], Any], served: type) -> None:
+    much = b"x" * 3_000_000
+
+    async def test() -> None:
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
+        made = await asyncio.to_thread(
+            streams, kind(ours), lambda *piece: heard.put_nowait(piece), loop, "test"
+        )
+        assert isinstance(made, served)
+        made.send(much)
+        made.send(b"end")
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        assert await reader.readexactly(len(much) + 3) == much + b"end"
+        writer.write(
+            bytes([STDERR, 0, 0, 0, 0, 0, 0, 2]) + b"no" + bytes([STDOUT, 0, 0, 0, 0, 0, 0, 3]) + b"y"
+        )
+        assert await heard.get() == (STDERR, b"no")
+        writer.write(b"es")
+        assert await heard.get() == (STDOUT, b"yes")
+        writer.close()
+        assert await heard.get() == (STDOUT, None)
+        made.close()
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
+@pytest.mark.parametrize("kind", [lambda link: link, Opaque])
+def test_letting_go_ends_the_containers_input(kind: Callable[[Any], Any]) -> None:
+    async def test() -> None:
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
+        made = await asyncio.to_thread(
+            streams, kind(ours), lambda *piece: heard.put_nowait(piece), loop, "test"
+        )
+        await asyncio.to_thread(made.close)
+        reader, _ = await asyncio.open_connection(sock=theirs)
+        assert await reader.read() == b""
+        assert await heard.get() == (STDOUT, None)
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
+def test_acts_are_one_request_each() -> None:
+    async def test(far: Far) -> None:
+        pod = AgentPod(far.channel)
+
+        async def done(act: Coroutine[Any, Any, Any], result: Any) -> Any:
+            task = asyncio.create_task(act)
+            await asyncio.sleep(0)
+            far.channel.deliver([{"id": far.requests[-1]["id"], "result": result}])
+            return await task
+
+        outside: dict[str, Any] = {"questions": [], "exchanges": [], "stray": []}
+        sight = ["log", "one\n", "", ""]
+        await done(pod.prepare(World(), Configuration()), ["ok"])
+        assert await done(pod.greet(2.0), [7, "220 \xff"]) == (7, b"220 \xff")
+        assert await done(pod.exchange(7, b"\xfe", 2.0), [True, None]) == (True, None)
+        assert (far.requests[-1]["data"], far.requests[-1]["limit"]) == ("\xfe", 2.0)
+        await pod.close(7)
+        assert far.requests.pop() == {"op": "close", "connection": 7}, "nothing is waited for"
+        ran = ["ok", "r\0Kok\n\0", "0", "1", "0.25", *sight]
+        result, seen = await done(pod.remote_and_look("h", "s", ["r"], b"m", 1.0), [ran, outside])
+        assert far.requests[-1]["request"] == ["then_look", "remote", "1000", "m", "h", "s", "r"]
+        assert result == {"report": "r\0Kok\n\0", "status": 0, "ended": True, "seconds": 0.25}
+        assert seen["log"] == ["one"]
+        rests, seen = await done(pod.settle_and_look(1.0), [["ok", "0", *sight], outside])
+        assert (rests, seen["log"]) == (False, ["one"])
+        assert [request["op"] for request in far.requests] == [
+            "prepare", "greet", "exchange", "look", "look",
+        ]  # fmt: skip
+        with pytest.raises(PodFailure, match="failed at 'prepare': no user x"):
+            await done(pod.prepare(World(), Configuration()), ["failure", "no user x\n"])
+        far.channel.lose("the internet container ended")
+        with pytest.raises(PodFailure, match="ended"):
+            await pod.close(7)
+
+    run(test)
+
+
 def test_a_configuration_is_told_whole() -> None:
     configuration = Configuration(
         control={"me": "mx.here.example\n"},
@@ -142,11 +237,11 @@ def test_users_are_told_with_octets_as_passwords() -> None:
 
 def test_a_sight_is_read_from_both_agents() -> None:
     inside = [
-        b"queued", b"", b"a@x.example\0b\xe9@x.example\0", b"Subject: \xff\n",
-        b"mail", b"alice", b"first", b"",
-        b"mail", b"alice", b"second", b"",
-        b"run", b"rcptcheck\0/var/lib/qmail\0" b"1\0x\0\0\0" b"0\0A=b=c\0B=\0", b"", b"",
-        b"log", b"one\ntwo\n", b"", b"",
+        "queued", "", "a@x.example\0b\xe9@x.example\0", "Subject: \xff\n",
+        "mail", "alice", "first", "",
+        "mail", "alice", "second", "",
+        "run", "rcptcheck\0/var/lib/qmail\0" "1\0x\0\0\0" "0\0A=b=c\0B=\0", "", "",
+        "log", "one\ntwo\n", "", "",
     ]  # fmt: skip
     sight = read_sight({"questions": [], "exchanges": [], "stray": ["x. A"]}, inside)
     assert sight["queue"] == [

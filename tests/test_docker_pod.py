@@ -239,6 +239,61 @@ def test_nothing_of_a_case_reaches_the_next(in_pod: InPod) -> None:
         recipients = [b"RCPT TO:<x@here.example>", b"RCPT TO:<x@more.example>"]
         replies = await say(pod, b"MAIL FROM:<a@far.example>", *recipients)
         assert [answer[:3] for answer in replies] == [b"220", b"250", b"250", b"553"]
+        await say(pod, *mail(b"a@far.example", b"alice@here.example"))
+        assert (await pod.look())["queue"]
+        await pod.prepare(WORLD, Configuration(control=CONTROL, delivering=True))
+        assert await pod.settle(20.0)
+        sight = await pod.look()
+        assert not sight["queue"]
+        assert not sight["mailboxes"]
+        assert not [line for line in sight["log"] if "msg" in line]
+
+    in_pod(body)
+
+
+def test_what_a_case_wrote_over_is_as_it_was(in_pod: InPod) -> None:
+    async def body(pod: DockerPod) -> None:
+        named = {"me": "other.here.example\n", "badmailfrom": "a@far.example\n"}
+        over = {"bob/.qmail-list": "#\n", "alias/.qmail-root": "#\n", "alice/.qmail-x": "#\n"}
+        await pod.prepare(WORLD, Configuration(control=CONTROL | named, dot_qmail=over, delivering=True))
+        await say(pod, *mail(b"b@far.example", b"alice-x@here.example"))
+        assert await pod.settle(20.0)
+        control = CONTROL | {"locals": "here.example\nmx.here.example\n"}
+        ordinary = Configuration(control=control, delivering=True)
+        for _ in range(2):  # also when nothing needs to be written any more
+            await pod.prepare(WORLD, ordinary)
+            assert (await say(pod))[0].startswith(b"220 mx.here.example ")
+            for recipient in (b"bob-list@here.example", b"root@here.example"):
+                assert (await say(pod, *mail(b"a@far.example", recipient)))[-2].startswith(b"250 ok")
+            rests, sight = await pod.settle_and_look(20.0)
+            assert rests
+            # The fixtures pass bob's list on to alice, and root's mail to the postmaster.
+            assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {
+                "alias": 1,
+                "alice": 1,
+            }
+            assert sight["queue"] == []
+
+    in_pod(body)
+
+
+def test_two_acts_in_one_do_what_both_do(in_pod: InPod) -> None:
+    async def body(pod: DockerPod) -> None:
+        await pod.prepare(WORLD, Configuration(control=CONTROL))
+        connection, greeting = await pod.greet(20.0)
+        assert greeting is not None
+        assert greeting.startswith(b"220 ")
+        taken, said = await pod.exchange(connection, b"QUIT\r\n", 20.0)
+        assert taken
+        while said:
+            said = await pod.receive(connection, 20.0)
+        assert said == b""
+        assert not (await pod.exchange(connection, b"NOOP\r\n", 20.0))[0]
+        await pod.close(connection)
+        result, sight = await pod.remote_and_look("far.example", "", ["b@far.example"], b"\n", 20.0)
+        assert result["report"].startswith("r\0K")
+        assert len(sight["exchanges"]) == 1
+        assert len(sight["exchanges"][0]["messages"]) == 1
 
     in_pod(body)
 

@@ -290,3 +290,26 @@ def test_rcptcheck_is_named_in_the_environment(tmp_path: Path, check: RecipientC
 def test_a_variable_that_cannot_be_set_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         session_script(Configuration(environment={name: "x"}))
+
+
+@needs_perl
+def test_the_agent_writes_only_what_differs(tmp_path: Path) -> None:
+    same, other = tmp_path / "same", tmp_path / "other"
+    for path in (same, other):
+        path.write_bytes(b"one\n" * 40_000)
+        os.utime(path, (1, 1))
+    ran = perl(
+        f'print length slurp("{same}"); put("{same}", slurp("{same}"));'
+        f'put("{other}", "one\\n"); print slurp("{other}"); put("{tmp_path}/new", "", 0600);'
+        f'print defined slurp("{tmp_path}/none") ? "some" : "none"'
+    )
+    assert ran.stdout == b"160000one\nnone", ran.stderr
+    assert same.stat().st_mtime == 1
+    assert other.stat().st_mtime > 1
+    assert ((tmp_path / "new").stat().st_mode & 0o777, (tmp_path / "new").read_bytes()) == (0o600, b"")
+
+
+@needs_perl
+@pytest.mark.parametrize("wrong", [b"3:abc", b"3:abcd,", b"x", b":,", b"3abc,", b"1:a,2:b,"])
+def test_the_agent_refuses_a_list_that_is_none(wrong: bytes) -> None:
+    assert perl("decode($in)", wrong).returncode != 0

@@ -279,6 +279,25 @@ def test_a_kernel_that_answers_where_silence_is_wanted_is_the_worlds_failure(
 
 
 @driven
+async def test_a_sink_tells_what_it_took_and_ends(driver: Driver) -> None:
+    wanted = {"addresses": [["127.0.0.1", 0]], "refusing": False, "stamped": False}
+    [[address, port]] = await driver.do("sink", **wanted)
+    reader, writer = await asyncio.open_connection(address, port)
+    writer.write(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
+    while not (await asyncio.wait_for(reader.readline(), LONG)).startswith(b"221"):
+        pass
+    writer.close()
+    assert (await driver.do("taken"))["envelopes"] == [["a@b.example", ["c@d.example"], 3, 1]]
+    with pytest.raises(Failure, match="there is no sink"):
+        await driver.do("taken")
+
+    [[address, port]] = await driver.do("sink", **wanted)
+    await driver.world()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(address, port)
+
+
+@driven
 async def test_a_connection_of_the_old_world_is_dropped(driver: Driver) -> None:
     port = free_port("127.0.0.2")
     await driver.world(exchangers=[Exchanger(port=port, steps={"connect": "stall"})])
@@ -464,3 +483,129 @@ def test_the_agent_loads_nothing_that_it_does_not_need() -> None:
     modules = set(asyncio.run(loaded()))
     assert "dnslib" in modules
     assert not modules & {"pytest", "docker", "aiosmtplib", "requests", "smtplib"}
+
+
+@driven
+async def test_two_acts_in_one_give_what_both_give(driver: Driver) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"greeting")
+        while said := await reader.read(100):
+            if said == b"leave":
+                break
+            if said != b"silence":
+                writer.write(b"to " + said)
+        writer.close()
+
+    async with smtp_server(driver.smtp, answer):
+        connection, greeting = await driver.do("greet", limit=LONG)
+        assert greeting == "greeting"
+        exchange = {"connection": connection, "limit": LONG}
+        assert await driver.do("exchange", data="\xff", **exchange) == [True, "to \xff"]
+        assert await driver.do("exchange", data="silence", connection=connection, limit=0.01) == [True, None]
+        assert await driver.do("exchange", data="leave", **exchange) == [True, ""]
+        assert await driver.do("exchange", data="more", **exchange) == [False, ""]
+        with pytest.raises(Failure, match="no connection 77"):
+            await driver.do("exchange", connection=77, data="", limit=LONG)
+
+
+@driven
+async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(driver: Driver) -> None:
+    read_on = asyncio.Event()
+    much = "x" * 20_000_000
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_on.wait()
+        count = 0
+        while count < len(much):
+            count += len(await reader.read(1 << 20))
+        writer.write(b"all")
+        writer.close()
+
+    async with smtp_server(driver.smtp, late):
+        connection = await driver.do("connect")
+        pending = asyncio.create_task(driver.do("exchange", connection=connection, data=much, limit=LONG))
+        assert await driver.do("hello")
+        assert not pending.done()
+        read_on.set()
+        assert await pending == [True, "all"]
+        # A server that goes away takes no more.
+        read_on.clear()
+        connection = await driver.do("connect")
+        pending = asyncio.create_task(driver.do("send", connection=connection, data=much))
+        assert await driver.do("hello")
+        await driver.world()
+        assert await pending is False
+
+
+@driven
+async def test_a_server_that_floods_is_made_to_wait(driver: Driver) -> None:
+    flood = b"x" * 8_000_000
+
+    async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(flood)
+        writer.close()
+
+    async with smtp_server(driver.smtp, floods):
+        connection, received = await driver.do("greet", limit=LONG)
+        sizes = [len(received)]
+        while sizes[-1]:
+            sizes.append(len(await driver.do("receive", connection=connection, limit=LONG)))
+        assert sum(sizes) == len(flood)
+        assert max(sizes) < 2_000_000
+
+
+@driven
+async def test_only_one_waits_for_a_connections_octets(driver: Driver) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with smtp_server(driver.smtp, silent):
+        connection = await driver.do("connect")
+        first = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
+        assert await driver.do("hello")
+        with pytest.raises(Failure, match="waits for octets of this connection already"):
+            await driver.do("receive", connection=connection, limit=LONG)
+        await driver.do("shut", connection=connection)
+        assert await first == ""
+
+
+@driven
+async def test_a_request_without_an_id_is_done_first_and_not_answered(driver: Driver) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    assert driver.process.stdin is not None
+    async with smtp_server(driver.smtp, silent):
+        connection = await driver.do("connect")
+        for _ in range(2):  # the second fails, which nobody hears of
+            driver.process.stdin.write(frames.encode({"op": "close", "connection": connection}))
+        with pytest.raises(Failure, match="no connection"):
+            await driver.do("receive", connection=connection, limit=LONG)
+
+
+@driven
+async def test_a_world_is_set_when_the_target_is_prepared(driver: Driver) -> None:
+    asked: list[list[bytes]] = []
+
+    async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            length = (await reader.readuntil(b":"))[:-1]
+            asked.append(unpacked((await reader.readexactly(int(length) + 1))[:-1]))
+            refused = asked[-1][-1] == b"wrong"
+            writer.write(packed([b"failure" if refused else b"ok", asked[-1][0]]))
+
+    def prepare(word: str, zone: str) -> Awaitable[Any]:
+        world = World(zones=[load_zone(zone)]).to_json()
+        return driver.do("prepare", request=["prepare", word], limit=LONG, world=world)
+
+    async with smtp_server(driver.target, target):
+        assert await prepare("right", "plain.example") == ["ok", "prepare"]
+        assert (await driver.ask_udp("plain.example", "MX")).rr
+        assert await prepare("wrong", "no-mx.example") == ["failure", "prepare"]
+        assert (await driver.ask_udp("plain.example", "MX")).rr, "the old world stays"
+        inside, outside = await driver.do("look", request=["look"], limit=LONG)
+        assert inside == ["ok", "look"]
+        assert [question["name"] for question in outside["questions"]] == ["plain.example"] * 2
+        assert asked[-1] == [b"look"]

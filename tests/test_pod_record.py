@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,13 @@ from conformance.cases.credentials import password, plain
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.pod.base import PodFailure
+from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.plain import plain as as_json
 from conformance.pod.secrets import Secrets
+from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.targets.embedded import ReferencePod
 from conformance.targets.keeper import fixture_secrets
-from tests.pods import NOTHING_SEEN, ScriptedPod
+from tests.pods import NOTHING_SEEN, PairedPod, ScriptedPod
 
 NO_SECRETS = Secrets({})
 
@@ -105,3 +110,53 @@ def test_a_mistake_in_a_case_is_no_verdict_about_qmail() -> None:
         raise KeyError("oops")
 
     assert asyncio.run(attempt(mistaken, ScriptedPod(), NO_SECRETS)).verdict == "invalid"
+
+
+async def does_everything(qmail: Qmail) -> None:
+    """A case in which every act occurs that may be one of a pair."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        assert [reply.text for reply in await smtp.pipeline(["NOOP", "RSET"])] == ["one", "two"]
+    assert await qmail.mailbox("alice") == []
+    with pytest.raises(AssertionError, match="no host has accepted"):
+        await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
+
+
+def test_two_acts_in_one_are_recorded_as_two() -> None:
+    said = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n"]
+    said += [b"250 one\r\n", b"250 two\r\n"]
+
+    def acts(pod: ScriptedPod) -> list[dict[str, Any]]:
+        live = asyncio.run(attempt(does_everything, pod, NO_SECRETS))
+        assert live.verdict == "met", live.seen
+        assert asyncio.run(replay(does_everything, live.record, NO_SECRETS)).verdict == "met"
+        return [{key: value for key, value in act.items() if key != "at"} for act in live.record["acts"]]
+
+    paired = PairedPod(*said)
+    assert acts(paired) == acts(ScriptedPod(*said))
+    assert paired.pairs == ["greet", *["exchange"] * 6, "settle and look", "remote and look"]
+
+
+def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:
+    secrets = Secrets({"alice": b"wonderland", "bob": b"password"})
+    hidden = secrets.hide(["short", "wonderland", "x" * 300 + "wonderland", {"wonderland": "a password"}])
+    tokens = ["short", "<password of alice>", "x" * 300 + "<password of alice>"]
+    assert hidden == [*tokens, {"<password of alice>": "a <password of bob>"}]
+
+
+def test_worlds_and_configurations_are_json_of_their_own() -> None:
+    world = World(
+        zones=["$ORIGIN a.example.\n"],
+        paddings=[Padding("a.example", "MX", 513)],
+        faults=[Fault("a.example", "drop", times=2)],
+        exchangers=[Exchanger(steps={"MAIL": ["451 no", "250 ok"]}, silent=True)],
+    )
+    configuration = Configuration({"me": "x\n"}, {"A": "b"}, RecipientCheck({"c": 1}), PasswordCheck())
+    for whole in (world, configuration):
+        assert as_json(whole) == asdict(whole)
+        assert list(as_json(whole)) == list(asdict(whole)), "in the same order"
+    assert World.from_json(world.to_json()) == world
+    json_of_it = world.to_json()
+    world.zones.append("another")
+    assert json_of_it["zones"] == ["$ORIGIN a.example.\n"], "what the case does later is not in the record"

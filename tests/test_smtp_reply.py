@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.smtp.reply import Reply, split_reply
+from conformance.smtp.reply import Reply, split_replies, split_reply
 
 
 def test_one_line() -> None:
@@ -35,3 +35,14 @@ def test_what_does_not_read_as_a_reply_is_garbled_and_has_no_code() -> None:
 def test_the_enhanced_code_stands_in_brackets() -> None:
     assert Reply(553, ("sorry (#5.7.1)",)).enhanced == "5.7.1"
     assert Reply(250, ("ok",)).enhanced == ""
+
+
+def test_all_whole_replies_are_those_that_come_one_by_one() -> None:
+    buffer = b"220 mx\r\nwhat\r\n250-a\r\n250 b\r\n250 c\n250-d\r\n25"
+    one_by_one = []
+    reply, rest = split_reply(buffer)
+    while reply is not None:
+        one_by_one.append(reply)
+        reply, rest = split_reply(rest)
+    assert split_replies(buffer) == (one_by_one, rest)
+    assert rest == b"250-d\r\n25"

@@ -7,7 +7,7 @@ import asyncio
 from conformance.smtp.ordinary import ordinary_client
 from conformance.smtp.reply import CLOSED, SILENT
 from conformance.smtp.session import Session
-from tests.pods import ScriptedPod
+from tests.pods import PairedPod, ScriptedPod
 
 
 def test_a_reply_may_come_in_pieces_and_two_in_one() -> None:
@@ -75,3 +75,29 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
     assert pod.sent.startswith(b"EHLO ")
     assert b"\r\nRCPT TO:<c@d.example>\r\n" in pod.sent
     assert pod.sent.endswith(b"DATA\r\nSubject: x\r\n\r\n..x\r\n.\r\n")
+
+
+def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:
+    pod = PairedPod(b"220 mx\r\n", b"250 one\r\n250 two\r\n250 three\r\n", b"250 four\r\n", b"")
+
+    async def talk() -> None:
+        async with await Session.begun(pod) as session:
+            assert session.greeting.text == "mx"
+            assert [(await session.command(line)).text for line in "ABCD"] == ["one", "two", "three", "four"]
+            assert await session.command("E") == CLOSED
+            assert await session.command("F") == CLOSED
+
+    asyncio.run(talk())
+    assert pod.sent == b"A\r\nB\r\nC\r\nD\r\nE\r\nF\r\n", "what follows the end is sent all the same"
+    assert pod.pairs == ["greet", "exchange", "exchange", "exchange"]
+
+
+def test_silence_at_the_greeting_is_waited_for_once() -> None:
+    pod = PairedPod(None, b"220 late\r\n")
+
+    async def talk() -> None:
+        async with await Session.begun(pod) as session:
+            assert session.greeting == SILENT
+            assert (await session.reply()).text == "late"
+
+    asyncio.run(talk())

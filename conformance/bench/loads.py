@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import TypedDict
 
 from conformance.bench.deliveries import Deliveries
-from conformance.bench.driver import Load, Step
+from conformance.bench.driver import STAMP, Load, Step
 from conformance.bench.scenarios import FIVE, TEN, Scenario
 from conformance.errors import WorldError
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.mailboxes import load_users
-from conformance.pod.world import Exchanger, Padding, World
+from conformance.pod.world import Padding, World
 
 #: Seconds that one measurement may take before it counts as a failure.
 LIMIT = 60.0
@@ -21,13 +22,22 @@ SENDER = "bench@sender.example"
 _MAIL = f"MAIL FROM:<{SENDER}>\r\n".encode()
 DESTINATION = "destination.example"
 
-#: Where qmail-smtpd listens, an exchanger, and (see the target's agent) qmail-remote on demand.
+#: Where qmail-smtpd listens, the first exchanger, and (see the target's agent) qmail-remote on demand.
 SMTPD = ("127.0.0.1", 25)
 EXCHANGER = ("127.0.0.2", 25)
 REMOTES = ("127.0.0.1", 7026)
 
 #: How many runs of qmail-remote qmail-send may have at once: its own default.
 CONCURRENCY = 20
+
+
+class SinkOptions(TypedDict):
+    """What `conformance.bench.sink` is started with."""
+
+    addresses: list[tuple[str, int]]
+    refusing: bool
+    stamped: bool
+
 
 _HELLO = Step(b"EHLO client.example\r\n", b"2")
 _QUIT = Step(b"QUIT\r\n", b"2")
@@ -57,25 +67,45 @@ def configuration(scenario: Scenario) -> Configuration:
 
 
 def world(scenario: Scenario) -> World:
-    """The internet of a scenario. For `inbound` it is the exchanger that shows the driver's ceiling."""
+    """The names of a scenario. Its exchangers are a `sink`, which costs less than those of a world."""
     if scenario.direction == "mixed":
-        zones = [_zone(f"d{n}.example", f"@ MX 10 mx\nmx A 127.0.0.{2 + n}") for n in range(TEN)]
-        return World(zones, exchangers=[Exchanger(f"127.0.0.{2 + n}") for n in range(TEN)])
+        return World([_zone(f"d{n}.example", f"@ MX 10 mx\nmx A {_exchanger(n)[0]}") for n in range(TEN)])
     if scenario.direction == "outbound":
         names = [f"alias{n}.example" for n in range(scenario.aliases)]
         zones = [
             _zone(name, f"@ CNAME {behind}.")
             for name, behind in zip(names, [*names, DESTINATION][1:], strict=True)
         ]
-        zones.append(_zone(DESTINATION, "@ MX 10 mx\nmx A 127.0.0.2"))
+        zones.append(_zone(DESTINATION, f"@ MX 10 mx\nmx A {EXCHANGER[0]}"))
         paddings = [Padding(DESTINATION, "MX", scenario.answer)] if scenario.answer else []
-        return World(zones, paddings, exchangers=[Exchanger()], latency=scenario.latency)
-    steps: dict[str, str | list[str]] = {}
-    if scenario.doing == "recipients":
-        steps["RCPT"] = "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
-    if scenario.needs == "0008":
-        return World(exchangers=[Exchanger(steps=steps, auth=["PLAIN"], users={USER: _password()})])
-    return World(exchangers=[Exchanger(steps=steps)])
+        return World(zones, paddings, latency=scenario.latency)
+    return World()
+
+
+def sink(scenario: Scenario) -> SinkOptions:
+    """The exchangers of a scenario. For `inbound` it is the one that shows the driver's ceiling."""
+    count = TEN if scenario.direction == "mixed" else 1
+    return {
+        "addresses": [_exchanger(n) for n in range(count)],
+        "refusing": scenario.doing == "recipients",
+        "stamped": scenario.direction == "mixed",
+    }
+
+
+def _exchanger(number: int) -> tuple[str, int]:
+    return f"127.0.0.{2 + number}", 25
+
+
+def envelopes(scenario: Scenario, units: int) -> dict[frozenset[str], int]:
+    """What exchangers must have taken after so many units: how many messages for each recipient.
+
+    Without patch 0004 an alias is replaced by its canonical name, so a recipient may be written in two ways.
+    """
+    if scenario.direction == "mixed":
+        return {frozenset({f"box@d{n}.example"}): units // TEN for n in range(TEN)}
+    if scenario.direction == "outbound":
+        return {frozenset({f"box@{host(scenario)}", f"box@{DESTINATION}"}): units}
+    return {}
 
 
 def host(scenario: Scenario) -> str:
@@ -115,7 +145,7 @@ def inbound(scenario: Scenario, units: int) -> Load:
 
 def mixed(scenario: Scenario, units: int) -> Load:
     """What fills the queue: each of the driver's units is TEN messages, one for each exchanger."""
-    unit = [step for n in range(TEN) for step in _message(f"box@d{n}.example", scenario.octets)]
+    unit = [step for n in range(TEN) for step in _message(f"box@d{n}.example", scenario.octets, STAMP)]
     return Load(*SMTPD, scenario.sessions, units // TEN, (_HELLO,), tuple(unit), (_QUIT,), 0, LIMIT)
 
 
@@ -144,9 +174,12 @@ def ceiling(scenario: Scenario, units: int) -> Load:
     return Load(*EXCHANGER, sessions, units, (_HELLO,), unit, (_QUIT,), 1, LIMIT)
 
 
-def message_text(octets: int) -> bytes:
-    """An ordinary message of so many octets, with CRLF as on the wire and no dot at a line's beginning."""
-    head = b"From: bench@sender.example\r\nTo: box@here.example\r\nSubject: bench\r\n\r\n"
+def message_text(octets: int, more: bytes = b"") -> bytes:
+    """An ordinary message of so many octets, with CRLF as on the wire and no dot at a line's beginning.
+
+    `more` are whole lines of its header.
+    """
+    head = b"From: bench@sender.example\r\nTo: box@here.example\r\nSubject: bench\r\n" + more + b"\r\n"
     line = b"x" * 70 + b"\r\n"
     lines, rest = divmod(octets - len(head), len(line))
     # What is left becomes a longer last line: 70 + 71 octets are far below the limit of 998.
@@ -154,9 +187,9 @@ def message_text(octets: int) -> bytes:
     return head + line * max(lines - 1, 0) + last
 
 
-def _message(recipient: str, octets: int) -> list[Step]:
+def _message(recipient: str, octets: int, more: bytes = b"") -> list[Step]:
     envelope = _MAIL + f"RCPT TO:<{recipient}>\r\nDATA\r\n".encode()
-    return [Step(envelope, b"223"), Step(message_text(octets) + b".\r\n", b"2")]
+    return [Step(envelope, b"223"), Step(message_text(octets, more) + b".\r\n", b"2")]
 
 
 def _zone(domain: str, records: str) -> str:

@@ -24,6 +24,9 @@ SCHEMA = 1
 #: Beyond this share of a core the driver may be what is measured.
 HALF_A_CORE = 0.5
 
+#: All rounds, in one series or two.
+_ALL = slice(None)
+
 #: Who is measured: a target (its number among those named), the baseline once more, our exchanger.
 CONTROL, CEILING = "control", "ceiling"
 
@@ -70,7 +73,12 @@ class Participant:
 
 @dataclass
 class ScenarioResult:
-    """One scenario: who could not take part and why, and for each who could, a measurement for each round."""
+    """One scenario: who could not take part and why, and for each who could, a measurement for each round.
+
+    A difference is believed when it comes twice. Where the rounds that were asked for show one, as many
+    follow in fresh pods, and both series must show it: with seven rounds an interval misses the true ratio in
+    2 of 100 cases, so of five benches with a dozen comparisons one would find a difference by chance.
+    """
 
     name: str
     what: str
@@ -81,27 +89,46 @@ class ScenarioResult:
     unsupported: dict[str, str] = field(default_factory=dict)  #: key -> the patch it lacks
     failures: dict[str, str] = field(default_factory=dict)  #: key -> what qmail said instead
     rounds: dict[str, list[Measurement]] = field(default_factory=dict)  #: key -> measurements in order
+    first_series: int = 0  #: rounds before a second series began; 0: there is none
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ScenarioResult:
         """The inverse of `to_json`; what was judged is left out, since it follows."""
         rounds = {key: [Measurement.from_json(one) for one in each] for key, each in data["rounds"].items()}
         names = ("name", "what", "unit", "baseline", "seed", "orders", "unsupported", "failures")
-        return cls(**{name: data[name] for name in names}, rounds=rounds)
+        known = {name: data[name] for name in names}
+        return cls(**known, rounds=rounds, first_series=data.get("first_series", 0))
 
-    def ratio(self, key: str) -> Interval | None:
+    def ratio(self, key: str, part: slice = _ALL) -> Interval | None:
         """The rate of `key` beside the baseline's; None when there are too few rounds of both."""
-        first, second = self.rounds.get(self.baseline, []), self.rounds.get(key, [])
+        first, second = (self.rounds.get(one, [])[part] for one in (self.baseline, key))
         together = min(len(first), len(second))
         if key in self.failures or self.baseline in self.failures or together < LEAST_ROUNDS:
             return None
         rates = [[one.rate for one in each[:together]] for each in (first, second)]
         return paired_ratio(rates[0], rates[1], self.seed)
 
+    def series(self) -> list[slice]:
+        """The rounds of the first series, and those of the second where there is one."""
+        first = self.first_series
+        return [slice(0, first), slice(first, None)] if first else [_ALL]
+
+    def judgements(self, key: str) -> list[Judgement] | None:
+        """What each series says of `key`; None when it cannot be compared."""
+        said: list[Judgement] = []
+        for part in self.series():
+            ratio, control = self.ratio(key, part), self.ratio(CONTROL, part)
+            if ratio is None or control is None:
+                return None
+            said.append(judge(ratio, control))
+        return said
+
     def judgement(self, key: str) -> Judgement | None:
         """The verdict on `key`; None when it cannot be compared."""
-        ratio, control = self.ratio(key), self.ratio(CONTROL)
-        return None if ratio is None or control is None else judge(ratio, control)
+        said = self.judgements(key)
+        if said is None or len(set(said)) == 1:
+            return None if said is None else said[0]
+        return "too noisy to say" if "too noisy to say" in said else "no difference shown"
 
 
 @dataclass(frozen=True)
@@ -209,8 +236,14 @@ def _said(result: ScenarioResult, key: str) -> str:
         ratio = result.ratio(key)
         if ratio is None:
             return "control: too few rounds"
-        return "control: no difference" if ratio.holds(1.0) else "control: a difference, so it was too noisy"
-    return result.judgement(key) or "not judged"
+        alone = [one for part in result.series() if (one := result.ratio(key, part)) is not None]
+        calm = all(one.holds(1.0) for one in alone)
+        return "control: no difference" if calm else "control: a difference, so it was too noisy"
+    said, each = result.judgement(key), result.judgements(key)
+    if said is None or each is None:
+        return "not judged"
+    # With two series of which one shows a difference, the reader would wonder at the interval of both.
+    return said if len(set(each)) == 1 else f"{said} (first {each[0]}, then {each[1]})"
 
 
 Standing = Literal["holds", "falls", "undecided"]
@@ -223,10 +256,11 @@ def gate(result: ScenarioResult, key: str, least: float) -> Standing:
     """
     if key in result.failures:
         return "falls"
-    ratio, said = result.ratio(key), result.judgement(key)
-    if ratio is None or said is None or said == "too noisy to say":
+    said = result.judgement(key)
+    if said is None or said == "too noisy to say":
         return "undecided"
-    return "falls" if falls_below(ratio, least) else "holds"
+    ratios = [result.ratio(key, part) for part in result.series()]
+    return "falls" if all(one is not None and falls_below(one, least) for one in ratios) else "holds"
 
 
 def conclusion(bench: Bench) -> tuple[int, str]:

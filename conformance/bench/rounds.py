@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from conformance.bench.planning import first_units, planned_units, round_orders, seed_of
-from conformance.bench.results import CEILING, CONTROL, Bench, Measurement, ScenarioResult
+from conformance.bench.results import CEILING, CONTROL, Bench, Measurement, ScenarioResult, gate
 from conformance.bench.scenarios import Scenario
 from conformance.bench.subject import Fails
 
@@ -29,6 +29,7 @@ Pods = Callable[[str, bool], Awaitable[Measured]]
 class Course:
     """Carries a bench out. `save` is called after every round, `tell` with a line for a person now and then.
 
+    `renew` takes down every pod that `pods` has given, so that those given next are fresh.
     Errors of the world (PodFailure, WorldError) go through; what was measured before them is in `bench`.
     """
 
@@ -36,11 +37,13 @@ class Course:
         self,
         bench: Bench,
         pods: Pods,
+        renew: Callable[[], Awaitable[None]],
         save: Callable[[], None] = lambda: None,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._bench = bench
         self._pods = pods
+        self._renew = renew
         self._save = save
         self._tell = tell
 
@@ -82,8 +85,49 @@ class Course:
         if CEILING in rates:
             plan[CEILING] = planned_units(scenario, rates[CEILING], bench.seconds / 2)
         rounds = bench.rounds if CONTROL in subjects else ALONE
-        result.orders = round_orders(list(subjects), rounds, bench.seed, scenario)
-        for order in result.orders:
+        await self._series(
+            scenario, result, subjects, plan, round_orders(list(subjects), rounds, bench.seed, scenario)
+        )
+        if not self._tells_apart(result):
+            return
+        self._tell(f"{scenario.name}: a difference; once more in fresh pods ...")
+        await self._renew()
+        left = [key for key in subjects if key != CEILING and key not in result.failures]
+        subjects = {key: await self._pod(result, key) for key in left}
+        await self._once(scenario, result, subjects, plan)
+        result.first_series = len(result.orders)
+        await self._series(
+            scenario, result, subjects, plan, round_orders(left, rounds, bench.seed + 1, scenario)
+        )
+
+    async def _pod(self, result: ScenarioResult, key: str) -> Measured:
+        return await self._pods(result.baseline if key == CONTROL else key, key == CONTROL)
+
+    def _tells_apart(self, result: ScenarioResult) -> bool:
+        """Whether the rounds show a difference, or would let the gate fall."""
+        least = self._bench.min_ratio
+        return any(
+            result.judgement(one.key) in ("faster", "slower")
+            or (
+                least is not None
+                and one.key not in result.failures
+                and gate(result, one.key, least) == "falls"
+            )
+            for one in self._bench.participants
+            if one.key != result.baseline
+        )
+
+    async def _series(
+        self,
+        scenario: Scenario,
+        result: ScenarioResult,
+        subjects: dict[str, Measured],
+        plan: dict[str, int],
+        orders: list[list[str]],
+    ) -> None:
+        """Rounds that count, in these orders."""
+        for order in orders:
+            result.orders.append(order)
             for key in order:
                 measurement = await self._one(scenario, result, subjects[key], key, plan[key])
                 if measurement is not None:

@@ -4,19 +4,23 @@ The exchangers of a world keep each octet and can misbehave; that is what cases 
 a measurement may (2.3 to 2.8 times the CPU of Postfix's smtp-sink; this one 0.8 to 0.96). It is a process of
 its own: an epoll loop with one `recv` and one `send` for each step, as the load driver is.
 
-`python -m conformance.bench.sink ADDRESS:PORT…` listens, writes a line `ready`, and at the end of its
-standard input writes a `Taken` as JSON.
+`python -m conformance.bench.sink [--refusing] [--stamped] ADDRESS:PORT…` listens, writes its addresses
+as a line of JSON, and at the end of its standard input a `Taken`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import select
 import socket
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
+
+from conformance.bench.driver import STAMPED
 
 _BACKLOG = 1024
 _BUFFER = 262_144
@@ -28,9 +32,13 @@ _LONGEST = 65_536
 
 @dataclass
 class Taken:
-    """What was accepted: each envelope as [sender, recipients, octets of the message], and seconds of CPU."""
+    """What was accepted: each envelope as [sender, recipients, octets of the message, how often it came].
 
-    envelopes: list[tuple[str, list[str], int]] = field(default_factory=list)
+    `latencies` are the seconds from a stamp to the message's end, for each message; `cpu` is seconds of ours.
+    """
+
+    envelopes: list[tuple[str, list[str], int, int]] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
     cpu: float = 0.0
 
 
@@ -49,12 +57,20 @@ class _Session:
 
 
 class Sink:
-    """Listens on `addresses` from the start, and serves in `run`. Raises OSError for a taken address."""
+    """Listens on `addresses` from the start, and serves in `run`. Raises OSError for a taken address.
 
-    def __init__(self, addresses: list[tuple[str, int]], host: str = "mx.test.example") -> None:
+    `refusing`: no recipient is accepted. `stamped`: each message tells when it was sent, as the load driver
+    wrote it into it, and has no more than 64 KiB.
+    """
+
+    def __init__(
+        self, addresses: list[tuple[str, int]], *, refusing: bool = False, stamped: bool = False
+    ) -> None:
         self.taken = Taken()
-        self._name = host.encode("ascii")
-        self._envelopes: list[tuple[bytes, list[bytes], int]] = []
+        self._name = b"mx.test.example"
+        self._refusing = refusing
+        self._stamped = stamped
+        self._envelopes: list[tuple[bytes, tuple[bytes, ...], int]] = []
         self._poll = select.epoll()
         self._sessions: dict[int, _Session] = {}
         self._listeners: dict[int, socket.socket] = {}
@@ -91,8 +107,8 @@ class Sink:
 
     def _told(self, cpu: float) -> Taken:
         self.taken.envelopes = [
-            (sender.decode("latin-1"), [one.decode("latin-1") for one in recipients], size)
-            for sender, recipients, size in self._envelopes
+            (sender.decode("latin-1"), [one.decode("latin-1") for one in recipients], size, times)
+            for (sender, recipients, size), times in Counter(self._envelopes).items()
         ]
         self.taken.cpu = cpu
         return self.taken
@@ -123,11 +139,14 @@ class Sink:
             if session.in_message:
                 end = said.find(_END)
                 if end < 0:
-                    # The end may be cut anywhere, so its length less one stays for the next look.
-                    session.size += max(0, len(said) - _KEPT)
-                    said = said[-_KEPT:]
+                    if not self._stamped:
+                        # The end may be cut anywhere, so its length less one stays for the next look.
+                        session.size += max(0, len(said) - _KEPT)
+                        said = said[-_KEPT:]
                     break
-                self._envelopes.append((session.sender, session.recipients, session.size + end))
+                self._envelopes.append((session.sender, tuple(session.recipients), session.size + end))
+                if self._stamped and (stamp := STAMPED.search(said, 0, end)):
+                    self.taken.latencies.append((time.monotonic_ns() - int(stamp[1])) / 1e9)
                 session.in_message, session.recipients = False, []
                 replies += b"250 ok\r\n"
                 said = said[end + len(_END) :]
@@ -148,6 +167,8 @@ class Sink:
         """The reply to a command line; DATA begins a message."""
         verb = line[:4].upper()
         if verb == b"RCPT":
+            if self._refusing:
+                return b"553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)\r\n"
             session.recipients.append(_address(line))
         elif verb == b"MAIL":
             session.sender, session.recipients = _address(line), []
@@ -156,6 +177,8 @@ class Sink:
             return b"354 go ahead\r\n"
         elif verb == b"EHLO":
             return b"250-" + self._name + b"\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+        elif verb == b"AUTH":
+            return b"235 ok, go ahead\r\n"
         elif verb == b"QUIT":
             return b"221 " + self._name + b"\r\n"
         elif verb == b"RSET":
@@ -180,19 +203,25 @@ def _address(line: bytes) -> bytes:
     return line[line.find(b"<") + 1 : line.rfind(b">")]
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Exit status 0 with what was taken, 1 with one line that says why nothing was."""
+    parser = argparse.ArgumentParser(prog="sink")
+    parser.add_argument("--refusing", action="store_true", help="accept no recipient")
+    parser.add_argument("--stamped", action="store_true", help="read from each message when it was sent")
+    parser.add_argument("addresses", nargs="+", metavar="ADDRESS:PORT")
+    options = parser.parse_args()
     try:
-        pairs = [argument.rpartition(":") for argument in arguments]
-        sink = Sink([(address, int(port)) for address, _, port in pairs])
+        pairs = [argument.rpartition(":") for argument in options.addresses]
+        addresses = [(address, int(port)) for address, _, port in pairs]
+        sink = Sink(addresses, refusing=options.refusing, stamped=options.stamped)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print("ready", flush=True)
+    print(json.dumps(sink.addresses), flush=True)
     json.dump(asdict(sink.run(sys.stdin.fileno())), sys.stdout)
     sys.stdout.flush()
     os._exit(0)  # millions of small objects are not worth tidying up
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

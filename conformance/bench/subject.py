@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from conformance.bench import loads
@@ -26,6 +28,10 @@ class LoadedPod(Protocol):
     async def load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]: ...
 
     async def serve_remotes(self, host: str, sender: str, recipients: list[str]) -> None: ...
+
+    async def sink(self, addresses: Sequence[tuple[str, int]], *, refusing: bool, stamped: bool) -> None: ...
+
+    async def taken(self) -> dict[str, Any]: ...
 
     async def counts(self) -> dict[str, int]: ...
 
@@ -55,6 +61,7 @@ class Subject:
     async def ceiling(self, scenario: Scenario, units: int) -> Measurement:
         """Carry out the same load on our exchanger, with no qmail behind it."""
         await self._pod.prepare(loads.world(scenario), loads.configuration(scenario))
+        await self._pod.sink(**loads.sink(scenario))
         done = await self._pod.load(
             "driver", loads.ceiling(scenario, units).to_json(), loads.LIMIT + LATENESS
         )
@@ -66,17 +73,18 @@ class Subject:
         await self._pod.dispose()
 
     async def _inbound(self, scenario: Scenario, units: int) -> Measurement:
-        done, cpu = await self._loaded("driver", loads.inbound(scenario, units).to_json())
-        await self._counted(0)
-        return _measurement(done, cpu)
+        return _measurement(*await self._loaded("driver", loads.inbound(scenario, units).to_json()))
 
     async def _outbound(self, scenario: Scenario, units: int) -> Measurement:
-        host = loads.host(scenario)
-        await self._pod.serve_remotes(host, loads.SENDER, [f"box@{host}"])
+        await self._pod.sink(**loads.sink(scenario))
+        recipient = f"box@{loads.host(scenario)}"
+        await self._pod.serve_remotes(loads.host(scenario), loads.SENDER, [recipient])
         done, cpu = await self._loaded("deliveries", loads.outbound(scenario, units).to_json())
-        return _measurement(done, cpu, await self._counted(units))
+        await self._taken(scenario, units)
+        return _measurement(done, cpu, await self._questions())
 
     async def _mixed(self, scenario: Scenario, units: int) -> Measurement:
+        await self._pod.sink(**loads.sink(scenario))
         before = await self._pod.cpu()
         load = loads.mixed(scenario, units).to_json()
         done = await self._pod.load("driver", load, loads.LIMIT + LATENESS)
@@ -89,8 +97,11 @@ class Subject:
         done["seconds"] += time.perf_counter() - began
         after = await self._pod.cpu()
         done["units"] *= TEN
-        done["latencies"] = []  # of tens of messages coming in: not what a message takes through the queue
-        return _measurement(done, _between(before, after), await self._counted(units))
+        # From the driver's last octets of a message to the exchanger's: what it took through the queue.
+        done["latencies"] = await self._taken(scenario, units)
+        if len(done["latencies"]) != units:
+            raise PodFailure(f"{len(done['latencies'])} of {units} messages told when they had been sent")
+        return _measurement(done, _between(before, after), await self._questions())
 
     async def _loaded(self, driver: str, load: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
         before = await self._pod.cpu()
@@ -100,13 +111,28 @@ class Subject:
             raise Fails(done["failure"])
         return done, _between(before, after)
 
-    async def _counted(self, messages: int) -> int:
-        """The number of DNS questions. Fails unless exactly so many messages came to the exchangers."""
+    async def _taken(self, scenario: Scenario, units: int) -> list[float]:
+        """How long each message took, where they tell. Fails unless each came once, in its own envelope."""
+        taken = await self._pod.taken()
+        found: Counter[str] = Counter()
+        for sender, recipients, _, times in taken["envelopes"]:
+            if sender != loads.SENDER or len(recipients) != 1:
+                raise Fails(f"a message came from {sender!r} for {', '.join(map(repr, recipients))}")
+            found[recipients[0]] += times
+        for ways, wanted in loads.envelopes(scenario, units).items():
+            came = sum(found.pop(recipient, 0) for recipient in ways)
+            if came != wanted:
+                raise Fails(f"{came} messages came for {' or '.join(sorted(ways))}, and not {wanted}")
+        if found:
+            raise Fails(f"messages came for {', '.join(map(repr, found))}")
+        latencies: list[float] = taken["latencies"]
+        return latencies
+
+    async def _questions(self) -> int:
+        """The number of DNS questions."""
         counts = await self._pod.counts()
         if counts["stray"]:
             raise PodFailure(f"{counts['stray']} questions were for names that no zone of the scenario has")
-        if counts["messages"] != messages:
-            raise Fails(f"{counts['messages']} messages came to the exchangers, and not {messages}")
         return counts["questions"]
 
 

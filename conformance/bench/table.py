@@ -23,10 +23,12 @@ _SAID = 200  #: characters of what qmail said instead; bench.json has more
 
 LEGEND = (
     "units/s: medians over the rounds; 50, 90, 99 %: milliseconds that so many units did not exceed",
+    "in mixed/queue these are from the last octet of a message into qmail to the last one out",
     "questions: of the DNS, for each unit; driver/target: CPU of the load driver beside the target's",
     "driver/core: CPU of the driver beside one core; * more than half: it may be the driver that is measured",
     "ratio: units/s beside the first target's, in pairs of the same round, with its interval",
     "again: a second pod of the same target; where it shows a difference, nothing is judged",
+    "faster, slower: shown by the rounds that were asked for, and by as many more in fresh pods",
     "ceiling: the driver against our exchanger with no qmail behind it, which may be the slower to answer",
 )
 

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import aiosmtplib
@@ -32,6 +33,7 @@ class Attempt:
     error: BaseException | None = None
 
 
+@cache  # each target asks for each case, and a signature takes as long as an act
 def handle_names(case: Case) -> tuple[str, ...]:
     """Which handles a case asks for: `internet`, `qmail`."""
     return tuple(inspect.signature(case).parameters)

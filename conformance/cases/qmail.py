@@ -9,7 +9,7 @@ from typing import Literal
 import aiosmtplib
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Sight
+from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Sight, combining
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import Delivery, read_reports
 from conformance.smtp.ordinary import ordinary_client
@@ -96,7 +96,9 @@ class Qmail:
     async def look(self) -> Sight:
         """What stands in the world now. A question that no zone knows makes the case invalid."""
         await self._ready()
-        sight = await self._pod.look()
+        return self._seen(await self._pod.look())
+
+    def _seen(self, sight: Sight) -> Sight:
         if sight["stray"]:
             raise PodFailure(f"qmail asked for a name outside the world: {', '.join(sight['stray'])}")
         self._internet.sight = sight
@@ -110,7 +112,8 @@ class Qmail:
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
         """A raw session, greeted and, unless told otherwise, with EHLO said."""
-        async with await self.connect() as session:
+        await self._ready()
+        async with await Session.begun(self._pod) as session:
             assert session.greeting.code == 220, session.greeting
             if hello:
                 said = await session.hello()
@@ -137,8 +140,8 @@ class Qmail:
         Whatever the case is about: a message that is reported delivered was accepted by some host.
         """
         await self._ready()
-        result = await self._pod.remote(host, sender, recipients, message, limit)
-        await self.look()
+        result, sight = await combining(self._pod).remote_and_look(host, sender, recipients, message, limit)
+        self._seen(sight)
         delivery = read_reports(result)
         if delivery.message.letter == "K":
             assert self._internet.messages(), f"no host has accepted a message: {delivery}"
@@ -158,8 +161,8 @@ class Qmail:
     async def delivered(self) -> Sight:
         """Wait until qmail-send rests, then look."""
         await self._ready()
-        rests = await self._pod.settle(DELIVERY_LIMIT)
-        sight = await self.look()
+        rests, seen = await combining(self._pod).settle_and_look(DELIVERY_LIMIT)
+        sight = self._seen(seen)
         assert rests, "qmail-send is still at work"
         return sight
 

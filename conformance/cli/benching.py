@@ -117,12 +117,16 @@ async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out:
             subjects[key, again] = Subject(await _started(plan.targets[int(key)], plan))
         return subjects[key, again]
 
+    async def renew() -> None:
+        await dispose_all(list(subjects.values()))
+        subjects.clear()
+
     def show(result: object) -> None:
         lines = table(bench.scenarios[-1], bench.participants)
         print("\n".join([*lines, ""]), flush=True)
 
     try:
-        await Course(bench, pod, lambda: _save(bench, out), _note).run(scenarios, show)
+        await Course(bench, pod, renew, lambda: _save(bench, out), _note).run(scenarios, show)
     finally:
         await asyncio.shield(dispose_all(list(subjects.values())))
 

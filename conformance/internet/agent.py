@@ -4,30 +4,39 @@
                                           [--target-agent 127.0.0.1:7025]
 
 Requests are frames (see `frames`) of `{"id": n, "op": name, …}`, answered by `{"id": n, "result": …}` or
-`{"id": n, "failure": message}`. They are served concurrently. Octets are Latin-1 text. The operations are
-the methods of `Agent` whose names begin with `op_`. At the end of its input the program ends.
+`{"id": n, "failure": message}`; one without an id is not answered. They begin in order and are served
+concurrently. Octets are Latin-1 text. The operations are the methods of `Agent` whose names begin with `op_`.
+At the end of its input the program ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from conformance import __version__
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.internet import frames
 from conformance.internet.clients import Clients
-from conformance.internet.loading import run_driver
+from conformance.internet.loading import SinkProcess, run_driver
 from conformance.internet.servers import InternetSight, Servers
 from conformance.internet.targetlink import TargetLink
 from conformance.pod.base import octets, text
 from conformance.pod.world import World
 
 Address = tuple[str, int]
+
+#: Has a result told, once, when there is one.
+Telling = Callable[[Callable[[Any], None]], None]
+
+_READ_AT_ONCE = 65536
 
 
 class Agent:
@@ -37,33 +46,70 @@ class Agent:
         self._servers = Servers(("127.0.0.1", dns_port))
         self._clients = Clients(smtp)
         self._target = TargetLink(target)
+        self._sink: SinkProcess | None = None
+        self._under_way: set[asyncio.Future[Any]] = set()
 
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one request, whatever happens: a failure is an answer too."""
-        number = op = None
+    def serve(self, request: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
+        """Begin one request and `answer` it, at once or later, whatever happens: a failure is an answer too.
+
+        An operation gives its result, a future or coroutine of it, or a function that has it told when there
+        is one. A task for each, and a turn of the loop for each step of it, would cost half as much again.
+        """
+        fields = dict(request)
+        number, op = fields.pop("id", None), fields.pop("op", None)
+
+        def conclude(future: asyncio.Future[Any]) -> None:
+            self._under_way.discard(future)
+            if future.cancelled():  # the program ends
+                return
+            try:
+                answer({"id": number, "result": future.result()})
+            except Exception as error:  # the host must hear of it, or it would wait for ever
+                answer({"id": number, "failure": _said(op, error)})
+
         try:
-            fields = dict(request)
-            number, op = fields.pop("id", None), fields.pop("op", None)
             operation = getattr(self, f"op_{op}", None)
             if operation is None:
                 raise ConformanceError(f"there is no operation {op!r}")
-            return {"id": number, "result": await operation(**fields)}
-        except ConformanceError as error:
-            return {"id": number, "failure": str(error)}
-        except Exception as error:  # the host must hear of it, or it would wait for ever
-            traceback.print_exc()
-            return {"id": number, "failure": f"{op}: {type(error).__name__}: {error}"}
+            result = operation(**fields)
+            if callable(result):
+                result(lambda told: answer({"id": number, "result": told}))
+                return
+            if not isinstance(result, (asyncio.Future, Coroutine)):
+                answer({"id": number, "result": result})
+                return
+            future = asyncio.ensure_future(result)
+        except Exception as error:
+            answer({"id": number, "failure": _said(op, error)})
+            return
+        self._under_way.add(future)  # or a task might be collected
+        future.add_done_callback(conclude)
 
-    async def op_hello(self) -> dict[str, str]:
+    def op_hello(self) -> dict[str, str]:
         """The version of the suite in this container."""
         return {"suite": __version__}
 
     async def op_world(self, world: dict[str, Any]) -> None:
         """Replace the world, clear the logs, drop the connections of earlier cases."""
         self._clients.abort()
+        await self._end_sink()
         await self._servers.set_world(World.from_json(world))
 
-    async def op_sight(self) -> InternetSight:
+    async def op_prepare(self, request: list[str], limit: float, world: dict[str, Any]) -> list[str]:
+        """Ask the target agent, and when all went well there set the world; its answer.
+
+        The target first: what ran for the case before must not ask its questions in the new world.
+        """
+        answer = await self.op_target(request, limit)
+        if answer[0] == "ok":
+            await self.op_world(world)
+        return answer
+
+    async def op_look(self, request: list[str], limit: float) -> tuple[list[str], InternetSight]:
+        """The target agent's answer, and what the internet has seen by then."""
+        return await self.op_target(request, limit), self._servers.sight()
+
+    def op_sight(self) -> InternetSight:
         """Questions, exchanges and stray questions since the world was set."""
         return self._servers.sight()
 
@@ -71,20 +117,41 @@ class Agent:
         """Number of a new connection to the target's SMTP server."""
         return await self._clients.connect()
 
-    async def op_send(self, connection: int, data: str) -> bool:
+    def op_send(self, connection: int, data: str) -> asyncio.Future[bool] | bool:
         """Send octets; False when the server no longer takes any."""
-        return await self._clients.get(connection).send(octets(data))
+        return self._clients.get(connection).send(octets(data))
 
-    async def op_receive(self, connection: int, limit: float) -> str | None:
+    def op_receive(self, connection: int, limit: float) -> Telling:
         """The next octets: null when silent for `limit` seconds, "" when the server closed."""
-        received = await self._clients.get(connection).receive(limit)
-        return None if received is None else text(received)
+        client = self._clients.get(connection)
+        return lambda tell: client.hear(limit, lambda received: tell(_text(received)))
 
-    async def op_shut(self, connection: int) -> None:
+    async def op_greet(self, limit: float) -> tuple[int, str | None]:
+        """A new connection's number, and the first octets that come over it, as `op_receive` gives them."""
+        connection = await self._clients.connect()
+        return connection, _text(await self._clients.get(connection).receive(limit))
+
+    def op_exchange(self, connection: int, data: str, limit: float) -> Telling:
+        """Send octets, then receive: the results of both."""
+        client = self._clients.get(connection)
+        taken = client.send(octets(data))
+
+        def telling(tell: Callable[[Any], None]) -> None:
+            def sent(taken: bool) -> None:
+                client.hear(limit, lambda received: tell((taken, _text(received))))
+
+            if isinstance(taken, bool):
+                sent(taken)
+            else:
+                taken.add_done_callback(lambda done: sent(done.result()))
+
+        return telling
+
+    def op_shut(self, connection: int) -> None:
         """Half close a connection."""
         self._clients.get(connection).shut()
 
-    async def op_close(self, connection: int) -> None:
+    def op_close(self, connection: int) -> None:
         """Close a connection."""
         self._clients.close(connection)
 
@@ -96,24 +163,50 @@ class Agent:
         """Run a load driver, a process of its own; its result, or `failure` where qmail ended it."""
         return await run_driver(driver, load, limit)
 
-    async def op_counts(self) -> dict[str, int]:
-        """How many questions, stray ones among them, and accepted messages there were."""
+    async def op_sink(self, addresses: list[Address], refusing: bool, stamped: bool) -> list[Address]:
+        """Exchangers for a load, a process of its own, in place of those that stood; where they listen."""
+        await self._end_sink()
+        self._sink = await SinkProcess.start(addresses, refusing=refusing, stamped=stamped)
+        return self._sink.addresses
+
+    async def op_taken(self) -> dict[str, Any]:
+        """What the sink accepted; it ends with that."""
+        if self._sink is None:
+            raise ConformanceError("there is no sink")
+        sink, self._sink = self._sink, None
+        return await sink.taken()
+
+    def op_counts(self) -> dict[str, int]:
+        """How many questions, and stray ones among them, there were."""
         sight = self._servers.sight()
-        messages = sum(len(exchange["messages"]) for exchange in sight["exchanges"])
-        return {
-            "questions": len(sight["questions"]),
-            "stray": len(sight["stray"]),
-            "messages": messages,
-        }
+        return {"questions": len(sight["questions"]), "stray": len(sight["stray"])}
+
+    async def _end_sink(self) -> None:
+        if self._sink is not None:
+            sink, self._sink = self._sink, None
+            await sink.stop()
 
     def close(self) -> None:
-        """Close every socket."""
+        """Close every socket, end what still runs."""
+        if self._sink is not None:
+            self._sink.kill()
         self._clients.abort()
         self._target.close()
         self._servers.close()
 
 
-class _Input(asyncio.Protocol):
+def _text(received: bytes | None) -> str | None:
+    return None if received is None else text(received)
+
+
+def _said(op: object, error: Exception) -> str:
+    if isinstance(error, ConformanceError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"{op}: {type(error).__name__}: {error}"
+
+
+class _Input:
     """Requests as they come in; the end of the input ends the program."""
 
     def __init__(self, agent: Agent, output: asyncio.WriteTransport, ended: asyncio.Future[int]) -> None:
@@ -121,9 +214,19 @@ class _Input(asyncio.Protocol):
         self._output = output
         self._ended = ended
         self._decoder = frames.Decoder()
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    def data_received(self, data: bytes) -> None:
+    def readable(self) -> None:
+        """Take in what waits on standard input."""
+        try:
+            data = os.read(sys.stdin.fileno(), _READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            _end(self._ended, EXIT_AS_EXPECTED)
+            return
         try:
             requests = self._decoder.feed(data)
         except ValueError as error:
@@ -131,15 +234,13 @@ class _Input(asyncio.Protocol):
             _end(self._ended, EXIT_WORLD)
             return
         for request in requests:
-            task = asyncio.create_task(self._serve(request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._agent.serve(request, self._answer)
 
-    async def _serve(self, request: dict[str, Any]) -> None:
-        self._output.write(frames.encode(await self._agent.answer(request)))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        _end(self._ended, EXIT_AS_EXPECTED)
+    def _answer(self, answer: dict[str, Any]) -> None:
+        if answer["id"] is not None:
+            self._output.write(frames.encode(answer))
+        elif "failure" in answer:
+            print(f"agent: {answer['failure']}", file=sys.stderr)
 
 
 class _Output(asyncio.BaseProtocol):
@@ -165,8 +266,11 @@ async def _run(dns_port: int, smtp: Address, target: Address) -> int:
         loop.add_signal_handler(number, _end, ended, EXIT_AS_EXPECTED)
     agent = Agent(dns_port, smtp, target)
     output, _ = await loop.connect_write_pipe(lambda: _Output(ended), sys.stdout.buffer)
-    incoming = _Input(agent, output, ended)
-    await loop.connect_read_pipe(lambda: incoming, sys.stdin.buffer)
+    # Read by ourselves: asyncio's transport takes a fresh buffer of 256 KiB from the kernel for each read.
+    os.set_blocking(sys.stdin.fileno(), False)
+    loop.add_reader(sys.stdin.fileno(), _Input(agent, output, ended).readable)
+    # What stands now stands for good; the collector need not look through it again and again.
+    gc.freeze()
     status = await ended
     agent.close()
     return status

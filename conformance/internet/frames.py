@@ -11,10 +11,13 @@ from typing import Any
 #: A length beyond this is not ours but something else's output, read as a length.
 _MOST = 1 << 30
 
+#: `json.dumps` would make an encoder for each frame.
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def encode(obj: Any) -> bytes:
     """One frame that holds `obj`."""
-    content = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    content = _written(obj).encode("utf-8")
     return len(content).to_bytes(4, "big") + content
 
 
@@ -36,7 +39,7 @@ class Decoder:
             end = start + 4 + length
             if len(self._unread) < end:
                 break
-            objects.append(json.loads(self._unread[start + 4 : end]))
+            objects.append(json.loads(self._unread[start + 4 : end].decode("utf-8")))
             start = end
         del self._unread[:start]
         return objects

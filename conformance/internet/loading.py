@@ -1,4 +1,4 @@
-"""A load driver as a process of its own beside the internet's servers, so that its CPU is counted apart."""
+"""Load drivers and the sink, each a process of its own beside the internet, so that its CPU counts apart."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import sys
 from typing import Any
 
 from conformance.errors import WorldError
+
+#: Seconds that a sink may take to listen, and to tell what it took.
+_PATIENCE = 20.0
 
 #: Exit status of a driver that was ended by what the server did.
 _SERVERS_DOING = 1
@@ -44,3 +47,59 @@ async def run_driver(driver: str, load: dict[str, Any], limit: float) -> dict[st
         raise WorldError(f"the load driver failed with status {process.returncode}: {said[-2000:]}")
     result: dict[str, Any] = json.loads(out)
     return result
+
+
+class SinkProcess:
+    """A running `conformance.bench.sink`. Made by `start`; ends with `taken`, `stop` or `kill`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.addresses: list[tuple[str, int]] = []  #: with the ports that the kernel chose
+
+    @classmethod
+    async def start(cls, addresses: list[tuple[str, int]], *, refusing: bool, stamped: bool) -> SinkProcess:
+        """One that listens. Raises WorldError where it cannot."""
+        options = ["--refusing"] * refusing + ["--stamped"] * stamped
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "conformance.bench.sink",
+            *options,
+            *(f"{address}:{port}" for address, port in addresses),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        sink = cls(process)
+        assert process.stdout is not None, "it was started with a pipe"
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                ready = await process.stdout.readline()
+            sink.addresses = [(address, port) for address, port in json.loads(ready)]
+        except (TimeoutError, ValueError):
+            raise WorldError(f"the sink does not listen: {await sink._complaint()}") from None
+        return sink
+
+    async def taken(self) -> dict[str, Any]:
+        """What it accepted, as `conformance.bench.sink.Taken`. Raises WorldError where it does not say."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                out, _ = await self._process.communicate(b"")  # closes its input
+            result: dict[str, Any] = json.loads(out)
+        except (TimeoutError, ValueError):
+            raise WorldError(f"the sink does not say what it took: {await self._complaint()}") from None
+        return result
+
+    async def stop(self) -> None:
+        """End it, whatever it does; its addresses are free then."""
+        self.kill()
+        await self._process.communicate(b"")
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def _complaint(self) -> str:
+        self.kill()
+        _, said = await self._process.communicate(b"")
+        return said.decode("utf-8", "replace").strip()[-2000:] or f"status {await self._process.wait()}"

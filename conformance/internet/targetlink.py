@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from conformance.errors import WorldError
 
@@ -45,7 +46,7 @@ class TargetLink:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._link: _Link | None = None
         self._turn = asyncio.Lock()
 
     async def ask(self, request: Sequence[bytes], limit: float) -> list[bytes]:
@@ -59,9 +60,7 @@ class TargetLink:
     async def _ask(self, request: Sequence[bytes]) -> list[bytes]:
         whole = False
         try:
-            reader, writer = await self._connected()
-            writer.write(packed(request))
-            answer = await _read(reader)
+            answer = unpacked(await (await self._connected()).ask(packed(request)))
             whole = True
             return answer
         except (OSError, EOFError, ValueError) as error:
@@ -72,31 +71,88 @@ class TargetLink:
             if not whole:
                 self.close()
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is not None and self._streams[0].at_eof():
+    async def _connected(self) -> _Link:
+        if self._link is not None and self._link.ended:
             self.close()
         pause = 0.001
-        while self._streams is None:
+        while self._link is None:
             try:
-                self._streams = await asyncio.open_connection(*self._address)
+                _, self._link = await asyncio.get_running_loop().create_connection(_Link, *self._address)
             except ConnectionRefusedError:
                 # It may be just coming up; the limit of the request ends this.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 0.02)
-        return self._streams
+        return self._link
 
     def close(self) -> None:
         """Drop the connection; the next request makes a new one."""
-        if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None
+        if self._link is not None:
+            self._link.abort()
+            self._link = None
 
 
-async def _read(reader: asyncio.StreamReader) -> list[bytes]:
-    length = await reader.readuntil(b":")
-    if not length[:-1].isdigit() or len(length) > _LONGEST_LENGTH:
-        raise ValueError(f"no netstring: {length[:40]!r}")
-    content = await reader.readexactly(int(length[:-1]) + 1)
-    if content[-1:] != b",":
+class _Link(asyncio.BufferedProtocol):
+    """One connection to the agent: netstrings out and in, in turn."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._buffer = memoryview(bytearray(65536))
+        self._unread = bytearray()
+        self._answer: asyncio.Future[bytes] | None = None
+
+    async def ask(self, request: bytes) -> bytes:
+        """The content of the netstring that answers. EOFError, OSError or ValueError when none comes."""
+        if self.ended:
+            raise EOFError("it has closed")
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._unread += self._buffer[:nbytes]
+        try:
+            answer = _first(self._unread)
+        except ValueError as error:
+            self._end(error)
+            return
+        if answer is not None and self._answer is not None and not self._answer.done():
+            self._unread.clear()  # one answer at a time: nothing follows it
+            self._answer.set_result(answer)
+
+    def eof_received(self) -> None:
+        self._end(EOFError("it has closed"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc or EOFError("it has closed"))
+
+    def _end(self, why: Exception) -> None:
+        self.ended = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(why)
+
+
+def _first(octets: bytearray) -> bytes | None:
+    """The content of the netstring that `octets` begin with; None while it is not whole."""
+    colon = octets.find(b":", 0, _LONGEST_LENGTH)
+    length = octets[:colon] if colon >= 0 else octets
+    if (length and not length.isdigit()) or (colon < 0 and len(octets) >= _LONGEST_LENGTH) or colon == 0:
+        raise ValueError(f"no netstring: {bytes(octets[:40])!r}")
+    end = colon + 1 + int(length) if colon >= 0 else len(octets)
+    if colon < 0 or len(octets) <= end:
+        return None
+    if octets[end] != ord(","):
         raise ValueError("a netstring without its comma")
-    return unpacked(content[:-1])
+    return bytes(octets[colon + 1 : end])

@@ -6,6 +6,7 @@ Acts raise `PodFailure` when the world fails; they never raise because of what q
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol, TypedDict
 
 from conformance.pod.configuration import Configuration
@@ -131,3 +132,59 @@ class Pod(Protocol):
 
     async def dispose(self) -> None:
         """Take the pod down; never raises."""
+
+
+class Combining(ABC):
+    """What a pod may offer besides: two acts that follow each other, in one request.
+
+    A request to a container costs more than all that is done there, and nearly every act of a session is one
+    of these pairs. What comes of a pair is what would come of its two acts.
+    """
+
+    @abstractmethod
+    async def greet(self, limit: float) -> tuple[int, bytes | None]:
+        """`connect`, then `receive` on the new connection."""
+
+    @abstractmethod
+    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
+        """`send`, then `receive` on the same connection."""
+
+    @abstractmethod
+    async def remote_and_look(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> tuple[RemoteResult, Sight]:
+        """`remote`, then `look`."""
+
+    @abstractmethod
+    async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
+        """`settle`, then `look`."""
+
+
+class Apart(Combining):
+    """`Combining` for a pod that does not offer it: one act after the other."""
+
+    def __init__(self, pod: Pod) -> None:
+        self._pod = pod
+
+    async def greet(self, limit: float) -> tuple[int, bytes | None]:
+        connection = await self._pod.connect()
+        return connection, await self._pod.receive(connection, limit)
+
+    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
+        taken = await self._pod.send(connection, data)
+        return taken, await self._pod.receive(connection, limit)
+
+    async def remote_and_look(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> tuple[RemoteResult, Sight]:
+        result = await self._pod.remote(host, sender, recipients, message, limit)
+        return result, await self._pod.look()
+
+    async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
+        rests = await self._pod.settle(limit)
+        return rests, await self._pod.look()
+
+
+def combining(pod: Pod) -> Combining:
+    """The pod itself where it does pairs of acts, else each act by itself."""
+    return pod if isinstance(pod, Combining) else Apart(pod)

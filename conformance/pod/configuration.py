@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from conformance.pod.plain import plain
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Configuration:
     verifying: bool | Literal["mute"] = False
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
+        data: dict[str, Any] = plain(self)
         if not self.verifying:
             del data["verifying"]  # so records from before there was such a field are judged as ever
         return data

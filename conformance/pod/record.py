@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from conformance.pod.base import Pod, PodFailure, RemoteResult, Sight, octets, text
+from conformance.pod.base import Combining, Pod, PodFailure, RemoteResult, Sight, combining, octets, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.secrets import Secrets
 from conformance.pod.world import World
@@ -18,42 +18,69 @@ from conformance.pod.world import World
 Act = dict[str, Any]
 
 
-class Recorder:
-    """A pod that keeps, in order, every act and its result; times are seconds since the case began."""
+class Recorder(Combining):
+    """A pod that keeps, in order, every act and its result; times are seconds since the case began.
+
+    Acts that were done two at a time are noted as the two that they are.
+    """
 
     def __init__(self, pod: Pod, secrets: Secrets) -> None:
         self._pod = pod
+        self._pairs = combining(pod)
         self._hide = secrets.hide
         self._start = time.monotonic()
         self._numbers: dict[int, int] = {}
         self.acts: list[Act] = []
 
     def _note(self, act: str, **details: Any) -> None:
-        self.acts.append({"act": act, "at": round(time.monotonic() - self._start, 4), **self._hide(details)})
+        self._note_hidden(act, **self._hide(details))
+
+    def _note_hidden(self, act: str, **details: Any) -> None:
+        self.acts.append({"act": act, "at": round(time.monotonic() - self._start, 4), **details})
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
         await self._pod.prepare(world, configuration)
         self._note("prepare", world=world.to_json(), configuration=configuration.to_json())
 
     async def connect(self) -> int:
-        number = await self._pod.connect()
+        return self._connected(await self._pod.connect())
+
+    def _connected(self, number: int) -> int:
         # Numbered anew for each case, so that a record does not depend on what the pod did before.
         seen = len(self._numbers)
         self._numbers[seen] = number
         self._note("connect", connection=seen)
         return seen
 
+    async def greet(self, limit: float) -> tuple[int, bytes | None]:
+        number, data = await self._pairs.greet(limit)
+        seen = self._connected(number)
+        self._received(seen, data)
+        return seen, data
+
     async def send(self, connection: int, data: bytes) -> bool:
-        # Noted before the reply can arrive, so that the order in the record is that of cause and effect.
-        self._note("send", connection=connection, data=text(data))
-        act = self.acts[-1]
+        act = self._sending(connection, data)
         act["taken"] = await self._pod.send(self._numbers[connection], data)
         return bool(act["taken"])
 
+    def _sending(self, connection: int, data: bytes) -> Act:
+        # Noted before the reply can arrive, so that the order in the record is that of cause and effect.
+        self._note("send", connection=connection, data=text(data))
+        return self.acts[-1]
+
     async def receive(self, connection: int, limit: float) -> bytes | None:
         data = await self._pod.receive(self._numbers[connection], limit)
-        self._note("receive", connection=connection, data=None if data is None else text(data))
+        self._received(connection, data)
         return data
+
+    def _received(self, connection: int, data: bytes | None) -> None:
+        self._note("receive", connection=connection, data=None if data is None else text(data))
+
+    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
+        act = self._sending(connection, data)
+        act["taken"], received = await self._pairs.exchange(self._numbers[connection], data, limit)
+        self._received(connection, received)
+        return bool(act["taken"]), received
 
     async def shut(self, connection: int) -> None:
         await self._pod.shut(self._numbers[connection])
@@ -67,20 +94,36 @@ class Recorder:
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> RemoteResult:
         result = await self._pod.remote(host, sender, recipients, message, limit)
-        arguments = [host, sender, *recipients]
+        return self._ran(result, [host, sender, *recipients], message)
+
+    def _ran(self, result: RemoteResult, arguments: list[str], message: bytes) -> RemoteResult:
         hidden: RemoteResult = self._hide(dict(result))
         self._note("remote", arguments=arguments, message=text(message), result=hidden)
         return hidden
+
+    async def remote_and_look(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> tuple[RemoteResult, Sight]:
+        result, sight = await self._pairs.remote_and_look(host, sender, recipients, message, limit)
+        return self._ran(result, [host, sender, *recipients], message), self._looked(sight)
 
     async def settle(self, limit: float) -> bool:
         result = await self._pod.settle(limit)
         self._note("settle", result=result)
         return result
 
+    async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
+        result, sight = await self._pairs.settle_and_look(limit)
+        self._note("settle", result=result)
+        return result, self._looked(sight)
+
     async def look(self) -> Sight:
-        sight: Sight = self._hide(dict(await self._pod.look()))
-        self._note("look", result=sight)
-        return sight
+        return self._looked(await self._pod.look())
+
+    def _looked(self, sight: Sight) -> Sight:
+        hidden: Sight = self._hide(dict(sight))
+        self._note_hidden("look", result=hidden)
+        return hidden
 
     async def dispose(self) -> None:
         """Nothing: the pod belongs to the worker and outlives the case."""

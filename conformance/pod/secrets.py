@@ -9,7 +9,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+#: Texts up to this length are remembered: control files, zones and replies come again in every case.
+_SHORT = 256
 
 
 class Secrets:
@@ -27,6 +31,8 @@ class Secrets:
                 ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
             ):
                 self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
+        self._seen = lru_cache(maxsize=4096)(self._hidden)
+        self._shortest = min(map(len, self._tokens), default=0)
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)
         self._pattern = (
@@ -38,9 +44,19 @@ class Secrets:
         if self._pattern is None:
             return value
         if isinstance(value, str):
-            return self._pattern.sub(lambda found: self._tokens[found[0]], value)
+            # Nearly every text of a record is too short to hold a secret, or has been seen before.
+            if len(value) < self._shortest:
+                return value
+            return self._seen(value) if len(value) <= _SHORT else self._hidden(value)
         if isinstance(value, list):
             return [self.hide(item) for item in value]
         if isinstance(value, dict):
             return {self.hide(key): self.hide(item) for key, item in value.items()}
+        return value
+
+    def _hidden(self, value: str) -> str:
+        assert self._pattern is not None, "there are secrets"
+        for secret in self._tokens:  # sooner done than a search for the pattern
+            if secret in value:
+                return self._pattern.sub(lambda found: self._tokens[found[0]], value)
         return value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from conformance.pod.plain import plain
 
 Transport = Literal["udp", "tcp"]
 
@@ -95,7 +97,7 @@ class World:
     latency: float = 0.0  #: seconds added to every DNS answer
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
+        data: dict[str, Any] = plain(self)
         for exchanger in data["exchangers"]:
             if not exchanger["silent"]:
                 del exchanger["silent"]  # so records from before there was such a field are judged as ever

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 import aiosmtplib
 
-from conformance.pod.base import Pod
+from conformance.pod.base import Pod, combining
 from conformance.smtp.reply import split_reply
 from conformance.smtp.session import CLIENT, LONGEST_REPLY, PATIENCE
 
@@ -25,12 +25,15 @@ async def _relay(
 
     A reply of more than LONGEST_REPLY octets ends the session as well.
     """
+    pairs = combining(pod)
     request = b""
+    data = await pod.receive(connection, PATIENCE)
     while True:
         received = b""
         reply = None
         while reply is None:
-            data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
+            if received:
+                data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
             if not data:
                 writer.close()
                 return
@@ -41,12 +44,12 @@ async def _relay(
         in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
         request = b""
         while not request.endswith(b"\r\n.\r\n" if in_message else b"\r\n"):
-            data = await reader.read(65536)
-            if not data:
+            said = await reader.read(65536)
+            if not said:
                 await pod.close(connection)
                 return
-            request += data
-        await pod.send(connection, request)
+            request += said
+        _, data = await pairs.exchange(connection, request, PATIENCE)
 
 
 @contextlib.asynccontextmanager

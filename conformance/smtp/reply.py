@@ -41,16 +41,32 @@ def split_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
 
     A line that does not read as a reply line makes a reply with code 0 and why "garbled".
     """
+    reply, end = _reply_at(buffer, 0)
+    return reply, buffer[end:]
+
+
+def split_replies(buffer: bytes) -> tuple[list[Reply], bytes]:
+    """All whole replies in `buffer` and what follows them. Linear, where one after the other is quadratic."""
+    replies: list[Reply] = []
+    reply, end = _reply_at(buffer, 0)
+    while reply is not None:
+        replies.append(reply)
+        reply, end = _reply_at(buffer, end)
+    return replies, buffer[end:]
+
+
+def _reply_at(buffer: bytes, start: int) -> tuple[Reply | None, int]:
+    """The whole reply that begins at `start`, and where it ends; None and `start` while it is incomplete."""
     lines: list[str] = []
-    position = 0
+    position = start
     while True:
         end = buffer.find(b"\n", position)
         if end < 0:
-            return None, buffer
+            return None, start
         line = _LINE.fullmatch(buffer, position, end + 1)
         if line is None:
-            return Reply(0, (buffer[position:end].decode("latin-1"),), "garbled"), buffer[end + 1 :]
+            return Reply(0, (buffer[position:end].decode("latin-1"),), "garbled"), end + 1
         lines.append(line[3].decode("latin-1"))
         position = end + 1
         if line[2] != b"-":
-            return Reply(int(line[1]), tuple(lines)), buffer[position:]
+            return Reply(int(line[1]), tuple(lines)), position

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conformance.pod.base import ProgramRun, QueuedMessage, RemoteResult, Sight, octets, text
+from conformance.pod.base import Combining, ProgramRun, QueuedMessage, RemoteResult, Sight, octets, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import User
 from conformance.pod.world import World
-from conformance.targets.docker.channel import Channel
+from conformance.targets.docker.channel import Channel, answered
 from conformance.targets.docker.scripts import recipient_check_script, session_script
 
 #: Seconds by which an agent may be late after the limit that a request itself bears.
 LATENESS = 20.0
 
 
-class AgentPod:
-    """The acts of `conformance.pod.base.Pod`, each one or two requests over the control channel."""
+class AgentPod(Combining):
+    """The acts of `conformance.pod.base.Pod` and `Combining`, each one request over the control channel."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -29,9 +28,8 @@ class AgentPod:
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
         """Make the pod stand as described; nothing of earlier cases is left."""
-        # The target first: what ran for the case before must not ask its questions in the new world.
-        await self._channel.target(b"prepare", *configuration_items(configuration))
-        await self._channel.request("world", world=world.to_json())
+        request = [b"prepare", *configuration_items(configuration)]
+        await self._channel.targeted("prepare", request, world=world.to_json())
 
     async def connect(self) -> int:
         return int(await self._channel.request("connect"))
@@ -46,30 +44,57 @@ class AgentPod:
         )
         return None if received is None else octets(received)
 
+    async def greet(self, limit: float) -> tuple[int, bytes | None]:
+        """`connect`, then `receive`."""
+        connection, received = await self._channel.request("greet", limit=limit, patience=limit + LATENESS)
+        return int(connection), None if received is None else octets(received)
+
+    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
+        """`send`, then `receive`."""
+        taken, received = await self._channel.request(
+            "exchange", connection=connection, data=text(data), limit=limit, patience=120.0 + limit
+        )
+        return bool(taken), None if received is None else octets(received)
+
     async def shut(self, connection: int) -> None:
         await self._channel.request("shut", connection=connection)
 
     async def close(self, connection: int) -> None:
-        await self._channel.request("close", connection=connection)
+        self._channel.tell("close", connection=connection)
 
     async def remote(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> RemoteResult:
         """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
-        arguments = [octets(word) for word in (host, sender, *recipients)]
-        report, status, ended, seconds = await self._channel.target(
-            b"remote", _milliseconds(limit), message, *arguments, limit=limit + LATENESS
-        )
-        return {
-            "report": text(report),
-            "status": int(status),
-            "ended": ended == b"1",
-            "seconds": float(seconds),
-        }
+        request = remote_items(host, sender, recipients, message, limit)
+        return read_remote(await self._channel.targeted("target", request, limit=limit + LATENESS))
+
+    async def remote_and_look(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> tuple[RemoteResult, Sight]:
+        """`remote`, then `look`."""
+        request = remote_items(host, sender, recipients, message, limit)
+        answer, sight = await self._then_look(request, 4, limit)
+        return read_remote(answer), sight
 
     async def settle(self, limit: float) -> bool:
         """Wait until qmail-send rests; False at the limit."""
         return await self._channel.target(b"settle", _milliseconds(limit), limit=limit + LATENESS) == [b"1"]
+
+    async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
+        """`settle`, then `look`."""
+        answer, sight = await self._then_look([b"settle", _milliseconds(limit)], 1, limit)
+        return answer == ["1"], sight
+
+    async def _then_look(self, request: list[bytes], items: int, limit: float) -> tuple[list[str], Sight]:
+        """The target agent's answer of so many `items` to `request`, and what can be seen then."""
+        asked = ["then_look", *[text(item) for item in request]]
+        limit += LATENESS
+        inside, outside = await self._channel.request(
+            "look", request=asked, limit=limit, patience=limit + 10.0
+        )
+        told = answered(asked[1], inside)
+        return told[:items], read_sight(outside, told[items:])
 
     async def load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
         """What a driver of `conformance.bench` says about a load; `{"failure": why}` by qmail's doing."""
@@ -82,8 +107,17 @@ class AgentPod:
         """Run one qmail-remote for each connection to 127.0.0.1:7026, until the next `prepare`."""
         await self._channel.target(b"remotes", *[octets(word) for word in (host, sender, *recipients)])
 
+    async def sink(self, addresses: Sequence[tuple[str, int]], *, refusing: bool, stamped: bool) -> None:
+        """Exchangers of `conformance.bench.sink` on these addresses, until `taken` or the next `prepare`."""
+        await self._channel.request("sink", addresses=addresses, refusing=refusing, stamped=stamped)
+
+    async def taken(self) -> dict[str, Any]:
+        """What the sink accepted, as `conformance.bench.sink.Taken`; it ends with that."""
+        taken: dict[str, Any] = await self._channel.request("taken")
+        return taken
+
     async def counts(self) -> dict[str, int]:
-        """How many `questions`, of them `stray`, and accepted `messages` there were since `prepare`."""
+        """How many `questions`, and of them `stray`, there were since `prepare`."""
         counts: dict[str, int] = await self._channel.request("counts")
         return counts
 
@@ -94,8 +128,8 @@ class AgentPod:
 
     async def look(self) -> Sight:
         """What can be seen now, in both containers."""
-        outside, inside = await asyncio.gather(self._channel.request("sight"), self._channel.target(b"look"))
-        return read_sight(outside, inside)
+        inside, outside = await self._channel.request("look", request=["look"], limit=LATENESS)
+        return read_sight(outside, answered("look", inside))
 
 
 def user_items(users: Iterable[User]) -> list[bytes]:
@@ -128,7 +162,18 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
 
 
-def read_sight(outside: dict[str, Any], inside: list[bytes]) -> Sight:
+def remote_items(host: str, sender: str, recipients: list[str], message: bytes, limit: float) -> list[bytes]:
+    """A run of qmail-remote as the target agent takes it."""
+    return [b"remote", _milliseconds(limit), message, *[octets(word) for word in (host, sender, *recipients)]]
+
+
+def read_remote(answer: list[str]) -> RemoteResult:
+    """A run of qmail-remote as the target agent tells it."""
+    report, status, ended, seconds = answer
+    return {"report": report, "status": int(status), "ended": ended == "1", "seconds": float(seconds)}
+
+
+def read_sight(outside: dict[str, Any], inside: list[str]) -> Sight:
     """A sight from what the internet container saw and the target agent's list of kind and three values."""
     queue: list[QueuedMessage] = []
     mailboxes: dict[str, list[str]] = {}
@@ -136,15 +181,14 @@ def read_sight(outside: dict[str, Any], inside: list[bytes]) -> Sight:
     log: list[str] = []
     for at in range(0, len(inside), 4):
         kind, first, second, third = inside[at : at + 4]
-        if kind == b"queued":
-            recipients = [text(recipient) for recipient in second.split(b"\0")[:-1]]
-            queue.append({"sender": text(first), "recipients": recipients, "octets": text(third)})
-        elif kind == b"mail":
-            mailboxes.setdefault(text(first), []).append(text(second))
-        elif kind == b"run":
-            runs.append(read_run(first))
+        if kind == "queued":
+            queue.append({"sender": first, "recipients": second.split("\0")[:-1], "octets": third})
+        elif kind == "mail":
+            mailboxes.setdefault(first, []).append(second)
+        elif kind == "run":
+            runs.append(read_run(octets(first)))
         else:
-            log += text(first).split("\n")[:-1]
+            log += first.split("\n")[:-1]
     return {
         "questions": outside["questions"],
         "exchanges": outside["exchanges"],

@@ -31,28 +31,39 @@ class Channel:
         if self._lost:
             raise PodFailure(self._lost)
         number = next(self._numbers)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         self._waiting[number] = future
+        # A timer costs a third of what `asyncio.timeout` does.
+        timer = loop.call_later(patience, _overdue, future, op, patience)
         try:
             self._send(encode({"id": number, "op": op, **fields}))
-            async with asyncio.timeout(patience):
-                return await future
-        except TimeoutError:
-            message = f"the internet container has not answered {op!r} within {patience:g} s"
-            raise PodFailure(message) from None
+            return await future
         finally:
+            timer.cancel()
             self._waiting.pop(number, None)
+
+    def tell(self, op: str, **fields: Any) -> None:
+        """Have an operation done before those of later requests; nothing is heard of it.
+
+        PodFailure when the channel is lost.
+        """
+        if self._lost:
+            raise PodFailure(self._lost)
+        self._send(encode({"op": op, **fields}))
 
     async def target(self, *request: bytes, limit: float = 20.0) -> list[bytes]:
         """What the target agent answers to a list of octet strings, without the leading "ok"."""
-        answer = await self.request(
-            "target", request=[text(item) for item in request], limit=limit, patience=limit + 10.0
-        )
-        verdict, *items = [octets(item) for item in answer]
-        if verdict != b"ok":
-            said = b" ".join(items).decode("utf-8", "replace").strip()
-            raise PodFailure(f"the target agent failed at {text(request[0])!r}: {said}")
-        return items
+        answer: list[str] = await self.targeted("target", request, limit=limit)
+        return [octets(item) for item in answer]
+
+    async def targeted(
+        self, op: str, request: Sequence[bytes], *, limit: float = 20.0, **fields: Any
+    ) -> list[str]:
+        """What the target agent answers to the `request` that an operation passes on, without "ok"."""
+        asked = [text(item) for item in request]
+        answer = await self.request(op, request=asked, limit=limit, patience=limit + 10.0, **fields)
+        return answered(asked[0], answer)
 
     def deliver(self, answers: Sequence[Any]) -> None:
         """Take in answers; one that nobody waits for any more is dropped."""
@@ -71,3 +82,18 @@ class Channel:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(PodFailure(self._lost))
+
+
+def answered(op: str, answer: list[str]) -> list[str]:
+    """An answer of the target agent without its leading "ok"; PodFailure where it failed."""
+    if answer[0] != "ok":
+        said = octets(" ".join(answer[1:])).decode("utf-8", "replace").strip()
+        raise PodFailure(f"the target agent failed at {op!r}: {said}")
+    return answer[1:]
+
+
+def _overdue(future: asyncio.Future[Any], op: str, patience: float) -> None:
+    if not future.done():
+        future.set_exception(
+            PodFailure(f"the internet container has not answered {op!r} within {patience:g} s")
+        )

@@ -20,7 +20,7 @@ Context = dict[str, tuple[bytes, int]]
 #: What the internet container needs of this package.
 _ROOMS = (
     *("__init__.py", "errors.py", "places.py", "pod", "smtp", "internet", "targets"),
-    *("bench/__init__.py", "bench/driver.py", "bench/deliveries.py"),
+    *("bench/__init__.py", "bench/driver.py", "bench/deliveries.py", "bench/sink.py"),
 )
 
 

@@ -112,12 +112,12 @@ class Containers:
         return str(made["Id"])
 
     def _attach(self, container: str, heard: Any) -> None:
-        self._attachments.append(Attachment(self._client, container, heard))
+        self._attachments.append(Attachment(self._client, container, heard, self._loop))
 
     def _send(self, octets: bytes) -> None:
         self._attachments[-1].send(octets)
 
-    # What the attachments' threads call
+    # What the attachments call
 
     def _heard_target(self, stream: int, octets: bytes | None) -> None:
         if octets is None:
@@ -136,13 +136,8 @@ class Containers:
             except ValueError as error:
                 self._lose(f"the control channel is broken: {error}")
                 return
-            if answers:
-                self._call(self.channel.deliver, answers)
+            self.channel.deliver(answers)
 
     def _lose(self, what: str) -> None:
         said = b"".join(self._complaint).decode("utf-8", "replace").strip()
-        self._call(self.channel.lose, f"{what}: {said}" if said else what)
-
-    def _call(self, act: Any, *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(act, *arguments)
+        self.channel.lose(f"{what}: {said}" if said else what)
