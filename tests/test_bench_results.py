@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD
 from tests.bench_samples import bench, measured, participant
 from tests.schemas import faults
 
+SAMPLE = Path(__file__).parent.parent / "reports" / "sample" / "bench"
 STOCK, PATCHED = participant("0", "debs:a@"), participant("1", "debs:b|<b>", "0008")
 STEADY = [100.0, 101.0, 99.0, 100.0, 102.0, 98.0, 100.0]
 MIXED = [101.0, 99.0, 100.0, 101.0, 99.0, 100.0, 100.0]
@@ -256,6 +258,14 @@ def test_the_plot_of_ratios_says_every_interval_in_words() -> None:
     assert "0.80 [0.80, 0.80], slower" in drawn
     assert 'class="slower"' in drawn
     assert 'class="one"' in drawn
+
+
+def test_the_sample_is_what_its_page_and_pictures_show() -> None:
+    written = json.loads((SAMPLE / "bench.json").read_text(encoding="utf-8"))
+    assert faults("bench-1", written) == []
+    sample = Bench.from_json(written)
+    for name, made_of in (("bench.md", markdown), ("ratio.svg", ratio_plot), ("latency.svg", latency_plot)):
+        assert (SAMPLE / name).read_text(encoding="utf-8") == made_of(sample), name
 
 
 def test_percentiles_of_a_measurement() -> None:
