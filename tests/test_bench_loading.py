@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.bench.deliveries import Deliveries
 from conformance.bench.driver import Load, Step
 from conformance.bench.loads import (
     SENDER,
@@ -63,12 +64,16 @@ def test_a_driver_that_does_not_end_is_the_worlds_failure() -> None:
         drive(mute, limit=0.3)
 
 
-def test_a_server_that_does_not_listen_is_the_worlds_failure() -> None:
+@pytest.mark.parametrize("driver", ["driver", "deliveries"])
+def test_a_server_that_does_not_listen_is_the_worlds_failure(driver: str) -> None:
     with server(kind) as port:
         pass
-    load = Load("127.0.0.1", port, 1, 1, (), (Step(b"NOOP\r\n", b"2"),), ())
+    loads = {
+        "driver": Load("127.0.0.1", port, 1, 1, (), (Step(b"NOOP\r\n", b"2"),), ()),
+        "deliveries": Deliveries("127.0.0.1", port, 1, 1, b"Subject: x\n\nx\n"),
+    }
     with pytest.raises(WorldError, match="refused"):
-        asyncio.run(run_driver("driver", load.to_json(), 20.0))
+        asyncio.run(run_driver(driver, loads[driver].to_json(), 20.0))
 
 
 def test_a_driver_that_breaks_is_the_worlds_failure() -> None:

@@ -126,17 +126,23 @@ class Opaque:
         return getattr(self._link, name)
 
 
+async def served_streams(
+    kind: Callable[[Any], Any],
+) -> tuple[Watched | Threads, socket.socket, asyncio.Queue[tuple[int, bytes | None]]]:
+    """A socket to the engine as it is served, its other end, and what is heard over it."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
+    made = await asyncio.to_thread(streams, kind(ours), lambda *piece: heard.put_nowait(piece), loop, "test")
+    return made, theirs, heard
+
+
 @pytest.mark.parametrize(("kind", "served"), [(lambda link: link, Watched), (Opaque, Threads)])
 def test_a_socket_to_the_engine_is_served_both_ways(kind: Callable[[Any], Any], served: type) -> None:
     much = b"x" * 3_000_000
 
     async def test() -> None:
-        ours, theirs = socket.socketpair()
-        loop = asyncio.get_running_loop()
-        heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
-        made = await asyncio.to_thread(
-            streams, kind(ours), lambda *piece: heard.put_nowait(piece), loop, "test"
-        )
+        made, theirs, heard = await served_streams(kind)
         assert isinstance(made, served)
         made.send(much)
         made.send(b"end")
@@ -158,12 +164,7 @@ def test_a_socket_to_the_engine_is_served_both_ways(kind: Callable[[Any], Any], 
 @pytest.mark.parametrize("kind", [lambda link: link, Opaque])
 def test_letting_go_ends_the_containers_input(kind: Callable[[Any], Any]) -> None:
     async def test() -> None:
-        ours, theirs = socket.socketpair()
-        loop = asyncio.get_running_loop()
-        heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
-        made = await asyncio.to_thread(
-            streams, kind(ours), lambda *piece: heard.put_nowait(piece), loop, "test"
-        )
+        made, theirs, heard = await served_streams(kind)
         await asyncio.to_thread(made.close)
         reader, _ = await asyncio.open_connection(sock=theirs)
         assert await reader.read() == b""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import socket
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -18,131 +16,12 @@ from dnslib import DNSRecord
 
 from conformance import __version__
 from conformance.errors import WorldError
-from conformance.internet import clients, frames
+from conformance.internet import frames
 from conformance.internet.servers import Servers
 from conformance.internet.targetlink import packed, unpacked
 from conformance.internet.zones import load_zone
 from conformance.pod.world import Exchanger, Fault, Padding, World
-
-#: Beyond any wait that these tests mean: it turns a hang into a failure.
-LONG = 20.0
-
-
-class Failure(Exception):
-    """The agent answered an operation with a failure."""
-
-
-class Driver:
-    """The host's end of the control channel, and clients of the agent's servers."""
-
-    def __init__(self, process: asyncio.subprocess.Process, dns: int, smtp: int, target: int) -> None:
-        self.process, self.dns, self.smtp, self.target = process, dns, smtp, target
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        decoder = frames.Decoder()
-        while octets := await self.process.stdout.read(65536):
-            for answer in decoder.feed(octets):
-                self._waiting.pop(answer["id"]).set_result(answer)
-
-    async def do(self, op: str, **fields: Any) -> Any:
-        assert self.process.stdin is not None
-        number = next(self._numbers)
-        self._waiting[number] = asyncio.get_running_loop().create_future()
-        self.process.stdin.write(frames.encode({"id": number, "op": op, **fields}))
-        answer = await asyncio.wait_for(self._waiting[number], LONG)
-        if "failure" in answer:
-            raise Failure(answer["failure"])
-        return answer["result"]
-
-    async def world(self, **parts: Any) -> None:
-        await self.do("world", world=World(**parts).to_json())
-
-    async def ask_udp(self, name: str, qtype: str) -> DNSRecord:
-        loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.setblocking(False)
-            client.connect(("127.0.0.1", self.dns))
-            await loop.sock_sendall(client, DNSRecord.question(name, qtype).pack())
-            return DNSRecord.parse(await asyncio.wait_for(loop.sock_recv(client, 65536), LONG))
-
-    async def ask_tcp(self, name: str, qtype: str) -> bytes:
-        """All octets until the server closes, or the first whole answer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.dns)
-        asked = bytes(DNSRecord.question(name, qtype).pack())
-        writer.write(struct.pack("!H", len(asked)) + asked)
-        octets = b""
-        while len(octets) < 2 or len(octets) < 2 + int.from_bytes(octets[:2], "big"):
-            more = await asyncio.wait_for(reader.read(65536), LONG)
-            if not more:
-                break
-            octets += more
-        writer.close()
-        return octets
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind((address, 0))
-        port: int = tcp.getsockname()[1]
-        udp.bind((address, port))
-        return port
-
-
-@asynccontextmanager
-async def agent() -> AsyncIterator[Driver]:
-    dns, smtp, target = free_port(), free_port(), free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "conformance.internet.agent",
-        "--dns-port", str(dns),
-        "--address-of-smtp", f"127.0.0.1:{smtp}",
-        "--target-agent", f"127.0.0.1:{target}",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    driver = Driver(process, dns, smtp, target)
-    try:
-        yield driver
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        status = await asyncio.wait_for(process.wait(), LONG)
-    assert status == 0
-
-
-def driven(case: Callable[[Driver], Awaitable[None]]) -> Callable[[], None]:
-    """Run a coroutine against an agent of its own."""
-
-    async def whole() -> None:
-        async with agent() as driver:
-            await case(driver)
-
-    def run() -> None:
-        asyncio.run(whole())
-
-    run.__doc__ = case.__doc__
-    return run
-
-
-async def ended(reader: asyncio.StreamReader) -> bool:
-    """Whether the connection ends without another octet."""
-    try:
-        return await asyncio.wait_for(reader.read(), LONG) == b""
-    except ConnectionResetError:
-        return True
-
-
-@asynccontextmanager
-async def smtp_server(
-    port: int, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-) -> AsyncIterator[None]:
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
+from tests.agents import LONG, Driver, Failure, driven, ended, free_port, smtp_server
 
 
 @driven
@@ -311,76 +190,6 @@ async def test_a_connection_of_the_old_world_is_dropped(driver: Driver) -> None:
 
 
 @driven
-async def test_octets_pass_both_ways_as_they_are(driver: Driver) -> None:
-    every = bytes(range(256)) * 1000
-
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(await reader.read())
-        writer.close()
-
-    async with smtp_server(driver.smtp, echo):
-        connection = await driver.do("connect")
-        assert await driver.do("receive", connection=connection, limit=0.01) is None
-        assert await driver.do("send", connection=connection, data=every.decode("latin-1")) is True
-        await driver.do("shut", connection=connection)
-        received = ""
-        while more := await driver.do("receive", connection=connection, limit=LONG):
-            received += more
-        assert more == ""
-        assert received.encode("latin-1") == every
-        assert await driver.do("receive", connection=connection, limit=LONG) == ""
-        assert await driver.do("send", connection=connection, data="x") is False
-        await driver.do("close", connection=connection)
-
-
-@driven
-async def test_a_pending_receive_holds_nothing_up(driver: Driver) -> None:
-    async def greet_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(b"late")
-        await reader.read()
-        writer.close()
-
-    async with smtp_server(driver.smtp, greet_late):
-        connection = await driver.do("connect")
-        pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
-        assert await driver.do("hello")
-        assert not pending.done()
-        assert await driver.do("send", connection=connection, data="go\r\n")
-        assert await pending == "late"
-        pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
-        assert await driver.do("hello")
-        await driver.world()
-        assert await pending == "", "the world's end ends the connection"
-        with pytest.raises(Failure, match="no connection"):
-            await driver.do("receive", connection=connection, limit=LONG)
-        assert await driver.do("connect") == connection + 1
-
-
-def test_connect_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_PATIENCE", 0.05)
-
-    async def connect() -> None:
-        await clients.Clients(("127.0.0.1", free_port())).connect()
-
-    with pytest.raises(WorldError, match=r"nothing listens on 127\.0\.0\.1:\d+ after 0\.05 s"):
-        asyncio.run(connect())
-
-
-@driven
-async def test_connect_waits_for_a_listener(driver: Driver) -> None:
-    pending = asyncio.create_task(driver.do("connect"))
-    assert await driver.do("hello")  # by then the first attempt has been refused
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with smtp_server(driver.smtp, silent):
-        assert await pending == 1
-
-
-@driven
 async def test_requests_to_the_target_agent(driver: Driver) -> None:
     connections = 0
 
@@ -483,91 +292,6 @@ def test_the_agent_loads_nothing_that_it_does_not_need() -> None:
     modules = set(asyncio.run(loaded()))
     assert "dnslib" in modules
     assert not modules & {"pytest", "docker", "aiosmtplib", "requests", "smtplib"}
-
-
-@driven
-async def test_two_acts_in_one_give_what_both_give(driver: Driver) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"greeting")
-        while said := await reader.read(100):
-            if said == b"leave":
-                break
-            if said != b"silence":
-                writer.write(b"to " + said)
-        writer.close()
-
-    async with smtp_server(driver.smtp, answer):
-        connection, greeting = await driver.do("greet", limit=LONG)
-        assert greeting == "greeting"
-        exchange = {"connection": connection, "limit": LONG}
-        assert await driver.do("exchange", data="\xff", **exchange) == [True, "to \xff"]
-        assert await driver.do("exchange", data="silence", connection=connection, limit=0.01) == [True, None]
-        assert await driver.do("exchange", data="leave", **exchange) == [True, ""]
-        assert await driver.do("exchange", data="more", **exchange) == [False, ""]
-        with pytest.raises(Failure, match="no connection 77"):
-            await driver.do("exchange", connection=77, data="", limit=LONG)
-
-
-@driven
-async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(driver: Driver) -> None:
-    read_on = asyncio.Event()
-    much = "x" * 20_000_000
-
-    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_on.wait()
-        count = 0
-        while count < len(much):
-            count += len(await reader.read(1 << 20))
-        writer.write(b"all")
-        writer.close()
-
-    async with smtp_server(driver.smtp, late):
-        connection = await driver.do("connect")
-        pending = asyncio.create_task(driver.do("exchange", connection=connection, data=much, limit=LONG))
-        assert await driver.do("hello")
-        assert not pending.done()
-        read_on.set()
-        assert await pending == [True, "all"]
-        # A server that goes away takes no more.
-        read_on.clear()
-        connection = await driver.do("connect")
-        pending = asyncio.create_task(driver.do("send", connection=connection, data=much))
-        assert await driver.do("hello")
-        await driver.world()
-        assert await pending is False
-
-
-@driven
-async def test_a_server_that_floods_is_made_to_wait(driver: Driver) -> None:
-    flood = b"x" * 8_000_000
-
-    async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(flood)
-        writer.close()
-
-    async with smtp_server(driver.smtp, floods):
-        connection, received = await driver.do("greet", limit=LONG)
-        sizes = [len(received)]
-        while sizes[-1]:
-            sizes.append(len(await driver.do("receive", connection=connection, limit=LONG)))
-        assert sum(sizes) == len(flood)
-        assert max(sizes) < 2_000_000
-
-
-@driven
-async def test_only_one_waits_for_a_connections_octets(driver: Driver) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with smtp_server(driver.smtp, silent):
-        connection = await driver.do("connect")
-        first = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
-        assert await driver.do("hello")
-        with pytest.raises(Failure, match="waits for octets of this connection already"):
-            await driver.do("receive", connection=connection, limit=LONG)
-        await driver.do("shut", connection=connection)
-        assert await first == ""
 
 
 @driven

@@ -246,13 +246,14 @@ class Driver:
         self._connect(self._load.per_connection)
 
 
-def main() -> int:
-    """Exit status 0 with a result, 1 with one line that says what the server did instead.
+def tell(run: Callable[[dict[str, Any]], Result]) -> int:
+    """Run what standard input describes as JSON, and write its result to standard output.
 
-    Any other error is the world's, and is not made to look like that.
+    Exit status 0 with a result, 1 with one line that says what the server did instead. Any other error is the
+    world's, and is not made to look like that.
     """
     try:
-        result = Driver(Load.from_json(json.load(sys.stdin))).run()
+        result = run(json.load(sys.stdin))
     except LoadFailure as error:
         print(error, file=sys.stderr)
         return 1
@@ -261,4 +262,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tell(lambda load: Driver(Load.from_json(load)).run()))

@@ -100,16 +100,18 @@ sub entries {
     return grep { $_ ne '.' && $_ ne '..' } readdir $handle;
 }
 
-# Whether a directory of ours may hold anything. On a tmpfs its size tells, and to read it takes three times as
-# long; where the size does not tell, every directory may.
-sub holds { my ($directory) = @_; return -s $directory != $empty; }
+# Whether a directory may hold anything. Of those below $STATE the size tells on a tmpfs, and to read one takes
+# three times as long; any other directory, and all where the size does not tell, may.
+sub holds { my ($directory) = @_; return index($directory, "$STATE/") != 0 || size($directory) != $empty; }
+
+sub size { my ($path) = @_; return -s $path || 0; }
 
 sub learn_size_of_empty {
     my $probe = "$STATE/probe";
     mkdir $probe;
-    $empty = -s $probe;
+    $empty = size($probe);
     spew("$probe/file", '');
-    $empty = -1 if -s $probe == $empty;
+    $empty = -1 if size($probe) == $empty;
     unlink "$probe/file";
     rmdir $probe;
 }
@@ -327,7 +329,7 @@ sub start_verify {
 # Run qmail-remote as qmail-rspawn does: same user, directory and descriptors.
 sub remote {
     my ($limit, $message, @arguments) = @_;
-    my ($uid, $gid) = id('qmailr');
+    my ($uid, $gid) = ((id('qmailr'))[0], scalar getgrnam 'qmail');
     spew("$STATE/message", $message);
     open my $input, '<', "$STATE/message" or die "message: $!\n";
     unlink "$STATE/message";
