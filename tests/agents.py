@@ -31,6 +31,7 @@ class Driver:
         self.process, self.dns, self.smtp, self.target = process, dns, smtp, target
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.answers: list[dict[str, Any]] = []  #: all of them, as they came
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -38,6 +39,7 @@ class Driver:
         decoder = frames.Decoder()
         while octets := await self.process.stdout.read(65536):
             for answer in decoder.feed(octets):
+                self.answers.append(answer)
                 self._waiting.pop(answer["id"]).set_result(answer)
 
     async def do(self, op: str, **fields: Any) -> Any:

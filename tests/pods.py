@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.pod.base import Apart, Combining, RemoteResult, Sight
+from conformance.pod.base import Apart, Combining, Heard, RemoteResult, Says, Sight
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
+from conformance.smtp.reply import split_reply
 
 NOTHING_SEEN: Sight = {
     "questions": [],
@@ -62,28 +63,32 @@ class ScriptedPod:
         self.acts.append("dispose")
 
 
-class PairedPod(ScriptedPod, Combining):
-    """The same, which also does acts two at a time; `pairs` notes which."""
+class CombiningPod(ScriptedPod, Combining):
+    """The same, which also does several acts at once; `several` notes which, and how many exchanges."""
 
     def __init__(self, *octets: bytes | None, sight: Sight | None = None) -> None:
         super().__init__(*octets, sight=sight)
         self._apart = Apart(self)
-        self.pairs: list[str] = []
+        self.several: list[str | int] = []
 
-    async def greet(self, limit: float) -> tuple[int, bytes | None]:
-        self.pairs.append("greet")
-        return await self._apart.greet(limit)
-
-    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
-        self.pairs.append("exchange")
-        return await self._apart.exchange(connection, data, limit)
+    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        number, heard = await self._apart.converse(connection, says, limit)
+        says = says if connection is None else says[1:]
+        for exchange in says:
+            [[received, _]] = heard[-1]["received"]
+            reply, rest = split_reply(received or b"")
+            if reply is None or rest or exchange[1] not in (0, reply.code):
+                break
+            heard += (await self._apart.converse(number, [exchange], limit))[1]
+        self.several.append(len(heard))
+        return number, heard
 
     async def remote_and_look(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> tuple[RemoteResult, Sight]:
-        self.pairs.append("remote and look")
+        self.several.append("remote and look")
         return await self._apart.remote_and_look(host, sender, recipients, message, limit)
 
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
-        self.pairs.append("settle and look")
+        self.several.append("settle and look")
         return await self._apart.settle_and_look(limit)

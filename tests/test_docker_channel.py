@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -96,13 +97,8 @@ def test_octets_pass_to_the_target_agent_and_back_unchanged() -> None:
         await asyncio.sleep(0)
         (request,) = far.requests
         assert request["request"] == ["remote", every.decode("latin-1")]
-        far.channel.deliver([{"id": request["id"], "result": ["ok", every.decode("latin-1")]}])
+        far.channel.deliver([{"id": request["id"], "result": [every.decode("latin-1")]}])
         assert await asked == [every]
-        asked = asyncio.create_task(far.channel.target(b"prepare"))
-        await asyncio.sleep(0)
-        far.channel.deliver([{"id": far.requests[1]["id"], "result": ["failure", "no user x\n"]}])
-        with pytest.raises(PodFailure, match="failed at 'prepare': no user x"):
-            await asked
 
     run(test)
 
@@ -177,35 +173,61 @@ def test_acts_are_one_request_each() -> None:
     async def test(far: Far) -> None:
         pod = AgentPod(far.channel)
 
-        async def done(act: Coroutine[Any, Any, Any], result: Any) -> Any:
+        async def done(act: Coroutine[Any, Any, Any], result: Any, **more: Any) -> Any:
             task = asyncio.create_task(act)
             await asyncio.sleep(0)
-            far.channel.deliver([{"id": far.requests[-1]["id"], "result": result}])
+            far.channel.deliver([{"id": far.requests[-1]["id"], "result": result, **more}])
             return await task
 
         outside: dict[str, Any] = {"questions": [], "exchanges": [], "stray": []}
         sight = ["log", "one\n", "", ""]
-        await done(pod.prepare(World(), Configuration()), ["ok"])
-        assert await done(pod.greet(2.0), [7, "220 \xff"]) == (7, b"220 \xff")
-        assert await done(pod.exchange(7, b"\xfe", 2.0), [True, None]) == (True, None)
-        assert (far.requests[-1]["data"], far.requests[-1]["limit"]) == ("\xfe", 2.0)
-        await pod.close(7)
-        assert far.requests.pop() == {"op": "close", "connection": 7}, "nothing is waited for"
-        ran = ["ok", "r\0Kok\n\0", "0", "1", "0.25", *sight]
+        heard = [[True, 0.5, [["220 \xff", 0.4], ["", 0.3]]], [False, 0.2, [[None, 0.1]]]]
+        number, [greeting, exchange] = await done(pod.converse(None, [(b"\xfe", 220)], 2.0), [7, heard])
+        assert (far.requests[-1]["says"], far.requests[-1]["limit"]) == ([["\xfe", 220]], 2.0)
+        assert (number, greeting["taken"], exchange["taken"]) == (7, True, False)
+        assert [received for received, _ in greeting["received"]] == [b"220 \xff", b""]
+        assert exchange["received"][0][0] is None
+        times = [greeting["sent"], greeting["received"][0][1], greeting["received"][1][1], exchange["sent"]]
+        assert times == sorted(times)
+        ran = ["r\0Kok\n\0", "0", "1", "0.25", *sight]
         result, seen = await done(pod.remote_and_look("h", "s", ["r"], b"m", 1.0), [ran, outside])
         assert far.requests[-1]["request"] == ["then_look", "remote", "1000", "m", "h", "s", "r"]
         assert result == {"report": "r\0Kok\n\0", "status": 0, "ended": True, "seconds": 0.25}
         assert seen["log"] == ["one"]
-        rests, seen = await done(pod.settle_and_look(1.0), [["ok", "0", *sight], outside])
+        rests, seen = await done(pod.settle_and_look(1.0), [["0", *sight], outside])
         assert (rests, seen["log"]) == (False, ["one"])
-        assert [request["op"] for request in far.requests] == [
-            "prepare", "greet", "exchange", "look", "look",
-        ]  # fmt: skip
-        with pytest.raises(PodFailure, match="failed at 'prepare': no user x"):
-            await done(pod.prepare(World(), Configuration()), ["failure", "no user x\n"])
+        assert [request["op"] for request in far.requests] == ["converse", "look", "look"]
+
+    run(test)
+
+
+def test_what_needs_no_answer_goes_out_with_the_next_act() -> None:
+    async def test(far: Far) -> None:
+        pod = AgentPod(far.channel)
+        await pod.close(7)
+        await pod.prepare(World(), Configuration())
+        assert far.requests == []
+        assert pod.stood is None
+        before = time.monotonic()
+        looking = asyncio.create_task(pod.look())
+        await asyncio.sleep(0)
+        close, look = far.requests
+        assert close == {"op": "close", "connection": 7}
+        assert look["first"]["request"][0] == "prepare"
+        seen = [["log", "", "", ""], {"questions": [], "exchanges": [], "stray": []}]
+        far.channel.deliver([{"id": look["id"], "result": seen, "stood": 2.0}])
+        await looking
+        assert pod.stood is not None
+        assert before - 2.0 <= pod.stood <= time.monotonic() - 2.0
+        again = asyncio.create_task(pod.look())
+        await asyncio.sleep(0)
+        assert "first" not in far.requests[-1], "it has been done"
+        again.cancel()
         far.channel.lose("the internet container ended")
         with pytest.raises(PodFailure, match="ended"):
             await pod.close(7)
+        with pytest.raises(PodFailure, match="ended"):
+            await pod.prepare(World(), Configuration())
 
     run(test)
 

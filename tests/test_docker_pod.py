@@ -277,18 +277,15 @@ def test_what_a_case_wrote_over_is_as_it_was(in_pod: InPod) -> None:
     in_pod(body)
 
 
-def test_two_acts_in_one_do_what_both_do(in_pod: InPod) -> None:
+def test_several_acts_in_one_do_what_each_does(in_pod: InPod) -> None:
     async def body(pod: DockerPod) -> None:
         await pod.prepare(WORLD, Configuration(control=CONTROL))
-        connection, greeting = await pod.greet(20.0)
-        assert greeting is not None
-        assert greeting.startswith(b"220 ")
-        taken, said = await pod.exchange(connection, b"QUIT\r\n", 20.0)
-        assert taken
-        while said:
-            said = await pod.receive(connection, 20.0)
-        assert said == b""
-        assert not (await pod.exchange(connection, b"NOOP\r\n", 20.0))[0]
+        connection, heard = await pod.converse(None, [(b"HELO x\r\n", 220), (b"QUIT\r\n", 250)], 20.0)
+        said = [b"".join(octets or b"" for octets, _ in exchange["received"])[:3] for exchange in heard]
+        assert said == [b"220", b"250", b"221"]
+        assert await pod.receive(connection, 20.0) == b""
+        _, [late] = await pod.converse(connection, [(b"NOOP\r\n", 0), (b"NOOP\r\n", 0)], 20.0)
+        assert not late["taken"]
         await pod.close(connection)
         result, sight = await pod.remote_and_look("far.example", "", ["b@far.example"], b"\n", 20.0)
         assert result["report"].startswith("r\0K")

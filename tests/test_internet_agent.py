@@ -8,7 +8,6 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -149,7 +148,7 @@ def test_a_kernel_that_answers_where_silence_is_wanted_is_the_worlds_failure(
     async def serve() -> None:
         servers = Servers(("127.0.0.1", free_port("127.0.0.1")))
         try:
-            await servers.set_world(world)
+            servers.set_world(world)
         finally:
             servers.close()
 
@@ -189,6 +188,11 @@ async def test_a_connection_of_the_old_world_is_dropped(driver: Driver) -> None:
     assert (await driver.do("sight"))["exchanges"] == []
 
 
+async def request_of(reader: asyncio.StreamReader) -> list[bytes]:
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    return unpacked(await reader.readexactly(length))
+
+
 @driven
 async def test_requests_to_the_target_agent(driver: Driver) -> None:
     connections = 0
@@ -197,8 +201,7 @@ async def test_requests_to_the_target_agent(driver: Driver) -> None:
         nonlocal connections
         connections += 1
         while True:
-            length = (await reader.readuntil(b":"))[:-1]
-            items = unpacked((await reader.readexactly(int(length) + 1))[:-1])
+            items = await request_of(reader)
             if items[0] == b"break":
                 writer.close()
                 return
@@ -206,7 +209,8 @@ async def test_requests_to_the_target_agent(driver: Driver) -> None:
                 await reader.read()
                 writer.close()
                 return
-            writer.write(packed([b"heard", *items]))
+            refused = items[0] == b"wrong"
+            writer.write(packed([b"failure" if refused else b"ok", b"heard", *items]))
 
     request = ["", "with NUL \0 and \xff", "3:abc,"]
     async with smtp_server(driver.target, target):
@@ -215,6 +219,8 @@ async def test_requests_to_the_target_agent(driver: Driver) -> None:
         both = [driver.do("target", request=[word], limit=LONG) for word in ("a", "b")]
         assert await asyncio.gather(*both) == [["heard", "a"], ["heard", "b"]]
         assert connections == 1
+        with pytest.raises(Failure, match="the target agent failed at 'wrong': heard wrong"):
+            await driver.do("target", request=["wrong"], limit=LONG)
         with pytest.raises(Failure, match="broke"):
             await driver.do("target", request=["break"], limit=LONG)
         with pytest.raises(Failure, match=r"has not answered within 0\.1 s"):
@@ -252,11 +258,13 @@ def test_frames_come_whole_from_any_pieces() -> None:
         frames.Decoder().feed(b"Traceback (most recent call last)")
 
 
-def test_broken_netstrings_are_errors() -> None:
-    assert unpacked(packed([b"a", b""])[2:-1]) == [b"a", b""]
-    for broken in (b"3:ab,", b"2:ab", b"x:a,", b"2ab,", b"-1:a,"):
-        with pytest.raises(ValueError, match="netstring"):
-            unpacked(broken)
+def test_a_list_that_is_cut_off_is_an_error() -> None:
+    whole = packed([b"a", b""])
+    assert unpacked(whole[4:]) == [b"a", b""]
+    for cut in range(5, len(whole)):
+        if cut != 4 + 5:  # there an item ends
+            with pytest.raises(ValueError, match="cut off"):
+                unpacked(whole[4:cut])
 
 
 def test_a_broken_control_channel_ends_the_agent_with_a_word() -> None:
@@ -315,21 +323,32 @@ async def test_a_world_is_set_when_the_target_is_prepared(driver: Driver) -> Non
 
     async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            length = (await reader.readuntil(b":"))[:-1]
-            asked.append(unpacked((await reader.readexactly(int(length) + 1))[:-1]))
+            asked.append(await request_of(reader))
             refused = asked[-1][-1] == b"wrong"
             writer.write(packed([b"failure" if refused else b"ok", asked[-1][0]]))
 
-    def prepare(word: str, zone: str) -> Awaitable[Any]:
+    def first(word: str, zone: str) -> dict[str, Any]:
         world = World(zones=[load_zone(zone)]).to_json()
-        return driver.do("prepare", request=["prepare", word], limit=LONG, world=world)
+        return {"request": ["prepare", word], "limit": LONG, "world": world}
 
+    look = {"request": ["look"], "limit": LONG}
     async with smtp_server(driver.target, target):
-        assert await prepare("right", "plain.example") == ["ok", "prepare"]
+        await driver.do("prepare", **first("right", "plain.example"))
         assert (await driver.ask_udp("plain.example", "MX")).rr
-        assert await prepare("wrong", "no-mx.example") == ["failure", "prepare"]
+        with pytest.raises(Failure, match="failed at 'prepare'"):
+            await driver.do("prepare", **first("wrong", "no-mx.example"))
         assert (await driver.ask_udp("plain.example", "MX")).rr, "the old world stays"
-        inside, outside = await driver.do("look", request=["look"], limit=LONG)
-        assert inside == ["ok", "look"]
+        inside, outside = await driver.do("look", **look)
+        assert inside == ["look"]
         assert [question["name"] for question in outside["questions"]] == ["plain.example"] * 2
         assert asked[-1] == [b"look"]
+
+        # With another request, which is done after it, or not at all.
+        inside, outside = await driver.do("look", **look, first=first("right", "no-mx.example"))
+        assert asked[-2:] == [[b"prepare", b"right"], [b"look"]]
+        assert outside["questions"] == []
+        assert (await driver.ask_udp("no-mx.example", "A")).rr
+        assert 0 <= driver.answers[-1]["stood"] < LONG
+        with pytest.raises(Failure, match="failed at 'prepare'"):
+            await driver.do("look", **look, first=first("wrong", "plain.example"))
+        assert asked[-1] == [b"prepare", b"wrong"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from conformance.errors import WorldError
-from conformance.internet import clients
+from conformance.internet.clients import Clients
 from tests.agents import LONG, Driver, Failure, driven, free_port, smtp_server
 
 
@@ -58,11 +59,9 @@ async def test_a_pending_receive_holds_nothing_up(driver: Driver) -> None:
         assert await driver.do("connect") == connection + 1
 
 
-def test_connect_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_PATIENCE", 0.05)
-
+def test_connect_does_not_wait_for_ever() -> None:
     async def connect() -> None:
-        await clients.Clients(("127.0.0.1", free_port())).connect()
+        await Clients(("127.0.0.1", free_port()), patience=0.05).connect()
 
     with pytest.raises(WorldError, match=r"nothing listens on 127\.0\.0\.1:\d+ after 0\.05 s"):
         asyncio.run(connect())
@@ -81,27 +80,69 @@ async def test_connect_waits_for_a_listener(driver: Driver) -> None:
         assert await pending == 1
 
 
+def heard(result: Any) -> list[tuple[bool, list[str | None]]]:
+    """Of each exchange of a conversation whether its octets were taken, and what came."""
+    return [(taken, [said for said, _ in pieces]) for taken, _, pieces in result[1]]
+
+
 @driven
-async def test_two_acts_in_one_give_what_both_give(driver: Driver) -> None:
+async def test_a_conversation_gives_what_its_acts_give(driver: Driver) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"greeting")
+        writer.write(b"220 greeting\r\n")
         while said := await reader.read(100):
             if said == b"leave":
                 break
             if said != b"silence":
-                writer.write(b"to " + said)
+                writer.write(b"250 to " + said + b"\r\n")
         writer.close()
 
     async with smtp_server(driver.smtp, answer):
-        connection, greeting = await driver.do("greet", limit=LONG)
-        assert greeting == "greeting"
-        exchange = {"connection": connection, "limit": LONG}
-        assert await driver.do("exchange", data="\xff", **exchange) == [True, "to \xff"]
-        assert await driver.do("exchange", data="silence", connection=connection, limit=0.01) == [True, None]
-        assert await driver.do("exchange", data="leave", **exchange) == [True, ""]
-        assert await driver.do("exchange", data="more", **exchange) == [False, ""]
+        result = await driver.do("converse", connection=None, says=[["\xff", 220], ["b", 0]], limit=LONG)
+        said = [(True, ["220 greeting\r\n"]), (True, ["250 to \xff\r\n"]), (True, ["250 to b\r\n"])]
+        assert heard(result) == said
+        sent = [ago for _, ago, _ in result[1]]
+        assert sent == sorted(sent, reverse=True), "what was sent later was sent fewer seconds ago"
+        on = {"connection": result[0], "limit": LONG}
+        only = [(True, ["250 to c\r\n"])]
+        assert heard(await driver.do("converse", says=[["c", 0], ["d", 251]], **on)) == only
+        quiet = {"connection": result[0], "limit": 0.01}
+        silence = [(True, [None])]
+        assert heard(await driver.do("converse", says=[["silence", 0], ["e", 0]], **quiet)) == silence
+        assert heard(await driver.do("converse", says=[["leave", 0], ["f", 0]], **on)) == [(True, [""])]
+        assert heard(await driver.do("converse", says=[["g", 0]], **on)) == [(False, [""])]
         with pytest.raises(Failure, match="no connection 77"):
-            await driver.do("exchange", connection=77, data="", limit=LONG)
+            await driver.do("converse", connection=77, says=[["", 0]], limit=LONG)
+
+
+@driven
+async def test_a_conversation_waits_for_whole_replies_and_stops_at_others(driver: Driver) -> None:
+    said = asyncio.Queue[bytes]()
+    on = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220-two")
+        await on.wait()
+        writer.write(b" lines\r\n220 end\r\n")
+        said.put_nowait(await reader.readline())
+        writer.write(b"250 one\r\n250 another\r\n")
+        said.put_nowait(await reader.readline())
+        writer.write(b"what?\r\n")
+        await reader.read()
+        writer.close()
+
+    async with smtp_server(driver.smtp, answer):
+        says = [["a\r\n", 220], ["b\r\n", 0]]
+        pending = asyncio.create_task(driver.do("converse", connection=None, says=says, limit=LONG))
+        assert await driver.do("hello")  # by then the greeting is waited for in the loop
+        on.set()
+        number, exchanges = await pending
+        greeting, two = (["".join(said for said, _ in pieces)] for _, _, pieces in exchanges)
+        assert greeting == ["220-two lines\r\n220 end\r\n"]
+        assert two == ["250 one\r\n250 another\r\n"]
+        assert await said.get() == b"a\r\n"
+        assert said.empty(), "two replies to one command: nothing more is said by itself"
+        result = await driver.do("converse", connection=number, says=says, limit=LONG)
+        assert heard(result) == [(True, ["what?\r\n"])]
 
 
 @driven
@@ -119,11 +160,12 @@ async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(dri
 
     async with smtp_server(driver.smtp, late):
         connection = await driver.do("connect")
-        pending = asyncio.create_task(driver.do("exchange", connection=connection, data=much, limit=LONG))
+        says = [[much, 0]]
+        pending = asyncio.create_task(driver.do("converse", connection=connection, says=says, limit=LONG))
         assert await driver.do("hello")
         assert not pending.done()
         read_on.set()
-        assert await pending == [True, "all"]
+        assert heard(await pending) == [(True, ["all", ""])]
         # A server that goes away takes no more.
         read_on.clear()
         connection = await driver.do("connect")
@@ -142,8 +184,8 @@ async def test_a_server_that_floods_is_made_to_wait(driver: Driver) -> None:
         writer.close()
 
     async with smtp_server(driver.smtp, floods):
-        connection, received = await driver.do("greet", limit=LONG)
-        sizes = [len(received)]
+        connection, [[_, _, pieces]] = await driver.do("converse", connection=None, says=[], limit=LONG)
+        sizes = [len(received) for received, _ in pieces]
         while sizes[-1]:
             sizes.append(len(await driver.do("receive", connection=connection, limit=LONG)))
         assert sum(sizes) == len(flood)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -13,14 +14,14 @@ from conformance.cases.attempt import attempt, replay
 from conformance.cases.credentials import password, plain
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
-from conformance.pod.base import PodFailure
+from conformance.pod.base import Heard, PodFailure, Says
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.plain import plain as as_json
 from conformance.pod.secrets import Secrets
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.targets.embedded import ReferencePod
 from conformance.targets.keeper import fixture_secrets
-from tests.pods import NOTHING_SEEN, PairedPod, ScriptedPod
+from tests.pods import NOTHING_SEEN, CombiningPod, ScriptedPod
 
 NO_SECRETS = Secrets({})
 
@@ -113,7 +114,7 @@ def test_a_mistake_in_a_case_is_no_verdict_about_qmail() -> None:
 
 
 async def does_everything(qmail: Qmail) -> None:
-    """A case in which every act occurs that may be one of a pair."""
+    """A case in which every act occurs that may be done with others."""
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", ["alice@here.example"])
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
@@ -123,7 +124,7 @@ async def does_everything(qmail: Qmail) -> None:
         await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
 
 
-def test_two_acts_in_one_are_recorded_as_two() -> None:
+def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
     said = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n"]
     said += [b"250 one\r\n", b"250 two\r\n"]
 
@@ -133,9 +134,32 @@ def test_two_acts_in_one_are_recorded_as_two() -> None:
         assert asyncio.run(replay(does_everything, live.record, NO_SECRETS)).verdict == "met"
         return [{key: value for key, value in act.items() if key != "at"} for act in live.record["acts"]]
 
-    paired = PairedPod(*said)
-    assert acts(paired) == acts(ScriptedPod(*said))
-    assert paired.pairs == ["greet", *["exchange"] * 6, "settle and look", "remote and look"]
+    at_once = CombiningPod(*said)
+    assert acts(at_once) == acts(ScriptedPod(*said))
+    assert at_once.several == [2, 2, 2, 1, "settle and look", "remote and look"]
+
+
+def test_acts_bear_the_times_at_which_they_were_done() -> None:
+    class Late(CombiningPod):
+        """Answers when all is over, and then says when it was."""
+
+        async def prepare(self, world: World, configuration: Configuration) -> None:
+            self.stood = None
+            self._begun = time.monotonic()
+
+        async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+            self.stood = self._begun + 1
+            one = {"taken": True, "sent": self._begun + 2, "received": [(b"220 mx\r\n", self._begun + 3)]}
+            two = {"taken": True, "sent": self._begun + 4, "received": [(b"250 mx\r\n", self._begun + 5)]}
+            return 7, [one, two]  # type: ignore[list-item]
+
+    async def case(qmail: Qmail) -> None:
+        async with qmail.session():
+            pass
+
+    live = asyncio.run(attempt(case, Late(), NO_SECRETS))
+    told = [(act["act"], round(act["at"], 1)) for act in live.record["acts"][:-1]]
+    assert told == [("prepare", 1), ("connect", 2), ("receive", 3), ("send", 4), ("receive", 5)]
 
 
 def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:

@@ -198,7 +198,7 @@ async def standing(world: Callable[[int], World]) -> tuple[Servers, int, int]:
         dns, port = free_port("127.0.0.1"), free_port("127.0.0.2")
         servers = Servers(("127.0.0.1", dns))
         try:
-            await servers.set_world(world(port))
+            servers.set_world(world(port))
             return servers, dns, port
         except WorldError:  # taken in the meantime
             servers.close()

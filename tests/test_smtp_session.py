@@ -7,7 +7,7 @@ import asyncio
 from conformance.smtp.ordinary import ordinary_client
 from conformance.smtp.reply import CLOSED, SILENT
 from conformance.smtp.session import Session
-from tests.pods import PairedPod, ScriptedPod
+from tests.pods import CombiningPod, ScriptedPod
 
 
 def test_a_reply_may_come_in_pieces_and_two_in_one() -> None:
@@ -78,7 +78,7 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
 
 
 def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:
-    pod = PairedPod(b"220 mx\r\n", b"250 one\r\n250 two\r\n250 three\r\n", b"250 four\r\n", b"")
+    pod = CombiningPod(b"220 mx\r\n", b"250 one\r\n250 two\r\n250 three\r\n", b"250 four\r\n", b"")
 
     async def talk() -> None:
         async with await Session.begun(pod) as session:
@@ -89,11 +89,41 @@ def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:
 
     asyncio.run(talk())
     assert pod.sent == b"A\r\nB\r\nC\r\nD\r\nE\r\nF\r\n", "what follows the end is sent all the same"
-    assert pod.pairs == ["greet", "exchange", "exchange", "exchange"]
+    assert pod.several == [1, 1, 1, 1]
+
+
+def test_what_is_known_before_is_said_in_one_act() -> None:
+    replies = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 in\r\n"]
+    pod = CombiningPod(*replies, b"503 no\r\n", b"250 one\r\n250 two\r\n", b"250 three\r\n")
+
+    async def talk() -> None:
+        async with await Session.begun(pod, hello=True) as session:
+            assert (await session.hello()).text == "mx"
+            said = await session.hand_in("a@b.example", ["c@d.example"], b".x\r\n")
+            assert [reply.code for reply in said] == [250, 250, 354, 250]
+            assert (await session.data(b"y\r\n")).code == 503
+            said = await session.commands("NOOP", "RSET", "VRFY x")
+            assert [reply.text for reply in said] == ["one", "two", "three"]
+
+    asyncio.run(talk())
+    sent = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n..x\r\n.\r\n"
+    assert pod.sent.partition(b"\r\n")[2] == sent + b"DATA\r\nNOOP\r\nRSET\r\nVRFY x\r\n"
+    assert pod.several == [2, 4, 1, 1, 1], "after two replies to one command it goes on one by one"
+
+
+def test_no_command_follows_a_greeting_that_refuses() -> None:
+    pod = CombiningPod(b"554 no\r\n")
+
+    async def talk() -> None:
+        async with await Session.begun(pod, hello=True) as session:
+            assert session.greeting.code == 554
+            assert pod.sent == b""
+
+    asyncio.run(talk())
 
 
 def test_silence_at_the_greeting_is_waited_for_once() -> None:
-    pod = PairedPod(None, b"220 late\r\n")
+    pod = CombiningPod(None, b"220 late\r\n")
 
     async def talk() -> None:
         async with await Session.begun(pod) as session:

@@ -113,7 +113,7 @@ class Qmail:
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
         """A raw session, greeted and, unless told otherwise, with EHLO said."""
         await self._ready()
-        async with await Session.begun(self._pod) as session:
+        async with await Session.begun(self._pod, hello=hello) as session:
             assert session.greeting.code == 220, session.greeting
             if hello:
                 said = await session.hello()
@@ -155,8 +155,9 @@ class Qmail:
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
     ) -> None:
         """Hand a message in over SMTP, as an ordinary client does; it must be accepted."""
-        async with self.client() as client:
-            await client.sendmail(sender, recipients, message)
+        async with self.session() as session:
+            for reply in await session.hand_in(sender, recipients, message):
+                assert reply.code in (250, 354), reply
 
     async def delivered(self) -> Sight:
         """Wait until qmail-send rests, then look."""

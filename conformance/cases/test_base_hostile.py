@@ -8,8 +8,7 @@ from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
 FOREIGN = "x@elsewhere.example"
-MANY = 10_000
-AT_ONCE = 1_000
+MANY = 1_000
 
 
 async def _stored(qmail: Qmail, octets: bytes) -> str:
@@ -54,14 +53,13 @@ async def test_command_of_64_kib(qmail: Qmail) -> None:
 
 
 @requirement("base.hostile.many-recipients", source="rfc5321:4.5.3.1.8; qmail-smtpd(8)")
-async def test_ten_thousand_recipients(qmail: Qmail) -> None:
-    """Ten thousand recipients of one message are all accepted, and all are queued, in their order."""
+async def test_thousand_recipients(qmail: Qmail) -> None:
+    """A thousand recipients of one message are all accepted, and all are queued, in their order."""
     recipients = [f"r{number}@here.example" for number in range(MANY)]
     async with qmail.session() as smtp:
         await smtp.command("MAIL FROM:<a@b.example>")
-        for first in range(0, MANY, AT_ONCE):
-            lines = [f"RCPT TO:<{recipient}>" for recipient in recipients[first : first + AT_ONCE]]
-            assert {reply.code for reply in await smtp.pipeline(lines)} == {250}
+        replies = await smtp.pipeline([f"RCPT TO:<{recipient}>" for recipient in recipients])
+        assert {reply.code for reply in replies} == {250}
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
     queue = await qmail.queue()
     assert len(queue) == 1

@@ -19,12 +19,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from conformance import __version__
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError, WorldError
 from conformance.internet import frames
-from conformance.internet.clients import Clients
+from conformance.internet.clients import Clients, Conversation
 from conformance.internet.loading import SinkProcess, run_driver
 from conformance.internet.servers import InternetSight, Servers
 from conformance.internet.targetlink import TargetLink
@@ -33,14 +33,22 @@ from conformance.pod.world import World
 
 Address = tuple[str, int]
 
-#: Has a result told, once, when there is one.
-Telling = Callable[[Callable[[Any], None]], None]
+#: Told a result, or why there is none.
+Tell = Callable[[Any], None]
+Fail = Callable[[Exception], None]
+
+#: Has the one or the other told, once.
+Telling = Callable[[Tell, Fail], None]
 
 _READ_AT_ONCE = 65536
 
 
 class Agent:
-    """The operations of the control channel, each a method that takes the fields of its request."""
+    """The operations of the control channel, each a method that takes the fields of its request.
+
+    An operation gives its result, a coroutine of it, or a function that has it told when there is one. A task
+    for each, and a turn of the loop for each step of it, would cost half as much again.
+    """
 
     def __init__(self, dns_port: int, smtp: Address, target: Address) -> None:
         self._servers = Servers(("127.0.0.1", dns_port))
@@ -52,62 +60,107 @@ class Agent:
     def serve(self, request: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
         """Begin one request and `answer` it, at once or later, whatever happens: a failure is an answer too.
 
-        An operation gives its result, a future or coroutine of it, or a function that has it told when there
-        is one. A task for each, and a turn of the loop for each step of it, would cost half as much again.
+        A field `first` holds what `op_prepare` takes, to be done before; the answer then tells how long the
+        world has stood (`stood`, seconds).
         """
         fields = dict(request)
-        number, op = fields.pop("id", None), fields.pop("op", None)
+        number, op, first = fields.pop("id", None), fields.pop("op", None), fields.pop("first", None)
+        extra: dict[str, Any] = {}
+        now = asyncio.get_running_loop().time
+        stood = 0.0
 
-        def conclude(future: asyncio.Future[Any]) -> None:
-            self._under_way.discard(future)
-            if future.cancelled():  # the program ends
+        def tell(result: Any) -> None:
+            if first is not None:
+                extra["stood"] = now() - stood
+            answer({"id": number, "result": result, **extra})
+
+        def fail(error: Exception) -> None:
+            answer({"id": number, "failure": _said(op, error)})
+
+        def begin(_: None) -> None:
+            nonlocal stood
+            stood = now()
+            self._run(lambda: self._operation(op)(**fields), tell, fail)
+
+        if first is None:
+            begin(None)
+        else:
+            self._run(lambda: self.op_prepare(**first), begin, fail)
+
+    def _operation(self, op: object) -> Callable[..., Any]:
+        operation = getattr(self, f"op_{op}", None)
+        if operation is None:
+            raise ConformanceError(f"there is no operation {op!r}")
+        return cast(Callable[..., Any], operation)
+
+    def _run(self, operation: Callable[[], Any], tell: Tell, fail: Fail) -> None:
+        """Have an operation's result told, or why there is none."""
+
+        def conclude(task: asyncio.Future[Any]) -> None:
+            self._under_way.discard(task)
+            if task.cancelled():  # the program ends
                 return
-            try:
-                answer({"id": number, "result": future.result()})
-            except Exception as error:  # the host must hear of it, or it would wait for ever
-                answer({"id": number, "failure": _said(op, error)})
+            error = task.exception()
+            if isinstance(error, Exception):
+                fail(error)
+            else:
+                tell(task.result())
 
         try:
-            operation = getattr(self, f"op_{op}", None)
-            if operation is None:
-                raise ConformanceError(f"there is no operation {op!r}")
-            result = operation(**fields)
+            result = operation()
             if callable(result):
-                result(lambda told: answer({"id": number, "result": told}))
+                result(tell, fail)
                 return
-            if not isinstance(result, (asyncio.Future, Coroutine)):
-                answer({"id": number, "result": result})
+            if not isinstance(result, Coroutine):
+                tell(result)
                 return
-            future = asyncio.ensure_future(result)
-        except Exception as error:
-            answer({"id": number, "failure": _said(op, error)})
+        except Exception as error:  # the host must hear of it, or it would wait for ever
+            fail(error)
             return
-        self._under_way.add(future)  # or a task might be collected
-        future.add_done_callback(conclude)
+        task = asyncio.ensure_future(result)
+        self._under_way.add(task)  # or it might be collected
+        task.add_done_callback(conclude)
 
     def op_hello(self) -> dict[str, str]:
         """The version of the suite in this container."""
         return {"suite": __version__}
 
-    async def op_world(self, world: dict[str, Any]) -> None:
+    def op_world(self, world: dict[str, Any]) -> Coroutine[Any, Any, None] | None:
         """Replace the world, clear the logs, drop the connections of earlier cases."""
         self._clients.abort()
-        await self._end_sink()
-        await self._servers.set_world(World.from_json(world))
+        if self._sink is not None:
+            return self._world_without_sink(world)
+        self._servers.set_world(World.from_json(world))
+        return None
 
-    async def op_prepare(self, request: list[str], limit: float, world: dict[str, Any]) -> list[str]:
-        """Ask the target agent, and when all went well there set the world; its answer.
+    async def _world_without_sink(self, world: dict[str, Any]) -> None:
+        await self._end_sink()
+        self._servers.set_world(World.from_json(world))
+
+    def op_prepare(self, request: list[str], limit: float, world: dict[str, Any]) -> Telling:
+        """Ask the target agent, and when all went well there set the world.
 
         The target first: what ran for the case before must not ask its questions in the new world.
         """
-        answer = await self.op_target(request, limit)
-        if answer[0] == "ok":
-            await self.op_world(world)
-        return answer
 
-    async def op_look(self, request: list[str], limit: float) -> tuple[list[str], InternetSight]:
+        def telling(tell: Tell, fail: Fail) -> None:
+            def done(_: list[str]) -> None:
+                self._run(lambda: self.op_world(world), tell, fail)
+
+            self._ask(request, limit, done, fail, soon=True)
+
+        return telling
+
+    def op_look(self, request: list[str], limit: float) -> Telling:
         """The target agent's answer, and what the internet has seen by then."""
-        return await self.op_target(request, limit), self._servers.sight()
+
+        def telling(tell: Tell, fail: Fail) -> None:
+            def done(told: list[str]) -> None:
+                tell((told, self._servers.sight()))
+
+            self._ask(request, limit, done, fail, soon=request == ["look"])
+
+        return telling
 
     def op_sight(self) -> InternetSight:
         """Questions, exchanges and stray questions since the world was set."""
@@ -117,33 +170,57 @@ class Agent:
         """Number of a new connection to the target's SMTP server."""
         return await self._clients.connect()
 
-    def op_send(self, connection: int, data: str) -> asyncio.Future[bool] | bool:
+    def op_send(self, connection: int, data: str) -> Telling | bool:
         """Send octets; False when the server no longer takes any."""
-        return self._clients.get(connection).send(octets(data))
+        taken = self._clients.get(connection).send(octets(data))
+        if isinstance(taken, bool):
+            return taken
+        return lambda tell, _: taken.add_done_callback(lambda done: tell(done.result()))
 
     def op_receive(self, connection: int, limit: float) -> Telling:
         """The next octets: null when silent for `limit` seconds, "" when the server closed."""
         client = self._clients.get(connection)
-        return lambda tell: client.hear(limit, lambda received: tell(_text(received)))
+        return lambda tell, _: client.hear(limit, lambda received: tell(_text(received)))
 
-    async def op_greet(self, limit: float) -> tuple[int, str | None]:
-        """A new connection's number, and the first octets that come over it, as `op_receive` gives them."""
-        connection = await self._clients.connect()
-        return connection, _text(await self._clients.get(connection).receive(limit))
+    def op_converse(
+        self, connection: int | None, says: list[tuple[str, int]], limit: float
+    ) -> Telling | Coroutine[Any, Any, Any]:
+        """Several exchanges on a connection, or on a new one after its greeting; see `Combining.converse`.
 
-    def op_exchange(self, connection: int, data: str, limit: float) -> Telling:
-        """Send octets, then receive: the results of both."""
-        client = self._clients.get(connection)
-        taken = client.send(octets(data))
+        Its number, and of each exchange whether its octets were taken, how many seconds ago they were sent,
+        and each piece received with the seconds since.
+        """
+        if connection is None:
+            number = self._clients.connect_at_once()
+            if number is None:
+                return self._converse_later(says, limit)
+            return self._conversing(number, says, limit, greeted=False)
+        return self._conversing(connection, says, limit, greeted=True)
 
-        def telling(tell: Callable[[Any], None]) -> None:
-            def sent(taken: bool) -> None:
-                client.hear(limit, lambda received: tell((taken, _text(received))))
+    async def _converse_later(self, says: list[tuple[str, int]], limit: float) -> Any:
+        number = await self._clients.connect()
+        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._conversing(number, says, limit, greeted=False)(told.set_result, told.set_exception)
+        return await told
 
-            if isinstance(taken, bool):
-                sent(taken)
-            else:
-                taken.add_done_callback(lambda done: sent(done.result()))
+    def _conversing(
+        self, number: int, says: list[tuple[str, int]], limit: float, *, greeted: bool
+    ) -> Telling:
+        client = self._clients.get(number)
+
+        def telling(tell: Tell, _: Fail) -> None:
+            said = [(octets(data), after) for data, after in says]
+            talk = Conversation(client, said, limit, lambda: done())
+
+            def done() -> None:
+                now = asyncio.get_running_loop().time()
+                heard = [
+                    (taken, now - sent, [(_text(received), now - at) for received, at in pieces])
+                    for taken, sent, pieces in talk.heard
+                ]
+                tell((number, heard))
+
+            talk.speak() if greeted else talk.listen()
 
         return telling
 
@@ -155,9 +232,18 @@ class Agent:
         """Close a connection."""
         self._clients.close(connection)
 
-    async def op_target(self, request: list[str], limit: float) -> list[str]:
+    def op_target(self, request: list[str], limit: float) -> Telling:
         """Ask the target agent and give back its answer."""
-        return [text(item) for item in await self._target.ask([octets(item) for item in request], limit)]
+        return lambda tell, fail: self._ask(request, limit, tell, fail)
+
+    def _ask(self, request: list[str], limit: float, tell: Tell, fail: Fail, *, soon: bool = False) -> None:
+        def told(answer: list[bytes] | WorldError) -> None:
+            if isinstance(answer, WorldError):
+                fail(answer)
+            else:
+                tell([text(item) for item in answer])
+
+        self._target.ask([octets(item) for item in request], limit, told, soon=soon)
 
     async def op_load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
         """Run a load driver, a process of its own; its result, or `failure` where qmail ended it."""

@@ -1,7 +1,8 @@
 """SMTP connections from the internet to the target, by number.
 
-They are watched sockets and no transports of asyncio's: a case spends most of its acts here, and making a
-transport alone costs as much as a whole exchange of a command and its reply.
+They are sockets and no transports of asyncio's: a case spends most of its acts here, and making a transport
+alone costs as much as a whole exchange of a command and its reply. A reply that is about to come is waited
+for in the kernel, and only one that takes longer by way of the event loop, which costs as much again.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import asyncio
 import contextlib
 import errno
 import socket
+import struct
 from collections.abc import Callable
 
 from conformance.errors import WorldError
+from conformance.pod.base import Says
+from conformance.smtp.reply import LONGEST_REPLY, split_reply
 
 #: For how long a connection is tried while it is refused: the target's listener may be just coming up.
 _PATIENCE = 2.0
@@ -22,6 +26,11 @@ _MOST_UNREAD = 1_048_576
 
 _READ_AT_ONCE = 65536
 
+#: Seconds for which a reply is waited for in the kernel, while nothing else is served: qmail answers sooner,
+#: unless it has a program to run or waits on purpose, and asks no question meanwhile.
+_SOON = 0.004
+_RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
+
 #: Told the octets that came: None when silent, b"" when the server closed.
 Told = Callable[[bytes | None], None]
 
@@ -29,25 +38,36 @@ Told = Callable[[bytes | None], None]
 class Clients:
     """Connections to `address` and port, each with a number that is never used again."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], patience: float = _PATIENCE) -> None:
+        """`patience`: for how many seconds a connection is tried while it is refused."""
         self._address = address
+        self._patience = patience
         self._made = 0
         self._connections: dict[int, Connection] = {}
 
+    def connect_at_once(self) -> int | None:
+        """A new connection's number; None where that takes a while, as over loopback it hardly does."""
+        link = _fresh()
+        if link.connect_ex(self._address) and link.connect_ex(self._address) not in (0, errno.EISCONN):
+            link.close()
+            return None
+        return self._keep(link, asyncio.get_running_loop())
+
     async def connect(self) -> int:
-        """A new connection's number; WorldError when it is still refused after two seconds."""
+        """A new connection's number; WorldError when it is still refused after `patience` seconds."""
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + _PATIENCE, 0.001
+        until, pause = loop.time() + self._patience, 0.001
         while True:
-            link = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            link = _fresh()
             try:
-                await _connected(link, self._address, loop)
+                await loop.sock_connect(link, self._address)
                 break
             except ConnectionRefusedError as error:
                 link.close()
                 if loop.time() + pause > until:
+                    where = f"{self._address[0]}:{self._address[1]}"
                     raise WorldError(
-                        f"nothing listens on {self._address[0]}:{self._address[1]} after {_PATIENCE:g} s",
+                        f"nothing listens on {where} after {self._patience:g} s",
                         "is qmail-smtpd up in the target?",
                     ) from error
                 await asyncio.sleep(pause)
@@ -55,6 +75,9 @@ class Clients:
             except BaseException:
                 link.close()
                 raise
+        return self._keep(link, loop)
+
+    def _keep(self, link: socket.socket, loop: asyncio.AbstractEventLoop) -> int:
         self._made += 1
         self._connections[self._made] = Connection(link, loop)
         return self._made
@@ -78,38 +101,39 @@ class Clients:
         self._connections.clear()
 
 
-async def _connected(link: socket.socket, address: tuple[str, int], loop: asyncio.AbstractEventLoop) -> None:
-    link.setblocking(False)
+def _fresh() -> socket.socket:
+    link = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.connect_ex(address)
-    # Over loopback an attempt that is answered is answered before the call returns; to ask again tells.
-    if link.connect_ex(address) not in (0, errno.EISCONN):
-        await loop.sock_connect(link, address)
+    link.setblocking(False)
+    return link
 
 
 class Connection:
     """One TCP connection whose octets wait until they are asked for."""
 
     def __init__(self, link: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        # It blocks, but for as long as `soon` waits; elsewhere the calls say that they do not wait.
+        link.setblocking(True)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_SOON)
         self._link = link
         self._number = link.fileno()  #: for the loop, which is slow to find out what a socket is
         self._loop = loop
         self._unread = bytearray()
-        self._ended = False  #: nothing more comes, and nothing more is taken
+        self.ended = False  #: nothing more comes, and nothing more is taken
         self._reading = False
+        self._full = False  #: the loop no longer reads
         self._told: Told | None = None  #: who waits for octets
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = memoryview(b"")
         self._sent: asyncio.Future[bool] | None = None  #: who waits until all is sent
-        self._read_on()
 
     def send(self, data: bytes) -> asyncio.Future[bool] | bool:
         """Send octets: False when the server no longer takes any; a future while it does not take all."""
-        if self._ended:
+        if self.ended:
             return False
         self._unsent = memoryview(data)
         if self._write():
-            return not self._ended
+            return not self.ended
         self._loop.add_writer(self._number, self._writable)
         self._sent = self._loop.create_future()
         return self._sent
@@ -120,15 +144,26 @@ class Connection:
         self.hear(limit, lambda octets: None if received.done() else received.set_result(octets))
         return await received
 
-    def hear(self, limit: float, told: Told) -> None:
-        """Have `told` what `receive` would give. One waits at a time."""
+    def hear(self, limit: float | None, told: Told) -> None:
+        """Have `told` what `receive` would give, without a limit where it is None. One waits at a time."""
         if self._told is not None:
             raise WorldError("somebody waits for octets of this connection already")
-        if self._unread or self._ended:
+        if self._unread or self.ended:
             told(self._take())
             return
+        if not self._full:
+            self._read_on()
         self._told = told
-        self._timer = self._loop.call_later(limit, self._silent)
+        self._timer = None if limit is None else self._loop.call_later(limit, self._silent)
+
+    def soon(self) -> bytes | None:
+        """What `hear` would tell, where it comes within a few milliseconds; None where it does not.
+
+        Nothing else is served meanwhile.
+        """
+        if not self._unread and not self.ended:
+            self._receive(0)
+        return self._take() if self._unread or self.ended else None
 
     def shut(self) -> None:
         """Half close."""
@@ -143,7 +178,8 @@ class Connection:
     def _take(self) -> bytes:
         octets = bytes(self._unread)
         self._unread.clear()
-        if not self._ended:
+        if self._full and not self.ended:
+            self._full = False
             self._read_on()
         return octets
 
@@ -158,7 +194,7 @@ class Connection:
             self._reading = False
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True
         self._read_no_more()
         self._tell()
         if self._sent is not None:
@@ -167,8 +203,9 @@ class Connection:
             self._sent = None
 
     def _tell(self) -> None:
-        if self._told is not None and self._timer is not None:
-            self._timer.cancel()
+        if self._told is not None:
+            if self._timer is not None:
+                self._timer.cancel()
             told, self._told = self._told, None
             told(self._take())
 
@@ -181,7 +218,7 @@ class Connection:
         """Whether all has been sent, or nothing more is taken."""
         try:
             while self._unsent:
-                self._unsent = self._unsent[self._link.send(self._unsent) :]
+                self._unsent = self._unsent[self._link.send(self._unsent, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
             return False
         except OSError:
@@ -197,16 +234,100 @@ class Connection:
             self._sent = None
 
     def _readable(self) -> None:
+        if self._receive(socket.MSG_DONTWAIT):
+            self._tell()
+
+    def _receive(self, flags: int) -> bool:
+        """Take in what has come; whether there was any, or the end."""
         try:
-            octets = self._link.recv(_READ_AT_ONCE)
+            octets = self._link.recv(_READ_AT_ONCE, flags)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             octets = b""
         if not octets:
             self._end()
-            return
+            return True
         self._unread += octets
         if len(self._unread) > _MOST_UNREAD:
+            self._full = True
             self._read_no_more()
-        self._tell()
+        return True
+
+
+class Conversation:
+    """Exchanges on one connection, one after the other; see `conformance.pod.base.Combining.converse`.
+
+    `heard` holds, for each exchange that took place, whether its octets were taken, when they were sent, and
+    what was received and when; times are the loop's. `told` is called once, at the end.
+    """
+
+    def __init__(self, connection: Connection, says: Says, limit: float, told: Callable[[], None]) -> None:
+        self.heard: list[tuple[bool, float, list[tuple[bytes | None, float]]]] = []
+        self._connection = connection
+        self._says = says
+        self._next = 0
+        self._limit = limit
+        self._told = told
+        self._loop = asyncio.get_running_loop()
+        self._until = self._loop.time() + limit
+        self._buffer = b""
+        self._waits = False  #: until something that takes longer is done
+        self._ended = False
+
+    def listen(self) -> None:
+        """Begin with what the server says by itself."""
+        self._expect(True, self._loop.time())
+        self._go_on()
+
+    def speak(self) -> None:
+        """Begin with what the client says."""
+        self._say()
+        self._go_on()
+
+    def _say(self) -> None:
+        data, sent = self._says[self._next][0], self._loop.time()
+        self._next += 1
+        taken = self._connection.send(data)
+        if isinstance(taken, bool):
+            self._expect(taken, sent)
+        else:
+            self._waits = True
+            taken.add_done_callback(lambda done: self._late(lambda: self._expect(done.result(), sent)))
+
+    def _expect(self, taken: bool, sent: float) -> None:
+        self._buffer = b""
+        self.heard.append((taken, sent, []))
+
+    def _go_on(self) -> None:
+        while not self._waits and not self._ended:
+            received = self._connection.soon()
+            if received is None:
+                self._waits = True
+                self._connection.hear(self._limit, lambda octets: self._late(lambda: self._take(octets)))
+            else:
+                self._take(received)
+        if self._ended:
+            self._told()
+
+    def _late(self, act: Callable[[], None]) -> None:
+        self._waits = False
+        act()
+        self._go_on()
+
+    def _take(self, received: bytes | None) -> None:
+        now = self._loop.time()
+        self.heard[-1][2].append((received, now))
+        if not received or now > self._until:
+            self._ended = True
+            return
+        self._buffer += received
+        reply, rest = split_reply(self._buffer)
+        if reply is None and len(self._buffer) <= LONGEST_REPLY:
+            return
+        whole = reply is not None and reply.code > 0 and not rest
+        follows = whole and self._next < len(self._says)
+        if reply is not None and follows and self._says[self._next][1] in (0, reply.code):
+            self._say()
+        else:
+            self._ended = True

@@ -31,6 +31,8 @@ _TC = 0x02  #: in the third octet of a message
 _PATIENCE = 24
 _PATIENCE_WITH_DATAGRAMS = 4
 _PATIENCE_WITH_TC = 140
+#: Before so many questions it is not asked again: a case asks a few, and between them qmail has work to do.
+_MANY = 500
 #: Turns of the poll after which the event loop has its turn whatever still comes.
 _MOST_TURNS = 256
 
@@ -88,12 +90,13 @@ class DnsSockets:
 
     def _ready(self) -> None:
         poll, idle = self.poll.poll, 0
+        many = self.nameserver().count >= _MANY
         datagrams, listener = self._udp.fileno(), self._listener.fileno() if self._listener else -1
         for _ in range(_MOST_TURNS):
             events = poll(0)
             if not events:
                 idle += 1
-                if idle >= self.patience:
+                if idle >= self.patience or not many:
                     return
                 continue
             idle = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from dnslib import CLASS, QTYPE, RCODE
@@ -98,21 +99,18 @@ class NameServer:
         self._times: list[float] = []
         self.stray: list[str] = []
         self._latency = world.latency
-        self._records = Records(
-            parse_zone(text, f"zone {number} of the world") for number, text in enumerate(world.zones, 1)
-        )
+        self._records = _records(tuple(world.zones))
         self._rules = [_rule(fault) for fault in world.faults]
-        #: whole answers by name and type, encoded once, whatever transport and spelling is used
-        self._whole: dict[tuple[str, int], bytes] = {}
+        #: padded answers by name and type, whatever transport and spelling is used
+        self._padded: dict[tuple[str, int], bytes] = {}
         self._ready: dict[Transport, dict[bytes, _Ready]] = {"udp": {}, "tcp": {}}
         for padding in world.paddings:
             name, qtype = padding.name.rstrip(".").lower(), _qtype(padding.type)
-            origin = self._records.zone_of(name)
             answer = self._records.look_up(name, qtype)
-            if origin is None or answer.rcode != RCODE.NOERROR:
+            if self._records.zone_of(name) is None or answer.rcode != RCODE.NOERROR:
                 raise UsageError(f"padding: no zone of the world has the name {padding.name!r}")
             # Built now and not when asked for: a server that needs time to answer causes failures of its own.
-            self._whole[name, qtype] = padded(padding, name, qtype, origin, answer)
+            self._padded[name, qtype] = padded(padding, name, qtype, answer)
 
     def answer(self, message: bytes, over: Transport, at: float) -> Response:
         """What is to be done about `message`, which came over `over` at `at` seconds."""
@@ -147,6 +145,11 @@ class NameServer:
         self._asked.append(ready.asked)
         self._times.append(at)
         return message[:2] + ready.tail
+
+    @property
+    def count(self) -> int:
+        """How many questions there were."""
+        return len(self._asked)
 
     @property
     def questions(self) -> list[Question]:
@@ -189,7 +192,7 @@ class NameServer:
         elif stray or qclass != CLASS.IN:
             whole = encode(key, qtype, RCODE.REFUSED)
         else:
-            whole = self._answer(key, qtype)
+            whole = self._padded.get((key, qtype)) or self._records.answer(key, qtype)
         if len(whole) > (65535 if over == "tcp" else _udp_size(message, end, additional)):
             whole = encode(key, qtype, whole[3] & 15, truncated=True)
         # The question is sent back as it came; the compressed names of the answer point at its letters.
@@ -199,14 +202,6 @@ class NameServer:
         rcode, truncated = _status(whole)
         asked = _Asked(name, QTYPE[qtype], over, rcode, 2 + len(tail), truncated)
         return _Ready(tail, asked, rules, stray, plain=not (rules or stray or self._latency))
-
-    def _answer(self, name: str, qtype: int) -> bytes:
-        whole = self._whole.get((name, qtype))
-        if whole is None:
-            found = self._records.look_up(name, qtype)
-            whole = encode(name, qtype, found.rcode, [*found.chain, *found.records], found.authority)
-            self._whole[name, qtype] = whole
-        return whole
 
     def _strike(self, fault: Fault, message: bytes, ready: _Ready, at: float) -> Response:
         """The response that `fault` makes of the question, logged as it is sent."""
@@ -221,6 +216,11 @@ class NameServer:
             return Response(response, delay, fault.length, "close" if fault.action == "close" else "stall")
         self._log(_sent(ready.asked, response), at)
         return Response(response, delay)
+
+
+@lru_cache(maxsize=256)  # nearly every world has zones that another one has had
+def _records(zones: tuple[str, ...]) -> Records:
+    return Records(parse_zone(text, f"zone {number} of the world") for number, text in enumerate(zones, 1))
 
 
 def _spoilt(fault: Fault, right: bytes, asked: _Asked) -> bytes | None:

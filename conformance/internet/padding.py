@@ -35,14 +35,14 @@ class _Kind:
     make: Callable[[int, int], _Filler]
 
 
-def padded(padding: Padding, name: str, qtype: int, origin: str, answer: Answer) -> bytes:
+def padded(padding: Padding, name: str, qtype: int, answer: Answer) -> bytes:
     """The answer to `name`/`qtype` with fillers, encoded, exactly `padding.octets` long.
 
-    `origin` is the zone of `name`. Raises UsageError when the size cannot be reached.
+    Raises UsageError when the size cannot be reached.
     """
     bare = encode(name, qtype, answer.rcode, [*answer.chain, *answer.records])
     # The bare message tells all that an answer holds, so the same one is filled up once in a pod's life.
-    return _filled(_Bare(bare, padding, name, qtype, origin, answer))
+    return _filled(_Bare(bare, padding, name, qtype, answer))
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,13 @@ class _Bare:
     padding: Padding
     name: str
     qtype: int
-    origin: str
     answer: Answer = field(compare=False)
 
 
 @lru_cache(maxsize=64)
 def _filled(bare: _Bare) -> bytes:
     padding, name, qtype, answer, message = bare.padding, bare.name, bare.qtype, bare.answer, bare.message
-    kind = _kind(qtype, bare.origin, answer, padding.octets <= _SMALL)
+    kind = _kind(qtype, answer, padding.octets <= _SMALL)
     gap = padding.octets - len(message)
     # The own records may lose a few pointers when they stand behind many fillers, so the gap is met by steps.
     for _ in range(4):
@@ -91,9 +90,9 @@ def _fill(gap: int, kind: _Kind) -> tuple[list[_Filler], list[Any]]:
     return [kind.make(index, kind.least) for index in range(count)], [rest]
 
 
-def _kind(qtype: int, origin: str, answer: Answer, small: bool) -> _Kind:
+def _kind(qtype: int, answer: Answer, small: bool) -> _Kind:
     if qtype == QTYPE.MX:
-        return _exchangers(origin, answer, small)
+        return _exchangers(answer, small)
     if qtype == QTYPE.A:
         return _Kind(_FIXED + 4, _FIXED + 4, lambda index, _: _Filler(answer.owner, QTYPE.A, _address(index)))
     most = 40 if small else _FIXED + 1 + 255
@@ -105,30 +104,25 @@ def _kind(qtype: int, origin: str, answer: Answer, small: bool) -> _Kind:
     return _Kind(fixed, most, make)
 
 
-def _exchangers(origin: str, answer: Answer, small: bool) -> _Kind:
-    """MX records of a worse preference, whose exchanges are names in the zone that do not exist.
+def _exchangers(answer: Answer, small: bool) -> _Kind:
+    """MX records of a worse preference, whose exchanges are addresses where nothing listens.
 
-    qmail asks for the address of each, so in large answers they are few and long.
+    qmail takes an address in the place of a name as it stands. A name's address it would ask for, a question
+    for each filler, which is neither what a padding is for nor cheap. Zeros before the digits fill it up.
     """
     own = [record.rdata.preference for record in answer.records if record.rtype == QTYPE.MX]
-    preference = min(65535, max(own, default=0) + 1)
-    fixed = _FIXED + 2 + 2  # the preference, and a pointer to the zone
-    room = 16 if small else min(220, 253 - len(origin))
-    lead, below = preference.to_bytes(2, "big"), label(origin)
+    lead = min(65535, max(own, default=0) + 1).to_bytes(2, "big")
+    fixed = _FIXED + len(lead) + 4 + 1  # the preference, the lengths of four labels, the root
 
     def make(index: int, size: int) -> _Filler:
-        labels = b"".join(bytes([len(one)]) + one.encode() for one in _labels(index, size - fixed))
-        return _Filler(answer.owner, QTYPE.MX, lead + labels, below)
+        digits, longer = divmod(size - fixed, 4)
+        labels = [
+            b"%0*d" % (digits + (place < longer), number) for place, number in enumerate(_address(index))
+        ]
+        exchange = b"".join([bytes([len(one)]) + one for one in labels])
+        return _Filler(answer.owner, QTYPE.MX, lead + exchange + b"\0")
 
-    return _Kind(fixed + 6, fixed + room, make)
-
-
-def _labels(index: int, octets: int) -> list[str]:
-    """Labels that take `octets` on the wire; the last is unique, so that none is ever compressed."""
-    count = -(-octets // 64)
-    size, longer = divmod(octets, count)
-    sizes = [size + (place < longer) for place in range(count)]
-    return ["x" * (size - 1) for size in sizes[:-1]] + [f"f{index:04d}".ljust(sizes[-1] - 1, "x")]
+    return _Kind(fixed + 4 * 3, fixed + (4 * 5 if small else 4 * 60), make)
 
 
 def _address(index: int) -> bytes:
@@ -140,18 +134,16 @@ def _address(index: int) -> bytes:
 class _Filler:
     """A record that packs itself: a thousand of them by way of dnslib's records take 30 ms.
 
-    `below` ends its data: a name that the message holds already, as it does `owner`.
+    The message holds `owner` already.
     """
 
     owner: Any
     rtype: int
     data: bytes
-    below: Any = None
 
     def pack(self, buffer: Any) -> None:
-        data = self.data if self.below is None else self.data + _pointer(self.below, buffer)
-        fixed = struct.pack("!HHIH", self.rtype, CLASS.IN, _TTL, len(data))
-        buffer.append(_pointer(self.owner, buffer) + fixed + data)
+        fixed = struct.pack("!HHIH", self.rtype, CLASS.IN, _TTL, len(self.data))
+        buffer.append(_pointer(self.owner, buffer) + fixed + self.data)
 
 
 def _pointer(name: Any, buffer: Any) -> bytes:

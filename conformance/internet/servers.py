@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 import struct
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any, TypedDict, TypeVar, cast
+from collections.abc import Callable, Iterator
+from typing import TypedDict
 
 from conformance.errors import UsageError, WorldError
 from conformance.internet.dnssockets import DnsSockets, taken
@@ -18,13 +18,11 @@ from conformance.pod.base import Exchange, Question
 from conformance.pod.world import Exchanger, World
 
 Address = tuple[str, int]
-_Listener = TypeVar("_Listener")
 
 _BACKLOG = 512
 
-#: One buffer for all exchanger connections: asyncio fills it and hands it over before it reads again,
-#: and a fresh buffer for each read is what costs most (the C library returns it to the kernel each time).
-_shared_buffer = memoryview(bytearray(65536))
+#: A larger buffer the C library would take from the kernel and return to it for each read.
+_READ_AT_ONCE = 65536
 
 
 class InternetSight(TypedDict):
@@ -48,14 +46,14 @@ class Servers:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._sockets: DnsSockets | None = None
-        self._listening: dict[Address, asyncio.Server] = {}
+        self._listening: dict[Address, socket.socket] = {}
         self._silences: dict[Address, list[socket.socket]] = {}
         self._exchangers: dict[Address, Exchanger] = {}
         self._exchanges: list[Exchange] = []
-        self._connections: set[asyncio.Transport] = set()
+        self._connections: set[_MailConnection] = set()
         self._late: set[asyncio.TimerHandle] = set()
 
-    async def set_world(self, world: World) -> None:
+    def set_world(self, world: World) -> None:
         """Replace the world; logs are empty afterwards, connections of the old world are aborted.
 
         Raises UsageError when the world is wrong (the old one stays), WorldError when an address is taken.
@@ -72,16 +70,16 @@ class Servers:
         silent = {address for address, exchanger in exchangers.items() if exchanger.silent}
         heard = exchangers.keys() - silent
         for address in self._listening.keys() - heard:
-            self._listening.pop(address).close()
+            self._close(self._listening.pop(address))
         if self._sockets is None:
             self._sockets = DnsSockets(self._dns, lambda: self.nameserver, self.now, self.after)
         self._sockets.serve_tcp(world.tcp == "accept")
         for address in heard - self._listening.keys():
-            self._listening[address] = await _bound(
-                address, "tcp", self._listen(partial(_MailConnection, self, address), address)
-            )
+            with _taken(address):
+                self._listening[address] = self._listen(address)
         for address in silent:
-            self._silences[address] = await _bound(address, "tcp", _silence(address))
+            with _taken(address):
+                self._silences[address] = _silence(address)
 
     def sight(self) -> InternetSight:
         """What was seen since the world was set."""
@@ -94,8 +92,8 @@ class Servers:
     def close(self) -> None:
         """Stop listening and abort all connections."""
         self._abort()
-        for server in self._listening.values():
-            server.close()
+        for listener in self._listening.values():
+            self._close(listener)
         self._listening.clear()
         if self._sockets is not None:
             self._sockets.close()
@@ -105,20 +103,9 @@ class Servers:
         """Seconds since the world was set, to the microsecond."""
         return round(self._loop.time() - self._start, 6)
 
-    def joined(self, transport: asyncio.Transport) -> None:
-        self._connections.add(transport)
-
-    def left(self, transport: asyncio.Transport) -> None:
-        self._connections.discard(transport)
-
-    def session(self, address: Address) -> ExchangerSession | None:
-        """A new session at an exchanger; None when a late client meets a world that lacks it."""
-        exchanger = self._exchangers.get(address)
-        if exchanger is None or exchanger.silent:
-            return None
-        session = ExchangerSession(exchanger, self.now())
-        self._exchanges.append(session.exchange)
-        return session
+    def left(self, connection: _MailConnection) -> None:
+        """A connection has ended."""
+        self._connections.discard(connection)
 
     def after(self, delay: float, act: Callable[[], None]) -> None:
         """Do `act` now or `delay` seconds later, unless the world has been replaced by then."""
@@ -137,27 +124,54 @@ class Servers:
         for handle in self._late:
             handle.cancel()
         self._late.clear()
-        for transport in list(self._connections):
-            transport.abort()
-        self._connections.clear()
+        for connection in list(self._connections):
+            connection.drop()
         if self._sockets is not None:
             self._sockets.abort()
         for one in [one for pair in self._silences.values() for one in pair]:
             one.close()
         self._silences.clear()
 
-    async def _listen(self, factory: Callable[[], asyncio.BaseProtocol], address: Address) -> asyncio.Server:
-        return await self._loop.create_server(factory, *address, backlog=_BACKLOG)
+    def _listen(self, address: Address) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        self._loop.add_reader(listener.fileno(), self._accept, listener, address)
+        return listener
+
+    def _close(self, listener: socket.socket) -> None:
+        self._loop.remove_reader(listener.fileno())
+        listener.close()
+
+    def _accept(self, listener: socket.socket, address: Address) -> None:
+        try:
+            link, _ = listener.accept()
+        except OSError:  # the client has gone
+            return
+        link.setblocking(False)
+        session = ExchangerSession(self._exchangers[address], self.now())
+        self._exchanges.append(session.exchange)
+        connection = _MailConnection(self, link, session)
+        self._connections.add(connection)
+        connection.open()
 
 
-async def _bound(address: Address, over: str, starting: Coroutine[Any, Any, _Listener]) -> _Listener:
+@contextlib.contextmanager
+def _taken(address: Address) -> Iterator[None]:
     try:
-        return await starting
+        yield
     except OSError as error:
-        raise taken(address, over, error) from error
+        raise taken(address, "tcp", error) from error
 
 
-async def _silence(address: Address) -> list[socket.socket]:
+def _silence(address: Address) -> list[socket.socket]:
     """An address that answers no attempt to connect, as behind a filter that drops packets.
 
     Loopback has no such address, but Linux drops attempts at a listener whose queue is full: a queue for
@@ -189,54 +203,84 @@ async def _silence(address: Address) -> list[socket.socket]:
     return [listener, filler]
 
 
-class _MailConnection(asyncio.BufferedProtocol):
-    """One client at a mail exchanger."""
+class _MailConnection:
+    """One client at a mail exchanger: a socket that the loop watches, as those of `clients` are."""
 
-    _transport: asyncio.Transport
-    _session: ExchangerSession | None = None
-
-    def __init__(self, servers: Servers, address: Address) -> None:
+    def __init__(self, servers: Servers, link: socket.socket, session: ExchangerSession) -> None:
         self._servers = servers
-        self._address = address
+        self._link = link
+        self._number = link.fileno()  #: for the loop, which is slow to find out what a socket is
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._unsent = b""
+        self._waits = False  #: for the socket to take more
+        self._closes = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._session = self._servers.session(self._address)
-        if self._session is None:
-            self._transport.abort()
-            return
-        self._servers.joined(self._transport)
+    def open(self) -> None:
+        """Greet, and listen from now on."""
+        self._loop.add_reader(self._number, self._readable)
         self._act(self._session.open(self._servers.now()))
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _shared_buffer
+    def drop(self) -> None:
+        """Close, whatever is still to be sent."""
+        if self._link.fileno() < 0:
+            return
+        self._session.closed(self._servers.now())
+        self._loop.remove_reader(self._number)
+        if self._waits:
+            self._loop.remove_writer(self._number)
+        self._link.close()
+        self._servers.left(self)
 
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._session is not None:
-            self._act(self._session.receive(bytes(_shared_buffer[:nbytes]), self._servers.now()))
-
-    def eof_received(self) -> None:
-        self._leave()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._servers.left(self._transport)
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._session is not None:
+    def _readable(self) -> None:
+        try:
+            octets = self._link.recv(_READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            octets = b""
+        if octets:
+            self._act(self._session.receive(octets, self._servers.now()))
+        else:
             self._session.closed(self._servers.now())
+            self._leave()
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
                 case Say(octets):
-                    self._transport.write(octets)
+                    self._unsent += octets
+                    self._flush()
                 case Close():
-                    self._transport.close()
+                    self._leave()
                 case Reset():
                     # A close that lingers for no time is a reset.
-                    connection = self._transport.get_extra_info("socket")
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self._transport.abort()
+                    self._link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.drop()
                 case Stall():
                     pass
+
+    def _leave(self) -> None:
+        """Close when everything said has left; nothing more is heard."""
+        self._closes = True
+        if self._unsent:
+            self._loop.remove_reader(self._number)
+        else:
+            self.drop()
+
+    def _flush(self) -> None:
+        try:
+            self._unsent = self._unsent[self._link.send(self._unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:  # the client has gone
+            self.drop()
+            return
+        if bool(self._unsent) != self._waits:
+            self._waits = not self._waits
+            if self._waits:
+                self._loop.add_writer(self._number, self._flush)
+            else:
+                self._loop.remove_writer(self._number)
+        if self._closes and not self._unsent:
+            self.drop()

@@ -1,158 +1,141 @@
 """The way to the target's agent: lists of octet strings, asked and answered over one kept TCP connection.
 
-A list travels as one netstring whose content is the netstrings of its items.
+A list travels as four octets of length (big-endian) and its items, each after four octets of its own length.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import cast
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from conformance.errors import WorldError
-
-_LONGEST_LENGTH = 12  #: digits of a netstring's length
-
-
-def netstring(octets: bytes) -> bytes:
-    """`octets` as a netstring."""
-    return b"%d:%s," % (len(octets), octets)
+from conformance.internet.clients import Clients, Connection
 
 
 def packed(items: Sequence[bytes]) -> bytes:
-    """A list as one netstring of netstrings."""
-    return netstring(b"".join(map(netstring, items)))
+    """A list as it travels."""
+    content = b"".join([part for item in items for part in (len(item).to_bytes(4, "big"), item)])
+    return len(content).to_bytes(4, "big") + content
 
 
 def unpacked(content: bytes) -> list[bytes]:
-    """The items of a list, from the outer netstring's content; ValueError when it holds anything else."""
+    """The items of a list, from what follows its length; ValueError when it is cut off."""
     items: list[bytes] = []
     position = 0
     while position < len(content):
-        colon = content.find(b":", position, position + _LONGEST_LENGTH + 1)
-        length = content[position:colon]
-        if colon < 0 or not length.isdigit():
-            raise ValueError(f"no netstring: {content[position : position + 40]!r}")
-        end = colon + 1 + int(length)
-        if content[end : end + 1] != b",":
-            raise ValueError("a netstring without its comma")
-        items.append(content[colon + 1 : end])
-        position = end + 1
+        begin = position + 4
+        position = begin + int.from_bytes(content[position:begin], "big")
+        items.append(content[begin:position])
+    if position != len(content):
+        raise ValueError("a list of octet strings is cut off")
     return items
+
+
+#: Told the answer to a request, or why there is none.
+Told = Callable[[list[bytes] | WorldError], None]
 
 
 class TargetLink:
     """Requests to the target agent at `address` and port, one after the other."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-        self._link: _Link | None = None
-        self._turn = asyncio.Lock()
+        # It may be just coming up; the limit of a request ends the attempts.
+        self._clients = Clients(address, patience=math.inf)
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: deque[_Request] = deque()  #: the first is being served
+        self._unread = bytearray()
 
-    async def ask(self, request: Sequence[bytes], limit: float) -> list[bytes]:
-        """The answer; WorldError when the connection breaks or `limit` seconds (with the wait) pass."""
-        try:
-            async with asyncio.timeout(limit), self._turn:
-                return await self._ask(request)
-        except TimeoutError:
-            raise WorldError(f"the target agent has not answered within {limit:g} s") from None
+    def ask(self, request: Sequence[bytes], limit: float, told: Told, *, soon: bool = False) -> None:
+        """Have `told` what the agent answers, without the leading "ok".
 
-    async def _ask(self, request: Sequence[bytes]) -> list[bytes]:
-        whole = False
-        try:
-            answer = unpacked(await (await self._connected()).ask(packed(request)))
-            whole = True
-            return answer
-        except (OSError, EOFError, ValueError) as error:
-            said = str(error) or type(error).__name__
-            raise WorldError(f"the connection to the target agent broke: {said}") from error
-        finally:
-            # An answer that was not read whole would be taken for the next request's.
-            if not whole:
-                self.close()
-
-    async def _connected(self) -> _Link:
-        if self._link is not None and self._link.ended:
-            self.close()
-        pause = 0.001
-        while self._link is None:
-            try:
-                _, self._link = await asyncio.get_running_loop().create_connection(_Link, *self._address)
-            except ConnectionRefusedError:
-                # It may be just coming up; the limit of the request ends this.
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 0.02)
-        return self._link
+        `soon`: it does so within a few milliseconds, and needs nothing else to be served. WorldError
+        when it says that it failed, when the connection breaks, and when there is no answer after `limit`
+        seconds; then the connection is dropped, for the answer may still come.
+        """
+        asked = _Request(packed(request), request[0].decode("latin-1"), told, soon)
+        asked.timer = asyncio.get_running_loop().call_later(limit, self._overdue, asked, limit)
+        self._waiting.append(asked)
+        if len(self._waiting) == 1:
+            self._serve()
 
     def close(self) -> None:
         """Drop the connection; the next request makes a new one."""
-        if self._link is not None:
-            self._link.abort()
-            self._link = None
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        self._connection = None
+        self._clients.abort()
+        self._unread.clear()
 
+    def _serve(self) -> None:
+        if self._connection is None or self._connection.ended:
+            self.close()
+            number = self._clients.connect_at_once()
+            if number is None:
+                self._connecting = asyncio.get_running_loop().create_task(self._connect())
+                return
+            self._connection = self._clients.get(number)
+        self._send(self._connection)
 
-class _Link(asyncio.BufferedProtocol):
-    """One connection to the agent: netstrings out and in, in turn."""
+    async def _connect(self) -> None:
+        self._connection = self._clients.get(await self._clients.connect())
+        self._connecting = None
+        self._send(self._connection)
 
-    _transport: asyncio.Transport
+    def _send(self, connection: Connection) -> None:
+        connection.send(self._waiting[0].octets)  # that it takes none is heard as its end
+        at_once = connection.soon() if self._waiting[0].soon else None
+        if at_once is None:
+            connection.hear(None, partial(self._hear, connection))
+        else:
+            self._hear(connection, at_once)
 
-    def __init__(self) -> None:
-        self.ended = False
-        self._buffer = memoryview(bytearray(65536))
-        self._unread = bytearray()
-        self._answer: asyncio.Future[bytes] | None = None
-
-    async def ask(self, request: bytes) -> bytes:
-        """The content of the netstring that answers. EOFError, OSError or ValueError when none comes."""
-        if self.ended:
-            raise EOFError("it has closed")
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answer
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    # What asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._unread += self._buffer[:nbytes]
+    def _hear(self, connection: Connection, received: bytes | None) -> None:
+        if connection is not self._connection:
+            return  # dropped
         try:
-            answer = _first(self._unread)
+            if not received:
+                raise ValueError("it has closed")
+            self._unread += received
+            if len(self._unread) < 4 + int.from_bytes(self._unread[:4], "big"):
+                connection.hear(None, partial(self._hear, connection))
+                return
+            self._conclude(self._waiting[0], unpacked(bytes(self._unread[4:])))
         except ValueError as error:
-            self._end(error)
-            return
-        if answer is not None and self._answer is not None and not self._answer.done():
-            self._unread.clear()  # one answer at a time: nothing follows it
-            self._answer.set_result(answer)
+            self.close()
+            self._conclude(self._waiting[0], WorldError(f"the connection to the target agent broke: {error}"))
 
-    def eof_received(self) -> None:
-        self._end(EOFError("it has closed"))
+    def _overdue(self, request: _Request, limit: float) -> None:
+        if request is self._waiting[0]:
+            self.close()
+        self._conclude(request, WorldError(f"the target agent has not answered within {limit:g} s"))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(exc or EOFError("it has closed"))
+    def _conclude(self, request: _Request, answer: list[bytes] | WorldError) -> None:
+        self._unread.clear()  # one answer at a time: nothing follows it
+        served = request is self._waiting[0]
+        self._waiting.remove(request)
+        if request.timer is not None:
+            request.timer.cancel()
+        if served and self._waiting:
+            self._serve()
+        if isinstance(answer, WorldError):
+            request.told(answer)
+        elif answer[:1] == [b"ok"]:
+            request.told(answer[1:])
+        else:
+            said = b" ".join(answer[1:]).decode("utf-8", "replace").strip()
+            request.told(WorldError(f"the target agent failed at {request.op!r}: {said}"))
 
-    def _end(self, why: Exception) -> None:
-        self.ended = True
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(why)
 
-
-def _first(octets: bytearray) -> bytes | None:
-    """The content of the netstring that `octets` begin with; None while it is not whole."""
-    colon = octets.find(b":", 0, _LONGEST_LENGTH)
-    length = octets[:colon] if colon >= 0 else octets
-    if (length and not length.isdigit()) or (colon < 0 and len(octets) >= _LONGEST_LENGTH) or colon == 0:
-        raise ValueError(f"no netstring: {bytes(octets[:40])!r}")
-    end = colon + 1 + int(length) if colon >= 0 else len(octets)
-    if colon < 0 or len(octets) <= end:
-        return None
-    if octets[end] != ord(","):
-        raise ValueError("a netstring without its comma")
-    return bytes(octets[colon + 1 : end])
+@dataclass(eq=False)
+class _Request:
+    octets: bytes
+    op: str
+    told: Told
+    soon: bool
+    timer: asyncio.TimerHandle | None = None

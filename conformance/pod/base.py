@@ -6,7 +6,9 @@ Acts raise `PodFailure` when the world fails; they never raise because of what q
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, TypedDict
 
 from conformance.pod.configuration import Configuration
@@ -134,20 +136,39 @@ class Pod(Protocol):
         """Take the pod down; never raises."""
 
 
-class Combining(ABC):
-    """What a pod may offer besides: two acts that follow each other, in one request.
+class Heard(TypedDict):
+    """One exchange of a conversation: octets to the server, and what it said then."""
 
-    A request to a container costs more than all that is done there, and nearly every act of a session is one
-    of these pairs. What comes of a pair is what would come of its two acts.
+    taken: bool  #: the server took the octets (True for a greeting, before which none are sent)
+    sent: float  #: when they were sent or the connection was made, as `time.monotonic` tells time
+    received: list[tuple[bytes | None, float]]  #: as `Pod.receive` gives it, and when
+
+
+#: What a client says in lock-step: octets, and the code that the reply before them must have (0: any reply).
+Says = Sequence[tuple[bytes, int]]
+
+
+class Combining(ABC):
+    """What a pod may offer besides: acts that follow each other, in one request.
+
+    A request to a container costs more than all that is done there, and nearly every act of a case is
+    followed by one that is known before. What comes of them together is what would come of one after the
+    other; where `prepare` is put off until the next act, its failure is told there.
     """
 
-    @abstractmethod
-    async def greet(self, limit: float) -> tuple[int, bytes | None]:
-        """`connect`, then `receive` on the new connection."""
+    #: When the world stood, as `time.monotonic` tells time, where it did so after `prepare` had returned.
+    stood: float | None = None
 
     @abstractmethod
-    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
-        """`send`, then `receive` on the same connection."""
+    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        """Exchange by exchange on a connection, or on a new one, whose greeting is the first: its number, and
+        what was heard in each exchange that took place, one at least.
+
+        Each is `send` and then `receive`, again while the reply is not whole, `limit` seconds for all of them
+        together. A conversation ends early, so that who reads it goes on by single acts, where an exchange
+        did not bring one whole reply and nothing else, or the next needs another code. `says` may be empty
+        for a new connection only.
+        """
 
     @abstractmethod
     async def remote_and_look(
@@ -161,18 +182,21 @@ class Combining(ABC):
 
 
 class Apart(Combining):
-    """`Combining` for a pod that does not offer it: one act after the other."""
+    """`Combining` for a pod that does not offer it: act by act, and of a conversation the first exchange."""
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
 
-    async def greet(self, limit: float) -> tuple[int, bytes | None]:
-        connection = await self._pod.connect()
-        return connection, await self._pod.receive(connection, limit)
-
-    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
-        taken = await self._pod.send(connection, data)
-        return taken, await self._pod.receive(connection, limit)
+    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        taken = True
+        if connection is None:
+            connection = await self._pod.connect()
+            sent = time.monotonic()
+        else:
+            sent = time.monotonic()
+            taken = await self._pod.send(connection, says[0][0])
+        received = await self._pod.receive(connection, limit)
+        return connection, [{"taken": taken, "sent": sent, "received": [(received, time.monotonic())]}]
 
     async def remote_and_look(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
@@ -186,5 +210,5 @@ class Apart(Combining):
 
 
 def combining(pod: Pod) -> Combining:
-    """The pod itself where it does pairs of acts, else each act by itself."""
+    """The pod itself where it does several acts at once, else each act by itself."""
     return pod if isinstance(pod, Combining) else Apart(pod)

@@ -10,7 +10,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from conformance.pod.base import Combining, Pod, PodFailure, RemoteResult, Sight, combining, octets, text
+from conformance.pod.base import (
+    Combining,
+    Heard,
+    Pod,
+    PodFailure,
+    RemoteResult,
+    Says,
+    Sight,
+    combining,
+    octets,
+    text,
+)
 from conformance.pod.configuration import Configuration
 from conformance.pod.secrets import Secrets
 from conformance.pod.world import World
@@ -21,7 +32,7 @@ Act = dict[str, Any]
 class Recorder(Combining):
     """A pod that keeps, in order, every act and its result; times are seconds since the case began.
 
-    Acts that were done two at a time are noted as the two that they are.
+    Acts that were done several at a time are noted one by one.
     """
 
     def __init__(self, pod: Pod, secrets: Secrets) -> None:
@@ -30,33 +41,35 @@ class Recorder(Combining):
         self._hide = secrets.hide
         self._start = time.monotonic()
         self._numbers: dict[int, int] = {}
+        self._unsettled: Act | None = None  #: a `prepare` of which it is not known when its world stood
         self.acts: list[Act] = []
 
-    def _note(self, act: str, **details: Any) -> None:
-        self._note_hidden(act, **self._hide(details))
+    def _note(self, act: str, *, when: float | None = None, **details: Any) -> None:
+        self._note_hidden(act, when=when, **self._hide(details))
 
-    def _note_hidden(self, act: str, **details: Any) -> None:
-        self.acts.append({"act": act, "at": round(time.monotonic() - self._start, 4), **details})
+    def _note_hidden(self, act: str, *, when: float | None = None, **details: Any) -> None:
+        self.acts.append({"act": act, "at": self._at(time.monotonic() if when is None else when), **details})
+        if self._unsettled is not None and self._pairs.stood is not None:
+            self._unsettled["at"] = self._at(self._pairs.stood)
+            self._unsettled = None
+
+    def _at(self, when: float) -> float:
+        return round(max(0.0, when - self._start), 4)
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
         await self._pod.prepare(world, configuration)
         self._note("prepare", world=world.to_json(), configuration=configuration.to_json())
+        self._unsettled = self.acts[-1]
 
     async def connect(self) -> int:
         return self._connected(await self._pod.connect())
 
-    def _connected(self, number: int) -> int:
+    def _connected(self, number: int, when: float | None = None) -> int:
         # Numbered anew for each case, so that a record does not depend on what the pod did before.
         seen = len(self._numbers)
         self._numbers[seen] = number
-        self._note("connect", connection=seen)
+        self._note("connect", when=when, connection=seen)
         return seen
-
-    async def greet(self, limit: float) -> tuple[int, bytes | None]:
-        number, data = await self._pairs.greet(limit)
-        seen = self._connected(number)
-        self._received(seen, data)
-        return seen, data
 
     async def send(self, connection: int, data: bytes) -> bool:
         act = self._sending(connection, data)
@@ -73,14 +86,27 @@ class Recorder(Combining):
         self._received(connection, data)
         return data
 
-    def _received(self, connection: int, data: bytes | None) -> None:
-        self._note("receive", connection=connection, data=None if data is None else text(data))
+    def _received(self, connection: int, data: bytes | None, when: float | None = None) -> None:
+        self._note("receive", when=when, connection=connection, data=None if data is None else text(data))
 
-    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
-        act = self._sending(connection, data)
-        act["taken"], received = await self._pairs.exchange(self._numbers[connection], data, limit)
-        self._received(connection, received)
-        return bool(act["taken"]), received
+    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        if connection is None:
+            number, heard = await self._pairs.converse(None, says, limit)
+            seen = self._connected(number, heard[0]["sent"])
+            said = [b"", *(data for data, _ in says)]
+        else:
+            seen = connection
+            act = self._sending(seen, says[0][0])
+            _, heard = await self._pairs.converse(self._numbers[seen], says, limit)
+            act["taken"] = heard[0]["taken"]
+            said = [data for data, _ in says]
+        for number, (exchange, data) in enumerate(zip(heard, said, strict=False)):
+            if number:
+                self._note("send", when=exchange["sent"], connection=seen, data=text(data))
+                self.acts[-1]["taken"] = exchange["taken"]
+            for received, when in exchange["received"]:
+                self._received(seen, received, when)
+        return seen, heard
 
     async def shut(self, connection: int) -> None:
         await self._pod.shut(self._numbers[connection])

@@ -45,7 +45,7 @@ class Padding:
 
     `octets` counts the whole message, header included, as sent over TCP (12 to 65,535).
     `needed` says where the zone's own records stand among the fillers. The fillers are harmless:
-    MX of a worse preference whose exchanges do not exist, A records of loopback addresses where
+    MX of a worse preference that name such addresses, A records of loopback addresses where
     nothing listens, TXT for ANY and the rest. A gap smaller than a filler is closed by one TXT record
     in the additional section.
     """

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import AsyncIterator
 
 import aiosmtplib
 
 from conformance.pod.base import Pod, combining
-from conformance.smtp.reply import split_reply
-from conformance.smtp.session import CLIENT, LONGEST_REPLY, PATIENCE
+from conformance.smtp.reply import LONGEST_REPLY, split_reply
+from conformance.smtp.session import CLIENT, PATIENCE
 
 
 async def _relay(
@@ -25,14 +26,16 @@ async def _relay(
 
     A reply of more than LONGEST_REPLY octets ends the session as well.
     """
-    pairs = combining(pod)
+    several = combining(pod)
     request = b""
-    data = await pod.receive(connection, PATIENCE)
+    at_hand = deque([await pod.receive(connection, PATIENCE)])
     while True:
         received = b""
         reply = None
         while reply is None:
-            if received:
+            if at_hand:
+                data = at_hand.popleft()
+            else:
                 data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
             if not data:
                 writer.close()
@@ -49,7 +52,8 @@ async def _relay(
                 await pod.close(connection)
                 return
             request += said
-        _, data = await pairs.exchange(connection, request, PATIENCE)
+        _, [heard] = await several.converse(connection, [(request, 0)], PATIENCE)
+        at_hand.extend(octets for octets, _ in heard["received"])
 
 
 @contextlib.asynccontextmanager

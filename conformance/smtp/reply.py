@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+#: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
+#: the memory of who listens.
+LONGEST_REPLY = 131_072
+
 _LINE = re.compile(rb"(\d{3})([ -]?)([^\r\n]*)\r?\n")
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections import deque
 from types import TracebackType
 
-from conformance.pod.base import Pod, combining
-from conformance.smtp.reply import CLOSED, ENDLESS, SILENT, Reply, split_replies
+from conformance.pod.base import Heard, Pod, Says, combining
+from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply, split_replies
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
 PATIENCE = 10.0
-
-#: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
-#: the memory of who listens.
-LONGEST_REPLY = 131_072
 
 CLIENT = "client.test.example"
 
@@ -23,21 +19,28 @@ class Session:
 
     def __init__(self, pod: Pod, connection: int) -> None:
         self._pod = pod
-        self._pairs = combining(pod)
+        self._several = combining(pod)
         self._connection = connection
         self._replies: deque[Reply] = deque()  #: whole ones that wait to be read
         self._buffer = b""  #: what came after them
-        self._received: list[bytes | None] = []  #: what an act brought that also did something else
+        self._received: deque[bytes | None] = deque()  #: what an act brought that also did something else
+        self._ahead: deque[tuple[bytes, Heard]] = deque()  #: exchanges that took place by now
         self._open = True
         self._endless = False
         self.greeting: Reply = SILENT
 
     @classmethod
-    async def begun(cls, pod: Pod) -> Session:
-        """A session on a new connection, for one who enters it at once: its greeting has been received."""
-        connection, received = await combining(pod).greet(PATIENCE)
+    async def begun(cls, pod: Pod, *, hello: bool = False) -> Session:
+        """A session on a new connection, for one who enters it at once: its greeting has been received.
+
+        With `hello` EHLO follows a greeting with 220, in the same act where the pod can do that; `hello` is
+        called for its reply all the same.
+        """
+        says = [(_hello(CLIENT), 220)] if hello else []
+        connection, heard = await combining(pod).converse(None, says, PATIENCE)
         session = cls(pod, connection)
-        session._received.append(received)
+        session._received.extend(received for received, _ in heard[0]["received"])
+        session._ahead.extend(zip((data for data, _ in says), heard[1:], strict=False))
         return session
 
     async def __aenter__(self) -> Session:
@@ -69,7 +72,7 @@ class Session:
             if not self._open:
                 return CLOSED
             if self._received:
-                data = self._received.pop()
+                data = self._received.popleft()
             else:
                 data = await self._pod.receive(self._connection, limit)
             if data is None:
@@ -80,19 +83,44 @@ class Session:
             self._replies.extend(replies)
         return ENDLESS
 
-    async def _say(self, data: bytes, limit: float) -> Reply:
-        """Send octets and read the next reply; in one act, where that reply is still to come."""
+    async def _say(self, data: bytes, limit: float, then: Says = ()) -> Reply:
+        """Send octets and read the next reply; in one act, where that reply is still to come.
+
+        What is said `then` is said in the same act where the pod can do that; it is asked for next.
+        """
         at_hand = self._replies or self._received or len(self._buffer) > LONGEST_REPLY
-        if at_hand or self._endless or not self._open:
+        if self._ahead:
+            said, heard = self._ahead.popleft()
+            assert said == data, f"{said!r} was said before {data!r}"
+            self._received.extend(received for received, _ in heard["received"])
+        elif at_hand or self._endless or not self._open:
             await self.send(data)
         else:
-            _, received = await self._pairs.exchange(self._connection, data, limit)
-            self._received.append(received)
+            says = [(data, 0), *then]
+            _, heards = await self._several.converse(self._connection, says, limit)
+            self._received.extend(received for received, _ in heards[0]["received"])
+            self._ahead.extend(zip((said for said, _ in then), heards[1:], strict=False))
         return await self.reply(limit)
+
+    async def converse(self, says: Says) -> list[Reply]:
+        """Say one thing after the other, each with the code that the reply before must have (0: any).
+
+        The replies, up to the first that the next thing does not follow.
+        """
+        replies: list[Reply] = []
+        for number, (data, after) in enumerate(says, 1):
+            if after and replies and replies[-1].code != after:
+                break
+            replies.append(await self._say(data, PATIENCE, says[number:]))
+        return replies
 
     async def command(self, line: str | bytes, limit: float = PATIENCE) -> Reply:
         """Send one line and CRLF, and read the reply."""
-        return await self._say((line.encode("latin-1") if isinstance(line, str) else line) + b"\r\n", limit)
+        return await self._say(_line(line), limit)
+
+    async def commands(self, *lines: str | bytes) -> list[Reply]:
+        """Send lines, each when the one before has been answered, and read the replies."""
+        return await self.converse([(_line(line), 0) for line in lines])
 
     async def pipeline(self, lines: list[str]) -> list[Reply]:
         """Send all lines in one write, then read a reply for each."""
@@ -103,26 +131,22 @@ class Session:
         return [await self._say(said, PATIENCE), *[await self.reply() for _ in lines[1:]]]
 
     async def hello(self, name: str = CLIENT) -> Reply:
-        return await self.command(f"EHLO {name}")
+        return await self._say(_hello(name), PATIENCE)
 
     async def envelope(self, sender: str, recipients: list[str]) -> list[Reply]:
         """MAIL and each RCPT, one after the other."""
-        replies = [await self.command(f"MAIL FROM:<{sender}>")]
-        for recipient in recipients:
-            replies.append(await self.command(f"RCPT TO:<{recipient}>"))
-        return replies
+        return await self.commands(*_envelope(sender, recipients))
 
     async def data(self, message: bytes) -> Reply:
         """DATA, the message with its dots stuffed, the final dot; the reply to it (or DATA's own refusal)."""
-        go_ahead = await self.command("DATA")
-        if go_ahead.code != 354:
-            return go_ahead
-        stuffed = message.replace(b"\r\n.", b"\r\n..")
-        if stuffed.startswith(b"."):
-            stuffed = b"." + stuffed
-        if not stuffed.endswith(b"\r\n"):
-            stuffed += b"\r\n"
-        return await self._say(stuffed + b".\r\n", PATIENCE)
+        return (await self.converse([(b"DATA\r\n", 0), (_stuffed(message), 354)]))[-1]
+
+    async def hand_in(self, sender: str, recipients: list[str], message: bytes) -> list[Reply]:
+        """The whole transaction: the replies to MAIL, to each RCPT and to DATA, and if that is 354, to the
+        message.
+        """
+        lines = [*_envelope(sender, recipients), "DATA"]
+        return await self.converse([*((_line(line), 0) for line in lines), (_stuffed(message), 354)])
 
     async def half_close(self) -> None:
         """Say that no more will come, and go on reading."""
@@ -131,3 +155,23 @@ class Session:
     async def closed(self, limit: float = PATIENCE) -> bool:
         """Whether the server closes, with nothing more to say, within `limit` seconds."""
         return await self.reply(limit) == CLOSED
+
+
+def _line(line: str | bytes) -> bytes:
+    return (line.encode("latin-1") if isinstance(line, str) else line) + b"\r\n"
+
+
+def _hello(name: str) -> bytes:
+    return _line(f"EHLO {name}")
+
+
+def _envelope(sender: str, recipients: list[str]) -> list[str]:
+    return [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{recipient}>" for recipient in recipients)]
+
+
+def _stuffed(message: bytes) -> bytes:
+    """A message as it goes out, with the final dot."""
+    stuffed = message.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conformance.pod.base import Combining, ProgramRun, QueuedMessage, RemoteResult, Sight, octets, text
+from conformance.pod.base import (
+    Combining,
+    Heard,
+    ProgramRun,
+    QueuedMessage,
+    RemoteResult,
+    Says,
+    Sight,
+    octets,
+    text,
+)
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import User
 from conformance.pod.world import World
-from conformance.targets.docker.channel import Channel, answered
+from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.scripts import recipient_check_script, session_script
 
 #: Seconds by which an agent may be late after the limit that a request itself bears.
@@ -26,10 +37,14 @@ class AgentPod(Combining):
         """Create the accounts, once in a pod's life."""
         await self._channel.target(b"users", *user_items(users))
 
+    @property
+    def stood(self) -> float | None:  # type: ignore[override]
+        """When the world stood: `prepare` is put off until the next act."""
+        return self._channel.stood
+
     async def prepare(self, world: World, configuration: Configuration) -> None:
-        """Make the pod stand as described; nothing of earlier cases is left."""
-        request = [b"prepare", *configuration_items(configuration)]
-        await self._channel.targeted("prepare", request, world=world.to_json())
+        """Make the pod stand as described, with the next act; nothing of earlier cases is left."""
+        self._channel.prepare([b"prepare", *configuration_items(configuration)], world.to_json())
 
     async def connect(self) -> int:
         return int(await self._channel.request("connect"))
@@ -44,17 +59,25 @@ class AgentPod(Combining):
         )
         return None if received is None else octets(received)
 
-    async def greet(self, limit: float) -> tuple[int, bytes | None]:
-        """`connect`, then `receive`."""
-        connection, received = await self._channel.request("greet", limit=limit, patience=limit + LATENESS)
-        return int(connection), None if received is None else octets(received)
-
-    async def exchange(self, connection: int, data: bytes, limit: float) -> tuple[bool, bytes | None]:
-        """`send`, then `receive`."""
-        taken, received = await self._channel.request(
-            "exchange", connection=connection, data=text(data), limit=limit, patience=120.0 + limit
+    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        """Several exchanges, as far as they go."""
+        number, exchanges = await self._channel.request(
+            "converse",
+            connection=connection,
+            says=[(text(data), after) for data, after in says],
+            limit=limit,
+            patience=120.0 + 2 * limit,
         )
-        return bool(taken), None if received is None else octets(received)
+        now = time.monotonic()
+        heard: list[Heard] = [
+            {
+                "taken": taken,
+                "sent": now - ago,
+                "received": [(None if said is None else octets(said), now - since) for said, since in pieces],
+            }
+            for taken, ago, pieces in exchanges
+        ]
+        return int(number), heard
 
     async def shut(self, connection: int) -> None:
         await self._channel.request("shut", connection=connection)
@@ -67,7 +90,8 @@ class AgentPod(Combining):
     ) -> RemoteResult:
         """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
         request = remote_items(host, sender, recipients, message, limit)
-        return read_remote(await self._channel.targeted("target", request, limit=limit + LATENESS))
+        answer = await self._channel.target(*request, limit=limit + LATENESS)
+        return read_remote([text(item) for item in answer])
 
     async def remote_and_look(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
@@ -93,8 +117,7 @@ class AgentPod(Combining):
         inside, outside = await self._channel.request(
             "look", request=asked, limit=limit, patience=limit + 10.0
         )
-        told = answered(asked[1], inside)
-        return told[:items], read_sight(outside, told[items:])
+        return inside[:items], read_sight(outside, inside[items:])
 
     async def load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
         """What a driver of `conformance.bench` says about a load; `{"failure": why}` by qmail's doing."""
@@ -129,7 +152,7 @@ class AgentPod(Combining):
     async def look(self) -> Sight:
         """What can be seen now, in both containers."""
         inside, outside = await self._channel.request("look", request=["look"], limit=LATENESS)
-        return read_sight(outside, answered("look", inside))
+        return read_sight(outside, inside)
 
 
 def user_items(users: Iterable[User]) -> list[bytes]:

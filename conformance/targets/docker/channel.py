@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from conformance.internet.frames import encode
 from conformance.pod.base import PodFailure, octets, text
+
+#: Seconds that the set-up of a case may take.
+_PREPARING = 20.0
 
 
 class Channel:
@@ -22,6 +26,9 @@ class Channel:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._lost = ""
+        self._first: dict[str, Any] | None = None  #: what the next request has done before
+        self._told: list[bytes] = []  #: frames that go out with the next request
+        self.stood: float | None = None  #: when the last world that was prepared stood, on the loop's clock
 
     async def request(self, op: str, *, patience: float = 30.0, **fields: Any) -> Any:
         """The result of an operation.
@@ -31,39 +38,47 @@ class Channel:
         if self._lost:
             raise PodFailure(self._lost)
         number = next(self._numbers)
+        if self._first is not None:
+            fields["first"], self._first = self._first, None
+            patience += _PREPARING
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting[number] = future
         # A timer costs a third of what `asyncio.timeout` does.
         timer = loop.call_later(patience, _overdue, future, op, patience)
         try:
-            self._send(encode({"id": number, "op": op, **fields}))
+            told, self._told = self._told, []
+            self._send(b"".join([*told, encode({"id": number, "op": op, **fields})]))
             return await future
         finally:
             timer.cancel()
             self._waiting.pop(number, None)
 
     def tell(self, op: str, **fields: Any) -> None:
-        """Have an operation done before those of later requests; nothing is heard of it.
+        """Have an operation done with the next request, before it; nothing is heard of it.
 
         PodFailure when the channel is lost.
         """
         if self._lost:
             raise PodFailure(self._lost)
-        self._send(encode({"op": op, **fields}))
+        self._told.append(encode({"op": op, **fields}))
+
+    def prepare(self, request: Sequence[bytes], world: dict[str, Any]) -> None:
+        """Have the target agent and then the internet set up with the next request, before it.
+
+        What fails there fails the request. PodFailure when the channel is lost.
+        """
+        if self._lost:
+            raise PodFailure(self._lost)
+        self.stood = None
+        self._first = {"request": [text(item) for item in request], "world": world, "limit": _PREPARING}
 
     async def target(self, *request: bytes, limit: float = 20.0) -> list[bytes]:
-        """What the target agent answers to a list of octet strings, without the leading "ok"."""
-        answer: list[str] = await self.targeted("target", request, limit=limit)
+        """What the target agent answers to a list of octet strings."""
+        answer = await self.request(
+            "target", request=[text(item) for item in request], limit=limit, patience=limit + 10.0
+        )
         return [octets(item) for item in answer]
-
-    async def targeted(
-        self, op: str, request: Sequence[bytes], *, limit: float = 20.0, **fields: Any
-    ) -> list[str]:
-        """What the target agent answers to the `request` that an operation passes on, without "ok"."""
-        asked = [text(item) for item in request]
-        answer = await self.request(op, request=asked, limit=limit, patience=limit + 10.0, **fields)
-        return answered(asked[0], answer)
 
     def deliver(self, answers: Sequence[Any]) -> None:
         """Take in answers; one that nobody waits for any more is dropped."""
@@ -74,6 +89,8 @@ class Channel:
             if "failure" in answer:
                 future.set_exception(PodFailure(answer["failure"]))
             else:
+                if "stood" in answer:
+                    self.stood = time.monotonic() - answer["stood"]
                 future.set_result(answer["result"])
 
     def lose(self, reason: str) -> None:
@@ -82,14 +99,6 @@ class Channel:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(PodFailure(self._lost))
-
-
-def answered(op: str, answer: list[str]) -> list[str]:
-    """An answer of the target agent without its leading "ok"; PodFailure where it failed."""
-    if answer[0] != "ok":
-        said = octets(" ".join(answer[1:])).decode("utf-8", "replace").strip()
-        raise PodFailure(f"the target agent failed at {op!r}: {said}")
-    return answer[1:]
 
 
 def _overdue(future: asyncio.Future[Any], op: str, patience: float) -> None:
