@@ -154,10 +154,17 @@ class Qmail:
     async def accept(
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
     ) -> None:
-        """Hand a message in over SMTP, as an ordinary client does; it must be accepted."""
+        """Hand a message in over SMTP; it must be accepted."""
         async with self.session() as session:
             for reply in await session.hand_in(sender, recipients, message):
                 assert reply.code in (250, 354), reply
+
+    async def accept_ordinarily(
+        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
+    ) -> None:
+        """The same by an ordinary client, aiosmtplib's."""
+        async with self.client() as client:
+            await client.sendmail(sender, recipients, message)
 
     async def delivered(self) -> Sight:
         """Wait until qmail-send rests, then look."""
