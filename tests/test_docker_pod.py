@@ -372,12 +372,14 @@ def test_a_container_that_dies_is_a_failure_of_the_pod(in_pod: InPod, client: An
 async def prepare_until_it_fails(pod: DockerPod) -> None:
     while True:
         await pod.prepare(WORLD, Configuration(control=CONTROL))
+        await pod.look()  # with which it is done
 
 
 def test_a_configuration_that_cannot_be_made_is_a_failure_of_the_pod(in_pod: InPod) -> None:
     async def body(pod: DockerPod) -> None:
+        await pod.prepare(WORLD, Configuration(control=CONTROL, dot_qmail={"nobody/.qmail": "#\n"}))
         with pytest.raises(PodFailure, match="there is no user nobody"):
-            await pod.prepare(WORLD, Configuration(control=CONTROL, dot_qmail={"nobody/.qmail": "#\n"}))
+            await pod.look()
         await pod.prepare(WORLD, Configuration(control=CONTROL))
         assert (await say(pod, b"NOOP"))[-1].startswith(b"250")
 
