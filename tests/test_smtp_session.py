@@ -94,21 +94,21 @@ def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:
 
 def test_what_is_known_before_is_said_in_one_act() -> None:
     replies = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 in\r\n"]
-    pod = CombiningPod(*replies, b"503 no\r\n", b"250 one\r\n250 two\r\n", b"250 three\r\n")
+    pod = CombiningPod(*replies, b"221 bye\r\n", b"503 no\r\n", b"250 one\r\n250 two\r\n", b"250 three\r\n")
 
     async def talk() -> None:
         async with await Session.begun(pod, hello=True) as session:
             assert (await session.hello()).text == "mx"
             said = await session.hand_in("a@b.example", ["c@d.example"], b".x\r\n")
-            assert [reply.code for reply in said] == [250, 250, 354, 250]
+            assert [reply.code for reply in said] == [250, 250, 354, 250, 221]
             assert (await session.data(b"y\r\n")).code == 503
             said = await session.commands("NOOP", "RSET", "VRFY x")
             assert [reply.text for reply in said] == ["one", "two", "three"]
 
     asyncio.run(talk())
-    sent = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n..x\r\n.\r\n"
+    sent = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n..x\r\n.\r\nQUIT\r\n"
     assert pod.sent.partition(b"\r\n")[2] == sent + b"DATA\r\nNOOP\r\nRSET\r\nVRFY x\r\n"
-    assert pod.several == [2, 4, 1, 1, 1], "after two replies to one command it goes on one by one"
+    assert pod.several == [2, 5, 1, 1, 1], "after two replies to one command it goes on one by one"
 
 
 def test_no_command_follows_a_greeting_that_refuses() -> None:

@@ -142,11 +142,13 @@ class Session:
         return (await self.converse([(b"DATA\r\n", 0), (_stuffed(message), 354)]))[-1]
 
     async def hand_in(self, sender: str, recipients: list[str], message: bytes) -> list[Reply]:
-        """The whole transaction: the replies to MAIL, to each RCPT and to DATA, and if that is 354, to the
-        message.
+        """A whole transaction, and QUIT once the message is accepted, as an ordinary client says it.
+
+        The replies to MAIL, to each RCPT and to DATA; if that is 354, to the message; if that is 250, to QUIT.
         """
         lines = [*_envelope(sender, recipients), "DATA"]
-        return await self.converse([*((_line(line), 0) for line in lines), (_stuffed(message), 354)])
+        ends: Says = [(_stuffed(message), 354), (b"QUIT\r\n", 250)]
+        return await self.converse([*((_line(line), 0) for line in lines), *ends])
 
     async def half_close(self) -> None:
         """Say that no more will come, and go on reading."""
