@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.pod.base import Apart, Combining, Heard, RemoteResult, Says, Sight
+from conformance.pod.base import AT_ONCE, Apart, Combining, Heard, RemoteResult, Says, Sight
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
 from conformance.smtp.reply import split_reply
@@ -25,6 +25,7 @@ class ScriptedPod:
         self._octets = list(octets)
         self._sight = sight or NOTHING_SEEN
         self.sent = b""
+        self.writes: list[bytes] = []
         self.acts: list[str] = []
         self.report = "r\0Kaccepted\n\0"
 
@@ -37,6 +38,7 @@ class ScriptedPod:
 
     async def send(self, connection: int, data: bytes) -> bool:
         self.sent += data
+        self.writes.append(data)
         return True
 
     async def receive(self, connection: int, limit: float) -> bytes | None:
@@ -73,13 +75,13 @@ class CombiningPod(ScriptedPod, Combining):
 
     async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
         number, heard = await self._apart.converse(connection, says, limit)
-        says = says if connection is None else says[1:]
-        for exchange in says:
-            [[received, _]] = heard[-1]["received"]
-            reply, rest = split_reply(received or b"")
-            if reply is None or rest or exchange[1] not in (0, reply.code):
-                break
-            heard += (await self._apart.converse(number, [exchange], limit))[1]
+        for at in range(0 if connection is None else 1, len(says)):
+            if says[at][1] != AT_ONCE:
+                [[received, _]] = heard[-1]["received"]
+                reply, rest = split_reply(received or b"")
+                if reply is None or rest or says[at][1] not in (0, reply.code):
+                    break
+            heard += (await self._apart.converse(number, says[at : at + 2], limit))[1]
         self.several.append(len(heard))
         return number, heard
 

@@ -136,7 +136,7 @@ def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
 
     at_once = CombiningPod(*said)
     assert acts(at_once) == acts(ScriptedPod(*said))
-    assert at_once.several == [2, 2, 2, 1, "settle and look", "remote and look"]
+    assert at_once.several == [4, 2, 1, "settle and look", "remote and look"]
 
 
 def test_acts_bear_the_times_at_which_they_were_done() -> None:

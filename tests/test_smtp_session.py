@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from conformance.smtp.ordinary import ordinary_client
 from conformance.smtp.reply import CLOSED, SILENT
 from conformance.smtp.session import Session
@@ -81,15 +83,14 @@ def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:
     pod = CombiningPod(b"220 mx\r\n", b"250 one\r\n250 two\r\n250 three\r\n", b"250 four\r\n", b"")
 
     async def talk() -> None:
-        async with await Session.begun(pod) as session:
-            assert session.greeting.text == "mx"
+        async with Session(pod) as session:
             assert [(await session.command(line)).text for line in "ABCD"] == ["one", "two", "three", "four"]
             assert await session.command("E") == CLOSED
             assert await session.command("F") == CLOSED
 
     asyncio.run(talk())
     assert pod.sent == b"A\r\nB\r\nC\r\nD\r\nE\r\nF\r\n", "what follows the end is sent all the same"
-    assert pod.several == [1, 1, 1, 1]
+    assert pod.several == [2, 1, 1]
 
 
 def test_what_is_known_before_is_said_in_one_act() -> None:
@@ -97,10 +98,11 @@ def test_what_is_known_before_is_said_in_one_act() -> None:
     pod = CombiningPod(*replies, b"221 bye\r\n", b"503 no\r\n", b"250 one\r\n250 two\r\n", b"250 three\r\n")
 
     async def talk() -> None:
-        async with await Session.begun(pod, hello=True) as session:
-            assert (await session.hello()).text == "mx"
+        async with Session(pod, hello=True) as session:
+            assert pod.several == [], "nothing has been said"
             said = await session.hand_in("a@b.example", ["c@d.example"], b".x\r\n")
             assert [reply.code for reply in said] == [250, 250, 354, 250, 221]
+            assert session.greeting.text == "mx"
             assert (await session.data(b"y\r\n")).code == 503
             said = await session.commands("NOOP", "RSET", "VRFY x")
             assert [reply.text for reply in said] == ["one", "two", "three"]
@@ -108,25 +110,73 @@ def test_what_is_known_before_is_said_in_one_act() -> None:
     asyncio.run(talk())
     sent = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n..x\r\n.\r\nQUIT\r\n"
     assert pod.sent.partition(b"\r\n")[2] == sent + b"DATA\r\nNOOP\r\nRSET\r\nVRFY x\r\n"
-    assert pod.several == [2, 5, 1, 1, 1], "after two replies to one command it goes on one by one"
+    assert pod.several == [7, 1, 1, 1], "after two replies to one command it goes on one by one"
 
 
-def test_no_command_follows_a_greeting_that_refuses() -> None:
+def test_writes_leave_apart_and_one_reply_is_read() -> None:
+    pod = CombiningPod(b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, hello=True) as session:
+            assert (await session.say(b"NO", b"O", b"P\r\n")).text == "ok"
+
+    asyncio.run(talk())
+    assert pod.writes[1:] == [b"NO", b"O", b"P\r\n"]
+    assert pod.several == [5]
+
+
+def test_writes_leave_apart_where_the_pod_does_one_act_at_a_time() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", b"250 ok\r\n")
+
+    async def talk() -> None:
+        async with Session(pod) as session:
+            assert (await session.say(b"NO", b"O", b"P\r\n")).text == "ok"
+
+    asyncio.run(talk())
+    assert pod.writes == [b"NO", b"O", b"P\r\n"]
+
+
+@pytest.mark.parametrize("greeting", [b"554 no\r\n", b"no\r\n", None, b""])
+def test_no_command_follows_a_greeting_that_refuses(greeting: bytes | None) -> None:
+    pod = CombiningPod(greeting)
+
+    async def talk() -> None:
+        async with Session(pod, hello=True) as session:
+            await session.command("NOOP")
+
+    with pytest.raises(AssertionError, match="reply"):
+        asyncio.run(talk())
+    assert pod.sent == b""
+
+
+def test_no_command_follows_a_refused_hello() -> None:
+    pod = CombiningPod(b"220 mx\r\n", b"502 no\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, hello=True) as session:
+            await session.command("NOOP")
+
+    with pytest.raises(AssertionError, match="reply 502"):
+        asyncio.run(talk())
+    assert b"NOOP" not in pod.sent
+
+
+def test_a_session_on_which_nothing_is_said_is_greeted_all_the_same() -> None:
     pod = CombiningPod(b"554 no\r\n")
 
     async def talk() -> None:
-        async with await Session.begun(pod, hello=True) as session:
-            assert session.greeting.code == 554
-            assert pod.sent == b""
+        async with Session(pod):
+            pass
 
-    asyncio.run(talk())
+    with pytest.raises(AssertionError, match="reply 554"):
+        asyncio.run(talk())
 
 
 def test_silence_at_the_greeting_is_waited_for_once() -> None:
     pod = CombiningPod(None, b"220 late\r\n")
 
     async def talk() -> None:
-        async with await Session.begun(pod) as session:
+        async with await Session.connected(pod) as session:
             assert session.greeting == SILENT
             assert (await session.reply()).text == "late"
 

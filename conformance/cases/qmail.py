@@ -105,19 +105,20 @@ class Qmail:
         return sight
 
     async def connect(self) -> Session:
-        """A raw session before its greeting has been read."""
+        """A raw session before the greeting has come."""
         await self._ready()
         return Session(self._pod, await self._pod.connect())
 
+    async def connected(self) -> Session:
+        """A raw session whose greeting, whatever it is, is still to be read."""
+        await self._ready()
+        return await Session.connected(self._pod)
+
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
-        """A raw session, greeted and, unless told otherwise, with EHLO said."""
+        """A raw session, greeted and, unless told otherwise, with EHLO said before the first thing that is."""
         await self._ready()
-        async with await Session.begun(self._pod, hello=hello) as session:
-            assert session.greeting.code == 220, session.greeting
-            if hello:
-                said = await session.hello()
-                assert said.code == 250, said
+        async with Session(self._pod, hello=hello) as session:
             yield session
 
     @contextlib.asynccontextmanager

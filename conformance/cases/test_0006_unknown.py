@@ -82,18 +82,16 @@ async def test_session_goes_on(qmail: Qmail) -> None:
 async def test_known_verbs(qmail: Qmail) -> None:
     """Verbs that qmail knows are answered as ever."""
     async with qmail.session() as smtp:
-        codes = [(await smtp.command(verb)).code for verb in ("NOOP", "HELP", "VRFY x", "RSET", "DATA")]
-        assert codes == [250, 214, 252, 250, 503]
+        replies = await smtp.commands("NOOP", "HELP", "VRFY x", "RSET", "DATA")
+        assert [reply.code for reply in replies] == [250, 214, 252, 250, 503]
 
 
 @requirement("0006.unknown.after-refused-data", source=SOURCE)
 async def test_unknown_verb_after_a_refused_data(qmail: Qmail) -> None:
     """An unknown verb after DATA was refused and before RSET is answered with 500."""
     async with qmail.session() as smtp:
-        await smtp.command("MAIL FROM:<a@b.example>")
-        assert (await smtp.command("DATA")).code == 503
-        assert (await smtp.command("FROBNICATE")).code == 500
-        assert (await smtp.command("RSET")).code == 250
+        _, *replies = await smtp.commands("MAIL FROM:<a@b.example>", "DATA", "FROBNICATE", "RSET")
+        assert [reply.code for reply in replies] == [503, 500, 250]
 
 
 @requirement("0006.unknown.keeps-recipients", source=SOURCE)

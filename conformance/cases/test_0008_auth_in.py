@@ -22,12 +22,8 @@ async def _announced(qmail: Qmail, mode: str | None) -> set[str]:
 
 async def _login(smtp: Session, user: str, secret: str) -> Reply:
     """AUTH LOGIN, step by step; the reply that ends it."""
-    reply = await smtp.command("AUTH LOGIN")
-    for answer in (user, secret):
-        if reply.code != 334:
-            return reply
-        reply = await smtp.command(encoded(answer))
-    return reply
+    answers = [(f"{encoded(answer)}\r\n".encode(), 334) for answer in (user, secret)]
+    return (await smtp.converse([(b"AUTH LOGIN\r\n", 0), *answers]))[-1]
 
 
 @requirement("0008.mode.login-plain", source=MANUAL + " SMTPAUTH; rfc4954:3")
@@ -165,13 +161,9 @@ async def test_cram(qmail: Qmail) -> None:
 async def test_challenges_are_fresh(qmail: Qmail) -> None:
     """Each CRAM-MD5 challenge differs from those before it, within one session too."""
     qmail.authenticate("cram")
-    challenges = []
     async with qmail.session() as smtp:
-        for _ in range(4):
-            reply = await smtp.command("AUTH CRAM-MD5")
-            if reply.code == 334:
-                challenges.append(reply.text)
-                await smtp.command("*")
+        replies = await smtp.converse([(b"AUTH CRAM-MD5\r\n", 0), (b"*\r\n", 334)] * 4)
+    challenges = [reply.text for reply in replies if reply.code == 334]
     assert len(set(challenges)) == len(challenges)
 
 

@@ -14,10 +14,8 @@ MANY = 1_000
 async def _stored(qmail: Qmail, octets: bytes) -> str:
     """What is stored of a message that is sent as `octets`, without the Received lines above it."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.command("DATA")).code == 354
-        await smtp.send(octets)
-        assert (await smtp.reply()).code == 250
+        *_, go, reply = await smtp.transaction("a@b.example", ["alice@here.example"], octets)
+        assert (go.code, reply.code) == (354, 250)
     queue = await qmail.queue()
     assert len(queue) == 1
     return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", queue[0]["octets"])

@@ -45,9 +45,9 @@ async def test_ehlo(qmail: Qmail) -> None:
 async def test_verbs_in_any_case(qmail: Qmail) -> None:
     """A verb is known in upper, lower and mixed case."""
     async with qmail.session(hello=False) as smtp:
-        for line in ("HELO a.test.example", "hElO a.test.example", "mail FROM:<a@b.example>"):
-            assert (await smtp.command(line)).code == 250, line
-        assert (await smtp.command("rCpT TO:<alice@here.example>")).code == 250
+        lines = ["HELO a.test.example", "hElO a.test.example", "mail FROM:<a@b.example>"]
+        replies = await smtp.commands(*lines, "rCpT TO:<alice@here.example>")
+        assert [reply.code for reply in replies] == [250] * 4
 
 
 @requirement("base.verbs.noop", source="rfc5321:4.1.1.9")
@@ -165,9 +165,7 @@ async def test_pipelined_commands(qmail: Qmail) -> None:
 async def test_commands_octet_by_octet(qmail: Qmail) -> None:
     """A command that arrives octet by octet is the same command."""
     async with qmail.session() as smtp:
-        for octet in b"MAIL FROM:<a@b.example>\r\n":
-            await smtp.send(bytes([octet]))
-        assert (await smtp.reply()).code == 250
+        assert (await smtp.say(*(bytes([octet]) for octet in b"MAIL FROM:<a@b.example>\r\n"))).code == 250
 
 
 @requirement("base.timeout.client", source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2")

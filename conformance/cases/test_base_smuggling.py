@@ -13,10 +13,9 @@ async def _smuggle(qmail: Qmail, end: bytes) -> None:
         b"Subject: smuggled\r\n\r\nsmuggled\r\n.\r\n"
     )
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.command("DATA")).code == 354
-        await smtp.send(b"Subject: x\r\n\r\nx" + end + second)
-        await smtp.reply()
+        message = b"Subject: x\r\n\r\nx" + end + second
+        replies = await smtp.transaction("a@b.example", ["alice@here.example"], message)
+        assert replies[2].code == 354, replies
     senders = [message["sender"] for message in await qmail.queue()]
     assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
 

@@ -12,10 +12,11 @@ import contextlib
 import errno
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 from conformance.errors import WorldError
-from conformance.pod.base import Says
+from conformance.pod.base import AT_ONCE, Says
 from conformance.smtp.reply import LONGEST_REPLY, split_reply
 
 #: For how long a connection is tried while it is refused: the target's listener may be just coming up.
@@ -30,6 +31,9 @@ _READ_AT_ONCE = 65536
 #: unless it has a program to run or waits on purpose, and asks no question meanwhile.
 _SOON = 0.004
 _RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
+
+#: Seconds between what is said at once, so that the server can take each write in by itself.
+_APART = 0.0001
 
 #: Told the octets that came: None when silent, b"" when the server closed.
 Told = Callable[[bytes | None], None]
@@ -301,6 +305,10 @@ class Conversation:
 
     def _go_on(self) -> None:
         while not self._waits and not self._ended:
+            if self._next < len(self._says) and self._says[self._next][1] == AT_ONCE:
+                time.sleep(_APART)
+                self._say()
+                continue
             received = self._connection.soon()
             if received is None:
                 self._waits = True

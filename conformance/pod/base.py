@@ -144,8 +144,10 @@ class Heard(TypedDict):
     received: list[tuple[bytes | None, float]]  #: as `Pod.receive` gives it, and when
 
 
-#: What a client says in lock-step: octets, and the code that the reply before them must have (0: any reply).
+#: What a client says in lock-step: octets, and the code that the reply before them must have (0: any reply;
+#: AT_ONCE: none is waited for, and they leave straight after the octets before).
 Says = Sequence[tuple[bytes, int]]
+AT_ONCE = -1
 
 
 class Combining(ABC):
@@ -164,8 +166,8 @@ class Combining(ABC):
         """Exchange by exchange on a connection, or on a new one, whose greeting is the first: its number, and
         what was heard in each exchange that took place, one at least.
 
-        Each is `send` and then `receive`, again while the reply is not whole, `limit` seconds for all of them
-        together. A conversation ends early, so that who reads it goes on by single acts, where an exchange
+        Each is `send` and then, unless the next is said AT_ONCE, `receive`, again while the reply is not whole,
+        `limit` seconds for all of them together. A conversation ends early, so that who reads it goes on by single acts, where an exchange
         did not bring one whole reply and nothing else, or the next needs another code. `says` may be empty
         for a new connection only.
         """
@@ -195,6 +197,8 @@ class Apart(Combining):
         else:
             sent = time.monotonic()
             taken = await self._pod.send(connection, says[0][0])
+            if len(says) > 1 and says[1][1] == AT_ONCE:
+                return connection, [{"taken": taken, "sent": sent, "received": []}]
         received = await self._pod.receive(connection, limit)
         return connection, [{"taken": taken, "sent": sent, "received": [(received, time.monotonic())]}]
 

@@ -66,13 +66,15 @@ class _Dialogue:
     def challenge(self) -> str:
         return self.last.text if self.last is not None and self.last.code == 334 else ""
 
-    async def write(self, step: Write) -> None:
+    async def write(self, step: Write, *, answered: bool = False) -> None:
+        """`answered`: its reply is read next, so it may be received in the same act."""
         if step.is_message and (self.last is None or self.last.code != 354):
             self.stopped = "the message was not asked for (no 354)"
             return
         lines = step.lines[-1:] if step.is_message else step.lines
         self.due += [line for line in lines if not is_cut(line.raw)]
-        await self.session.send(step.octets(self.challenge))
+        octets = step.octets(self.challenge)
+        await (self.session.speak(octets) if answered else self.session.send(octets))
 
     async def read(self, expected: Expected) -> Check:
         after = self.due.pop(0) if self.due else None
@@ -99,11 +101,12 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
     steps = list(chat.steps)
     checks = []
     async with contextlib.AsyncExitStack() as stack:
-        session = await qmail.connect()
+        first = steps[0]
+        early = isinstance(first, Write) and first.early
+        session = await (qmail.connect() if early else qmail.connected())
         stack.push_async_exit(session)  # not entered: that would read the greeting
         dialogue = _Dialogue(session)
-        first = steps[0]
-        if isinstance(first, Write) and first.early:  # then the first reply named is the greeting
+        if early:  # then the first reply named is the greeting
             while steps and isinstance(steps[0], Write):
                 await dialogue.write(steps[0])
                 del steps[0]
@@ -113,7 +116,7 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
         else:
             greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
         checks.append(await dialogue.greeting(greeting))
-        for step in steps:
+        for step, after in zip(steps, [*steps[1:], None], strict=False):
             if isinstance(step, Expected):
                 checks.append(await dialogue.read(step))
             elif dialogue.stopped:
@@ -121,7 +124,8 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             elif isinstance(step, HalfClose):
                 await session.half_close()
             else:
-                await dialogue.write(step)
+                answered = isinstance(after, Expected) and after.kind != "silence"
+                await dialogue.write(step, answered=answered)
     return checks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from types import TracebackType
 
-from conformance.pod.base import Heard, Pod, Says, combining
+from conformance.pod.base import AT_ONCE, Heard, Pod, Says, combining
 from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply, split_replies
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
@@ -15,12 +15,17 @@ CLIENT = "client.test.example"
 
 
 class Session:
-    """One connection to qmail-smtpd; enter it to connect and read the greeting."""
+    """One connection to qmail-smtpd: one that stands, whose greeting is read when the session is entered, or
+    one of its own, which it makes with the first thing that is said on it.
 
-    def __init__(self, pod: Pod, connection: int) -> None:
+    Its own is greeted with 220 and, where `hello` says so, answers EHLO with 250, or AssertionError is raised.
+    """
+
+    def __init__(self, pod: Pod, connection: int | None = None, *, hello: bool = False) -> None:
         self._pod = pod
         self._several = combining(pod)
         self._connection = connection
+        self._hello = hello
         self._replies: deque[Reply] = deque()  #: whole ones that wait to be read
         self._buffer = b""  #: what came after them
         self._received: deque[bytes | None] = deque()  #: what an act brought that also did something else
@@ -30,21 +35,16 @@ class Session:
         self.greeting: Reply = SILENT
 
     @classmethod
-    async def begun(cls, pod: Pod, *, hello: bool = False) -> Session:
-        """A session on a new connection, for one who enters it at once: its greeting has been received.
-
-        With `hello` EHLO follows a greeting with 220, in the same act where the pod can do that; `hello` is
-        called for its reply all the same.
-        """
-        says = [(_hello(CLIENT), 220)] if hello else []
-        connection, heard = await combining(pod).converse(None, says, PATIENCE)
+    async def connected(cls, pod: Pod) -> Session:
+        """A session on a new connection, whatever its greeting may be: it has been received, but not read."""
+        connection, [heard] = await combining(pod).converse(None, [], PATIENCE)
         session = cls(pod, connection)
-        session._received.extend(received for received, _ in heard[0]["received"])
-        session._ahead.extend(zip((data for data, _ in says), heard[1:], strict=False))
+        session._heard(heard)
         return session
 
     async def __aenter__(self) -> Session:
-        self.greeting = await self.reply()
+        if self._connection is not None:
+            self.greeting = await self.reply()
         return self
 
     async def __aexit__(
@@ -52,11 +52,33 @@ class Session:
     ) -> None:
         # A case that has failed does nothing more: its verdict stands, and the next reset closes.
         if kind is None:
-            await self._pod.close(self._connection)
+            await self._pod.close(await self._number())
+
+    async def _number(self) -> int:
+        """The connection's number; made now where nothing has been said yet."""
+        return await self._begin() if self._connection is None else self._connection
+
+    async def _begin(self, then: Says = ()) -> int:
+        """Make the connection and read the greeting; what is said `then` is said in the same act where the
+        pod can do that, and asked for next.
+        """
+        says: Says = [(_hello(CLIENT), 220), *then] if self._hello else then
+        self._connection, heards = await self._several.converse(None, says, PATIENCE)
+        self._heard(heards[0])
+        self._ahead.extend(zip((said for said, _ in says), heards[1:], strict=False))
+        self.greeting = await self.reply()
+        assert self.greeting.code == 220, self.greeting
+        if self._hello:
+            said = await self.hello()
+            assert said.code == 250, said
+        return self._connection
+
+    def _heard(self, exchange: Heard) -> None:
+        self._received.extend(received for received, _ in exchange["received"])
 
     async def send(self, data: bytes) -> None:
         """Send octets as they are; a server that has gone is seen at the next reply."""
-        await self._pod.send(self._connection, data)
+        await self._pod.send(await self._number(), data)
 
     async def reply(self, limit: float = PATIENCE) -> Reply:
         """The next reply, of one line or more.
@@ -74,7 +96,7 @@ class Session:
             if self._received:
                 data = self._received.popleft()
             else:
-                data = await self._pod.receive(self._connection, limit)
+                data = await self._pod.receive(await self._number(), limit)
             if data is None:
                 return SILENT
             if not data:
@@ -83,23 +105,29 @@ class Session:
             self._replies.extend(replies)
         return ENDLESS
 
-    async def _say(self, data: bytes, limit: float, then: Says = ()) -> Reply:
-        """Send octets and read the next reply; in one act, where that reply is still to come.
+    async def speak(self, data: bytes, limit: float = PATIENCE, then: Says = ()) -> None:
+        """Send octets, and receive what is answered, where nothing else is to be read first; it is read next.
 
-        What is said `then` is said in the same act where the pod can do that; it is asked for next.
+        One act, where the pod can do that. What is said `then` is said in it too, and spoken next.
         """
+        if self._connection is None:
+            # With its own patience it goes by itself: that of the greeting is another.
+            await self._begin([(data, 250 if self._hello else 220), *then] if limit == PATIENCE else ())
         at_hand = self._replies or self._received or len(self._buffer) > LONGEST_REPLY
         if self._ahead:
             said, heard = self._ahead.popleft()
             assert said == data, f"{said!r} was said before {data!r}"
-            self._received.extend(received for received, _ in heard["received"])
+            self._heard(heard)
         elif at_hand or self._endless or not self._open:
             await self.send(data)
         else:
             says = [(data, 0), *then]
             _, heards = await self._several.converse(self._connection, says, limit)
-            self._received.extend(received for received, _ in heards[0]["received"])
+            self._heard(heards[0])
             self._ahead.extend(zip((said for said, _ in then), heards[1:], strict=False))
+
+    async def _ask(self, data: bytes, limit: float = PATIENCE, then: Says = ()) -> Reply:
+        await self.speak(data, limit, then)
         return await self.reply(limit)
 
     async def converse(self, says: Says) -> list[Reply]:
@@ -111,12 +139,19 @@ class Session:
         for number, (data, after) in enumerate(says, 1):
             if after and replies and replies[-1].code != after:
                 break
-            replies.append(await self._say(data, PATIENCE, says[number:]))
+            replies.append(await self._ask(data, PATIENCE, says[number:]))
         return replies
+
+    async def say(self, *writes: bytes) -> Reply:
+        """Send octets as they are, each of the `writes` straight after the one before, and read the reply."""
+        says: Says = [(data, AT_ONCE) for data in writes]
+        for number, data in enumerate(writes, 1):
+            await self.speak(data, PATIENCE, says[number:])
+        return await self.reply()
 
     async def command(self, line: str | bytes, limit: float = PATIENCE) -> Reply:
         """Send one line and CRLF, and read the reply."""
-        return await self._say(_line(line), limit)
+        return await self._ask(_line(line), limit)
 
     async def commands(self, *lines: str | bytes) -> list[Reply]:
         """Send lines, each when the one before has been answered, and read the replies."""
@@ -128,10 +163,10 @@ class Session:
         if not lines:
             await self.send(said)
             return []
-        return [await self._say(said, PATIENCE), *[await self.reply() for _ in lines[1:]]]
+        return [await self._ask(said), *[await self.reply() for _ in lines[1:]]]
 
     async def hello(self, name: str = CLIENT) -> Reply:
-        return await self._say(_hello(name), PATIENCE)
+        return await self._ask(_hello(name))
 
     async def envelope(self, sender: str, recipients: list[str]) -> list[Reply]:
         """MAIL and each RCPT, one after the other."""
@@ -141,18 +176,26 @@ class Session:
         """DATA, the message with its dots stuffed, the final dot; the reply to it (or DATA's own refusal)."""
         return (await self.converse([(b"DATA\r\n", 0), (_stuffed(message), 354)]))[-1]
 
+    async def transaction(
+        self, sender: str, recipients: list[str], octets: bytes, *, then: Says = ()
+    ) -> list[Reply]:
+        """MAIL, each RCPT and DATA, and after 354 the octets as they are: the reply to each.
+
+        What is said `then` follows as in `converse`.
+        """
+        lines = [*_envelope(sender, recipients), "DATA"]
+        return await self.converse([*((_line(line), 0) for line in lines), (octets, 354), *then])
+
     async def hand_in(self, sender: str, recipients: list[str], message: bytes) -> list[Reply]:
         """A whole transaction, and QUIT once the message is accepted, as an ordinary client says it.
 
         The replies to MAIL, to each RCPT and to DATA; if that is 354, to the message; if that is 250, to QUIT.
         """
-        lines = [*_envelope(sender, recipients), "DATA"]
-        ends: Says = [(_stuffed(message), 354), (b"QUIT\r\n", 250)]
-        return await self.converse([*((_line(line), 0) for line in lines), *ends])
+        return await self.transaction(sender, recipients, _stuffed(message), then=[(b"QUIT\r\n", 250)])
 
     async def half_close(self) -> None:
         """Say that no more will come, and go on reading."""
-        await self._pod.shut(self._connection)
+        await self._pod.shut(await self._number())
 
     async def closed(self, limit: float = PATIENCE) -> bool:
         """Whether the server closes, with nothing more to say, within `limit` seconds."""
