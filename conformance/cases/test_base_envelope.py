@@ -64,7 +64,7 @@ async def test_relayclient(qmail: Qmail) -> None:
 async def test_relayclient_value(qmail: Qmail) -> None:
     """The value of RELAYCLIENT is appended to each recipient address."""
     qmail.environment["RELAYCLIENT"] = ".relayed.example"
-    await qmail.accept_ordinarily("a@b.example", ["x@elsewhere.example", "y@other.example"])
+    await qmail.accept("a@b.example", ["x@elsewhere.example", "y@other.example"])
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [
         ["x@elsewhere.example.relayed.example", "y@other.example.relayed.example"]
@@ -96,7 +96,7 @@ async def test_bad_sender_host(qmail: Qmail) -> None:
 async def test_own_address_as_domain(qmail: Qmail) -> None:
     """A recipient at the host's own address in brackets is a recipient at localiphost."""
     qmail.control["localiphost"] = "here.example\n"
-    await qmail.accept_ordinarily("a@b.example", ["alice@[127.0.0.1]"])
+    await qmail.accept("a@b.example", ["alice@[127.0.0.1]"])
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example"]]
 
@@ -149,5 +149,5 @@ async def test_source_route(qmail: Qmail) -> None:
 @requirement("base.sender.null", source="rfc5321:4.5.5")
 async def test_null_sender(qmail: Qmail) -> None:
     """The null sender is accepted and stands in the queue as the empty address."""
-    await qmail.accept_ordinarily("", ["alice@here.example"])
+    await qmail.accept("", ["alice@here.example"])
     assert [message["sender"] for message in await qmail.queue()] == [""]

@@ -21,8 +21,9 @@ my ($control, $received) = (undef, '');
 my %exited;    # statuses of children that have been waited for
 my %ids;    # name of a system account => [uid, gid]
 my $remote_gid;    # qmail-remote's group
-my %users;    # name => [uid, home]
+my %users;    # name => [uid, home, Maildir]
 my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
+my %dots;    # path => anything, for the dot-qmail files that stand: only we write them
 my %kept;    # path => content of the files that we alone write
 my $homes_stand = 0;    # the homes are as the fixtures have them: no mail, no further dot-qmail files
 my $tcpserver = 0;
@@ -185,6 +186,7 @@ sub processes {
 }
 
 sub end_case_processes {
+    end_send() if $send->{pid};
     reap();
     %exited = ();
     return if $idle > 0 && processes() == $idle;
@@ -240,6 +242,7 @@ sub answer {
 sub start_send {
     pipe my $read, my $write or die "pipe: $!\n";
     my $pid = spawn(sub {
+        POSIX::setpgid(0, 0);
         chdir '/';
         open STDIN, '<', '/dev/null';
         open STDOUT, '>&', $write;
@@ -250,6 +253,14 @@ sub start_send {
     close $write;
     unblock($read);
     $send = { pid => $pid, pipe => $read, text => '', lines => [], live => {}, ended => {}, running => {} };
+}
+
+# All that it started and that is still of its process group: what loses its parent is ours, so nothing of it is
+# left afterwards, and /proc need not be searched.
+sub end_send {
+    kill 'KILL', -$send->{pid};
+    1 while waitpid(-$send->{pid}, 0) > 0;
+    $send = { pid => 0 };
 }
 
 sub unblock { my ($handle) = @_; fcntl $handle, F_SETFL, fcntl($handle, F_GETFL, 0) | O_NONBLOCK; }
@@ -279,7 +290,7 @@ sub place { my ($kind, $id) = @_; return "$QMAIL/queue/$kind/" . $id % $split . 
 # Whether nothing is under way and each recipient that is still to be done has been put off.
 sub rests {
     return 1 if !$send->{pid};
-    return 0 if entries("$QMAIL/queue/todo");
+    return 0 if %{ $send->{running} } || holds("$STATE/queue/todo") && entries("$STATE/queue/todo");
     # The log must be read after todo was seen empty: what left todo since has been logged by then. A line
     # that came in between may be the end of a message whose bounce has entered todo: look at all again.
     my $lines = @{ $send->{lines} };
@@ -421,22 +432,26 @@ sub make_users {
     my ($gid, $uid, $assign, $passwords) = (2000, 2001, '', '');
     @fixture_dots = ();
     $homes_stand = 0;
-    %users = (alias => [(id('alias'))[0], "$QMAIL/alias"]);
+    # The one home that is not on the tmpfs has its mail there.
+    %users = (alias => [(id('alias'))[0], "$QMAIL/alias", "$STATE/homes/alias"]);
+    symlink $users{alias}[2], "$QMAIL/alias/Maildir" if !-e "$QMAIL/alias/Maildir";
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'dot-qmail') { push @fixture_dots, [$name, $value]; next; }
         if ($kind eq 'password') { $passwords .= "$name\0$value\0"; next; }
         my $home = "$STATE/homes/$name";
-        $users{$name} = [$uid, $home];
+        $users{$name} = [$uid, $home, "$home/Maildir"];
         $assign .= "=$name:$name:$uid:$gid:${home}:::\n+$name-:$name:$uid:$gid:${home}:-::\n";
         $uid++;
     }
+    %dots = ();
     for my $user (values %users) {
-        my ($owner, $home) = @$user;
-        for my $directory ($home, map { "$home/Maildir$_" } '', '/new', '/cur', '/tmp') {
+        my ($owner, $home, $maildir) = @$user;
+        for my $directory ($home, map { "$maildir$_" } '', '/new', '/cur', '/tmp') {
             next if -d $directory;
             mkdir $directory, 0755 or die "$directory: $!\n";
             chown $owner, $gid, $directory;
         }
+        $dots{"$home/$_"} = 1 for grep { /^\.qmail/ } entries($home);
     }
     spew("$STATE/passwords", $passwords, 0400, id('qmaild'));
     spew("$QMAIL/users/assign", "$assign.\n", 0644);
@@ -472,10 +487,9 @@ sub set_homes {
         my $user = $users{$name} or die "dot-qmail file $path: there is no user $name\n";
         $wanted{"$user->[1]/$file"} = [$content, 0644, $user->[0], 2000];
     }
-    for my $home (map { $_->[1] } values %users) {
-        unlink grep { !$wanted{$_} } map { "$home/$_" } grep { /^\.qmail/ } entries($home);
-        empty_out(map { "$home/Maildir/$_" } 'new', 'cur', 'tmp');
-    }
+    empty_out(map { ("$_->[2]/new", "$_->[2]/tmp") } values %users);
+    unlink grep { !$wanted{$_} } keys %dots;
+    %dots = %wanted;
     put($_, @{ $wanted{$_} }) for keys %wanted;
 }
 
@@ -483,7 +497,6 @@ sub set_homes {
 sub prepare {
     my @items = @_;
     end_case_processes();
-    $send = { pid => 0 };
     clear();
     my ($delivering, $verifying, @dots) = (0, '');
     my %wanted = ("$STATE/message" => 1);
@@ -547,7 +560,8 @@ sub delivered {
     my @found;
     return if $homes_stand;
     for my $name (sort keys %users) {
-        my $new = "$users{$name}[1]/Maildir/new";
+        my $new = "$users{$name}[2]/new";
+        next if !holds($new);
         # TIME.PID.HOST: the order of arrival
         my @files = map { $_->[2] } sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] }
             map { my ($time, $pid) = /^(\d+)\.\D*(\d+)/; [$time || 0, $pid || 0, $_] } entries($new);
