@@ -45,8 +45,12 @@ def spent(process: int) -> float:
     return sum(int(one.read_text().split()[0]) for one in files) / 1e6
 
 
-def now(internet: int, target: int) -> Spent:
-    return time.process_time() * 1000, spent(internet), spent(target)
+def now(internet: int, target: int, *, ends: bool) -> Spent:
+    """What each part has spent by now; what reading the agents' costs is not the case's, which `ends` or begins."""
+    if ends:
+        return time.process_time() * 1000, spent(internet), spent(target)
+    agents = spent(internet), spent(target)
+    return time.process_time() * 1000, *agents
 
 
 async def measure(plan: Plan, rounds: int) -> dict[str, list[Spent]]:
@@ -58,9 +62,10 @@ async def measure(plan: Plan, rounds: int) -> dict[str, list[Spent]]:
         for name, requirement in all_requirements().items():
             case = case_of(requirement)
             for _ in range(rounds):
-                before = now(*processes)
+                before = now(*processes, ends=False)
                 await attempt(case, pod, secrets)
-                worker, internet, target = (b - a for a, b in zip(before, now(*processes), strict=True))
+                after = now(*processes, ends=True)
+                worker, internet, target = (b - a for a, b in zip(before, after, strict=True))
                 found.setdefault(name, []).append((worker, internet, target))
     finally:
         await pod.dispose()

@@ -70,7 +70,7 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
     pod = ScriptedPod(*replies)
 
     async def talk() -> None:
-        async with ordinary_client(pod, 1) as client:
+        async with ordinary_client(pod) as client:
             await client.sendmail("a@b.example", ["c@d.example"], b"Subject: x\r\n\r\n.x\r\n")
 
     asyncio.run(talk())

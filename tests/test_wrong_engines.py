@@ -87,7 +87,7 @@ def test_an_ordinary_client_gives_up_at_once(engine: str) -> None:
     pod = WrongPod(ENGINES[engine])
 
     async def talk() -> None:
-        async with asyncio.timeout(LIMIT), ordinary_client(pod, await pod.connect()) as client:
+        async with asyncio.timeout(LIMIT), ordinary_client(pod) as client:
             await client.sendmail("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
             await client.sendmail("a@b.example", ["alice@here.example"], b"Subject: y\r\n\r\ny\r\n")
 

@@ -125,7 +125,7 @@ class Qmail:
     async def client(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """An ordinary client, connected."""
         await self._ready()
-        async with ordinary_client(self._pod, await self._pod.connect()) as client:
+        async with ordinary_client(self._pod) as client:
             yield client
 
     async def remote(

@@ -8,7 +8,8 @@ from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
 FOREIGN = "x@elsewhere.example"
-MANY = 1_000
+#: Five times as many as a server must take (RFC 5321 4.5.3.1.8).
+MANY = 500
 
 
 async def _stored(qmail: Qmail, octets: bytes) -> str:
@@ -51,12 +52,12 @@ async def test_command_of_64_kib(qmail: Qmail) -> None:
 
 
 @requirement("base.hostile.many-recipients", source="rfc5321:4.5.3.1.8; qmail-smtpd(8)")
-async def test_thousand_recipients(qmail: Qmail) -> None:
-    """A thousand recipients of one message are all accepted, and all are queued, in their order."""
+async def test_many_recipients(qmail: Qmail) -> None:
+    """Five hundred recipients of one message are all accepted, and all are queued, in their order."""
     recipients = [f"r{number}@here.example" for number in range(MANY)]
     async with qmail.session() as smtp:
-        await smtp.command("MAIL FROM:<a@b.example>")
-        replies = await smtp.pipeline([f"RCPT TO:<{recipient}>" for recipient in recipients])
+        lines = [f"RCPT TO:<{recipient}>" for recipient in recipients]
+        _, *replies = await smtp.pipeline(["MAIL FROM:<a@b.example>", *lines])
         assert {reply.code for reply in replies} == {250}
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
     queue = await qmail.queue()

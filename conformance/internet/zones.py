@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from dnslib import CLASS, QTYPE, DNSBuffer, DNSLabel
@@ -38,6 +38,7 @@ class Zone:
     records: tuple[Any, ...]
 
 
+@cache  # cases load the same few files again and again
 def load_zone(name: str) -> str:
     """The text of `fixtures/dns-zones/<name>.zone`; UsageError, with those that exist, when none."""
     directory = data("fixtures", "dns-zones")

@@ -15,6 +15,9 @@ from typing import Any
 #: Texts up to this length are remembered: control files, zones and replies come again in every case.
 _SHORT = 256
 
+#: A list of so many texts is searched as one: a thousand recipients are seen once, and never again.
+_MANY = 16
+
 
 class Secrets:
     """Hides each user's password, as such and in the forms that AUTH PLAIN and LOGIN send."""
@@ -41,22 +44,27 @@ class Secrets:
 
     def hide(self, value: Any) -> Any:
         """The same JSON value with every secret replaced by its token."""
-        if self._pattern is None:
-            return value
-        if isinstance(value, str):
+        # Asked for in the order of how many there are in a record.
+        kind = type(value)
+        if kind is str:
             # Nearly every text of a record is too short to hold a secret, or has been seen before.
             if len(value) < self._shortest:
                 return value
             return self._seen(value) if len(value) <= _SHORT else self._hidden(value)
-        if isinstance(value, list):
+        if kind is float or kind is int or kind is bool or value is None:
+            return value
+        if kind is list or kind is tuple:
+            if len(value) >= _MANY and set(map(type, value)) == {str}:
+                joined = "\n".join(value)
+                if self._hidden(joined) is joined:
+                    return list(value)
             return [self.hide(item) for item in value]
-        if isinstance(value, dict):
+        if kind is dict:
             return {self.hide(key): self.hide(item) for key, item in value.items()}
         return value
 
     def _hidden(self, value: str) -> str:
-        assert self._pattern is not None, "there are secrets"
         for secret in self._tokens:  # sooner done than a search for the pattern
-            if secret in value:
+            if secret in value and self._pattern is not None:
                 return self._pattern.sub(lambda found: self._tokens[found[0]], value)
         return value

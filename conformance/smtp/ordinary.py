@@ -19,16 +19,15 @@ from conformance.smtp.reply import LONGEST_REPLY, split_reply
 from conformance.smtp.session import CLIENT, PATIENCE
 
 
-async def _relay(
-    pod: Pod, connection: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Pass octets until either side closes: a whole reply, then a whole command or message, and so on.
+async def _relay(pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Connect, and pass octets until either side closes: a whole reply, then a whole command or message, and so on.
 
     A reply of more than LONGEST_REPLY octets ends the session as well.
     """
     several = combining(pod)
     request = b""
-    at_hand = deque([await pod.receive(connection, PATIENCE)])
+    connection, [greeting] = await several.converse(None, [], PATIENCE)
+    at_hand = deque(octets for octets, _ in greeting["received"])
     while True:
         received = b""
         reply = None
@@ -57,11 +56,11 @@ async def _relay(
 
 
 @contextlib.asynccontextmanager
-async def ordinary_client(pod: Pod, connection: int) -> AsyncIterator[aiosmtplib.SMTP]:
-    """A connected aiosmtplib client whose every octet goes through `connection` of `pod`."""
+async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A connected aiosmtplib client whose every octet goes through a connection of `pod`."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
-    relay = asyncio.create_task(_relay(pod, connection, reader, writer))
+    relay = asyncio.create_task(_relay(pod, reader, writer))
     client = aiosmtplib.SMTP(
         hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=PATIENCE * 2, start_tls=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
 #: the memory of who listens.
@@ -61,16 +62,23 @@ def split_replies(buffer: bytes) -> tuple[list[Reply], bytes]:
 
 def _reply_at(buffer: bytes, start: int) -> tuple[Reply | None, int]:
     """The whole reply that begins at `start`, and where it ends; None and `start` while it is incomplete."""
-    lines: list[str] = []
+    lines: tuple[str, ...] = ()
     position = start
     while True:
-        end = buffer.find(b"\n", position)
-        if end < 0:
+        end = buffer.find(b"\n", position) + 1
+        if not end:
             return None, start
-        line = _LINE.fullmatch(buffer, position, end + 1)
-        if line is None:
-            return Reply(0, (buffer[position:end].decode("latin-1"),), "garbled"), end + 1
-        lines.append(line[3].decode("latin-1"))
-        position = end + 1
-        if line[2] != b"-":
-            return Reply(int(line[1]), tuple(lines)), position
+        reply, last = _read_line(buffer[position:end])
+        if last:
+            return (Reply(reply.code, lines + reply.lines) if lines and reply.code else reply), end
+        lines += reply.lines
+        position = end
+
+
+@lru_cache(maxsize=1024)  # "250 ok" a thousand times
+def _read_line(line: bytes) -> tuple[Reply, bool]:
+    """A line, with its end, as a reply of its own, and whether it is the last line of one."""
+    read = _LINE.fullmatch(line)
+    if read is None:
+        return Reply(0, (line[:-1].decode("latin-1"),), "garbled"), True
+    return Reply(int(read[1]), (read[3].decode("latin-1"),)), read[2] != b"-"
