@@ -116,7 +116,7 @@ class Qmail:
 
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
-        """A raw session, greeted and, unless told otherwise, with EHLO said before the first thing that is."""
+        """A raw session, greeted and, unless told otherwise, with EHLO said before anything else."""
         await self._ready()
         async with Session(self._pod, hello=hello) as session:
             yield session

@@ -166,10 +166,10 @@ class Combining(ABC):
         """Exchange by exchange on a connection, or on a new one, whose greeting is the first: its number, and
         what was heard in each exchange that took place, one at least.
 
-        Each is `send` and then, unless the next is said AT_ONCE, `receive`, again while the reply is not whole,
-        `limit` seconds for all of them together. A conversation ends early, so that who reads it goes on by single acts, where an exchange
-        did not bring one whole reply and nothing else, or the next needs another code. `says` may be empty
-        for a new connection only.
+        Each is `send` and then, unless the next is said AT_ONCE, `receive`, again while the reply is not
+        whole, `limit` seconds for all of them together. A conversation ends early, so that who reads it goes
+        on by single acts, where an exchange did not bring one whole reply and nothing else, or the next needs
+        another code. `says` may be empty for a new connection only.
         """
 
     @abstractmethod

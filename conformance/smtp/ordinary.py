@@ -20,7 +20,7 @@ from conformance.smtp.session import CLIENT, PATIENCE
 
 
 async def _relay(pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Connect, and pass octets until either side closes: a whole reply, then a whole command or message, and so on.
+    """Connect, and pass octets until either side closes: a whole reply, then a command or message, and so on.
 
     A reply of more than LONGEST_REPLY octets ends the session as well.
     """

@@ -18,7 +18,7 @@ class Session:
     """One connection to qmail-smtpd: one that stands, whose greeting is read when the session is entered, or
     one of its own, which it makes with the first thing that is said on it.
 
-    Its own is greeted with 220 and, where `hello` says so, answers EHLO with 250, or AssertionError is raised.
+    Its own is greeted with 220 and, where `hello` says so, EHLO is answered with 250; or AssertionError.
     """
 
     def __init__(self, pod: Pod, connection: int | None = None, *, hello: bool = False) -> None:
@@ -189,7 +189,7 @@ class Session:
     async def hand_in(self, sender: str, recipients: list[str], message: bytes) -> list[Reply]:
         """A whole transaction, and QUIT once the message is accepted, as an ordinary client says it.
 
-        The replies to MAIL, to each RCPT and to DATA; if that is 354, to the message; if that is 250, to QUIT.
+        The replies to MAIL, to each RCPT, to DATA; if that is 354, to the message; if that is 250, to QUIT.
         """
         return await self.transaction(sender, recipients, _stuffed(message), then=[(b"QUIT\r\n", 250)])
 

@@ -27,6 +27,7 @@ my %dots;    # path => anything, for the dot-qmail files that stand: only we wri
 my %kept;    # path => content of the files that we alone write
 my $homes_stand = 0;    # the homes are as the fixtures have them: no mail, no further dot-qmail files
 my $tcpserver = 0;
+my @groups;    # process groups that run for the case
 my $split = 23;
 my @messes;    # the directories of the queue's messages
 my $empty = -1;    # size of a directory that holds nothing, where the size tells
@@ -125,12 +126,14 @@ sub id {
     return @$known;
 }
 
-# Fork; in the child the block sets descriptors up and execs.
+# Fork; in the child the block sets descriptors up and execs. What runs `$for_the_case` leads a process group.
 sub spawn {
-    my ($child) = @_;
+    my ($child, $for_the_case) = @_;
     my $pid = fork;
     die "fork: $!\n" if !defined $pid;
+    push @groups, $pid if $pid && $for_the_case;
     return $pid if $pid;
+    POSIX::setpgid(0, 0) if $for_the_case;
     $SIG{TERM} = $SIG{PIPE} = 'DEFAULT';
     eval { $child->() };
     POSIX::_exit(111);
@@ -186,7 +189,11 @@ sub processes {
 }
 
 sub end_case_processes {
-    end_send() if $send->{pid};
+    # What loses its parent is ours: after this nothing of a group is left, and /proc need not be searched.
+    for my $group (splice @groups) {
+        kill 'KILL', -$group;
+        1 while waitpid(-$group, 0) > 0;
+    }
     reap();
     %exited = ();
     return if $idle > 0 && processes() == $idle;
@@ -242,25 +249,16 @@ sub answer {
 sub start_send {
     pipe my $read, my $write or die "pipe: $!\n";
     my $pid = spawn(sub {
-        POSIX::setpgid(0, 0);
         chdir '/';
         open STDIN, '<', '/dev/null';
         open STDOUT, '>&', $write;
         open STDERR, '>&', $write;
         %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
         exec "$QMAIL/bin/qmail-start", './Maildir/';
-    });
+    }, 'for the case');
     close $write;
     unblock($read);
     $send = { pid => $pid, pipe => $read, text => '', lines => [], live => {}, ended => {}, running => {} };
-}
-
-# All that it started and that is still of its process group: what loses its parent is ours, so nothing of it is
-# left afterwards, and /proc need not be searched.
-sub end_send {
-    kill 'KILL', -$send->{pid};
-    1 while waitpid(-$send->{pid}, 0) > 0;
-    $send = { pid => 0 };
 }
 
 sub unblock { my ($handle) = @_; fcntl $handle, F_SETFL, fcntl($handle, F_GETFL, 0) | O_NONBLOCK; }
@@ -344,7 +342,7 @@ sub start_verify {
         open STDERR, '>', '/dev/null';
         %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
         exec "$QMAIL/bin/qmail-verify";
-    });
+    }, 'for the case');
     until ((slurp('/proc/net/udp') || '') =~ /: 0100007F:2B69 /) {
         select undef, undef, undef, 0.001;
         die "qmail-verify ended: status $?\n" if waitpid($pid, WNOHANG) == $pid;
@@ -412,7 +410,7 @@ sub remotes {
         %ENV = (PATH => "$QMAIL/bin:/usr/local/bin:/usr/bin:/bin");
         exec 'tcpserver', '-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid,
             '127.0.0.1', 7026, "$QMAIL/bin/qmail-remote", @arguments;
-    });
+    }, 'for the case');
     await_listener($pid, '1B72');
     return;
 }
@@ -497,6 +495,7 @@ sub set_homes {
 sub prepare {
     my @items = @_;
     end_case_processes();
+    $send = { pid => 0 };
     clear();
     my ($delivering, $verifying, @dots) = (0, '');
     my %wanted = ("$STATE/message" => 1);
