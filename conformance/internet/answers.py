@@ -132,11 +132,17 @@ def encode(
     additional: Sequence[Any] = (),
     truncated: bool = False,
 ) -> bytes:
-    """A whole response message with the id 0, RD clear, and the question's name in lower case."""
+    """A whole response message with the id 0, RD clear, and the question's name in lower case.
+
+    A section holds dnslib records, and others that `pack` themselves; `count` says how many they are.
+    """
     buffer = _Buffer()
     flags = _QR | rcode | truncated * _TC | (rcode in (RCODE.NOERROR, RCODE.NXDOMAIN)) * _AA
     # Written out: dnslib's objects for these two take longer than all else, and qmail may ask for hundreds.
-    buffer.append(_HEADER.pack(0, flags, 1, len(answer), len(authority), len(additional)))
+    counts = [
+        sum(getattr(record, "count", 1) for record in section) for section in (answer, authority, additional)
+    ]
+    buffer.append(_HEADER.pack(0, flags, 1, *counts))
     buffer.encode_name(label(name))
     buffer.append(struct.pack("!HH", qtype, CLASS.IN))
     for section in (answer, authority, additional):
