@@ -140,9 +140,18 @@ async def test_login_at_once(qmail: Qmail) -> None:
 
 @requirement("0008.login.awkward-password", source=MANUAL)
 async def test_login_with_awkward_passwords(qmail: Qmail) -> None:
-    """Passwords with spaces, quotes, shell characters, 8-bit octets, and of 255 octets are accepted."""
+    """Passwords with spaces, quotes and shell characters are accepted."""
     qmail.authenticate("")
-    for user in ("carol", "dave", "erin", "frank"):
+    for user in ("carol", "dave"):
+        async with qmail.session() as smtp:
+            assert (await _login(smtp, user, password(user))).code == 235, user
+
+
+@requirement("0008.login.long-password", source=MANUAL)
+async def test_login_with_long_passwords(qmail: Qmail) -> None:
+    """Passwords of 8-bit octets and of 255 octets are accepted: no octet is lost, and none is changed."""
+    qmail.authenticate("")
+    for user in ("erin", "frank"):
         async with qmail.session() as smtp:
             assert (await _login(smtp, user, password(user))).code == 235, user
 

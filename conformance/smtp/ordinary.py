@@ -19,12 +19,13 @@ from conformance.smtp.reply import LONGEST_REPLY, split_reply
 from conformance.smtp.session import CLIENT, PATIENCE
 
 
-async def _relay(pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _relay(pod: Pod, client: socket.socket) -> None:
     """Connect, and pass octets until either side closes: a whole reply, then a command or message, and so on.
 
     A reply of more than LONGEST_REPLY octets ends the session as well.
     """
     several = combining(pod)
+    loop = asyncio.get_running_loop()  # its streams would cost as much as aiosmtplib itself
     request = b""
     connection, [greeting] = await several.converse(None, [], PATIENCE)
     at_hand = deque(octets for octets, _ in greeting["received"])
@@ -37,16 +38,16 @@ async def _relay(pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamW
             else:
                 data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
             if not data:
-                writer.close()
+                client.shutdown(socket.SHUT_RDWR)
                 return
             received += data
             reply, _ = split_reply(received)
-        writer.write(received)
+        await loop.sock_sendall(client, received)
         # Only after DATA: a server that says 354 to anything else gets no message.
         in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
         request = b""
         while not request.endswith(b"\r\n.\r\n" if in_message else b"\r\n"):
-            said = await reader.read(65536)
+            said = await loop.sock_recv(client, 65536)
             if not said:
                 await pod.close(connection)
                 return
@@ -59,8 +60,8 @@ async def _relay(pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamW
 async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
     """A connected aiosmtplib client whose every octet goes through a connection of `pod`."""
     ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_connection(sock=ours)
-    relay = asyncio.create_task(_relay(pod, reader, writer))
+    ours.setblocking(False)
+    relay = asyncio.create_task(_relay(pod, ours))
     client = aiosmtplib.SMTP(
         hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=PATIENCE * 2, start_tls=False
     )
@@ -76,6 +77,6 @@ async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
         relay.cancel()
         # A failure of the pod inside the relay must surface as such, not as a broken client.
         failed = (await asyncio.gather(relay, return_exceptions=True))[0]
-        writer.close()
+        ours.close()
         if isinstance(failed, Exception) and not concluded:
             raise failed
