@@ -74,7 +74,7 @@ import asyncio, sys
 from conformance.internet.servers import Servers
 from conformance.pod.world import World
 async def serve():
-    await Servers(("127.0.0.1", int(sys.argv[1]))).set_world(World(zones=[sys.argv[2]]))
+    Servers(("127.0.0.1", int(sys.argv[1]))).set_world(World(zones=[sys.argv[2]]))
     print("ready", flush=True)
     await asyncio.Event().wait()
 asyncio.run(serve())
