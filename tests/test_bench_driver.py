@@ -14,7 +14,7 @@ import pytest
 
 from conformance.bench.deliveries import Deliveries, accepted
 from conformance.bench.deliveries import run as deliver
-from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete
+from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete, pause
 from tests.bench_samples import Serve, lines, server
 
 NOOP = Step(b"NOOP\r\n", b"2")
@@ -298,3 +298,23 @@ def test_only_a_whole_report_that_says_so_is_an_acceptance(report: bytes, whole:
 def test_deliveries_survive_json() -> None:
     one = deliveries(7026, b"\xff\n")
     assert Deliveries.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_only_many_sessions_at_a_slow_server_are_gathered() -> None:
+    assert pause(pace=0.0001, sessions=10) == pytest.approx(0.0002)
+    assert pause(pace=1.0, sessions=10) == pytest.approx(0.0005), "never long beside what a message takes"
+    assert pause(pace=0.00002, sessions=50) == 0, "a fast server would wait for us"
+    assert pause(pace=1.0, sessions=7) == 0, "a reply may be all that comes"
+
+
+def test_many_sessions_at_a_slow_server_are_all_served() -> None:
+    class Slow(Smtp):
+        def answer(self, connection: socket.socket, reply: bytes) -> None:
+            threading.Event().wait(0.001)
+            connection.sendall(reply)
+
+    smtp = Slow()
+    with server(smtp) as port:
+        result = Driver(load(port, units=40, sessions=10)).run()
+    assert result.units == 40
+    assert smtp.said.count(NOOP.said) == 40

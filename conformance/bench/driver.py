@@ -28,6 +28,17 @@ STAMP = b"X-Sent: 00000000000000000000\r\n"
 STAMPED = re.compile(rb"X-Sent: (\d{20})\r\n")
 
 
+#: A look that finds one reply costs as much as one that finds several. So where this many sessions or more wait
+#: for a server that takes longer than `_SLOW` seconds for a reply, the driver lets about `_GATHERED` of them
+#: come before it looks, at most `_LONGEST` seconds. Beside ten sessions at qmail-smtpd that is 0.066 instead of
+#: 0.085 of the target's CPU, and neither rate nor latency differ. A faster server would be made to wait by it.
+_MANY = 8
+_SLOW = 0.00005
+_GATHERED = 2
+_LONGEST = 0.0005
+_WEIGHT = 0.05  #: of the last look in the pace of the replies
+
+
 class LoadFailure(Exception):
     """The server did something else than expected; the measurement says nothing."""
 
@@ -122,6 +133,11 @@ def incomplete(said: bytes, replies: int) -> bool:
     return said[-1:] != b"\n" or sum(line[3:4] != b"-" for line in said.splitlines()) < replies
 
 
+def pause(pace: float, sessions: int) -> float:
+    """Seconds to let pass before the next look, where a reply comes every `pace` seconds."""
+    return min(_GATHERED * pace, _LONGEST) if sessions >= _MANY and pace > _SLOW else 0.0
+
+
 class Driver:
     """Runs one load. Raises LoadFailure."""
 
@@ -141,10 +157,16 @@ class Driver:
         try:
             for free in range(min(load.sessions, load.units), 0, -1):
                 self._connect(load.per_connection or -(-self._to_begin // free))
+            pace, now = 0.0, time.perf_counter()
             while self._sessions:
-                events = poll.poll(max(0.0, deadline - time.perf_counter()))
-                if time.perf_counter() > deadline:
+                rest = pause(pace, len(self._sessions))
+                if rest:
+                    time.sleep(rest)
+                events = poll.poll(max(0.0, deadline - now))
+                last, now = now, time.perf_counter()
+                if now > deadline:
                     raise LoadFailure(f"{self._result.units} of {load.units} after {load.limit:g} s")
+                pace += _WEIGHT * ((now - last) / (len(events) or 1) - pace)
                 for number, event in events:
                     if event & _WRITE:
                         self._flush(self._sessions[number])
