@@ -28,10 +28,10 @@ STAMP = b"X-Sent: 00000000000000000000\r\n"
 STAMPED = re.compile(rb"X-Sent: (\d{20})\r\n")
 
 
-#: A look that finds one reply costs as much as one that finds several. So where this many sessions or more wait
-#: for a server that takes longer than `_SLOW` seconds for a reply, the driver lets about `_GATHERED` of them
-#: come before it looks, at most `_LONGEST` seconds. Beside ten sessions at qmail-smtpd that is 0.066 instead of
-#: 0.085 of the target's CPU, and neither rate nor latency differ. A faster server would be made to wait by it.
+#: A look that finds one reply costs as much as one that finds several. So where this many sessions or more
+#: wait for a server that takes longer than `_SLOW` seconds for a reply, the driver lets about `_GATHERED` of
+#: them come before it looks, at most `_LONGEST` seconds. Beside ten sessions at qmail-smtpd that is 0.068
+#: instead of 0.085 of the target's CPU, with the same rate and latency. A faster server would wait for us.
 _MANY = 8
 _SLOW = 0.00005
 _GATHERED = 2
