@@ -146,6 +146,25 @@ async def test_a_conversation_waits_for_whole_replies_and_stops_at_others(driver
 
 
 @driven
+async def test_what_is_said_at_once_waits_for_no_reply(driver: Driver) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        writer.write(b"250 to " + await reader.readline())
+        writer.close()
+
+    async with smtp_server(driver.smtp, answer):
+        says = [["NO", 220], ["O", -1], ["P\r\n", -1]]
+        result = await driver.do("converse", connection=None, says=says, limit=LONG)
+        nothing: list[str] = []
+        assert heard(result) == [
+            (True, ["220 mx\r\n"]),
+            (True, nothing),
+            (True, nothing),
+            (True, ["250 to NOOP\r\n"]),
+        ]
+
+
+@driven
 async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(driver: Driver) -> None:
     read_on = asyncio.Event()
     much = "x" * 20_000_000

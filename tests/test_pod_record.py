@@ -119,6 +119,7 @@ async def does_everything(qmail: Qmail) -> None:
         await smtp.envelope("a@b.example", ["alice@here.example"])
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
         assert [reply.text for reply in await smtp.pipeline(["NOOP", "RSET"])] == ["one", "two"]
+        assert (await smtp.say(b"NO", b"OP\r\n")).text == "three"
     assert await qmail.mailbox("alice") == []
     with pytest.raises(AssertionError, match="no host has accepted"):
         await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
@@ -126,7 +127,7 @@ async def does_everything(qmail: Qmail) -> None:
 
 def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
     said = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n"]
-    said += [b"250 one\r\n", b"250 two\r\n"]
+    said += [b"250 one\r\n", b"250 two\r\n", b"250 three\r\n"]
 
     def acts(pod: ScriptedPod) -> list[dict[str, Any]]:
         live = asyncio.run(attempt(does_everything, pod, NO_SECRETS))
@@ -136,7 +137,7 @@ def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
 
     at_once = CombiningPod(*said)
     assert acts(at_once) == acts(ScriptedPod(*said))
-    assert at_once.several == [4, 2, 1, "settle and look", "remote and look"]
+    assert at_once.several == [4, 2, 1, 2, "settle and look", "remote and look"]
 
 
 def test_acts_bear_the_times_at_which_they_were_done() -> None:
@@ -167,6 +168,9 @@ def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:
     hidden = secrets.hide(["short", "wonderland", "x" * 300 + "wonderland", {"wonderland": "a password"}])
     tokens = ["short", "<password of alice>", "x" * 300 + "<password of alice>"]
     assert hidden == [*tokens, {"<password of alice>": "a <password of bob>"}]
+    many = [f"r{number}@here.example" for number in range(100)]
+    assert secrets.hide(many) == many
+    assert secrets.hide([*many, "wonderland"]) == [*many, "<password of alice>"]
 
 
 def test_worlds_and_configurations_are_json_of_their_own() -> None:

@@ -108,6 +108,12 @@ def test_silence_ends_a_session_and_the_rest_is_not_reached() -> None:
     assert found[-1].seen == "not reached: qmail was silent before"
 
 
+def test_a_reply_that_comes_after_the_silence_does_not_end_it() -> None:
+    # A wrong password is answered after five seconds.
+    wrong = "> AUTH PLAIN AGFsaWNlAHdyb25n\n< silence 2\n< 535\n"
+    assert unmet(f"session = '''\n> EHLO x\n< 250\n{wrong}'''\n[auth]\nmode = ''\n") == []
+
+
 def test_a_message_that_was_not_asked_for_is_not_sent() -> None:
     found = checks("session = '''\n> DATA\n< 354\n| QUIT\n< 250\n'''")
     assert [check.met for check in found] == [True, False, False]
