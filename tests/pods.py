@@ -85,6 +85,15 @@ class CombiningPod(ScriptedPod, Combining):
         self.several.append(len(heard))
         return number, heard
 
+    async def converse_and_settle(
+        self, says: Says, limit: float, settling: float
+    ) -> tuple[int, list[Heard], tuple[bool, Sight] | None]:
+        number, heard = await self.converse(None, says, limit)
+        if len(heard) <= len(says):
+            return number, heard, None
+        await self.close(number)
+        return number, heard, await self.settle_and_look(settling)
+
     async def remote_and_look(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> tuple[RemoteResult, Sight]:

@@ -120,7 +120,8 @@ async def does_everything(qmail: Qmail) -> None:
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
         assert [reply.text for reply in await smtp.pipeline(["NOOP", "RSET"])] == ["one", "two"]
         assert (await smtp.say(b"NO", b"OP\r\n")).text == "three"
-    assert await qmail.mailbox("alice") == []
+    assert (await qmail.delivered())["mailboxes"] == {}
+    assert (await qmail.deliver("a@b.example", ["alice@here.example"]))["queue"] == []
     with pytest.raises(AssertionError, match="no host has accepted"):
         await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
 
@@ -128,6 +129,7 @@ async def does_everything(qmail: Qmail) -> None:
 def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
     said = [b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n"]
     said += [b"250 one\r\n", b"250 two\r\n", b"250 three\r\n"]
+    said += [*said[:6], b"221 bye\r\n"]
 
     def acts(pod: ScriptedPod) -> list[dict[str, Any]]:
         live = asyncio.run(attempt(does_everything, pod, NO_SECRETS))
@@ -137,7 +139,7 @@ def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
 
     at_once = CombiningPod(*said)
     assert acts(at_once) == acts(ScriptedPod(*said))
-    assert at_once.several == [4, 2, 1, 2, "settle and look", "remote and look"]
+    assert at_once.several == [4, 2, 1, 2, "settle and look", 7, "settle and look", "remote and look"]
 
 
 def test_acts_bear_the_times_at_which_they_were_done() -> None:

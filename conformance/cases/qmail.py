@@ -157,8 +157,7 @@ class Qmail:
     ) -> None:
         """Hand a message in over SMTP; it must be accepted."""
         async with self.session() as session:
-            for reply in await session.hand_in(sender, recipients, message):
-                assert reply.code in (250, 354, 221), reply
+            await _handed_in(session, sender, recipients, message)
 
     async def accept_ordinarily(
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
@@ -167,18 +166,30 @@ class Qmail:
         async with self.client() as client:
             await client.sendmail(sender, recipients, message)
 
+    async def deliver(
+        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
+    ) -> Sight:
+        """`accept`, then `delivered`."""
+        await self._ready()
+        async with Session(self._pod, hello=True, settling=DELIVERY_LIMIT) as session:
+            await _handed_in(session, sender, recipients, message)
+        return await self.delivered() if session.settled is None else self._rested(*session.settled)
+
     async def delivered(self) -> Sight:
         """Wait until qmail-send rests, then look."""
         await self._ready()
-        rests, seen = await combining(self._pod).settle_and_look(DELIVERY_LIMIT)
+        return self._rested(*await combining(self._pod).settle_and_look(DELIVERY_LIMIT))
+
+    def _rested(self, rests: bool, seen: Sight) -> Sight:
         sight = self._seen(seen)
         assert rests, "qmail-send is still at work"
         return sight
 
-    async def mailbox(self, user: str) -> list[str]:
-        """The messages in a user's Maildir, once qmail-send rests."""
-        return (await self.delivered())["mailboxes"].get(user, [])
-
     async def runs(self, program: str = "rcptcheck") -> list[ProgramRun]:
         """How RCPTCHECK's program or the checkprogram was run."""
         return [run for run in (await self.look())["runs"] if run["program"] == program]
+
+
+async def _handed_in(session: Session, sender: str, recipients: list[str], message: bytes) -> None:
+    for reply in await session.hand_in(sender, recipients, message):
+        assert reply.code in (250, 354, 221), reply

@@ -208,8 +208,7 @@ async def test_as_written_through_the_queue(internet: Internet, qmail: Qmail) ->
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.zone("alias.example", ALIAS)
-    await qmail.accept("alice@here.example", ["Box@alias.example"])
-    await qmail.delivered()
+    await qmail.deliver("alice@here.example", ["Box@alias.example"])
     assert [message["recipients"] for message in internet.messages()] == [["Box@alias.example"]]
 
 
@@ -220,7 +219,6 @@ async def test_any_fails_through_the_queue(internet: Internet, qmail: Qmail) -> 
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.fault("plain.example", "rcode", type="ANY", rcode="SERVFAIL")
-    await qmail.accept("alice@here.example", ["b@plain.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["b@plain.example"])
     assert len(internet.messages()) == 1
     assert sight["queue"] == []

@@ -147,8 +147,7 @@ async def test_large_answer_through_the_queue(internet: Internet, qmail: Qmail) 
     qmail.delivering = True
     qmail.environment["RELAYCLIENT"] = ""
     internet.zone("big.example", padding=4096, needed="last")
-    await qmail.accept("alice@here.example", ["b@big.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["b@big.example"])
     assert len(internet.messages()) == 1
     assert sight["queue"] == []
 
@@ -160,7 +159,6 @@ async def test_refused_tcp_keeps_the_message(internet: Internet, qmail: Qmail) -
     qmail.environment["RELAYCLIENT"] = ""
     internet.zone("big.example", padding=4096, needed="last")
     internet.refuse_tcp()
-    await qmail.accept("alice@here.example", ["b@big.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["b@big.example"])
     assert [message["recipients"] for message in sight["queue"]] == [["b@big.example"]]
     assert sight["mailboxes"].get("alice", []) == []

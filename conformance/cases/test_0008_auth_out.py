@@ -186,8 +186,8 @@ async def test_refused_message_is_not_lost(internet: Internet, qmail: Qmail) -> 
     internet.load("plain.example")
     internet.exchanger(auth=["DIGEST-MD5"], steps={"message": "554 we do not want this"})
     qmail.control["authsenders"] = f"alice@here.example:[127.0.0.2]:25|alice|{password('alice')}\n"
-    await qmail.accept("alice@here.example", [RECIPIENT])
-    bounces = await qmail.mailbox("alice")
+    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
+    bounces = sight["mailboxes"].get("alice", [])
     assert internet.messages() == []
     assert len(bounces) == 1
     assert "we do not want this" in bounces[0]

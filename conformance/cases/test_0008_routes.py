@@ -164,8 +164,7 @@ async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail)
     internet.load("plain.example")
     internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
-    await qmail.accept("alice@here.example", [RECIPIENT])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
     assert _users(internet) == ["alice"]
     assert len(internet.messages()) == 1
     assert sight["queue"] == []
@@ -180,8 +179,7 @@ async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> 
     internet.exchanger(auth=["PLAIN"], steps={"AUTH": "535 no"})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
     qmail.control["timeoutremote"] = "1\n"
-    await qmail.accept("alice@here.example", [RECIPIENT])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
     assert internet.messages() == []
     assert [message["recipients"] for message in sight["queue"]] == [[RECIPIENT]]
     assert sight["mailboxes"].get("alice", []) == []

@@ -11,8 +11,7 @@ from conformance.catalogue import requirement
 async def test_maildir(qmail: Qmail) -> None:
     """Mail for a local user arrives once in the Maildir, with Return-Path and Delivered-To above it."""
     qmail.delivering = True
-    await qmail.accept("a@b.example", ["alice@here.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("a@b.example", ["alice@here.example"])
     messages = sight["mailboxes"].get("alice", [])
     assert len(messages) == 1
     assert messages[0].startswith("Return-Path: <a@b.example>\nDelivered-To: alice@here.example\n")
@@ -25,8 +24,7 @@ async def test_extension(qmail: Qmail) -> None:
     """Mail for user-ext follows .qmail-ext: here it is forwarded to another user."""
     qmail.delivering = True
     qmail.dot_qmail["alice/.qmail-list"] = "&bob@here.example\n"
-    await qmail.accept("a@b.example", ["alice-list@here.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("a@b.example", ["alice-list@here.example"])
     assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"bob": 1}
 
 
@@ -35,8 +33,8 @@ async def test_default(qmail: Qmail) -> None:
     """Mail for user-anything follows .qmail-default where there is no closer file."""
     qmail.delivering = True
     qmail.dot_qmail["alice/.qmail-default"] = "&bob@here.example\n"
-    await qmail.accept("carol@here.example", ["alice-anything@here.example"])
-    assert len(await qmail.mailbox("bob")) == 1
+    sight = await qmail.deliver("carol@here.example", ["alice-anything@here.example"])
+    assert len(sight["mailboxes"].get("bob", [])) == 1
 
 
 @requirement("base.delivery.virtualdomain", source="qmail-send(8) virtualdomains; dot-qmail(5)")
@@ -47,8 +45,8 @@ async def test_virtual_domain(internet: Internet, qmail: Qmail) -> None:
     qmail.control["rcpthosts"] = "virtual.example\n"
     qmail.control["virtualdomains"] = "virtual.example:alice\n"
     qmail.dot_qmail["alice/.qmail-box"] = "./Maildir/\n"
-    await qmail.accept("a@b.example", ["box@virtual.example"])
-    messages = await qmail.mailbox("alice")
+    sight = await qmail.deliver("a@b.example", ["box@virtual.example"])
+    messages = sight["mailboxes"].get("alice", [])
     assert len(messages) == 1
     assert "\nDelivered-To: alice-box@virtual.example\n" in messages[0]
 
@@ -58,8 +56,7 @@ async def test_loop(qmail: Qmail) -> None:
     """A message that bears this mailbox's Delivered-To line already is looping: it bounces."""
     qmail.delivering = True
     looping = b"Delivered-To: bob@here.example\r\nSubject: hello\r\n\r\nhello\r\n"
-    await qmail.accept("alice@here.example", ["bob@here.example"], looping)
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["bob@here.example"], looping)
     assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"alice": 1}
 
 
@@ -67,8 +64,8 @@ async def test_loop(qmail: Qmail) -> None:
 async def test_bounce(qmail: Qmail) -> None:
     """Mail for an unknown user comes back to its sender, from the null sender, naming the address."""
     qmail.delivering = True
-    await qmail.accept("alice@here.example", ["nobody-at-all@here.example"])
-    messages = await qmail.mailbox("alice")
+    sight = await qmail.deliver("alice@here.example", ["nobody-at-all@here.example"])
+    messages = sight["mailboxes"].get("alice", [])
     assert len(messages) == 1
     assert messages[0].startswith("Return-Path: <>\n")
     assert "<nobody-at-all@here.example>:" in messages[0]
@@ -80,8 +77,7 @@ async def test_double_bounce(qmail: Qmail) -> None:
     qmail.delivering = True
     qmail.control["doublebounceto"] = "carol\n"
     qmail.control["doublebouncehost"] = "here.example\n"
-    await qmail.accept("nobody-one@here.example", ["nobody-two@here.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("nobody-one@here.example", ["nobody-two@here.example"])
     assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"carol": 1}
     assert sight["queue"] == []
 
@@ -92,8 +88,7 @@ async def test_remote_through_the_queue(internet: Internet, qmail: Qmail) -> Non
     qmail.delivering = True
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
-    await qmail.accept("a@here.example", ["b@plain.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("a@here.example", ["b@plain.example"])
     assert [(m["sender"], m["recipients"]) for m in internet.messages()] == [
         ("a@here.example", ["b@plain.example"])
     ]
@@ -107,8 +102,7 @@ async def test_deferred_mail_stays(internet: Internet, qmail: Qmail) -> None:
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT": "450 later"})
-    await qmail.accept("alice@here.example", ["b@plain.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["b@plain.example"])
     assert [message["recipients"] for message in sight["queue"]] == [["b@plain.example"]]
     assert sight["mailboxes"].get("alice", []) == []
 
@@ -120,8 +114,7 @@ async def test_refused_mail_bounces(internet: Internet, qmail: Qmail) -> None:
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"message": "554 we do not want this"})
-    await qmail.accept("alice@here.example", ["b@plain.example"])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", ["b@plain.example"])
     messages = sight["mailboxes"].get("alice", [])
     assert len(messages) == 1
     assert "we do not want this" in messages[0]

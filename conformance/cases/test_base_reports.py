@@ -195,7 +195,6 @@ async def test_unanswered_message_stays(internet: Internet, qmail: Qmail) -> Non
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"message": "close"})
-    await qmail.accept("alice@here.example", [RECIPIENT])
-    sight = await qmail.delivered()
+    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
     assert [message["recipients"] for message in sight["queue"]] == [[RECIPIENT]]
     assert sight["mailboxes"].get("alice", []) == []

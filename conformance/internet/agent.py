@@ -197,6 +197,35 @@ class Agent:
             return self._conversing(number, says, limit, greeted=False)
         return self._conversing(connection, says, limit, greeted=True)
 
+    def op_converse_and_settle(
+        self, says: list[tuple[str, int]], limit: float, request: list[str], settling: float
+    ) -> Telling:
+        """`op_converse` on a new connection; where all was said and answered, its end, and `op_look`.
+
+        What the first tells, what the second tells (null where that was left undone), and how many seconds
+        after the first.
+        """
+
+        def telling(tell: Tell, fail: Fail) -> None:
+            def conversed(told: tuple[int, list[Any]]) -> None:
+                number, exchanges = told
+                pieces = exchanges[-1][2]
+                if len(exchanges) <= len(says) or not pieces or not pieces[-1][0]:
+                    tell((number, exchanges, None, 0.0))
+                    return
+                now = asyncio.get_running_loop().time
+                then = now()
+
+                def looked(sight: Any) -> None:
+                    tell((number, exchanges, sight, now() - then))
+
+                self._clients.close(number)
+                self._run(lambda: self.op_look(request, settling), looked, fail)
+
+            self._run(lambda: self.op_converse(None, says, limit), conversed, fail)
+
+        return telling
+
     async def _converse_later(self, says: list[tuple[str, int]], limit: float) -> Any:
         number = await self._clients.connect()
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

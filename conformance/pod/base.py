@@ -182,6 +182,15 @@ class Combining(ABC):
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
         """`settle`, then `look`."""
 
+    @abstractmethod
+    async def converse_and_settle(
+        self, says: Says, limit: float, settling: float
+    ) -> tuple[int, list[Heard], tuple[bool, Sight] | None]:
+        """`converse` on a new connection; where all was said and answered, `close`, `settle` and `look`.
+
+        The connection's number, what was heard, and what came of the rest, None where it was left undone.
+        """
+
 
 class Apart(Combining):
     """`Combining` for a pod that does not offer it: act by act, and of a conversation the first exchange."""
@@ -211,6 +220,11 @@ class Apart(Combining):
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
         rests = await self._pod.settle(limit)
         return rests, await self._pod.look()
+
+    async def converse_and_settle(
+        self, says: Says, limit: float, settling: float
+    ) -> tuple[int, list[Heard], tuple[bool, Sight] | None]:
+        return *await self.converse(None, says, limit), None
 
 
 def combining(pod: Pod) -> Combining:

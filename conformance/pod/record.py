@@ -92,21 +92,35 @@ class Recorder(Combining):
     async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
         if connection is None:
             number, heard = await self._pairs.converse(None, says, limit)
-            seen = self._connected(number, heard[0]["sent"])
-            said = [b"", *(data for data, _ in says)]
-        else:
-            seen = connection
-            act = self._sending(seen, says[0][0])
-            _, heard = await self._pairs.converse(self._numbers[seen], says, limit)
-            act["taken"] = heard[0]["taken"]
-            said = [data for data, _ in says]
+            return self._began(number, says, heard), heard
+        act = self._sending(connection, says[0][0])
+        _, heard = await self._pairs.converse(self._numbers[connection], says, limit)
+        act["taken"] = heard[0]["taken"]
+        self._conversed(connection, [data for data, _ in says], heard)
+        return connection, heard
+
+    def _began(self, number: int, says: Says, heard: list[Heard]) -> int:
+        seen = self._connected(number, heard[0]["sent"])
+        self._conversed(seen, [b"", *(data for data, _ in says)], heard)
+        return seen
+
+    def _conversed(self, seen: int, said: list[bytes], heard: list[Heard]) -> None:
         for number, (exchange, data) in enumerate(zip(heard, said, strict=False)):
             if number:
                 self._note("send", when=exchange["sent"], connection=seen, data=text(data))
                 self.acts[-1]["taken"] = exchange["taken"]
             for received, when in exchange["received"]:
                 self._received(seen, received, when)
-        return seen, heard
+
+    async def converse_and_settle(
+        self, says: Says, limit: float, settling: float
+    ) -> tuple[int, list[Heard], tuple[bool, Sight] | None]:
+        number, heard, rest = await self._pairs.converse_and_settle(says, limit, settling)
+        seen = self._began(number, says, heard)
+        if rest is None:
+            return seen, heard, None
+        self._note("close", connection=seen)
+        return seen, heard, self._settled(*rest)
 
     async def shut(self, connection: int) -> None:
         await self._pod.shut(self._numbers[connection])
@@ -139,9 +153,11 @@ class Recorder(Combining):
         return result
 
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
-        result, sight = await self._pairs.settle_and_look(limit)
-        self._note("settle", result=result)
-        return result, self._looked(sight)
+        return self._settled(*await self._pairs.settle_and_look(limit))
+
+    def _settled(self, rests: bool, sight: Sight) -> tuple[bool, Sight]:
+        self._note("settle", result=rests)
+        return rests, self._looked(sight)
 
     async def look(self) -> Sight:
         return self._looked(await self._pod.look())

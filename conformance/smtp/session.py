@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from types import TracebackType
 
-from conformance.pod.base import AT_ONCE, Heard, Pod, Says, combining
+from conformance.pod.base import AT_ONCE, Heard, Pod, Says, Sight, combining
 from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply, split_replies
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
@@ -18,14 +18,19 @@ class Session:
     """One connection to qmail-smtpd: one that stands, whose greeting is read when the session is entered, or
     one of its own, which it makes with the first thing that is said on it.
 
-    Its own is greeted with 220 and, where `hello` says so, EHLO is answered with 250; or AssertionError.
+    Its own is greeted with 220 and, where `hello` says so, EHLO is answered with 250; or AssertionError. With
+    `settling`, and where the pod can do that, the session's end and the pod's `settle`, for so many seconds,
+    and `look` are one act with all that is said on it: what came of them is in `settled`, else None.
     """
 
-    def __init__(self, pod: Pod, connection: int | None = None, *, hello: bool = False) -> None:
+    def __init__(
+        self, pod: Pod, connection: int | None = None, *, hello: bool = False, settling: float | None = None
+    ) -> None:
         self._pod = pod
         self._several = combining(pod)
         self._connection = connection
         self._hello = hello
+        self._settling = settling
         self._replies: deque[Reply] = deque()  #: whole ones that wait to be read
         self._buffer = b""  #: what came after them
         self._received: deque[bytes | None] = deque()  #: what an act brought that also did something else
@@ -33,6 +38,7 @@ class Session:
         self._open = True
         self._endless = False
         self.greeting: Reply = SILENT
+        self.settled: tuple[bool, Sight] | None = None
 
     @classmethod
     async def connected(cls, pod: Pod) -> Session:
@@ -51,7 +57,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A case that has failed does nothing more: its verdict stands, and the next reset closes.
-        if kind is None:
+        if kind is None and self.settled is None:
             await self._pod.close(await self._number())
 
     async def _number(self) -> int:
@@ -63,7 +69,11 @@ class Session:
         pod can do that, and asked for next.
         """
         says: Says = [(_hello(CLIENT), 220), *then] if self._hello else then
-        self._connection, heards = await self._several.converse(None, says, PATIENCE)
+        if self._settling is None:
+            self._connection, heards = await self._several.converse(None, says, PATIENCE)
+        else:
+            told = await self._several.converse_and_settle(says, PATIENCE, self._settling)
+            self._connection, heards, self.settled = told
         self._heard(heards[0])
         self._ahead.extend(zip((said for said, _ in says), heards[1:], strict=False))
         self.greeting = await self.reply()

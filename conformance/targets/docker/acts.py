@@ -68,16 +68,7 @@ class AgentPod(Combining):
             limit=limit,
             patience=120.0 + 2 * limit,
         )
-        now = time.monotonic()
-        heard: list[Heard] = [
-            {
-                "taken": taken,
-                "sent": now - ago,
-                "received": [(None if said is None else octets(said), now - since) for said, since in pieces],
-            }
-            for taken, ago, pieces in exchanges
-        ]
-        return int(number), heard
+        return int(number), read_heard(exchanges)
 
     async def shut(self, connection: int) -> None:
         await self._channel.request("shut", connection=connection)
@@ -109,6 +100,24 @@ class AgentPod(Combining):
         """`settle`, then `look`."""
         answer, sight = await self._then_look([b"settle", _milliseconds(limit)], 1, limit)
         return answer == ["1"], sight
+
+    async def converse_and_settle(
+        self, says: Says, limit: float, settling: float
+    ) -> tuple[int, list[Heard], tuple[bool, Sight] | None]:
+        """Several exchanges on a new connection, and then the end of them, `settle` and `look`."""
+        number, exchanges, rest, passed = await self._channel.request(
+            "converse_and_settle",
+            says=[(text(data), after) for data, after in says],
+            limit=limit,
+            request=["then_look", "settle", text(_milliseconds(settling))],
+            settling=settling + LATENESS,
+            patience=120.0 + 2 * limit + settling + LATENESS + 10.0,
+        )
+        heard = read_heard(exchanges, passed)
+        if rest is None:
+            return int(number), heard, None
+        (rests, *inside), outside = rest
+        return int(number), heard, (rests == "1", read_sight(outside, inside))
 
     async def _then_look(self, request: list[bytes], items: int, limit: float) -> tuple[list[str], Sight]:
         """The target agent's answer of so many `items` to `request`, and what can be seen then."""
@@ -188,6 +197,19 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
 def remote_items(host: str, sender: str, recipients: list[str], message: bytes, limit: float) -> list[bytes]:
     """A run of qmail-remote as the target agent takes it."""
     return [b"remote", _milliseconds(limit), message, *[octets(word) for word in (host, sender, *recipients)]]
+
+
+def read_heard(exchanges: list[Any], passed: float = 0.0) -> list[Heard]:
+    """Exchanges as the internet's agent told them so many seconds ago, with the times on our own clock."""
+    now = time.monotonic() - passed
+    return [
+        {
+            "taken": taken,
+            "sent": now - ago,
+            "received": [(None if said is None else octets(said), now - since) for said, since in pieces],
+        }
+        for taken, ago, pieces in exchanges
+    ]
 
 
 def read_remote(answer: list[str]) -> RemoteResult:
