@@ -352,3 +352,42 @@ async def test_a_world_is_set_when_the_target_is_prepared(driver: Driver) -> Non
         with pytest.raises(Failure, match="failed at 'prepare'"):
             await driver.do("look", **look, first=first("wrong", "plain.example"))
         assert asked[-1] == [b"prepare", b"wrong"]
+
+
+@driven
+async def test_a_conversation_that_went_well_ends_and_the_target_is_asked(driver: Driver) -> None:
+    asked: list[list[bytes]] = []
+    ended = asyncio.Event()
+
+    async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            asked.append(await request_of(reader))
+            await ended.wait()  # the connection is closed before
+            writer.write(packed([b"ok", b"1"]))
+
+    async def smtp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            writer.write(b"554 no\r\n" if line == b"no\r\n" else b"250 ok\r\n")
+        ended.set()
+        writer.close()
+
+    async with smtp_server(driver.smtp, smtp), smtp_server(driver.target, target):
+        await driver.world(zones=[load_zone("plain.example")])
+        settle = {"limit": LONG, "request": ["settle"], "settling": LONG}
+        says = [["a\r\n", 220], ["b\r\n", 250]]
+        number, exchanges, seen, passed = await driver.do("converse_and_settle", says=says, **settle)
+        assert [pieces[0][0] for _, _, pieces in exchanges] == ["220 mx\r\n", "250 ok\r\n", "250 ok\r\n"]
+        inside, outside = seen
+        assert (inside, outside["exchanges"]) == (["1"], [])
+        assert asked == [[b"settle"]]
+        assert passed > 0, "the exchanges took place so many seconds before"
+        with pytest.raises(Failure, match="there is no connection"):
+            await driver.do("send", connection=number, data="c\r\n")
+
+        says = [["no\r\n", 220], ["b\r\n", 250]]
+        number, exchanges, seen, passed = await driver.do("converse_and_settle", says=says, **settle)
+        assert [pieces[0][0] for _, _, pieces in exchanges] == ["220 mx\r\n", "554 no\r\n"]
+        assert (seen, passed) == (None, 0.0)
+        assert asked == [[b"settle"]]
+        assert await driver.do("send", connection=number, data="c\r\n") is True
