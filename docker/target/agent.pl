@@ -15,6 +15,7 @@ use Socket;
 my $QMAIL = '/var/lib/qmail';
 my $STATE = '/var/lib/conformance';    # a tmpfs: the queue, homes, programs, logs
 my $PRISTINE = '/opt/conformance/queue';    # the queue as the package made it
+my $DRAINING = 0.05;    # seconds after which qmail-send's pipe is read although nobody asks
 my $GATHERING = 0.0005;    # seconds in which qmail-send's lines gather
 my $PATIENCE = 60;    # seconds without any control connection
 
@@ -212,13 +213,13 @@ sub end_case_processes {
 sub finish { exit 0; }
 
 # Wait up to `$seconds` for any of them, and `$also`, the number of a descriptor; returns the seconds that
-# passed and whether that one is ready. `select` tells the time on Linux, so no clock is needed (perl-base has
-# none finer than a second).
+# passed and whether that one is ready. With `$not_the_log` qmail-send's waits. `select` tells the time on Linux,
+# so no clock is needed (perl-base has none finer than a second).
 sub pause {
-    my ($seconds, $also) = @_;
+    my ($seconds, $also, $not_the_log) = @_;
     my $bits = '';
     vec($bits, fileno $control, 1) = 1 if $control;
-    vec($bits, fileno $send->{pipe}, 1) = 1 if $send->{pipe};
+    vec($bits, fileno $send->{pipe}, 1) = 1 if $send->{pipe} && !$not_the_log;
     vec($bits, $also, 1) = 1 if defined $also;
     my ($found, $left) = select(my $ready = $bits, undef, undef, $seconds);
     $ready = '' if $found < 1;
@@ -636,7 +637,14 @@ sub serve {
     $operations{then_look} = sub { my $name = shift; return ($operations{$name}->(@_), look()); };
     while (1) {
         my ($content, $end) = first_list(\$received);
-        if (!defined $end) { pause(10); reap(); next; }
+        if (!defined $end) {
+            # qmail-send writes its log word by word: to be woken by each would cost more than the case. What the
+            # pipe can hold is taken out now and then.
+            my ($passed) = pause($send->{pipe} ? $DRAINING : 10, undef, 'not the log');
+            read_log() if $send->{pipe} && $passed >= $DRAINING;
+            reap();
+            next;
+        }
         substr($received, 0, $end) = '';
         my ($name, @items) = decode($content);
         finish() if $name eq 'exit';
