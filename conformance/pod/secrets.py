@@ -15,7 +15,7 @@ from typing import Any
 #: Texts up to this length are remembered: control files, zones and replies come again in every case.
 _SHORT = 256
 
-#: A list of so many texts is searched as one: a thousand recipients are seen once, and never again.
+#: A list of so many texts is searched as one: hundreds of recipients are seen once, and never again.
 _MANY = 16
 
 

@@ -10,6 +10,9 @@ from functools import lru_cache
 #: the memory of who listens.
 LONGEST_REPLY = 131_072
 
+#: Lines up to so many octets are remembered: most come again and again.
+_SHORT = 128
+
 _LINE = re.compile(rb"(\d{3})([ -]?)([^\r\n]*)\r?\n")
 
 
@@ -68,17 +71,20 @@ def _reply_at(buffer: bytes, start: int) -> tuple[Reply | None, int]:
         end = buffer.find(b"\n", position) + 1
         if not end:
             return None, start
-        reply, last = _read_line(buffer[position:end])
+        read = _read_short_line if end - position <= _SHORT else _read_line
+        reply, last = read(buffer[position:end])
         if last:
             return (Reply(reply.code, lines + reply.lines) if lines and reply.code else reply), end
         lines += reply.lines
         position = end
 
 
-@lru_cache(maxsize=1024)  # "250 ok" a thousand times
 def _read_line(line: bytes) -> tuple[Reply, bool]:
     """A line, with its end, as a reply of its own, and whether it is the last line of one."""
     read = _LINE.fullmatch(line)
     if read is None:
         return Reply(0, (line[:-1].decode("latin-1"),), "garbled"), True
     return Reply(int(read[1]), (read[3].decode("latin-1"),)), read[2] != b"-"
+
+
+_read_short_line = lru_cache(maxsize=1024)(_read_line)
