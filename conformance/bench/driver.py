@@ -151,36 +151,36 @@ class Driver:
         self._result = Result()
 
     def run(self) -> Result:
-        load, poll = self._load, self._poll
-        began, cpu = time.perf_counter(), time.process_time()
+        load, poll, sessions, answered = self._load, self._poll, self._sessions, self._answered
+        look, clock, hear, go_on = poll.poll, time.perf_counter, self._hear, self._go_on
+        began, cpu = clock(), time.process_time()
         deadline = began + load.limit
         try:
             for free in range(min(load.sessions, load.units), 0, -1):
                 self._connect(load.per_connection or -(-self._to_begin // free))
-            pace, now = 0.0, time.perf_counter()
-            while self._sessions:
-                rest = pause(pace, len(self._sessions))
-                if rest:
-                    time.sleep(rest)
-                events = poll.poll(max(0.0, deadline - now))
-                last, now = now, time.perf_counter()
+            pace, now = 0.0, clock()
+            while sessions:
+                if pace > _SLOW and len(sessions) >= _MANY:  # asked here too: at a fast server a call counts
+                    time.sleep(pause(pace, len(sessions)))
+                events = look(deadline - now if deadline > now else 0.0)
+                last, now = now, clock()
                 if now > deadline:
                     raise LoadFailure(f"{self._result.units} of {load.units} after {load.limit:g} s")
                 pace += _WEIGHT * ((now - last) / (len(events) or 1) - pace)
                 for number, event in events:
                     if event & _WRITE:
-                        self._flush(self._sessions[number])
+                        self._flush(sessions[number])
                     else:
-                        self._hear(self._sessions[number])
+                        hear(sessions[number])
                 # Said in one go, so that a server with many sessions is woken once and not by each of them.
-                for session in self._answered:
-                    self._go_on(session)
-                self._answered.clear()
+                for session in answered:
+                    go_on(session)
+                answered.clear()
         finally:
-            for session in self._sessions.values():
+            for session in sessions.values():
                 session.socket.close()
             poll.close()
-        self._result.seconds = time.perf_counter() - began
+        self._result.seconds = clock() - began
         self._result.cpu = time.process_time() - cpu
         return self._result
 
