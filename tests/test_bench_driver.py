@@ -14,7 +14,7 @@ import pytest
 
 from conformance.bench.deliveries import Deliveries, accepted
 from conformance.bench.deliveries import run as deliver
-from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete, pause
+from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete, paced, pause
 from tests.bench_samples import Serve, lines, server
 
 NOOP = Step(b"NOOP\r\n", b"2")
@@ -116,6 +116,11 @@ def test_replies_of_several_lines_however_they_are_cut(smtp: Callable[..., Smtp]
         assert Driver(load(port, 6)).run().units == 6
 
 
+def test_a_reply_longer_than_what_is_read_at_once() -> None:
+    with server(Smtp(NOOP=b"250-" + b"x" * 300 + b"\r\n" + b"250-y\r\n" * 2000 + b"250 ok\r\n")) as port:
+        assert Driver(load(port, 6)).run().units == 6
+
+
 @pytest.mark.parametrize("smtp", [Smtp, InPieces])
 def test_pipelined_commands_wait_for_every_reply(smtp: Callable[..., Smtp]) -> None:
     served = smtp(MAIL=b"250 ok\r\n", RCPT=b"553-no\r\n553 relaying\r\n", RSET=b"250 flushed\r\n")
@@ -156,13 +161,32 @@ def test_another_reply_than_expected_ends_it(said: bytes, step: Step, why: str) 
         Driver(load(port, unit=(step,))).run()
 
 
+class Changes(Smtp):
+    """Thinks better of it at the third NOOP."""
+
+    def answer(self, connection: socket.socket, reply: bytes) -> None:
+        connection.sendall(b"451 too many\r\n" if self.said.count(NOOP.said) == 3 else reply)
+
+
+def test_a_reply_that_changes_is_seen() -> None:
+    with server(Changes()) as port, pytest.raises(LoadFailure, match="451 too many"):
+        Driver(load(port, sessions=1)).run()
+
+
 def _closes(connection: socket.socket) -> None:
     connection.sendall(b"220 mx\r\n")
     next(lines(connection))
 
 
-def test_a_closed_connection_ends_it() -> None:
-    with server(_closes) as port, pytest.raises(LoadFailure, match="closed the connection"):
+def _closes_within_a_reply(connection: socket.socket) -> None:
+    connection.sendall(b"220 mx\r\n")
+    next(lines(connection))
+    connection.sendall(b"250-mx\r\n")
+
+
+@pytest.mark.parametrize("serve", [_closes, _closes_within_a_reply])
+def test_a_closed_connection_ends_it(serve: Serve) -> None:
+    with server(serve) as port, pytest.raises(LoadFailure, match="closed the connection"):
         Driver(load(port, sessions=1)).run()
 
 
@@ -302,9 +326,31 @@ def test_deliveries_survive_json() -> None:
 
 def test_only_many_sessions_at_a_slow_server_are_gathered() -> None:
     assert pause(pace=0.0001, sessions=10) == pytest.approx(0.0002)
+    assert pause(pace=0.00002, sessions=10) == pytest.approx(0.00004), "half of them have work for the server"
     assert pause(pace=1.0, sessions=10) == pytest.approx(0.0005), "never long beside what a message takes"
-    assert pause(pace=0.00002, sessions=50) == 0, "a fast server would wait for us"
+    assert pause(pace=0.00001, sessions=10) == 0, "a fast server would wait for us"
+    assert pause(pace=0.00001, sessions=50) > 0, "but not where it has enough to do"
     assert pause(pace=1.0, sessions=7) == 0, "a reply may be all that comes"
+
+
+def test_the_pace_is_that_of_a_server_with_something_to_do() -> None:
+    slow = 0.0
+    for _ in range(200):
+        slow = paced(slow, passed=0.0002, found=2, sessions=10)
+    assert slow == pytest.approx(0.0001, rel=0.01)
+    assert paced(slow, passed=0.01, found=6, sessions=10) == slow, "it may have waited for us"
+    assert paced(slow, passed=0.01, found=10, sessions=10) == 0, "it has"
+
+
+def test_the_pace_of_a_slow_server_is_soon_seen_again() -> None:
+    def looks(pace: float) -> int:
+        """Until its replies are gathered again."""
+        seen, number = 0.0, 0
+        while not pause(seen, 10):
+            seen, number = paced(seen, pace, 1, 10), number + 1
+        return number
+
+    assert looks(0.0001) * 5 < looks(0.000013)
 
 
 def test_many_sessions_at_a_slow_server_are_all_served() -> None:
