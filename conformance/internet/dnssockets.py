@@ -105,15 +105,14 @@ class DnsSockets:
                     self._answer_datagrams()
                 elif number == listener:
                     self._accept()
-                elif number in self.connections:
-                    connection = self.connections[number]
+                elif (connection := self.connections.get(number)) is not None:
                     connection.flush() if event & select.EPOLLOUT else connection.hear()
 
     def _answer_datagrams(self) -> None:
         datagrams, nameserver, at = self._datagrams, self.nameserver(), self.now()
         answers: list[bytes | None] = []
         for number, message in enumerate(datagrams.receive()):
-            answer = nameserver.answer_at_once(message, "udp", at)
+            answer = nameserver.answer_at_once(message, at)
             answers.append(answer)
             if answer is not None:
                 self.patience = _PATIENCE_WITH_TC if answer[2] & _TC else _PATIENCE_WITH_DATAGRAMS
@@ -159,6 +158,13 @@ def taken(address: tuple[str, int], over: str, error: OSError) -> WorldError:
     )
 
 
+def _end_of_frame(data: bytes, begin: int) -> int:
+    """Where the message ends whose length stands at `begin`; behind the data when it is not whole."""
+    if len(data) - begin < 2:
+        return len(data) + 1
+    return begin + 2 + int.from_bytes(data[begin : begin + 2], "big")
+
+
 class _Connection:
     """One client: octets of a question that is not whole yet, and of answers that the socket did not take."""
 
@@ -188,28 +194,21 @@ class _Connection:
         # On a connection that is kept the next question is on its way already.
         self._server.patience = _PATIENCE if self._heard else _PATIENCE_WITH_TC
         self._heard = True
-        data = self._unread + data
+        if self._unread:
+            data = self._unread + data
         nameserver, at = self._server.nameserver(), self._server.now()
-        answers: list[bytes] = []
-        begin, length = 0, len(data)
-        while length - begin >= 2 and not self._ended:
-            end = begin + 2 + (data[begin] << 8 | data[begin + 1])
-            if length < end:
-                break
-            message = data[begin + 2 : end]
-            begin = end
-            answer = nameserver.answer_at_once(message, "tcp", at)
-            if answer is not None:
-                answers += (len(answer).to_bytes(2, "big"), answer)
-                continue
-            response = nameserver.answer(message, "tcp", at)
+        answers, begin = nameserver.answer_frames(data, 0, at)
+        while not self._ended and (end := _end_of_frame(data, begin)) <= len(data):
+            response = nameserver.answer(data[begin + 2 : end], "tcp", at)
             # After a stall or a close nothing that the client asks is heard, so nothing of it is logged.
             self._ended = response.end != "open"
-            self._send(b"".join(answers))
-            answers.clear()
+            self._send(answers)
             self._server.after(response.delay, partial(self._respond, response))
+            answers, begin = b"", end
+            if not self._ended:
+                answers, begin = nameserver.answer_frames(data, end, at)
         self._unread = data[begin:]
-        self._send(b"".join(answers))
+        self._send(answers)
 
     def _respond(self, response: Response) -> None:
         self._closes = response.end == "close"
