@@ -150,8 +150,8 @@ class NameServer:
     def answer_frames(self, data: bytes, begin: int, at: float) -> tuple[bytes, int]:
         """The same for what came over TCP, from `begin` on: answers with their lengths, and where it stopped.
 
-        There stands a message that is not whole yet, or one for `answer`. A call for each message cost 6 % of the
-        CPU of small answers on kept connections.
+        There stands a message that is not whole yet, or one for `answer`. A call for each message cost 6 % of
+        the CPU of small answers on kept connections.
         """
         known, asked, times = self._ready["tcp"], self._asked, self._times
         answers: list[bytes] = []
