@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import aiosmtplib
 import pytest
 
+from conformance.pod.base import PodFailure
 from conformance.smtp.ordinary import ordinary_client
 from conformance.smtp.reply import CLOSED, SILENT
 from conformance.smtp.session import Session
@@ -77,6 +79,37 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
     assert pod.sent.startswith(b"EHLO ")
     assert b"\r\nRCPT TO:<c@d.example>\r\n" in pod.sent
     assert pod.sent.endswith(b"DATA\r\nSubject: x\r\n\r\n..x\r\n.\r\n")
+
+
+class _Fails(ScriptedPod):
+    """The container goes as the client says MAIL."""
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        if data.startswith(b"MAIL"):
+            raise PodFailure("the container has gone")
+        return await super().send(connection, data)
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (_Fails(b"220 mx\r\n", b"250 mx\r\n"), PodFailure),
+        (ScriptedPod(None), aiosmtplib.SMTPException),
+        (ScriptedPod(b"220 mx\r\n", b"250 mx\r\n", None), aiosmtplib.SMTPException),
+        (ScriptedPod(b"220 mx\r\n", b"250 mx\r\n", b"250-", None), aiosmtplib.SMTPException),
+    ],
+)
+def test_an_ordinary_client_is_told_of_any_end(pod: ScriptedPod, expected: type[Exception]) -> None:
+    async def talk() -> None:
+        async with ordinary_client(pod) as client:
+            await client.sendmail("a@b.example", ["c@d.example"], b"Subject: x\r\n\r\nx\r\n")
+
+    async def at_once() -> None:
+        async with asyncio.timeout(5):
+            await talk()
+
+    with pytest.raises(expected):
+        asyncio.run(at_once())
 
 
 def test_what_is_said_with_a_reply_at_hand_receives_nothing() -> None:

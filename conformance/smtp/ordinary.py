@@ -19,41 +19,79 @@ from conformance.smtp.reply import LONGEST_REPLY, split_reply
 from conformance.smtp.session import CLIENT, PATIENCE
 
 
-async def _relay(pod: Pod, client: socket.socket) -> None:
+class _Client:
+    """Our end of the pair. The loop watches it all the while: to ask for each command costs twice as much."""
+
+    def __init__(self, socket: socket.socket) -> None:
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._said = b""
+        self._ended = False
+        self._more: asyncio.Future[None] | None = None
+        self._loop.add_reader(socket, self._readable)
+
+    def _readable(self) -> None:
+        data = self._socket.recv(65536)
+        self._said += data
+        if not data:
+            self._ended = True
+            self._loop.remove_reader(self._socket)
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    async def said(self, end: bytes) -> bytes:
+        """What the client says, up to `end`; what it has said without an end when it has left."""
+        while not self._said.endswith(end) and not self._ended:
+            self._more = self._loop.create_future()
+            await self._more
+        said, self._said = self._said, b""
+        return said
+
+    async def hears(self, octets: bytes) -> None:
+        await self._loop.sock_sendall(self._socket, octets)
+
+    def close(self) -> None:
+        """Let go, as often as it is called."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+
+async def _relay(pod: Pod, client: _Client) -> None:
     """Connect, and pass octets until either side closes: a whole reply, then a command or message, and so on.
 
-    A reply of more than LONGEST_REPLY octets ends the session as well.
+    A reply of more than LONGEST_REPLY octets ends the session as well. At its end, however it comes, the
+    client finds its connection closed: it waits for replies without a limit of its own.
     """
     several = combining(pod)
-    loop = asyncio.get_running_loop()  # its streams would cost as much as aiosmtplib itself
     request = b""
-    connection, [greeting] = await several.converse(None, [], PATIENCE)
-    at_hand = deque(octets for octets, _ in greeting["received"])
-    while True:
-        received = b""
-        reply = None
-        while reply is None:
-            if at_hand:
-                data = at_hand.popleft()
-            else:
-                data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
-            if not data:
-                client.shutdown(socket.SHUT_RDWR)
-                return
-            received += data
-            reply, _ = split_reply(received)
-        await loop.sock_sendall(client, received)
-        # Only after DATA: a server that says 354 to anything else gets no message.
-        in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
-        request = b""
-        while not request.endswith(b"\r\n.\r\n" if in_message else b"\r\n"):
-            said = await loop.sock_recv(client, 65536)
-            if not said:
+    try:
+        connection, [greeting] = await several.converse(None, [], PATIENCE)
+        at_hand = deque(octets for octets, _ in greeting["received"])
+        while True:
+            received = b""
+            reply = None
+            while reply is None:
+                if at_hand:
+                    data = at_hand.popleft()
+                else:
+                    data = b"" if len(received) > LONGEST_REPLY else await pod.receive(connection, PATIENCE)
+                if not data:
+                    return
+                received += data
+                reply, _ = split_reply(received)
+            await client.hears(received)
+            # Only after DATA: a server that says 354 to anything else gets no message.
+            in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
+            end = b"\r\n.\r\n" if in_message else b"\r\n"
+            request = await client.said(end)
+            if not request.endswith(end):
                 await pod.close(connection)
                 return
-            request += said
-        _, [heard] = await several.converse(connection, [(request, 0)], PATIENCE)
-        at_hand.extend(octets for octets, _ in heard["received"])
+            _, [heard] = await several.converse(connection, [(request, 0)], PATIENCE)
+            at_hand.extend(octets for octets, _ in heard["received"])
+    finally:
+        client.close()
 
 
 @contextlib.asynccontextmanager
@@ -61,9 +99,11 @@ async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
     """A connected aiosmtplib client whose every octet goes through a connection of `pod`."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    relay = asyncio.create_task(_relay(pod, ours))
+    end = _Client(ours)
+    relay = asyncio.create_task(_relay(pod, end))
+    # A limit here would be a timer for each reply beside the relay's own.
     client = aiosmtplib.SMTP(
-        hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=PATIENCE * 2, start_tls=False
+        hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=None, start_tls=False
     )
     concluded = False
     try:
@@ -77,6 +117,6 @@ async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
         relay.cancel()
         # A failure of the pod inside the relay must surface as such, not as a broken client.
         failed = (await asyncio.gather(relay, return_exceptions=True))[0]
-        ours.close()
+        end.close()  # a relay that was cancelled before it began has not
         if isinstance(failed, Exception) and not concluded:
             raise failed
