@@ -102,7 +102,7 @@ async def test_bad_sender_decides_first(qmail: Qmail) -> None:
 @requirement("0009.output.much", source=SOURCE + "; rfc5321:4.2", role="guard")
 async def test_much_output(qmail: Qmail) -> None:
     """A program that prints 40,000 octets neither hangs the session nor disturbs its replies."""
-    qmail.check_recipients(says="printed by the program\n" * 1_800)
+    qmail.check_recipients(says=f"{'printed by the program':-^99}\n" * 400)
     async with qmail.session() as smtp:
         replies = await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
         assert [(reply.code, reply.text) for reply in replies[1:]] == [(250, "ok"), (250, "ok")]

@@ -18,6 +18,13 @@ _SHORT = 256
 #: A list of so many texts is searched as one: hundreds of recipients are seen once, and never again.
 _MANY = 16
 
+#: Letters of what qmail is told and says, the most frequent first; what is not among them is rare.
+_COMMON_FIRST = "etaoinsrhldcumfpgwybvkxjqz.-<>@:0123456789ETAOINSRHLDCUMFPGWYBVKXJQZ"
+
+
+def _rarity(letter: str) -> int:
+    return _COMMON_FIRST.find(letter) % 100
+
 
 class Secrets:
     """Hides each user's password, as such and in the forms that AUTH PLAIN and LOGIN send."""
@@ -34,6 +41,8 @@ class Secrets:
                 ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
             ):
                 self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
+        # One letter is looked for ten times as fast as a text, and one that is rare is mostly missing.
+        self._rarest = [(max(secret, key=_rarity), secret) for secret in self._tokens if secret]
         self._seen = lru_cache(maxsize=4096)(self._hidden)
         self._shortest = min(map(len, self._tokens), default=0)
         # The longest first: one form may contain another.
@@ -64,7 +73,7 @@ class Secrets:
         return value
 
     def _hidden(self, value: str) -> str:
-        for secret in self._tokens:  # sooner done than a search for the pattern
-            if secret in value and self._pattern is not None:
+        for rarest, secret in self._rarest:  # sooner done than a search for the pattern
+            if rarest in value and secret in value and self._pattern is not None:
                 return self._pattern.sub(lambda found: self._tokens[found[0]], value)
         return value
