@@ -23,7 +23,9 @@ from dataclasses import asdict, dataclass, field
 from conformance.bench.driver import STAMPED
 
 _BACKLOG = 1024
-_BUFFER = 262_144
+#: Octets read at once of a message, and of commands (see `conformance.bench.driver`).
+_MESSAGE = 65_536
+_COMMANDS = 400
 _END = b"\r\n.\r\n"
 _KEPT = len(_END) - 1
 #: A connection whose command line is longer than this says nothing that is worth waiting for.
@@ -126,7 +128,7 @@ class Sink:
 
     def _hear(self, session: _Session) -> None:
         try:
-            said = session.socket.recv(_BUFFER)
+            said = session.socket.recv(_MESSAGE if session.in_message else _COMMANDS)
         except OSError:
             said = b""
         if not said:
