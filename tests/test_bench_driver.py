@@ -14,7 +14,7 @@ import pytest
 
 from conformance.bench.deliveries import Deliveries, accepted
 from conformance.bench.deliveries import run as deliver
-from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Step, incomplete, paced, pause
+from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Pauses, Step, incomplete
 from tests.bench_samples import Serve, lines, server
 
 NOOP = Step(b"NOOP\r\n", b"2")
@@ -324,33 +324,47 @@ def test_deliveries_survive_json() -> None:
     assert Deliveries.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
-def test_only_many_sessions_at_a_slow_server_are_gathered() -> None:
-    assert pause(pace=0.0001, sessions=10) == pytest.approx(0.0002)
-    assert pause(pace=0.00002, sessions=10) == pytest.approx(0.00004), "half of them have work for the server"
-    assert pause(pace=1.0, sessions=10) == pytest.approx(0.0005), "never long beside what a message takes"
-    assert pause(pace=0.00001, sessions=10) == 0, "a fast server would wait for us"
-    assert pause(pace=0.00001, sessions=50) > 0, "but not where it has enough to do"
-    assert pause(pace=1.0, sessions=7) == 0, "a reply may be all that comes"
+def paused(*looks: tuple[int, float], sessions: int = 10, last: int = 1) -> list[float]:
+    """The last pauses before looks that find so many replies so many seconds after the one before."""
+    pauses, made = Pauses(), []
+    for found, passed in looks:
+        made.append(pauses.before(sessions))
+        pauses.after(found, sessions, passed)
+    return made[-last:]
 
 
-def test_the_pace_is_that_of_a_server_with_something_to_do() -> None:
-    slow = 0.0
-    for _ in range(200):
-        slow = paced(slow, passed=0.0002, found=2, sessions=10)
-    assert slow == pytest.approx(0.0001, rel=0.01)
-    assert paced(slow, passed=0.01, found=6, sessions=10) == slow, "it may have waited for us"
-    assert paced(slow, passed=0.01, found=10, sessions=10) == 0, "it has"
+BUSY = [(1, 0.0001)] * 200
 
 
-def test_the_pace_of_a_slow_server_is_soon_seen_again() -> None:
-    def looks(pace: float) -> int:
-        """Until its replies are gathered again."""
-        seen, number = 0.0, 0
-        while not pause(seen, 10):
-            seen, number = paced(seen, pace, 1, 10), number + 1
-        return number
+@pytest.mark.parametrize(
+    ("pace", "sessions", "expected", "why"),
+    [
+        (0.0001, 10, 0.0002, "two replies"),
+        (0.00002, 10, 0.00004, "half of them have work for the server meanwhile"),
+        (0.00001, 10, 0.0, "a fast server would wait for us"),
+        (0.00001, 50, 0.00002, "but not where it has enough to do"),
+        (1.0, 10, 0.0005, "never long beside what a message takes"),
+    ],
+)
+def test_the_replies_of_a_slow_server_are_gathered(
+    pace: float, sessions: int, expected: float, why: str
+) -> None:
+    assert paused(*[(2, 2 * pace)] * 200, sessions=sessions) == [pytest.approx(expected, rel=0.01)], why
 
-    assert looks(0.0001) * 5 < looks(0.000013)
+
+def test_only_a_busy_server_shows_its_pace() -> None:
+    assert paused(*BUSY, *[(6, 0.06)] * 50) == [pytest.approx(0.0002, rel=0.01)]
+
+
+def test_a_server_that_waited_for_us_is_let_alone_for_ever_longer() -> None:
+    made = paused(*BUSY, *[(10, 0.0004)] * 1000, last=1000)
+    pauses = [number for number, seconds in enumerate(made) if seconds]
+    assert pauses == [0, 9, 74, 587]
+
+
+def test_a_slow_server_may_have_answered_all_once_in_a_while() -> None:
+    made = paused(*BUSY, *[*[(2, 0.0002)] * 19, (10, 0.0003)] * 50, last=1000)
+    assert sum(map(bool, made)) > 500
 
 
 def test_many_sessions_at_a_slow_server_are_all_served() -> None:

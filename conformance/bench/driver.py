@@ -30,19 +30,16 @@ _BUFFER = 400
 STAMP = b"X-Sent: 00000000000000000000\r\n"
 STAMPED = re.compile(rb"X-Sent: (\d{20})\r\n")
 
-#: A look that finds one reply costs as much as one that finds several, and a process that is woken for each
-#: most of all. So where so many sessions or more wait for a server that is slower than the driver, it lets
-#: `_GATHERED` replies come before it looks. That is 0.7 times the CPU of a pipelined message at smtp-sink, at
-#: a higher rate.
+#: Sessions from which on replies are gathered (see `Pauses`).
 _MANY = 8
-_GATHERED = 2
+_GATHERED = 2  #: replies
 #: The server must have enough to do meanwhile: what `_SHARE` of the sessions wait for, less the seconds by
-#: which any sleep comes out longer. Without that ten sessions in lock-step had 0.5 to 0.8 times the rate.
+#: which any sleep comes out longer.
 _SHARE = 0.5
 _GRAIN = 0.00006
-_ENOUGH = _GRAIN / _SHARE
 _LONGEST = 0.0005  #: seconds, so that it stays little beside what a message takes
 _WEIGHT = 0.05  #: of the last look in the pace of the replies
+_MOST_HELD = 8192  #: looks
 
 
 class LoadFailure(Exception):
@@ -151,23 +148,45 @@ def incomplete(said: bytes, replies: int) -> bool:
     return said[-1:] != b"\n" or sum(line[3:4] != b"-" for line in said.splitlines()) < replies
 
 
-def pause(pace: float, sessions: int) -> float:
-    """Seconds to let pass before the next look, where a reply comes every `pace` seconds; 0: look at once."""
-    if sessions < _MANY or pace * sessions <= _ENOUGH:
-        return 0.0
-    return min(_GATHERED * pace, _SHARE * pace * sessions - _GRAIN, _LONGEST)
+class Pauses:
+    """How long many sessions wait before the next look, so that it finds several replies and not one.
 
-
-def paced(pace: float, passed: float, found: int, sessions: int) -> float:
-    """The seconds from reply to reply after a look that found so many, `passed` seconds after the one before.
-
-    Only where half of the sessions or more still wait was the server busy all the while. Where none does it
-    had nothing to do, and that may be by our delay: then there is none for a while, a shorter one for a slow
-    server, which takes little to be seen again.
+    A look for one reply costs as much as one for several, and a process that is woken for each most of all:
+    gathered, a pipelined message at smtp-sink takes 0.7 of the CPU, at a higher rate. But a server that has
+    answered everybody by the end of a pause may have waited for us: ten sessions in lock-step had 0.5 to 0.8
+    of their rate so. After such a pause there is none for some looks, for eight times as many after another.
     """
-    if found * 2 <= sessions:
-        return pace + _WEIGHT * (passed / (found or 1) - pace)
-    return pace if found < sessions else 0.0
+
+    __slots__ = ("_held", "_hold", "_pace", "_paused")
+
+    def __init__(self) -> None:
+        self._pace = 0.0  #: seconds from reply to reply
+        self._hold = 1
+        self._held = 0  #: looks before which there is no pause
+        self._paused = False
+
+    def before(self, sessions: int) -> float:
+        """Seconds to let pass before the next look; 0: look at once."""
+        self._paused = False
+        enough = _SHARE * self._pace * sessions - _GRAIN
+        if enough <= 0:
+            return 0.0
+        if self._held:
+            self._held -= 1
+            return 0.0
+        self._paused = True
+        return min(_GATHERED * self._pace, enough, _LONGEST)
+
+    def after(self, found: int, sessions: int, passed: float) -> None:
+        """Learn from a look that found so many replies, `passed` seconds after the one before."""
+        # Only where half of the sessions or more still wait was the server busy all the while.
+        if found * 2 <= sessions:
+            self._pace += _WEIGHT * (passed / (found or 1) - self._pace)
+        if self._paused:
+            if found == sessions:
+                self._held = self._hold = min(self._hold * 8, _MOST_HELD)
+            else:
+                self._hold = max(self._hold // 2, 1)
 
 
 class Driver:
@@ -192,16 +211,16 @@ class Driver:
         try:
             for free in range(min(load.sessions, load.units), 0, -1):
                 self._connect(load.per_connection or -(-self._to_begin // free))
-            pace, now = 0.0, clock()
+            pauses, now = Pauses(), clock()
             while count := len(sessions):
-                # Asked here too: at a fast server a call counts.
-                if count >= _MANY and pace * count > _ENOUGH:
-                    time.sleep(pause(pace, count))
+                if count >= _MANY and (seconds := pauses.before(count)):
+                    time.sleep(seconds)
                 events = look(deadline - now if deadline > now else 0.0)
                 last, now = now, clock()
                 if now > deadline:
                     raise LoadFailure(f"{len(self._result.latencies)} of {load.units} after {load.limit:g} s")
-                pace = paced(pace, now - last, len(events), count)
+                if count >= _MANY:
+                    pauses.after(len(events), count, now - last)
                 for number, event in events:
                     session = sessions[number]
                     if event & _WRITE:
