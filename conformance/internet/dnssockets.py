@@ -100,16 +100,17 @@ class DnsSockets:
                     return
                 continue
             idle = 0
+            nameserver, at = self.nameserver(), self.now()
             for number, event in events:
                 if number == datagrams:
-                    self._answer_datagrams()
+                    self._answer_datagrams(nameserver, at)
                 elif number == listener:
-                    self._accept()
+                    self._accept(nameserver, at)
                 elif (connection := self.connections.get(number)) is not None:
-                    connection.flush() if event & select.EPOLLOUT else connection.hear()
+                    connection.flush() if event & select.EPOLLOUT else connection.hear(nameserver, at)
 
-    def _answer_datagrams(self) -> None:
-        datagrams, nameserver, at = self._datagrams, self.nameserver(), self.now()
+    def _answer_datagrams(self, nameserver: NameServer, at: float) -> None:
+        datagrams = self._datagrams
         answers: list[bytes | None] = []
         for number, message in enumerate(datagrams.receive()):
             answer = nameserver.answer_at_once(message, at)
@@ -123,7 +124,7 @@ class DnsSockets:
                 self.after(response.delay, late)
         datagrams.send(answers)
 
-    def _accept(self) -> None:
+    def _accept(self, nameserver: NameServer, at: float) -> None:
         assert self._listener is not None
         # One at a time: the poll, which tells of the next, costs less than an attempt that fails.
         with contextlib.suppress(OSError):  # the client has gone
@@ -131,7 +132,7 @@ class DnsSockets:
             connection = _Connection(self, client)
             self.connections[client.fileno()] = connection
             self.poll.register(client, select.EPOLLIN)
-            connection.hear()  # the question is mostly there already
+            connection.hear(nameserver, at)  # the question is mostly there already
 
 
 def _bound(address: tuple[str, int], kind: socket.SocketKind) -> socket.socket:
@@ -180,8 +181,8 @@ class _Connection:
         self._closes = False
         self._waits = False  #: for the socket to take more
 
-    def hear(self) -> None:
-        """Answer what has come."""
+    def hear(self, nameserver: NameServer, at: float) -> None:
+        """Answer what has come, `at` seconds since the world was set."""
         try:
             data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -196,7 +197,6 @@ class _Connection:
         self._heard = True
         if self._unread:
             data = self._unread + data
-        nameserver, at = self._server.nameserver(), self._server.now()
         answers, begin = nameserver.answer_frames(data, 0, at)
         while not self._ended and (end := _end_of_frame(data, begin)) <= len(data):
             response = nameserver.answer(data[begin + 2 : end], "tcp", at)
@@ -227,7 +227,8 @@ class _Connection:
         """Send what waits; the poll tells when the socket takes more."""
         try:
             if self._unsent:
-                self._unsent = self._unsent[self._socket.send(self._unsent, socket.MSG_DONTWAIT) :]
+                sent = self._socket.send(self._unsent, socket.MSG_DONTWAIT)
+                self._unsent = self._unsent[sent:] if sent < len(self._unsent) else b""
         except BlockingIOError:
             pass
         except OSError:
