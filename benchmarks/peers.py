@@ -3,9 +3,10 @@
     python benchmarks/peers.py [ROUNDS] [--report-only] [--require-peers] [--packages DIR]
 
 The peers are Debian packages: smtp-source and smtp-sink (postfix), nsd, dnsperf. Those that are not on the
-PATH are fetched and unpacked without being installed (see `peerpackages`). Each round measures both sides,
-one after the other; shown are medians of the rounds' ratios, ours to theirs, beside the bar that the project
-sets itself. What is measured stays on loopback.
+PATH are fetched and unpacked without being installed (see `peerpackages`). Each round measures both sides of
+every row, one after the other, so that the rounds of a row are spread over the whole run: a machine that is
+slower for half a minute then spoils a round of each and not a whole row. Shown are medians of the rounds'
+ratios, ours to theirs, beside the bar that the project sets itself. What is measured stays on loopback.
 
 Where a peer cannot be had its rows are left out, with the reason and what to do: that is no failure unless
 `--require-peers` says so. Exit status: 0 every bar that was measured holds, or `--report-only`; 1 a bar was
@@ -24,7 +25,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -172,45 +175,74 @@ def smtp_sink(tools: Peers) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         yield process, port
 
 
-def load_driver(tools: Peers, table: Table, rounds: int) -> None:
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a figure that is at most, or else at least, its bar."""
+
+    what: str
+    bar: float
+    most: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Measures both sides once; the ratios, ours to theirs, in the order of the rows."""
+
+    rows: tuple[Row, ...]
+    measure: Callable[[], tuple[float, ...]]
+
+
+Part = Callable[[Peers], AbstractContextManager[list[Probe]]]
+
+
+@contextmanager
+def load_driver(tools: Peers) -> Iterator[list[Probe]]:
     """Driver against smtp-source, both into smtp-sink."""
     smtp_source = tools.tool("smtp-source")
     with smtp_sink(tools) as (_, port):
+
+        def measure(sessions: int, kept: bool) -> tuple[float, ...]:
+            count = 8000 if kept else 3000
+            rate, cpu = source(smtp_source, port, sessions, count, kept)
+            step = drive(port, sessions, count, kept, LOCK_STEP)
+            piped = drive(port, sessions, count, kept, PIPELINED)
+            return step[0] / rate, step[1] / cpu, piped[1] / cpu
+
+        probes = []
         for sessions in (10, 50):
             for kept in (True, False):
-                count = 8000 if kept else 3000
-                made: list[tuple[Figures, Figures, Figures]] = []
-                for _ in range(rounds):
-                    theirs = source(smtp_source, port, sessions, count, kept)
-                    step = drive(port, sessions, count, kept, LOCK_STEP)
-                    made.append((theirs, step, drive(port, sessions, count, kept, PIPELINED)))
                 how = f"driver, {sessions} sessions, {'kept connections' if kept else 'a connection each'}"
-                rate, cpu = (median(one[1][i] / one[0][i] for one in made) for i in (0, 1))
-                piped = median(one[2][1] / one[0][1] for one in made)
-                table.row(f"{how}: rate, lock-step", rate, 1.0, most=False)
-                table.row(f"{how}: CPU, lock-step", cpu, 0.95 if kept else 1.0, most=True)
-                table.row(f"{how}: CPU, pipelined", piped, 0.30 if kept else 0.75, most=True)
+                rows = (
+                    Row(f"{how}: rate, lock-step", 1.0, most=False),
+                    Row(f"{how}: CPU, lock-step", 0.95 if kept else 1.0, most=True),
+                    Row(f"{how}: CPU, pipelined", 0.30 if kept else 0.75, most=True),
+                )
+                probes.append(Probe(rows, partial(measure, sessions, kept)))
+        yield probes
 
 
-def exchanger(tools: Peers, table: Table, rounds: int) -> None:
+@contextmanager
+def exchanger(tools: Peers) -> Iterator[list[Probe]]:
     """Our exchanger against smtp-sink, driven by smtp-source."""
-    smtp_source = tools.tool("smtp-source")
-    with ExitStack() as stack:
-        theirs = stack.enter_context(smtp_sink(tools))
-        port = vacant_port()
-        arguments = ["-m", "conformance.bench.sink", f"127.0.0.1:{port}"]
-        ours = stack.enter_context(running(Tool(sys.executable), arguments, port)), port
+    smtp_source, port = tools.tool("smtp-source"), vacant_port()
+    arguments = ["-m", "conformance.bench.sink", f"127.0.0.1:{port}"]
+    with smtp_sink(tools) as theirs, running(Tool(sys.executable), arguments, port) as process:
+        ours = process, port
+
+        def measure(sessions: int, kept: bool) -> tuple[float, ...]:
+            spent = []
+            for process, port in (theirs, ours):
+                before = cpu_of(process)
+                source(smtp_source, port, sessions, 8000 if kept else 3000, kept)
+                spent.append(cpu_of(process) - before)
+            return (spent[1] / spent[0],)
+
+        probes = []
         for sessions, kept in ((10, True), (10, False), (50, True)):
-            ratios = []
-            for _ in range(rounds):
-                spent = []
-                for process, port in (theirs, ours):
-                    before = cpu_of(process)
-                    source(smtp_source, port, sessions, 8000 if kept else 3000, kept)
-                    spent.append(cpu_of(process) - before)
-                ratios.append(spent[1] / spent[0])
             how = f"exchanger, {sessions} sessions, {'kept connections' if kept else 'a connection each'}"
-            table.row(f"{how}: CPU", median(ratios), 1.0, most=True)
+            row = Row(f"{how}: CPU", 1.0, most=True)
+            probes.append(Probe((row,), partial(measure, sessions, kept)))
+        yield probes
 
 
 def dns_rate(dnsperf: Tool, port: int, question: Path, over: str, clients: int = 1) -> float:
@@ -239,7 +271,8 @@ def after_truncation(port: int, question: Path) -> float:
     return count / (time.perf_counter() - began)
 
 
-def name_server(tools: Peers, table: Table, rounds: int) -> None:
+@contextmanager
+def name_server(tools: Peers) -> Iterator[list[Probe]]:
     """Our name server against nsd: small answers by dnsperf, large ones also by a resolver's way."""
     dnsperf, nsd, nsd_port, our_port = tools.tool("dnsperf"), tools.tool("nsd"), vacant_port(), vacant_port()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
@@ -252,18 +285,21 @@ def name_server(tools: Peers, table: Table, rounds: int) -> None:
         stack.enter_context(running(nsd, ["-d", "-c", str(directory / "nsd.conf")], nsd_port))
         arguments = ["-c", OURS, str(our_port), ZONE + MANY]
         stack.enter_context(running(Tool(sys.executable), arguments, our_port))
+
+        def measure(rate: Callable[[int], float]) -> tuple[float, ...]:
+            theirs = rate(nsd_port)
+            return (rate(our_port) / theirs,)
+
         kinds: tuple[tuple[str, float, Callable[[int], float]], ...] = (
             ("small answers over UDP: rate", 0.85, lambda port: dns_rate(dnsperf, port, small, "udp")),
             ("4 KiB by TC and TCP: rate", 0.95, lambda port: after_truncation(port, large)),
             ("small answers, kept TCP: rate", 2.0, lambda port: dns_rate(dnsperf, port, small, "tcp", 4)),
             ("4 KiB, kept TCP: rate", 2.0, lambda port: dns_rate(dnsperf, port, large, "tcp", 4)),
         )
-        for what, bar, rate in kinds:
-            ratios = []
-            for _ in range(rounds):
-                theirs = rate(nsd_port)
-                ratios.append(rate(our_port) / theirs)
-            table.row(f"name server, {what}", median(ratios), bar, most=False)
+        yield [
+            Probe((Row(f"name server, {what}", bar, most=False),), partial(measure, rate))
+            for what, bar, rate in kinds
+        ]
 
 
 def positive(word: str) -> int:
@@ -275,7 +311,7 @@ def positive(word: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Ours beside the tools that people measure with.")
-    made.add_argument("rounds", nargs="?", type=positive, default=5, help="measurements of each side (5)")
+    made.add_argument("rounds", nargs="?", type=positive, default=7, help="measurements of each side (7)")
     made.add_argument("--report-only", action="store_true", help="a missed bar is shown and is no failure")
     made.add_argument("--require-peers", action="store_true", help="a peer that cannot be had is a failure")
     made.add_argument(
@@ -288,7 +324,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-PARTS: tuple[tuple[str, Callable[[Peers, Table, int], None]], ...] = (
+PARTS: tuple[tuple[str, Part], ...] = (
     ("load driver beside smtp-source", load_driver),
     ("exchanger beside smtp-sink", exchanger),
     ("name server beside nsd", name_server),
@@ -299,16 +335,32 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     table, lacking, failed = Table(), False, False
     print(f"ours to theirs, measured side by side; medians of rounds: {options.rounds}", flush=True)
-    with peers(options.packages) as tools:
-        for what, measure in PARTS:
+    with peers(options.packages) as tools, ExitStack() as stack:
+        parts: dict[str, list[Probe]] = {}
+        for what, part in PARTS:
             try:
-                measure(tools, table, options.rounds)
+                parts[what] = stack.enter_context(part(tools))
             except PeerMissing as reason:
                 table.left_out(what, reason)
                 lacking = True
             except WorldError as error:
                 print(f"  {what}: failed: {error}", flush=True)
                 failed = True
+        figures: dict[tuple[str, Row], list[float]] = {}
+        for number in range(options.rounds):
+            for what, probes in list(parts.items()):
+                print(f"  round {number + 1} of {options.rounds}: {what}", file=sys.stderr, flush=True)
+                try:
+                    for probe in probes:
+                        for row, ratio in zip(probe.rows, probe.measure(), strict=True):
+                            figures.setdefault((what, row), []).append(ratio)
+                except WorldError as error:
+                    print(f"  {what}: failed: {error}", flush=True)
+                    failed = True
+                    del parts[what]
+        for what, probes in parts.items():
+            for row in (row for probe in probes for row in probe.rows):
+                table.row(row.what, median(figures[what, row]), row.bar, most=row.most)
     print(f"{table.rows - table.missed} of {table.rows} bars held")
     if failed or (lacking and options.require_peers):
         return EXIT_WORLD

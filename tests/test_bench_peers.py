@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -237,20 +238,46 @@ def test_a_library_that_no_package_brought_is_named(packages: Any, machine: Mach
 # Exit status
 
 
-def held(tools: Any, table: Any, rounds: int) -> None:
-    table.row("held", 0.96, 0.95, most=False)
+def part(*ratios: float, bar: float = 0.95) -> Callable[[Any], AbstractContextManager[list[Any]]]:
+    """A part of one row, which measures one ratio a round; when they are at an end its server is, too."""
+    module, left = importlib.import_module("peers"), list(ratios)
+
+    def measure() -> tuple[float, ...]:
+        if not left:
+            raise WorldError("nsd does not answer on port 5")
+        return (left.pop(0),)
+
+    @contextmanager
+    def stands(tools: Any) -> Iterator[list[Any]]:
+        yield [module.Probe((module.Row("a row", bar, most=False),), measure)]
+
+    return stands
 
 
-def missed(tools: Any, table: Any, rounds: int) -> None:
-    table.row("missed", 0.94, 0.95, most=False)
+def held() -> Any:
+    return part(*[0.96] * 9)
 
 
-def failed(tools: Any, table: Any, rounds: int) -> None:
-    raise WorldError("nsd does not answer on port 5")
+def missed() -> Any:
+    return part(*[0.94] * 9)
 
 
-def absent(tools: Any, table: Any, rounds: int) -> None:
-    raise importlib.import_module("peerpackages").PeerMissing("nsd is not here: install nsd")
+def ends() -> Any:
+    return part(0.96)
+
+
+def failed() -> Any:
+    def stands(tools: Any) -> Any:
+        raise WorldError("nsd does not answer on port 5")
+
+    return stands
+
+
+def absent() -> Any:
+    def stands(tools: Any) -> Any:
+        raise importlib.import_module("peerpackages").PeerMissing("nsd is not here: install nsd")
+
+    return stands
 
 
 @pytest.mark.parametrize(
@@ -264,26 +291,41 @@ def absent(tools: Any, table: Any, rounds: int) -> None:
         ([held, absent], ["--require-peers"], 3),
         ([absent], ["--require-peers", "--report-only"], 3),
         ([failed, held], [], 3),
+        ([ends, held], ["1"], 0),
+        ([ends, held], ["2"], 3),
         ([failed, missed], ["--report-only"], 3),
     ],
 )
 def test_exit_status(
     comparison: Any, monkeypatch: pytest.MonkeyPatch, parts: list[Any], options: list[str], status: int
 ) -> None:
-    monkeypatch.setattr(comparison, "PARTS", tuple((part.__name__, part) for part in parts))
+    monkeypatch.setattr(comparison, "PARTS", tuple((part.__name__, part()) for part in parts))
     assert comparison.main(options) == status
 
 
 def test_rows_that_are_left_out_or_fail_say_why(
     comparison: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(comparison, "PARTS", (("one", absent), ("two", failed), ("three", missed)))
+    monkeypatch.setattr(comparison, "PARTS", (("one", absent()), ("two", failed()), ("three", missed())))
     comparison.main(["--report-only"])
     said = capsys.readouterr().out
     assert "one: left out: nsd is not here: install nsd" in said
     assert "two: failed: nsd does not answer on port 5" in said
     assert "MISSED" in said
     assert "0 of 1 bars held" in said
+
+
+def test_a_row_is_the_median_of_its_rounds(
+    comparison: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = (("one", part(0.1, 1.5, 0.97)), ("two", ends()), ("three", part(9.0, 0.2, 0.3)))
+    monkeypatch.setattr(comparison, "PARTS", parts)
+    comparison.main(["3"])
+    said = capsys.readouterr().out
+    rows = [line.split() for line in said.splitlines() if "at least" in line]
+    assert [row[2] for row in rows] == ["0.97", "0.30"], "a part that failed tells nothing"
+    assert said.count("two: failed") == 1
+    assert "1 of 2 bars held" in said
 
 
 @pytest.mark.parametrize("rounds", ["0", "-1", "many"])
