@@ -48,7 +48,9 @@ class _Client:
         return said
 
     async def hears(self, octets: bytes) -> None:
-        await self._loop.sock_sendall(self._socket, octets)
+        sent = self._socket.send(octets)  # nearly always all of it
+        if sent < len(octets):
+            await self._loop.sock_sendall(self._socket, octets[sent:])
 
     def close(self) -> None:
         """Let go, as often as it is called."""
