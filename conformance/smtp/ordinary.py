@@ -48,7 +48,10 @@ class _Client:
         return said
 
     async def hears(self, octets: bytes) -> None:
-        sent = self._socket.send(octets)  # nearly always all of it
+        try:
+            sent = self._socket.send(octets)  # nearly always all of it
+        except BlockingIOError:
+            sent = 0
         if sent < len(octets):
             await self._loop.sock_sendall(self._socket, octets[sent:])
 
