@@ -255,11 +255,11 @@ def part(*ratios: float, bar: float = 0.95) -> Callable[[Any], AbstractContextMa
 
 
 def held() -> Any:
-    return part(*[0.96] * 9)
+    return part(*[0.96] * 99)
 
 
 def missed() -> Any:
-    return part(*[0.94] * 9)
+    return part(*[0.94] * 99)
 
 
 def ends() -> Any:
