@@ -31,7 +31,10 @@ class _Client:
         self._loop.add_reader(socket, self._readable)
 
     def _readable(self) -> None:
-        data = self._socket.recv(65536)
+        try:
+            data = self._socket.recv(65536)
+        except ConnectionResetError:  # it left with something unread
+            data = b""
         self._said += data
         if not data:
             self._ended = True
