@@ -9,12 +9,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from conformance.bench.deliveries import Deliveries, accepted
 from conformance.bench.deliveries import run as deliver
-from conformance.bench.driver import STAMP, STAMPED, Driver, Load, LoadFailure, Pauses, Step, incomplete
+from conformance.bench.driver import (
+    STAMP,
+    STAMPED,
+    Driver,
+    Load,
+    LoadFailure,
+    Pauses,
+    Step,
+    incomplete,
+    punctual,
+)
 from tests.bench_samples import Serve, lines, server
 
 NOOP = Step(b"NOOP\r\n", b"2")
@@ -324,47 +335,50 @@ def test_deliveries_survive_json() -> None:
     assert Deliveries.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
-def paused(*looks: tuple[int, float], sessions: int = 10, last: int = 1) -> list[float]:
-    """The last pauses before looks that find so many replies so many seconds after the one before."""
-    pauses, made = Pauses(), []
+def pause(looks: list[tuple[int, float]], sessions: int = 10) -> float:
+    """The pause after looks that found so many replies so many seconds after the one before."""
+    pauses = Pauses()
     for found, passed in looks:
-        made.append(pauses.before(sessions))
-        pauses.after(found, sessions, passed)
-    return made[-last:]
-
-
-BUSY = [(1, 0.0001)] * 200
+        pauses.before(sessions)
+        pauses.after(found, passed)
+    return pauses.before(sessions)
 
 
 @pytest.mark.parametrize(
     ("pace", "sessions", "expected", "why"),
     [
-        (0.0001, 10, 0.0002, "two replies"),
-        (0.00002, 10, 0.00004, "half of them have work for the server meanwhile"),
-        (0.00001, 10, 0.0, "a fast server would wait for us"),
-        (0.00001, 50, 0.00002, "but not where it has enough to do"),
+        (0.00001, 10, 0.000025, "the replies of a quarter of the sessions"),
+        (0.00004, 10, 0.0001, "as fast as they come"),
+        (0.00001, 20, 0.00005, "of more sessions more"),
+        (0.00001, 200, 0.00008, "but not more than eight"),
         (1.0, 10, 0.0005, "never long beside what a message takes"),
     ],
 )
-def test_the_replies_of_a_slow_server_are_gathered(
-    pace: float, sessions: int, expected: float, why: str
-) -> None:
-    assert paused(*[(2, 2 * pace)] * 200, sessions=sessions) == [pytest.approx(expected, rel=0.01)], why
+def test_replies_are_gathered(pace: float, sessions: int, expected: float, why: str) -> None:
+    assert pause([(2, 2 * pace)] * 200, sessions) == pytest.approx(expected, rel=0.01), why
 
 
-def test_only_a_busy_server_shows_its_pace() -> None:
-    assert paused(*BUSY, *[(6, 0.06)] * 50) == [pytest.approx(0.0002, rel=0.01)]
+def test_the_pace_is_that_of_many_looks() -> None:
+    assert pause([(1, 0.00001), (3, 0.00007)] * 200) == pytest.approx(0.00005, rel=0.1)
 
 
-def test_a_server_that_waited_for_us_is_let_alone_for_ever_longer() -> None:
-    made = paused(*BUSY, *[(10, 0.0004)] * 1000, last=1000)
-    pauses = [number for number, seconds in enumerate(made) if seconds]
-    assert pauses == [0, 9, 74, 587]
+@pytest.mark.parametrize(("found", "waits"), [(5, True), (6, False), (10, False)])
+def test_a_server_that_may_be_out_of_work_is_not_left_waiting(found: int, waits: bool) -> None:
+    assert (pause([(2, 0.00002)] * 200 + [(found, 0.00002)]) > 0) is waits
 
 
-def test_a_slow_server_may_have_answered_all_once_in_a_while() -> None:
-    made = paused(*BUSY, *[*[(2, 0.0002)] * 19, (10, 0.0003)] * 50, last=1000)
-    assert sum(map(bool, made)) > 500
+def test_a_pause_follows_the_next_look_that_finds_few() -> None:
+    assert pause([(2, 0.00002)] * 200 + [(10, 0.00002), (1, 0.00002)]) > 0
+
+
+def test_the_thread_that_drives_sleeps_as_before_afterwards() -> None:
+    def slack() -> int:
+        return int(Path(f"/proc/{threading.get_native_id()}/timerslack_ns").read_text())
+
+    before = slack()
+    with punctual():
+        assert slack() == 1
+    assert slack() == before
 
 
 def test_many_sessions_at_a_slow_server_are_all_served() -> None:
