@@ -67,6 +67,60 @@ def test_who_is_to_have_no_answer_gets_none(sockets: ExitStack) -> None:
             clients[number].recv(100)
 
 
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ([b"one", b"two", b"six"], "of one size"),
+        ([b"one", b"two", b"three"], "the last is longer"),
+        ([b"one", b"four", b"six"], "the middle is longer"),
+        ([b"one", b"two", b"y" * 5000], "one is too long for its place"),
+        ([b"x" * 30000, b"y" * 30000, b"z" * 30000], "together they are too long for a message"),
+        ([b"", b"", b""], "they are empty"),
+        ([b"one", None, b"six"], "one is not answered"),
+        ([None, b"two", b"six"], "the first is not answered"),
+    ],
+)
+def test_one_client_gets_several_answers(sockets: ExitStack, answers: list[bytes | None], why: str) -> None:
+    datagrams, (client,) = served(sockets, 1)
+    for _ in answers:
+        client.send(b"question")
+    assert len(datagrams.receive()) == 3
+    datagrams.send(answers)
+    expected = [one for one in answers if one is not None]
+    assert [client.recv(65536) for _ in expected] == expected, why
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(100)
+
+
+def test_answers_to_one_client_and_to_another_are_kept_apart(sockets: ExitStack) -> None:
+    datagrams, (one, other) = served(sockets, 2)
+    for client in (one, one, other):
+        client.send(b"question")
+    assert len(datagrams.receive()) == 3
+    datagrams.send([b"a1", b"a2", b"b1"])
+    assert [one.recv(100), one.recv(100), other.recv(100)] == [b"a1", b"a2", b"b1"]
+
+
+def test_a_kernel_that_does_not_divide_messages_gets_each_by_itself(sockets: ExitStack) -> None:
+    class Old(socket.socket):
+        def getsockopt(self, *_: object) -> int:  # type: ignore[override]
+            raise OSError("Protocol not available")
+
+    server = sockets.enter_context(Old(socket.AF_INET, socket.SOCK_DGRAM))
+    server.bind(("127.0.0.1", 0))
+    server.setblocking(False)
+    client = bound(sockets)
+    client.connect(server.getsockname())
+    server.sendmsg = None  # type: ignore[method-assign, assignment]
+    datagrams = Datagrams(server)
+    for _ in range(2):
+        client.send(b"question")
+    datagrams.receive()
+    datagrams.send([b"one", b"two"])
+    assert [client.recv(100), client.recv(100)] == [b"one", b"two"]
+
+
 def test_more_than_are_received_at_once_come_in_turns(sockets: ExitStack) -> None:
     datagrams, (client,) = served(sockets, 1)
     for number in range(100):

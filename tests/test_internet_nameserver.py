@@ -46,7 +46,7 @@ def test_the_log_tells_each_question_with_its_own_time() -> None:
     names = server(faults=[Fault("mx.big.example", "drop")])
     asked = question("big.example", "MX")
     names.answer(asked, "udp", 0.25)
-    assert names.answer_at_once(asked, 0.5) == names.answer(asked, "udp", 0.75).octets
+    assert names.answer_datagrams([asked], 0.5) == [names.answer(asked, "udp", 0.75).octets]
     ask(names, "mx.big.example", "A")
     names.answer(asked, "tcp", 1.0)
     seen = [(q["name"], q["over"], q["size"], q["at"]) for q in names.questions]
@@ -68,14 +68,26 @@ def test_only_what_needs_nothing_else_is_answered_at_once() -> None:
         (server(latency=0.1), "big.example", "MX"),
     ):
         asked = question(name, qtype)
-        assert names.answer_at_once(asked, 0.0) is None, "it has not been asked before"
+        assert names.answer_datagrams([asked], 0.0) == [], "it has not been asked before"
         assert names.answer_frames(framed(asked), 0, 0.0) == (b"", 0)
         assert names.questions == []
         for over in ("udp", "tcp", "tcp"):
             response = names.answer(asked, over, 0.0)  # type: ignore[arg-type]
         plain = name == "big.example" and not response.delay
-        assert (names.answer_at_once(asked, 0.0) is not None) == plain
+        assert len(names.answer_datagrams([asked], 0.0)) == plain
         assert (names.answer_frames(framed(asked), 0, 0.0)[1] > 0) == plain
+
+
+def test_datagrams_are_answered_up_to_one_that_needs_more() -> None:
+    names = server(faults=[Fault("mx.big.example", "drop")])
+    plain, faulty = question("big.example", "MX"), question("mx.big.example", "A")
+    again = b"\xff\xff" + plain[2:]
+    for asked in (plain, faulty):
+        names.answer(asked, "udp", 0.0)
+    answers = [names.answer(asked, "udp", 0.0).octets for asked in (plain, again)]
+    before = len(names.questions)
+    assert names.answer_datagrams([plain, again, faulty, plain], 1.0) == answers
+    assert [(entry["name"], entry["at"]) for entry in names.questions[before:]] == [("big.example", 1.0)] * 2
 
 
 def framed(*messages: bytes) -> bytes:
@@ -102,8 +114,7 @@ def test_what_fits_is_another_matter_over_tcp() -> None:
     names = server(paddings=[Padding("big.example", "MX", 600)])
     asked = question("big.example", "MX")
     assert names.answer(asked, "udp", 0.0).octets != names.answer(asked, "tcp", 0.0).octets
-    cut, (whole, _) = names.answer_at_once(asked, 0.0), names.answer_frames(framed(asked), 0, 0.0)
-    assert cut is not None
+    (cut,), (whole, _) = names.answer_datagrams([asked], 0.0), names.answer_frames(framed(asked), 0, 0.0)
     assert cut[2] & 2
     assert len(whole) == 2 + 600
 

@@ -13,6 +13,7 @@ import select
 import socket
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 from conformance.errors import WorldError
 from conformance.internet.datagrams import Datagrams
@@ -111,17 +112,16 @@ class DnsSockets:
 
     def _answer_datagrams(self, nameserver: NameServer, at: float) -> None:
         datagrams = self._datagrams
-        answers: list[bytes | None] = []
-        for number, message in enumerate(datagrams.receive()):
-            answer = nameserver.answer_at_once(message, at)
-            answers.append(answer)
-            if answer is not None:
-                self.patience = _PATIENCE_WITH_TC if answer[2] & _TC else _PATIENCE_WITH_DATAGRAMS
-                continue
-            response = nameserver.answer(message, "udp", at)
+        messages = datagrams.receive()
+        answers: list[bytes | None] = [*nameserver.answer_datagrams(messages, at)]
+        while (number := len(answers)) < len(messages):
+            response = nameserver.answer(messages[number], "udp", at)
             if response.octets is not None:
                 late = partial(datagrams.send_to, response.octets, datagrams.client(number))
                 self.after(response.delay, late)
+            answers += [None, *nameserver.answer_datagrams(islice(messages, number + 1, None), at)]
+        if answers and (last := answers[-1]) is not None:
+            self.patience = _PATIENCE_WITH_TC if last[2] & _TC else _PATIENCE_WITH_DATAGRAMS
         datagrams.send(answers)
 
     def _accept(self, nameserver: NameServer, at: float) -> None:

@@ -7,6 +7,7 @@ exactly those of the zones and paddings; a question's OPT record only raises the
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -134,18 +135,22 @@ class NameServer:
         self._log(ready.asked, at)
         return Response(message[:2] + ready.tail, self._latency)
 
-    def answer_at_once(self, message: bytes, at: float) -> bytes | None:
-        """The message that answers over UDP, where nothing else is to be done; None: `answer` must say.
+    def answer_datagrams(self, messages: Iterable[bytes], at: float) -> list[bytes]:
+        """The messages that answer what came over UDP, up to the first question for `answer`.
 
-        Nearly all questions of a throughput measurement are such, and making a `Response` for each costs
-        as much as everything else here.
+        Nearly all questions of a throughput measurement are answered here. A `Response` for each costs as
+        much as everything else, and a call for each 5 % of the CPU of an answer.
         """
-        ready = self._ready["udp"].get(message[2:])
-        if ready is None or not ready.plain:
-            return None
-        self._asked.append(ready.asked)
-        self._times.append(at)
-        return message[:2] + ready.tail
+        known, asked, times = self._ready["udp"], self._asked, self._times
+        answers: list[bytes] = []
+        for message in messages:
+            ready = known.get(message[2:])
+            if ready is None or not ready.plain:
+                break
+            asked.append(ready.asked)
+            times.append(at)
+            answers.append(message[:2] + ready.tail)
+        return answers
 
     def answer_frames(self, data: bytes, begin: int, at: float) -> tuple[bytes, int]:
         """The same for what came over TCP, from `begin` on: answers with their lengths, and where it stopped.
