@@ -79,3 +79,30 @@ def test_more_questions_than_are_read_at_once_are_all_answered() -> None:
     asked = [question("mx.big.example") for _ in range(150)]
     heard = asyncio.run(exchanged(names, asked, unanswered=set()))
     assert [got[:2] for got in heard] == [sent[:2] for sent in asked]
+
+
+def test_a_connection_that_its_client_closes_is_closed() -> None:
+    names = NameServer(World(zones=[ZONE]))
+
+    async def heard() -> bytes:
+        loop, address = asyncio.get_running_loop(), ("127.0.0.1", vacant_port())
+        server = DnsSockets(address, lambda: names, lambda: 0.0, lambda _delay, act: act())
+        server.serve_tcp(True)
+        asked = question("mx.big.example")
+        try:
+            with socket.socket() as client:
+                client.setblocking(False)
+                async with asyncio.timeout(LONG):
+                    await loop.sock_connect(client, address)
+                    await loop.sock_sendall(client, len(asked).to_bytes(2, "big") + asked)
+                    answer = await loop.sock_recv(client, 65536)
+                    assert len(server.connections) == 1
+                    client.shutdown(socket.SHUT_WR)
+                    answer += await loop.sock_recv(client, 65536)
+            assert not server.connections
+            assert not server.left
+            return answer
+        finally:
+            server.close()
+
+    assert len(DNSRecord.parse(asyncio.run(heard())[2:]).rr) == 1
