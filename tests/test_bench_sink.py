@@ -45,6 +45,7 @@ def said(address: tuple[str, int], *pieces: bytes) -> bytes:
             got = client.recv(65536)
             assert got, replies
             replies += got
+        assert client.recv(100) == b"", "after QUIT the server closes (RFC 5321 4.1.1.10)"
     return replies
 
 

@@ -47,7 +47,7 @@ class Taken:
 class _Session:
     """One client: what is not yet a whole line, the envelope so far, and octets of a message under way."""
 
-    __slots__ = ("in_message", "recipients", "rest", "sender", "size", "socket")
+    __slots__ = ("in_message", "quits", "recipients", "rest", "sender", "size", "socket")
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
@@ -55,6 +55,7 @@ class _Session:
         self.sender = b""
         self.recipients: list[bytes] = []
         self.in_message = False
+        self.quits = False
         self.size = 0  #: octets of the message so far, without what is in `rest`
 
 
@@ -79,6 +80,7 @@ class Sink:
         for address in addresses:
             listener = socket.create_server(address, backlog=_BACKLOG)
             listener.setblocking(False)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
             self._listeners[listener.fileno()] = listener
             self._poll.register(listener, select.EPOLLIN)
 
@@ -120,15 +122,14 @@ class Sink:
             connection, _ = listener.accept()
         except OSError:
             return  # the client has gone already
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sessions[connection.fileno()] = _Session(connection)
+        session = _Session(connection)
+        self._sessions[connection.fileno()] = session
         self._poll.register(connection, select.EPOLLIN)
-        self._say(self._sessions[connection.fileno()], b"220 " + self._name + b" ESMTP\r\n")
+        self._say(session, b"220 " + self._name + b" ESMTP\r\n")
 
     def _hear(self, session: _Session) -> None:
         try:
-            said = session.socket.recv(_MESSAGE if session.in_message else _COMMANDS)
+            said = session.socket.recv(_MESSAGE if session.in_message else _COMMANDS, socket.MSG_DONTWAIT)
         except OSError:
             said = b""
         if not said:
@@ -164,6 +165,8 @@ class Sink:
             self._close(session)
         elif replies:
             self._say(session, replies)
+            if session.quits:
+                self._close(session)
 
     def _command(self, session: _Session, line: bytes) -> bytes:
         """The reply to a command line; DATA begins a message."""
@@ -182,6 +185,7 @@ class Sink:
         elif verb == b"AUTH":
             return b"235 ok, go ahead\r\n"
         elif verb == b"QUIT":
+            session.quits = True
             return b"221 " + self._name + b"\r\n"
         elif verb == b"RSET":
             session.sender, session.recipients = b"", []
@@ -191,7 +195,7 @@ class Sink:
 
     def _say(self, session: _Session, reply: bytes) -> None:
         try:
-            session.socket.send(reply)
+            session.socket.send(reply, socket.MSG_DONTWAIT)
         except OSError:
             self._close(session)
 
