@@ -129,7 +129,7 @@ def running(tool: Tool, arguments: list[str], port: int) -> Iterator[subprocess.
         process.wait(10)
 
 
-_TURNS = 5  #: of both sides in a round
+_TURNS = 4  #: of both sides in a round
 
 Figures = tuple[float, float]  #: rate a second, and seconds of CPU for one
 
@@ -305,7 +305,7 @@ def name_server(tools: Peers) -> Iterator[list[Probe]]:
         kinds: tuple[tuple[str, float, int, Callable[[int], float]], ...] = (
             ("small answers over UDP: rate", 0.85, 2, lambda port: dns_rate(dnsperf, port, small, "udp")),
             ("4 KiB by TC and TCP: rate", 0.95, 10, lambda port: after_truncation(port, large)),
-            ("small answers, kept TCP: rate", 2.0, 1, lambda port: dns_rate(dnsperf, port, small, "tcp", 4)),
+            ("small answers, kept TCP: rate", 2.0, 3, lambda port: dns_rate(dnsperf, port, small, "tcp", 4)),
             ("4 KiB, kept TCP: rate", 2.0, 1, lambda port: dns_rate(dnsperf, port, large, "tcp", 4)),
         )
         yield [
