@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
 from conformance.cli import main
 from conformance.errors import UsageError, WorldError
 from conformance.pod.base import Pod, PodFailure, Sight
 from conformance.scenario.cases import scenario_files
 from conformance.scenario.form import Scenario
-from conformance.scenario.playing import Check
+from conformance.scenario.playing import Check, play
 from conformance.scenario.reading import load_scenario, read_scenario
 from conformance.scenario.showing import shown
 from conformance.scenario.trial import Trials, Tried
 from conformance.targets.keeper import Keeper
 from conformance.targets.ready import Images, make_ready
 from conformance.targets.target import Target
-from tests.pods import NOTHING_SEEN, ScriptedPod
+from tests.pods import NOTHING_SEEN, CombiningPod, ScriptedPod
 
 BOTH = ("reference-stock", "reference-ppa")
 EXAMPLES = scenario_files()
@@ -85,6 +88,41 @@ def test_an_unmet_expectation_says_where_and_what_was_seen() -> None:
 )  # fmt: skip
 def test_what_a_reply_must_be(expected: str, met: bool) -> None:
     assert (unmet(f"session = '''\n> EHLO x.example\n{expected}\n'''") == []) == met
+
+
+@pytest.mark.parametrize(
+    ("session", "octets", "several", "why"),
+    [
+        ("> A\n< 250\n> B\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [4], "all in one act"),
+        ("> A\n< 250\n> B\n< 250", ["220", "550", "250"], [3], "whatever the reply says"),
+        ("< 220\n> A\n< 250", ["220", "250"], [2], "with the greeting named"),
+        ("> A\n> B\n< 250\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [2, 1], "not behind two"),
+        ("> A\n< silence 1\n> B\n< 250\n> C\n< 250", ["220", None, "250", "250"], [1, 2], "not unawaited"),
+        ("> A\n< 354\n| x\n< 250", ["220", "354", "250"], [3], "a message that was asked for"),
+        ("> A\n< 354\n| x\n< 250", ["220", "250"], [2], "and one that was not"),
+        (
+            "> A\n< 334\n> \\{cram-md5:alice}\n< 235",
+            ["220", "334 PDE=", "235"],
+            [2, 1],
+            "not what hangs on it",
+        ),
+        ("> A\n< 250\n! half-close\n> B\n< 250", ["220", "250", "250"], [2, 1], "not across a half-close"),
+    ],
+)
+def test_writes_that_have_one_reply_each_travel_together(
+    session: str, octets: list[str | None], several: list[int], why: str
+) -> None:
+    scenario = read_scenario(f"title = 'x'\nsession = '''\n{session}\n'''\n", Path("x.toml"))
+    heard = [None if one is None else f"{one}{'' if ' ' in one else ' ok'}\r\n".encode() for one in octets]
+    apart, together = ScriptedPod(*heard), CombiningPod(*heard)
+
+    def played(pod: Pod) -> list[Check]:
+        internet = Internet()
+        return asyncio.run(play(scenario, internet, Qmail(pod, internet)))
+
+    assert played(together) == played(apart), why
+    assert together.writes == apart.writes
+    assert together.several == several
 
 
 def test_replies_of_a_pipelined_write_belong_to_their_lines() -> None:

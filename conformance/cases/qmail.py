@@ -9,7 +9,7 @@ from typing import Literal
 import aiosmtplib
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Sight, combining
+from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Says, Sight, combining
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import Delivery, read_reports
 from conformance.smtp.ordinary import ordinary_client
@@ -109,10 +109,12 @@ class Qmail:
         await self._ready()
         return Session(self._pod, await self._pod.connect())
 
-    async def connected(self) -> Session:
-        """A raw session whose greeting, whatever it is, is still to be read."""
+    async def connected(self, then: Says = ()) -> Session:
+        """A raw session whose greeting, whatever it is, is still to be read; what is said `then` is said in
+        the same act where the pod can do that, and spoken next.
+        """
         await self._ready()
-        return await Session.connected(self._pod)
+        return await Session.connected(self._pod, then)
 
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:

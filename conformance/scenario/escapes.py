@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from conformance.cases import credentials
 from conformance.pod.mailboxes import load_users
@@ -43,6 +44,7 @@ def escaped(octets: bytes) -> str:
     return "".join(_shown(octet) for octet in octets)
 
 
+@lru_cache(maxsize=1024)  # a scenario is played on many qmails
 def pattern(raw: str) -> re.Pattern[str]:
     """A text with `*` as wildcard, to be matched in full against octets read as Latin-1."""
     pieces: list[bytes | None] = []

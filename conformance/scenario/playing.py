@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
-from conformance.pod.base import Question
+from conformance.pod.base import Question, Says
 from conformance.pod.delivery import Delivery
-from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Write
+from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Step, Write
 from conformance.scenario.escapes import is_cut, pattern
 from conformance.scenario.form import Deliver, Report, Scenario, Sighting
 from conformance.smtp.reply import SILENT, Reply
@@ -66,15 +67,15 @@ class _Dialogue:
     def challenge(self) -> str:
         return self.last.text if self.last is not None and self.last.code == 334 else ""
 
-    async def write(self, step: Write, *, answered: bool = False) -> None:
-        """`answered`: its reply is read next, so it may be received in the same act."""
+    async def write(self, step: Write, *, answered: bool = False, then: Says = ()) -> None:
+        """`answered`: its reply is read next, so it may be received in one act with what is said `then`."""
         if step.is_message and (self.last is None or self.last.code != 354):
             self.stopped = "the message was not asked for (no 354)"
             return
         lines = step.lines[-1:] if step.is_message else step.lines
         self.due += [line for line in lines if not is_cut(line.raw)]
         octets = step.octets(self.challenge)
-        await (self.session.speak(octets) if answered else self.session.send(octets))
+        await (self.session.speak(octets, then=then) if answered else self.session.send(octets))
 
     async def read(self, expected: Expected) -> Check:
         after = self.due.pop(0) if self.due else None
@@ -99,24 +100,27 @@ class _Dialogue:
 async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
     """The checks of one chat; a greeting that the chat does not name must be 220."""
     steps = list(chat.steps)
+    early: list[Write] = []
+    if isinstance(steps[0], Write) and steps[0].early:  # then the first reply named is the greeting
+        while steps and isinstance(write := steps[0], Write):
+            early.append(write)
+            del steps[0]
+    greeting = steps[0] if steps else None
+    if isinstance(greeting, Expected):
+        del steps[0]
+    else:
+        greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
     checks = []
     async with contextlib.AsyncExitStack() as stack:
-        first = steps[0]
-        early = isinstance(first, Write) and first.early
-        session = await (qmail.connect() if early else qmail.connected())
+        then = [] if early else following([greeting, *steps], -1)
+        session = await (qmail.connect() if early else qmail.connected(then))
         stack.push_async_exit(session)  # not entered: that would read the greeting
         dialogue = _Dialogue(session)
-        if early:  # then the first reply named is the greeting
-            while steps and isinstance(steps[0], Write):
-                await dialogue.write(steps[0])
-                del steps[0]
-        greeting = steps[0] if steps else None
-        if isinstance(greeting, Expected):
-            del steps[0]
-        else:
-            greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
+        for write in early:
+            await dialogue.write(write)
         checks.append(await dialogue.greeting(greeting))
-        for step, after in zip(steps, [*steps[1:], None], strict=False):
+        ahead = len(then)  #: writes that were handed over together with one before
+        for place, step in enumerate(steps):
             if isinstance(step, Expected):
                 checks.append(await dialogue.read(step))
             elif dialogue.stopped:
@@ -124,9 +128,28 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             elif isinstance(step, HalfClose):
                 await session.half_close()
             else:
-                answered = isinstance(after, Expected) and after.kind != "silence"
-                await dialogue.write(step, answered=answered)
+                then = [] if ahead else following(steps, place)
+                ahead = ahead - 1 if ahead else len(then)
+                await dialogue.write(step, answered=_is_answered(steps, place), then=then)
     return checks
+
+
+def _is_answered(steps: Sequence[Step], place: int) -> bool:
+    """Whether what is written there has its reply next."""
+    after = steps[place + 1] if place + 1 < len(steps) else None
+    return isinstance(after, Expected) and after.kind != "silence"
+
+
+def following(steps: Sequence[Step], place: int) -> list[tuple[bytes, int]]:
+    """The writes after that one, as far as each has one reply and is the same whatever that says."""
+    says: list[tuple[bytes, int]] = []
+    while _is_answered(steps, place) and place + 2 < len(steps):
+        place += 2
+        step = steps[place]
+        if not isinstance(step, Write) or not _is_answered(steps, place) or step.answers_challenge:
+            break
+        says.append((step.octets(), 354 if step.is_message else 0))
+    return says
 
 
 def _judged(expected: Expected, reply: Reply, after: str) -> Check:

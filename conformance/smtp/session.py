@@ -41,11 +41,15 @@ class Session:
         self.settled: tuple[bool, Sight] | None = None
 
     @classmethod
-    async def connected(cls, pod: Pod) -> Session:
-        """A session on a new connection, whatever its greeting may be: it has been received, but not read."""
-        connection, [heard] = await combining(pod).converse(None, [], PATIENCE)
+    async def connected(cls, pod: Pod, then: Says = ()) -> Session:
+        """A session on a new connection, whatever its greeting may be: it has been received, but not read.
+
+        What is said `then` is said in the same act where the pod can do that, and spoken next.
+        """
+        connection, heards = await combining(pod).converse(None, then, PATIENCE)
         session = cls(pod, connection)
-        session._heard(heard)
+        session._heard(heards[0])
+        session._follows(then, heards)
         return session
 
     async def __aenter__(self) -> Session:
@@ -75,13 +79,17 @@ class Session:
             told = await self._several.converse_and_settle(says, PATIENCE, self._settling)
             self._connection, heards, self.settled = told
         self._heard(heards[0])
-        self._ahead.extend(zip((said for said, _ in says), heards[1:], strict=False))
+        self._follows(says, heards)
         self.greeting = await self.reply()
         assert self.greeting.code == 220, self.greeting
         if self._hello:
             said = await self.hello()
             assert said.code == 250, said
         return self._connection
+
+    def _follows(self, says: Says, heards: list[Heard]) -> None:
+        """Keep what was heard after the first exchange with what was said, as far as it took place."""
+        self._ahead.extend(zip((said for said, _ in says), heards[1:], strict=False))
 
     def _heard(self, exchange: Heard) -> None:
         self._received.extend(received for received, _ in exchange["received"])
@@ -134,7 +142,7 @@ class Session:
             says = [(data, 0), *then]
             _, heards = await self._several.converse(self._connection, says, limit)
             self._heard(heards[0])
-            self._ahead.extend(zip((said for said, _ in then), heards[1:], strict=False))
+            self._follows(then, heards)
 
     async def _ask(self, data: bytes, limit: float = PATIENCE, then: Says = ()) -> Reply:
         await self.speak(data, limit, then)
