@@ -81,28 +81,48 @@ def test_more_questions_than_are_read_at_once_are_all_answered() -> None:
     assert [got[:2] for got in heard] == [sent[:2] for sent in asked]
 
 
+def framed(name: str) -> bytes:
+    asked = question(name)
+    return len(asked).to_bytes(2, "big") + asked
+
+
+async def heard_over_tcp(names: NameServer, asked: bytes, asked_last: bytes = b"") -> tuple[bytes, bytes]:
+    """What comes after the first write on a connection, and then after another and the client's end."""
+    loop, address = asyncio.get_running_loop(), ("127.0.0.1", vacant_port())
+    server = DnsSockets(address, lambda: names, lambda: 0.0, lambda _delay, act: act())
+    server.serve_tcp(True)
+    rest = b""
+    try:
+        with socket.socket() as client:
+            client.setblocking(False)
+            async with asyncio.timeout(LONG):
+                await loop.sock_connect(client, address)
+                await loop.sock_sendall(client, asked)
+                first = await loop.sock_recv(client, 65536)
+                assert len(server.connections) == 1
+                await loop.sock_sendall(client, asked_last)
+                client.shutdown(socket.SHUT_WR)
+                while more := await loop.sock_recv(client, 65536):
+                    rest += more
+        assert not server.connections
+        assert not server.left
+        return first, rest
+    finally:
+        server.close()
+
+
 def test_a_connection_that_its_client_closes_is_closed() -> None:
     names = NameServer(World(zones=[ZONE]))
+    asked = framed("mx.big.example")
+    for answer in asyncio.run(heard_over_tcp(names, asked, asked)):
+        assert len(DNSRecord.parse(answer[2:]).rr) == 1
 
-    async def heard() -> bytes:
-        loop, address = asyncio.get_running_loop(), ("127.0.0.1", vacant_port())
-        server = DnsSockets(address, lambda: names, lambda: 0.0, lambda _delay, act: act())
-        server.serve_tcp(True)
-        asked = question("mx.big.example")
-        try:
-            with socket.socket() as client:
-                client.setblocking(False)
-                async with asyncio.timeout(LONG):
-                    await loop.sock_connect(client, address)
-                    await loop.sock_sendall(client, len(asked).to_bytes(2, "big") + asked)
-                    answer = await loop.sock_recv(client, 65536)
-                    assert len(server.connections) == 1
-                    client.shutdown(socket.SHUT_WR)
-                    answer += await loop.sock_recv(client, 65536)
-            assert not server.connections
-            assert not server.left
-            return answer
-        finally:
-            server.close()
 
-    assert len(DNSRecord.parse(asyncio.run(heard())[2:]).rr) == 1
+def test_after_a_stall_nothing_is_heard() -> None:
+    names = NameServer(World(zones=[ZONE], faults=[Fault("late.big.example", "stall", over="tcp", length=5)]))
+    # One that is known already would be answered at once.
+    names.answer(question("mx.big.example"), "tcp", 0.0)
+    first, rest = asyncio.run(heard_over_tcp(names, framed("late.big.example"), framed("mx.big.example")))
+    assert len(first) == 5
+    assert rest == b""
+    assert [one["name"] for one in names.questions[1:]] == ["late.big.example"]

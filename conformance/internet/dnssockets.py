@@ -207,6 +207,8 @@ class _Connection:
             self._server.poll.unregister(self._socket)
             self._server.left.append(self)
             return
+        if self._ended:
+            return  # after a stall nothing is said, whatever the client asks
         # On a connection that is kept the next question is on its way already.
         self._server.patience = _PATIENCE if self._heard else _PATIENCE_WITH_TC
         self._heard = True
