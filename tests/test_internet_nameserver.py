@@ -78,13 +78,18 @@ def test_only_what_needs_nothing_else_is_answered_at_once() -> None:
         assert (names.answer_frames(framed(asked), 0, 0.0)[1] > 0) == plain
 
 
-def test_datagrams_are_answered_up_to_one_that_needs_more() -> None:
+def asked_before(over: Transport) -> tuple[NameServer, bytes, bytes, bytes, list[bytes]]:
+    """A server that was asked a plain question, it again and a faulty one; the plain one's answers."""
     names = server(faults=[Fault("mx.big.example", "drop")])
     plain, faulty = question("big.example", "MX"), question("mx.big.example", "A")
     again = b"\xff\xff" + plain[2:]
     for asked in (plain, faulty):
-        names.answer(asked, "udp", 0.0)
-    answers = [names.answer(asked, "udp", 0.0).octets for asked in (plain, again)]
+        names.answer(asked, over, 0.0)
+    return names, plain, again, faulty, [names.answer(one, over, 0.0).octets or b"" for one in (plain, again)]
+
+
+def test_datagrams_are_answered_up_to_one_that_needs_more() -> None:
+    names, plain, again, faulty, answers = asked_before("udp")
     before = len(names.questions)
     assert names.answer_datagrams([plain, again, faulty, plain], 1.0) == answers
     assert [(entry["name"], entry["at"]) for entry in names.questions[before:]] == [("big.example", 1.0)] * 2
@@ -95,12 +100,7 @@ def framed(*messages: bytes) -> bytes:
 
 
 def test_frames_are_answered_up_to_one_that_needs_more() -> None:
-    names = server(faults=[Fault("mx.big.example", "drop")])
-    plain, faulty = question("big.example", "MX"), question("mx.big.example", "A")
-    again = b"\xff\xff" + plain[2:]
-    for asked in (plain, faulty):
-        names.answer(asked, "tcp", 0.0)
-    answers = [names.answer(asked, "tcp", 0.0).octets or b"" for asked in (plain, again)]
+    names, plain, again, faulty, answers = asked_before("tcp")
     before, both = len(names.questions), framed(plain, again)
     assert names.answer_frames(both + framed(faulty, plain), 0, 1.0) == (framed(*answers), len(both))
     assert [entry["at"] for entry in names.questions[before:]] == [1.0, 1.0]

@@ -157,7 +157,7 @@ class Pauses:
 
     A look for one reply costs as much as one for several, and a process that is woken for each most of all,
     the server too, which has to wake it: beside smtp-sink, ten sessions in lock-step that are woken for one
-    reply after the other take 1.13 times the CPU of gathered ones. Pauses that are 10 us longer lower the
+    reply after the other take 1.1 times the CPU of gathered ones. Pauses that are 10 us longer lower the
     rate there. There is none after a look that found more than half of the sessions, for then the server may
     be out of work.
     """

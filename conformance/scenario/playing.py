@@ -112,7 +112,7 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
         greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
     checks = []
     async with contextlib.AsyncExitStack() as stack:
-        then = [] if early else following([greeting, *steps], -1)
+        then = [] if early else _following([greeting, *steps], -1)
         session = await (qmail.connect() if early else qmail.connected(then))
         stack.push_async_exit(session)  # not entered: that would read the greeting
         dialogue = _Dialogue(session)
@@ -128,7 +128,7 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             elif isinstance(step, HalfClose):
                 await session.half_close()
             else:
-                then = [] if ahead else following(steps, place)
+                then = [] if ahead else _following(steps, place)
                 ahead = ahead - 1 if ahead else len(then)
                 await dialogue.write(step, answered=_is_answered(steps, place), then=then)
     return checks
@@ -140,7 +140,7 @@ def _is_answered(steps: Sequence[Step], place: int) -> bool:
     return isinstance(after, Expected) and after.kind != "silence"
 
 
-def following(steps: Sequence[Step], place: int) -> list[tuple[bytes, int]]:
+def _following(steps: Sequence[Step], place: int) -> list[tuple[bytes, int]]:
     """The writes after that one, as far as each has one reply and is the same whatever that says."""
     says: list[tuple[bytes, int]] = []
     while _is_answered(steps, place) and place + 2 < len(steps):
