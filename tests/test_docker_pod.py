@@ -273,6 +273,10 @@ def test_what_a_case_wrote_over_is_as_it_was(in_pod: InPod) -> None:
                 "alice": 1,
             }
             assert sight["queue"] == []
+        await pod.prepare(WORLD, ordinary)
+        await say(pod, *mail(b"b@far.example", b"alice-x@here.example"))
+        _, sight = await pod.settle_and_look(20.0)
+        assert any("no_mailbox" in line for line in sight["log"])
 
     in_pod(body)
 

@@ -292,20 +292,36 @@ def test_a_variable_that_cannot_be_set_is_refused(name: str) -> None:
 
 
 @needs_perl
-def test_the_agent_writes_only_what_differs(tmp_path: Path) -> None:
-    same, other = tmp_path / "same", tmp_path / "other"
-    for path in (same, other):
-        path.write_bytes(b"one\n" * 40_000)
-        os.utime(path, (1, 1))
+def test_the_agent_reads_whole_files(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(b"one\n" * 40_000)
     ran = perl(
-        f'print length slurp("{same}"); put("{same}", slurp("{same}"));'
-        f'put("{other}", "one\\n"); print slurp("{other}"); put("{tmp_path}/new", "", 0600);'
-        f'print defined slurp("{tmp_path}/none") ? "some" : "none"'
+        f'print length slurp("{tmp_path}/long");print defined slurp("{tmp_path}/none") ? "some" : "none"'
     )
-    assert ran.stdout == b"160000one\nnone", ran.stderr
-    assert same.stat().st_mtime == 1
-    assert other.stat().st_mtime > 1
-    assert ((tmp_path / "new").stat().st_mode & 0o777, (tmp_path / "new").read_bytes()) == (0o600, b"")
+    assert ran.stdout == b"160000none", ran.stderr
+
+
+@needs_perl
+def test_the_agent_writes_only_what_differs(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    ran = perl(
+        f'keep("{kept}", "one", 0600); utime 1, 1, "{kept}"; keep("{kept}", "one", 0600);'
+        f'print +(stat "{kept}")[9]; keep("{kept}", "two", 0600); print slurp("{kept}");'
+        f'keep_no_more("{kept}"); print -e "{kept}" ? "stands" : "gone"; keep("{kept}", "two", 0600);'
+    )
+    assert ran.stdout == b"1twogone", ran.stderr
+    assert (kept.stat().st_mode & 0o777, kept.read_bytes()) == (0o600, b"two")
+
+
+@needs_perl
+def test_the_agent_tells_directories_that_hold_something(tmp_path: Path) -> None:
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    for directory in (full, empty):
+        directory.mkdir()
+    (full / "file").touch()
+    held = f'map {{ entries($_) }} holding("{full}", "{empty}")'
+    ran = perl(f'learn_size_of_empty("{tmp_path}"); print join " ", {held}')
+    assert ran.stdout == b"file", ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
 
 
 @needs_perl

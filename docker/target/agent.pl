@@ -23,9 +23,12 @@ my ($control, $received) = (undef, '');
 my %exited;    # statuses of children that have been waited for
 my %ids;    # name of a system account => [uid, gid]
 my $remote_gid;    # qmail-remote's group
-my %users;    # name => [uid, home, Maildir]
+my %users;    # name => [uid, home]
+my %arrivals;    # where a delivery leaves a message, the new of a Maildir => name of its user
+my @passages;    # the Maildirs' tmp
 my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
-my %dots;    # path => anything, for the dot-qmail files that stand: only we write them
+my $fixture_dots_stand = 0;    # these, and no others
+my %dots;    # path => content of the dot-qmail files that stand, which only we write; undef: the packages'
 my %kept;    # path => content of the files that we alone write
 my $homes_stand = 0;    # the homes are as the fixtures have them: no mail, no further dot-qmail files
 my $tcpserver = 0;
@@ -33,7 +36,8 @@ my @groups;    # process groups that run for the case
 my $split = 23;
 my @messes;    # the directories of the queue's messages
 my $empty = -1;    # size of a directory that holds nothing, where the size tells
-my $idle = -1;    # processes of this container while no case runs, where its control group counts them
+my $counter;    # where this container's control group counts its processes, if it does
+my $idle = -1;    # its processes while no case runs
 my $send = { pid => 0 };    # qmail-send: pid, pipe, text, lines, counts
 
 main() unless caller;
@@ -71,14 +75,7 @@ sub spew {
     chmod $mode, $path if defined $mode;
 }
 
-# As `spew`, where something else stands: on the container's own file system to write costs ten times as much.
-sub put {
-    my ($path, $content, @more) = @_;
-    my $stands = slurp($path);
-    spew($path, $content, @more) if !defined $stands || $stands ne $content;
-}
-
-# The same for files that nobody else may write: what stands there is known without a look.
+# As `spew`, for files that nobody else may write, where something else stands: that is known without a look.
 sub keep {
     my ($path, $content, $mode) = @_;
     return if defined $kept{$path} && $kept{$path} eq $content;
@@ -105,18 +102,17 @@ sub entries {
     return grep { $_ ne '.' && $_ ne '..' } readdir $handle;
 }
 
-# Whether a directory may hold anything. Of those below $STATE the size tells on a tmpfs, and to read one takes
-# three times as long; any other directory, and all where the size does not tell, may.
-sub holds { my ($directory) = @_; return index($directory, "$STATE/") != 0 || size($directory) != $empty; }
-
-sub size { my ($path) = @_; return -s $path || 0; }
+# Those of some directories below $STATE that may hold anything. On a tmpfs the size tells, and to read one takes
+# three times as long; where it does not tell, all may.
+sub holding { return grep { (-s $_ || 0) != $empty } @_; }
 
 sub learn_size_of_empty {
-    my $probe = "$STATE/probe";
+    my ($below) = @_;
+    my $probe = "$below/probe";
     mkdir $probe;
-    $empty = size($probe);
+    $empty = -s $probe || 0;
     spew("$probe/file", '');
-    $empty = -1 if size($probe) == $empty;
+    $empty = -1 if (-s $probe || 0) == $empty;
     unlink "$probe/file";
     rmdir $probe;
 }
@@ -184,10 +180,8 @@ sub case_processes {
 
 # To look through /proc costs as much as all else of a reset together, and after most cases nothing runs.
 sub processes {
-    for my $group ('', '/pids') {
-        return $1 if (slurp("/sys/fs/cgroup$group/pids.current") || '') =~ /^(\d+)/;
-    }
-    return -1;
+    return -1 if !defined $counter;
+    return (slurp($counter) || '') =~ /^(\d+)/ ? $1 : -1;
 }
 
 sub end_case_processes {
@@ -208,23 +202,20 @@ sub end_case_processes {
     %exited = ();
 }
 
-# ---- waiting: the control connection, qmail-send's log, and one more descriptor
+# ---- waiting: the control connection, and one more descriptor
 
 sub finish { exit 0; }
 
-# Wait up to `$seconds` for any of them, and `$also`, the number of a descriptor; returns the seconds that
-# passed and whether that one is ready. With `$not_the_log` qmail-send's waits. `select` tells the time on Linux,
-# so no clock is needed (perl-base has none finer than a second).
+# Wait up to `$seconds` for either of them, `$also` is a number; returns the seconds that passed and whether that
+# one is ready. `select` tells the time on Linux, so no clock is needed (perl-base has none finer than a second).
 sub pause {
-    my ($seconds, $also, $not_the_log) = @_;
+    my ($seconds, $also) = @_;
     my $bits = '';
     vec($bits, fileno $control, 1) = 1 if $control;
-    vec($bits, fileno $send->{pipe}, 1) = 1 if $send->{pipe} && !$not_the_log;
     vec($bits, $also, 1) = 1 if defined $also;
     my ($found, $left) = select(my $ready = $bits, undef, undef, $seconds);
     $ready = '' if $found < 1;
     hear() if $control && vec $ready, fileno $control, 1;
-    read_log() if $send->{pipe} && vec $ready, fileno $send->{pipe}, 1;
     return ($seconds - $left, defined $also && vec $ready, $also, 1);
 }
 
@@ -269,8 +260,8 @@ sub unblock { my ($handle) = @_; fcntl $handle, F_SETFL, fcntl($handle, F_GETFL,
 sub read_log {
     while (1) {
         my $count = sysread $send->{pipe}, $send->{text}, 65536, length $send->{text};
-        last if !defined $count;
-        if (!$count) { delete $send->{pipe}; last; }
+        delete $send->{pipe} if defined $count && !$count;
+        last if !$count || $count < 65536;    # a pipe gives less when that was all
     }
     while ($send->{text} =~ s/^([^\n]*)\n//) {
         my $line = $1;
@@ -290,7 +281,7 @@ sub place { my ($kind, $id) = @_; return "$QMAIL/queue/$kind/" . $id % $split . 
 # Whether nothing is under way and each recipient that is still to be done has been put off.
 sub rests {
     return 1 if !$send->{pid};
-    return 0 if %{ $send->{running} } || holds("$STATE/queue/todo") && entries("$STATE/queue/todo");
+    return 0 if %{ $send->{running} } || map { entries($_) } holding("$STATE/queue/todo");
     # The log must be read after todo was seen empty: what left todo since has been logged by then. A line
     # that came in between may be the end of a message whose bounce has entered todo: look at all again.
     my $lines = @{ $send->{lines} };
@@ -320,7 +311,7 @@ sub settle {
         return ('0') if $left <= 0 || !$send->{pipe};
         # A delivery's end is in the log. What is not (an unlinked file) is looked for again after 5 ms at most.
         my $turn = %{ $send->{running} } ? 1 : 0.005;
-        my ($passed) = pause($left < $turn ? $left : $turn);
+        my ($passed) = pause($left < $turn ? $left : $turn, fileno $send->{pipe});
         $left -= $passed;
         # Where one line comes others are about to: to be woken by each costs more than to wait for them.
         select undef, undef, undef, $GATHERING;
@@ -435,27 +426,31 @@ sub make_users {
     my @items = @_;
     my ($gid, $uid, $assign, $passwords) = (2000, 2001, '', '');
     @fixture_dots = ();
-    $homes_stand = 0;
+    $homes_stand = $fixture_dots_stand = 0;
     # The one home that is not on the tmpfs has its mail there.
-    %users = (alias => [(id('alias'))[0], "$QMAIL/alias", "$STATE/homes/alias"]);
-    symlink $users{alias}[2], "$QMAIL/alias/Maildir" if !-e "$QMAIL/alias/Maildir";
+    %users = (alias => [(id('alias'))[0], "$QMAIL/alias"]);
+    my %maildirs = (alias => "$STATE/homes/alias");
+    symlink $maildirs{alias}, "$QMAIL/alias/Maildir" if !-e "$QMAIL/alias/Maildir";
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'dot-qmail') { push @fixture_dots, [$name, $value]; next; }
         if ($kind eq 'password') { $passwords .= "$name\0$value\0"; next; }
         my $home = "$STATE/homes/$name";
-        $users{$name} = [$uid, $home, "$home/Maildir"];
+        $users{$name} = [$uid, $home];
+        $maildirs{$name} = "$home/Maildir";
         $assign .= "=$name:$name:$uid:$gid:${home}:::\n+$name-:$name:$uid:$gid:${home}:-::\n";
         $uid++;
     }
     %dots = ();
-    for my $user (values %users) {
-        my ($owner, $home, $maildir) = @$user;
+    %arrivals = map { ("$maildirs{$_}/new" => $_) } keys %maildirs;
+    @passages = map { "$_/tmp" } values %maildirs;
+    for my $name (keys %users) {
+        my ($owner, $home, $maildir) = (@{ $users{$name} }, $maildirs{$name});
         for my $directory ($home, map { "$maildir$_" } '', '/new', '/cur', '/tmp') {
             next if -d $directory;
             mkdir $directory, 0755 or die "$directory: $!\n";
             chown $owner, $gid, $directory;
         }
-        $dots{"$home/$_"} = 1 for grep { /^\.qmail/ } entries($home);
+        $dots{"$home/$_"} = undef for grep { /^\.qmail/ } entries($home);
     }
     spew("$STATE/passwords", $passwords, 0400, id('qmaild'));
     spew("$QMAIL/users/assign", "$assign.\n", 0644);
@@ -463,12 +458,12 @@ sub make_users {
     return;
 }
 
-sub empty_out { for my $directory (@_) { unlink map { "$directory/$_" } entries($directory) if holds($directory); } }
+sub empty_out { for my $directory (holding(@_)) { unlink map { "$directory/$_" } entries($directory); } }
 
 # The numbers of the messages in the queue. A message's file in mess is made before its others and removed after
 # them (qmail's INTERNALS, 2 and 3), so nothing else needs to be searched.
 sub messages {
-    return map { entries($_) } $empty < 0 ? @messes : grep { (-s $_ || 0) != $empty } @messes;
+    return map { entries($_) } holding(@messes);
 }
 
 sub clear {
@@ -478,23 +473,32 @@ sub clear {
             map { "$queue/$_/$id" } 'todo', 'intd', 'bounce';
     }
     empty_out("$queue/pid", "$STATE/runs");
-    put("$queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
+    my ($failed, $none) = ("$queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
+    spew($failed, $none) if (slurp($failed) || '') ne $none;
     truncate "$STATE/smtpd.log", 0 if -s "$STATE/smtpd.log";
 }
 
-# The homes without mail, and with these dot-qmail files only: pairs of OWNER/FILE and content, the last counts.
+# The homes without mail, and with no dot-qmail files but those of the fixtures and these: pairs of OWNER/FILE
+# and content, the last counts.
 sub set_homes {
     my %wanted;
-    for my $dot (@_) {
+    empty_out(keys %arrivals, @passages);
+    return if $fixture_dots_stand && !@_;
+    for my $dot (@fixture_dots, @_) {
         my ($path, $content) = @$dot;
         my ($name, $file) = $path =~ m{^([^/]+)/(\.qmail[^/]*)\z} or die "dot-qmail file $path: OWNER/.qmail-NAME\n";
         my $user = $users{$name} or die "dot-qmail file $path: there is no user $name\n";
-        $wanted{"$user->[1]/$file"} = [$content, 0644, $user->[0], 2000];
+        $wanted{"$user->[1]/$file"} = [$content, $user->[0]];
     }
-    empty_out(map { ("$_->[2]/new", "$_->[2]/tmp") } values %users);
-    unlink grep { !$wanted{$_} } keys %dots;
-    %dots = %wanted;
-    put($_, @{ $wanted{$_} }) for keys %wanted;
+    $fixture_dots_stand = 0;
+    for my $path (grep { !$wanted{$_} } keys %dots) { unlink $path; delete $dots{$path}; }
+    while (my ($path, $wants) = each %wanted) {
+        my ($content, $uid) = @$wants;
+        next if defined $dots{$path} && $dots{$path} eq $content;
+        spew($path, $content, 0644, $uid, 2000);
+        $dots{$path} = $content;
+    }
+    $fixture_dots_stand = !@_;
 }
 
 # A list of kind, name, value: what the case finds; whatever is not named is gone.
@@ -531,7 +535,7 @@ sub prepare {
     }
     keep_no_more(grep { !$wanted{$_} } keys %kept);
     # Nothing writes into homes but deliveries, and we.
-    set_homes(@fixture_dots, @dots) if @dots || !$homes_stand;
+    set_homes(@dots) if @dots || !$homes_stand;
     $homes_stand = !@dots && !$delivering;
     start_send() if $delivering;
     start_verify($verifying) if $verifying;
@@ -545,7 +549,7 @@ sub nul_fields { my ($text, $letters) = @_; return map { substr $_, 1 } grep { /
 sub queued {
     my @found;
     # While qmail-send does not run, what is accepted stays in todo.
-    for my $id ($send->{pid} ? messages() : holds("$STATE/queue/todo") ? entries("$STATE/queue/todo") : ()) {
+    for my $id ($send->{pid} ? messages() : map { entries($_) } holding("$STATE/queue/todo")) {
         my $envelope = slurp("$QMAIL/queue/todo/$id");
         if (!defined $envelope) {
             $envelope = slurp(place('info', $id));
@@ -564,20 +568,18 @@ sub queued {
 sub delivered {
     my @found;
     return if $homes_stand;
-    for my $name (sort keys %users) {
-        my $new = "$users{$name}[2]/new";
-        next if !holds($new);
+    for my $new (holding(sort keys %arrivals)) {
         # TIME.PID.HOST: the order of arrival
         my @files = map { $_->[2] } sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] }
             map { my ($time, $pid) = /^(\d+)\.\D*(\d+)/; [$time || 0, $pid || 0, $_] } entries($new);
-        push @found, map { ('mail', $name, slurp("$new/$_"), '') } @files;
+        push @found, map { ('mail', $arrivals{$new}, slurp("$new/$_"), '') } @files;
     }
     return @found;
 }
 
 sub look {
     read_log() if $send->{pipe};
-    my $order = holds("$STATE/runs") ? slurp("$STATE/runs/order") : '';
+    my $order = holding("$STATE/runs") ? slurp("$STATE/runs/order") : '';
     my $log = -s "$STATE/smtpd.log" ? slurp("$STATE/smtpd.log") : '';
     $log .= join '', map { "$_\n" } @{ $send->{lines} || [] };
     return (
@@ -597,7 +599,7 @@ sub set_up {
     run('/dev/null', 'cp', '-a', $PRISTINE, "$STATE/queue");
     $split = () = entries("$STATE/queue/mess");
     @messes = map { "$STATE/queue/mess/$_" } 0 .. $split - 1;
-    learn_size_of_empty();
+    learn_size_of_empty($STATE);
     mkdir "$STATE/$_" for 'homes', 'runs';
     chown $uid, $gid, "$STATE/runs";
     spew("$STATE/smtpd.log", '', 0644, $uid, $gid);
@@ -613,6 +615,7 @@ sub set_up {
             '127.0.0.1', 25, '/bin/sh', "$STATE/session";
     });
     await_listener($tcpserver, '0019');
+    ($counter) = grep { -r } map { "/sys/fs/cgroup$_/pids.current" } '', '/pids';
     $idle = processes();
 }
 
@@ -640,7 +643,7 @@ sub serve {
         if (!defined $end) {
             # qmail-send writes its log word by word: to be woken by each would cost more than the case. What the
             # pipe can hold is taken out now and then.
-            my ($passed) = pause($send->{pipe} ? $DRAINING : 10, undef, 'not the log');
+            my ($passed) = pause($send->{pipe} ? $DRAINING : 10);
             read_log() if $send->{pipe} && $passed >= $DRAINING;
             reap();
             next;
