@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from conformance.pod.base import AT_ONCE, Apart, Combining, Heard, RemoteResult, Says, Sight
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
-from conformance.smtp.reply import split_reply
+from conformance.smtp.reply import split_replies, split_reply
 
 NOTHING_SEEN: Sight = {
     "questions": [],
@@ -66,14 +68,16 @@ class ScriptedPod:
 
 
 class CombiningPod(ScriptedPod, Combining):
-    """The same, which also does several acts at once; `several` notes which, and how many exchanges."""
+    """The same, which also does several acts at once; `several` notes which, or how often it received."""
 
     def __init__(self, *octets: bytes | None, sight: Sight | None = None) -> None:
         super().__init__(*octets, sight=sight)
         self._apart = Apart(self)
         self.several: list[str | int] = []
 
-    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+    async def converse(
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
+    ) -> tuple[int, list[Heard]]:
         number, heard = await self._apart.converse(connection, says, limit)
         for at in range(0 if connection is None else 1, len(says)):
             if says[at][1] != AT_ONCE:
@@ -82,7 +86,11 @@ class CombiningPod(ScriptedPod, Combining):
                 if reply is None or rest or says[at][1] not in (0, reply.code):
                     break
             heard += (await self._apart.converse(number, says[at : at + 2], limit))[1]
-        self.several.append(len(heard))
+        else:
+            pieces = heard[-1]["received"]
+            while pieces and pieces[-1][0] and _replies(pieces) < replies:
+                pieces.append((await self.receive(number, limit), time.monotonic()))
+        self.several.append(sum(len(exchange["received"]) for exchange in heard))
         return number, heard
 
     async def converse_and_settle(
@@ -103,3 +111,8 @@ class CombiningPod(ScriptedPod, Combining):
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
         self.several.append("settle and look")
         return await self._apart.settle_and_look(limit)
+
+
+def _replies(pieces: list[tuple[bytes | None, float]]) -> int:
+    """How many whole replies were received."""
+    return len(split_replies(b"".join(octets or b"" for octets, _ in pieces))[0])

@@ -182,8 +182,8 @@ def test_acts_are_one_request_each() -> None:
         outside: dict[str, Any] = {"questions": [], "exchanges": [], "stray": []}
         sight = ["log", "one\n", "", ""]
         heard = [[True, 0.5, [["220 \xff", 0.4], ["", 0.3]]], [False, 0.2, [[None, 0.1]]]]
-        number, [greeting, exchange] = await done(pod.converse(None, [(b"\xfe", 220)], 2.0), [7, heard])
-        assert (far.requests[-1]["says"], far.requests[-1]["limit"]) == ([["\xfe", 220]], 2.0)
+        number, [greeting, exchange] = await done(pod.converse(None, [(b"\xfe", 220)], 2.0, 3), [7, heard])
+        assert [far.requests[-1][name] for name in ("says", "limit", "replies")] == [[["\xfe", 220]], 2.0, 3]
         assert (number, greeting["taken"], exchange["taken"]) == (7, True, False)
         assert [received for received, _ in greeting["received"]] == [b"220 \xff", b""]
         assert exchange["received"][0][0] is None

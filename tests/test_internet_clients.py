@@ -146,6 +146,44 @@ async def test_a_conversation_waits_for_whole_replies_and_stops_at_others(driver
 
 
 @driven
+async def test_what_is_said_last_has_as_many_replies_as_are_told(driver: Driver) -> None:
+    some, on = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        await reader.readline()
+        writer.write(b"250 one\r\n250-two\r\n")
+        some.set()
+        await on.wait()
+        writer.write(b"250 of two lines\r\n250 three\r\n250 fo")
+        await reader.readline()
+        writer.write(b"ur\r\n")
+        await reader.readline()
+        writer.write(b"250 five\r\n")
+        writer.close()
+
+    def joined(result: Any) -> list[str]:
+        return ["".join(said for said, _ in pieces) for _, _, pieces in result[1]]
+
+    async with smtp_server(driver.smtp, answer):
+        both = {"says": [["a\r\n", 220]], "limit": LONG, "replies": 3}
+        pending = asyncio.create_task(driver.do("converse", connection=None, **both))
+        await some.wait()
+        for _ in range(2):  # by the second it has seen in the loop what came before the first
+            assert await driver.do("hello")
+        assert not pending.done(), "two of three replies are still to come"
+        on.set()
+        result = await pending
+        told = ["220 mx\r\n", "250 one\r\n250-two\r\n250 of two lines\r\n250 three\r\n250 fo"]
+        assert joined(result) == told
+        kept = {"connection": result[0], "limit": LONG}
+        assert joined(await driver.do("converse", says=[["b\r\n", 0]], **kept)) == ["ur\r\n"]
+        # An end comes before the replies that are missing.
+        ends = await driver.do("converse", says=[["c\r\n", 0]], replies=9, **kept)
+        assert joined(ends) == ["250 five\r\n"]
+
+
+@driven
 async def test_what_is_said_at_once_waits_for_no_reply(driver: Driver) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mx\r\n")

@@ -139,7 +139,7 @@ def test_acts_that_are_done_at_once_are_recorded_one_by_one() -> None:
 
     at_once = CombiningPod(*said)
     assert acts(at_once) == acts(ScriptedPod(*said))
-    assert at_once.several == [4, 2, 1, 2, "settle and look", 7, "settle and look", "remote and look"]
+    assert at_once.several == [4, 2, 2, 1, "settle and look", 7, "settle and look", "remote and look"]
 
 
 def test_acts_bear_the_times_at_which_they_were_done() -> None:
@@ -150,7 +150,9 @@ def test_acts_bear_the_times_at_which_they_were_done() -> None:
             self.stood = None
             self._begun = time.monotonic()
 
-        async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+        async def converse(
+            self, connection: int | None, says: Says, limit: float, replies: int = 1
+        ) -> tuple[int, list[Heard]]:
             self.stood = self._begun + 1
             one = {"taken": True, "sent": self._begun + 2, "received": [(b"220 mx\r\n", self._begun + 3)]}
             two = {"taken": True, "sent": self._begun + 4, "received": [(b"250 mx\r\n", self._begun + 5)]}

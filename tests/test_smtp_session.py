@@ -63,7 +63,8 @@ def test_a_refused_data_command_is_followed_by_no_message() -> None:
     assert pod.sent == b"DATA\r\n"
 
 
-def test_aiosmtplib_speaks_through_the_pod() -> None:
+@pytest.mark.parametrize("kind", [ScriptedPod, CombiningPod])
+def test_aiosmtplib_speaks_through_the_pod(kind: type[ScriptedPod]) -> None:
     replies = (
         b"220 mx\r\n",
         b"250-mx\r\n250 SIZE\r\n",
@@ -72,7 +73,7 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
         b"354 go\r\n",
         b"250 ok\r\n",
     )
-    pod = ScriptedPod(*replies)
+    pod = kind(*replies)
 
     async def talk() -> None:
         async with ordinary_client(pod) as client:
@@ -81,7 +82,30 @@ def test_aiosmtplib_speaks_through_the_pod() -> None:
     asyncio.run(talk())
     assert pod.sent.startswith(b"EHLO ")
     assert b"\r\nRCPT TO:<c@d.example>\r\n" in pod.sent
+    assert pod.sent.count(b"EHLO ") == 1
     assert pod.sent.endswith(b"DATA\r\nSubject: x\r\n\r\n..x\r\n.\r\n")
+    if isinstance(pod, CombiningPod):
+        assert pod.several == [2, 1, 1, 1, 1], "the greeting and the reply to EHLO are one act"
+
+
+def test_what_is_said_in_place_of_ehlo_is_no_ordinary_client() -> None:
+    async def talk() -> None:
+        async with ordinary_client(CombiningPod(b"220 mx\r\n", b"250 mx\r\n", b"250 ok\r\n")) as client:
+            await client.execute_command(b"NOOP")
+
+    with pytest.raises(RuntimeError, match="begins with b'EHLO"):
+        asyncio.run(talk())
+
+
+def test_a_pipeline_and_all_its_replies_are_one_act() -> None:
+    pod = CombiningPod(b"220 mx\r\n", b"250 mx\r\n", b"250 one\r\n250 t", b"wo\r\n")
+
+    async def talk() -> None:
+        async with Session(pod, hello=True) as session:
+            assert [reply.text for reply in await session.pipeline(["A", "B"])] == ["one", "two"]
+
+    asyncio.run(talk())
+    assert pod.several == [4]
 
 
 class _Fails(ScriptedPod):
@@ -182,7 +206,7 @@ def test_writes_leave_apart_and_one_reply_is_read() -> None:
 
     asyncio.run(talk())
     assert pod.writes[1:] == [b"NO", b"O", b"P\r\n"]
-    assert pod.several == [5]
+    assert pod.several == [3]
 
 
 def test_writes_leave_apart_where_the_pod_does_one_act_at_a_time() -> None:

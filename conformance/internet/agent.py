@@ -183,7 +183,7 @@ class Agent:
         return lambda tell, _: client.hear(limit, lambda received: tell(_text(received)))
 
     def op_converse(
-        self, connection: int | None, says: list[tuple[str, int]], limit: float
+        self, connection: int | None, says: list[tuple[str, int]], limit: float, replies: int = 1
     ) -> Telling | Coroutine[Any, Any, Any]:
         """Several exchanges on a connection, or on a new one after its greeting; see `Combining.converse`.
 
@@ -193,9 +193,9 @@ class Agent:
         if connection is None:
             number = self._clients.connect_at_once()
             if number is None:
-                return self._converse_later(says, limit)
-            return self._conversing(number, says, limit, greeted=False)
-        return self._conversing(connection, says, limit, greeted=True)
+                return self._converse_later(says, limit, replies)
+            return self._conversing(number, says, limit, replies, greeted=False)
+        return self._conversing(connection, says, limit, replies, greeted=True)
 
     def op_converse_and_settle(
         self, says: list[tuple[str, int]], limit: float, request: list[str], settling: float
@@ -226,20 +226,20 @@ class Agent:
 
         return telling
 
-    async def _converse_later(self, says: list[tuple[str, int]], limit: float) -> Any:
+    async def _converse_later(self, says: list[tuple[str, int]], limit: float, replies: int) -> Any:
         number = await self._clients.connect()
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._conversing(number, says, limit, greeted=False)(told.set_result, told.set_exception)
+        self._conversing(number, says, limit, replies, greeted=False)(told.set_result, told.set_exception)
         return await told
 
     def _conversing(
-        self, number: int, says: list[tuple[str, int]], limit: float, *, greeted: bool
+        self, number: int, says: list[tuple[str, int]], limit: float, replies: int, *, greeted: bool
     ) -> Telling:
         client = self._clients.get(number)
 
         def telling(tell: Tell, _: Fail) -> None:
             said = [(octets(data), after) for data, after in says]
-            talk = Conversation(client, said, limit, lambda: done())
+            talk = Conversation(client, said, limit, lambda: done(), replies)
 
             def done() -> None:
                 now = asyncio.get_running_loop().time()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from conformance.errors import WorldError
 from conformance.pod.base import AT_ONCE, Says
-from conformance.smtp.reply import LONGEST_REPLY, split_reply
+from conformance.smtp.reply import LONGEST_REPLY, split_replies, split_reply
 
 #: For how long a connection is tried while it is refused: the target's listener may be just coming up.
 _PATIENCE = 2.0
@@ -169,6 +169,13 @@ class Connection:
             self._receive(0)
         return self._take() if self._unread or self.ended else None
 
+    def acknowledge(self) -> None:
+        """Acknowledge now what has come, which the kernel would do after 40 ms: a server's next small write
+        waits for that (Nagle's algorithm).
+        """
+        with contextlib.suppress(OSError):  # it has gone altogether
+            self._link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     def shut(self) -> None:
         """Half close."""
         with contextlib.suppress(OSError):  # it has gone altogether
@@ -266,12 +273,15 @@ class Conversation:
     what was received and when; times are the loop's. `told` is called once, at the end.
     """
 
-    def __init__(self, connection: Connection, says: Says, limit: float, told: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: Connection, says: Says, limit: float, told: Callable[[], None], replies: int = 1
+    ) -> None:
         self.heard: list[tuple[bool, float, list[tuple[bytes | None, float]]]] = []
         self._connection = connection
         self._says = says
         self._next = 0
         self._limit = limit
+        self._replies = replies  #: to what is said last, that are still to come
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + limit
@@ -330,12 +340,17 @@ class Conversation:
             self._ended = True
             return
         self._buffer += received
+        if self._next == len(self._says):
+            replies, self._buffer = split_replies(self._buffer)
+            self._replies -= len(replies)
+            self._ended = self._replies <= 0 or len(self._buffer) > LONGEST_REPLY
+            if not self._ended:
+                self._connection.acknowledge()
+            return
         reply, rest = split_reply(self._buffer)
         if reply is None and len(self._buffer) <= LONGEST_REPLY:
             return
-        whole = reply is not None and reply.code > 0 and not rest
-        follows = whole and self._next < len(self._says)
-        if reply is not None and follows and self._says[self._next][1] in (0, reply.code):
+        if reply is not None and reply.code > 0 and not rest and self._says[self._next][1] in (0, reply.code):
             self._say()
         else:
             self._ended = True

@@ -162,14 +162,17 @@ class Combining(ABC):
     stood: float | None = None
 
     @abstractmethod
-    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+    async def converse(
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
+    ) -> tuple[int, list[Heard]]:
         """Exchange by exchange on a connection, or on a new one, whose greeting is the first: its number, and
         what was heard in each exchange that took place, one at least.
 
         Each is `send` and then, unless the next is said AT_ONCE, `receive`, again while the reply is not
-        whole, `limit` seconds for all of them together. A conversation ends early, so that who reads it goes
-        on by single acts, where an exchange did not bring one whole reply and nothing else, or the next needs
-        another code. `says` may be empty for a new connection only.
+        whole, `limit` seconds for all of them together. What is said last is answered by so many `replies`,
+        for which it goes on to receive. A conversation ends early, so that who reads it goes on by single
+        acts, where an exchange before the last did not bring one whole reply and nothing else, or the next
+        needs another code. `says` may be empty for a new connection only.
         """
 
     @abstractmethod
@@ -198,7 +201,9 @@ class Apart(Combining):
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
 
-    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+    async def converse(
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
+    ) -> tuple[int, list[Heard]]:
         taken = True
         if connection is None:
             connection = await self._pod.connect()

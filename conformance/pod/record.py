@@ -89,12 +89,14 @@ class Recorder(Combining):
     def _received(self, connection: int, data: bytes | None, when: float | None = None) -> None:
         self._note("receive", when=when, connection=connection, data=None if data is None else text(data))
 
-    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+    async def converse(
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
+    ) -> tuple[int, list[Heard]]:
         if connection is None:
-            number, heard = await self._pairs.converse(None, says, limit)
+            number, heard = await self._pairs.converse(None, says, limit, replies)
             return self._began(number, says, heard), heard
         act = self._sending(connection, says[0][0])
-        _, heard = await self._pairs.converse(self._numbers[connection], says, limit)
+        _, heard = await self._pairs.converse(self._numbers[connection], says, limit, replies)
         act["taken"] = heard[0]["taken"]
         self._conversed(connection, [data for data, _ in says], heard)
         return connection, heard

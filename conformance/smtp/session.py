@@ -68,13 +68,13 @@ class Session:
         """The connection's number; made now where nothing has been said yet."""
         return await self._begin() if self._connection is None else self._connection
 
-    async def _begin(self, then: Says = ()) -> int:
+    async def _begin(self, then: Says = (), replies: int = 1) -> int:
         """Make the connection and read the greeting; what is said `then` is said in the same act where the
-        pod can do that, and asked for next.
+        pod can do that, and asked for next. So many `replies` answer the last of it.
         """
         says: Says = [(_hello(CLIENT), 220), *then] if self._hello else then
         if self._settling is None:
-            self._connection, heards = await self._several.converse(None, says, PATIENCE)
+            self._connection, heards = await self._several.converse(None, says, PATIENCE, replies)
         else:
             told = await self._several.converse_and_settle(says, PATIENCE, self._settling)
             self._connection, heards, self.settled = told
@@ -123,14 +123,17 @@ class Session:
             self._replies.extend(replies)
         return ENDLESS
 
-    async def speak(self, data: bytes, limit: float = PATIENCE, then: Says = ()) -> None:
+    async def speak(self, data: bytes, limit: float = PATIENCE, then: Says = (), replies: int = 1) -> None:
         """Send octets, and receive what is answered, where nothing else is to be read first; it is read next.
 
-        One act, where the pod can do that. What is said `then` is said in it too, and spoken next.
+        One act, where the pod can do that. What is said `then` is said in it too, and spoken next. So many
+        `replies` answer the last of it.
         """
         if self._connection is None:
-            # With its own patience it goes by itself: that of the greeting is another.
-            await self._begin([(data, 250 if self._hello else 220), *then] if limit == PATIENCE else ())
+            if limit == PATIENCE:
+                await self._begin([(data, 250 if self._hello else 220), *then], replies)
+            else:  # with its own patience it goes by itself: that of the greeting is another
+                await self._begin()
         at_hand = self._replies or self._received or len(self._buffer) > LONGEST_REPLY
         if self._ahead:
             said, heard = self._ahead.popleft()
@@ -140,12 +143,12 @@ class Session:
             await self.send(data)
         else:
             says = [(data, 0), *then]
-            _, heards = await self._several.converse(self._connection, says, limit)
+            _, heards = await self._several.converse(self._connection, says, limit, replies)
             self._heard(heards[0])
             self._follows(then, heards)
 
-    async def _ask(self, data: bytes, limit: float = PATIENCE, then: Says = ()) -> Reply:
-        await self.speak(data, limit, then)
+    async def _ask(self, data: bytes, limit: float = PATIENCE, then: Says = (), replies: int = 1) -> Reply:
+        await self.speak(data, limit, then, replies)
         return await self.reply(limit)
 
     async def converse(self, says: Says) -> list[Reply]:
@@ -181,7 +184,7 @@ class Session:
         if not lines:
             await self.send(said)
             return []
-        return [await self._ask(said), *[await self.reply() for _ in lines[1:]]]
+        return [await self._ask(said, replies=len(lines)), *[await self.reply() for _ in lines[1:]]]
 
     async def hello(self, name: str = CLIENT) -> Reply:
         return await self._ask(_hello(name))

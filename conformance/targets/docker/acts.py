@@ -59,13 +59,16 @@ class AgentPod(Combining):
         )
         return None if received is None else octets(received)
 
-    async def converse(self, connection: int | None, says: Says, limit: float) -> tuple[int, list[Heard]]:
+    async def converse(
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
+    ) -> tuple[int, list[Heard]]:
         """Several exchanges, as far as they go."""
         number, exchanges = await self._channel.request(
             "converse",
             connection=connection,
             says=[(text(data), after) for data, after in says],
             limit=limit,
+            replies=replies,
             patience=120.0 + 2 * limit,
         )
         return int(number), read_heard(exchanges)
