@@ -1,4 +1,4 @@
-"""Ordinary sessions: aiosmtplib talks to one end of a socket pair, the other end talks to the pod.
+"""Ordinary sessions: aiosmtplib's client and protocol, over a transport whose other end talks to the pod.
 
 The relay goes in lock-step (one command, one reply), as aiosmtplib does, so that its octets land in the same
 transcript as a raw session's and in the same order each time.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import deque
 from collections.abc import AsyncIterator
 
 import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
 
 from conformance.pod.base import Pod, combining
 from conformance.smtp.reply import LONGEST_REPLY, split_reply
@@ -22,28 +22,39 @@ from conformance.smtp.session import CLIENT, PATIENCE
 _HELLO = f"EHLO {CLIENT}\r\n".encode()
 
 
-class _Client:
-    """Our end of the pair. The loop watches it all the while: to ask for each command costs twice as much."""
+class _Transport(asyncio.Transport):
+    """What aiosmtplib's protocol writes to and hears from, in place of a socket.
 
-    def __init__(self, socket: socket.socket) -> None:
-        self._socket = socket
+    A pair of sockets would cost a turn of the event loop for each thing said and each heard, half of all.
+    """
+
+    def __init__(self, protocol: SMTPProtocol) -> None:
+        super().__init__()
+        self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._said = b""
         self._ended = False
         self._more: asyncio.Future[None] | None = None
-        self._loop.add_reader(socket, self._readable)
+        protocol.connection_made(self)
 
-    def _readable(self) -> None:
-        try:
-            data = self._socket.recv(65536)
-        except ConnectionResetError:  # it left with something unread
-            data = b""
+    # What aiosmtplib calls
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         self._said += data
-        if not data:
+        self._tell()
+
+    def is_closing(self) -> bool:
+        return self._ended
+
+    def close(self) -> None:
+        if not self._ended:
             self._ended = True
-            self._loop.remove_reader(self._socket)
-        if self._more is not None and not self._more.done():
-            self._more.set_result(None)
+            self._loop.call_soon(self._protocol.connection_lost, None)
+            self._tell()
+
+    abort = close
+
+    # What the relay calls
 
     async def said(self, end: bytes) -> bytes:
         """What the client says, up to `end`; what it has said without an end when it has left."""
@@ -53,22 +64,22 @@ class _Client:
         said, self._said = self._said, b""
         return said
 
-    async def hears(self, octets: bytes) -> None:
-        try:
-            sent = self._socket.send(octets)  # nearly always all of it
-        except BlockingIOError:
-            sent = 0
-        if sent < len(octets):
-            await self._loop.sock_sendall(self._socket, octets[sent:])
+    def hear(self, octets: bytes) -> None:
+        """Have the client hear what the server says, or with none that it has closed."""
+        if self._ended:
+            return
+        if octets:
+            self._protocol.data_received(octets)
+        else:
+            self._protocol.eof_received()
+            self.close()
 
-    def close(self) -> None:
-        """Let go, as often as it is called."""
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
+    def _tell(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
 
-async def _relay(pod: Pod, client: _Client) -> None:
+async def _relay(pod: Pod, client: _Transport) -> None:
     """Connect, and pass octets until either side closes: a whole reply, then a command or message, and so on.
 
     A reply of more than LONGEST_REPLY octets ends the session as well. At its end, however it comes, the
@@ -91,7 +102,7 @@ async def _relay(pod: Pod, client: _Client) -> None:
                     return
                 received += data
                 reply, _ = split_reply(received)
-            await client.hears(received)
+            client.hear(received)
             # Only after DATA: a server that says 354 to anything else gets no message.
             in_message = reply.code == 354 and request.upper() == b"DATA\r\n"
             end = b"\r\n.\r\n" if in_message else b"\r\n"
@@ -107,23 +118,24 @@ async def _relay(pod: Pod, client: _Client) -> None:
                 _, [heard] = await several.converse(connection, [(request, 0)], PATIENCE)
             at_hand.extend(octets for octets, _ in heard["received"])
     finally:
-        client.close()
+        client.hear(b"")
 
 
 @contextlib.asynccontextmanager
 async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
     """A connected aiosmtplib client whose every octet goes through a connection of `pod`."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    end = _Client(ours)
-    relay = asyncio.create_task(_relay(pod, end))
+    protocol = SMTPProtocol()
+    transport = _Transport(protocol)
     # A limit here would be a timer for each reply beside the relay's own.
-    client = aiosmtplib.SMTP(
-        hostname=None, port=None, sock=theirs, local_hostname=CLIENT, timeout=None, start_tls=False
-    )
+    client = aiosmtplib.SMTP(local_hostname=CLIENT, timeout=None)
+    # As its `connect` leaves it, which makes a transport of its own, for sockets only.
+    client.protocol, client.transport = protocol, transport
+    relay = asyncio.create_task(_relay(pod, transport))
     concluded = False
     try:
-        await client.connect()
+        greeting = await protocol.read_response()
+        if greeting.code != 220:
+            raise aiosmtplib.SMTPConnectResponseError(greeting.code, greeting.message)
         yield client
     except AssertionError:
         concluded = True
@@ -133,6 +145,5 @@ async def ordinary_client(pod: Pod) -> AsyncIterator[aiosmtplib.SMTP]:
         relay.cancel()
         # A failure of the pod inside the relay must surface as such, not as a broken client.
         failed = (await asyncio.gather(relay, return_exceptions=True))[0]
-        end.close()  # a relay that was cancelled before it began has not
         if isinstance(failed, Exception) and not concluded:
             raise failed
