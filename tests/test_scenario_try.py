@@ -96,7 +96,8 @@ def test_what_a_reply_must_be(expected: str, met: bool) -> None:
         ("> A\n< 250\n> B\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [4], "all in one act"),
         ("> A\n< 250\n> B\n< 250", ["220", "550", "250"], [3], "whatever the reply says"),
         ("< 220\n> A\n< 250", ["220", "250"], [2], "with the greeting named"),
-        ("> A\n> B\n< 250\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [2, 1], "not behind two"),
+        ("> A\n> B\n< 250\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [3, 1], "not behind two"),
+        ("> A\n< 250\n< closed", ["220", "250"], [3], "and the end"),
         ("> A\n< silence 1\n> B\n< 250\n> C\n< 250", ["220", None, "250", "250"], [1, 2], "not unawaited"),
         ("> A\n< 354\n| x\n< 250", ["220", "354", "250"], [3], "a message that was asked for"),
         ("> A\n< 354\n| x\n< 250", ["220", "250"], [2], "and one that was not"),
@@ -109,7 +110,7 @@ def test_what_a_reply_must_be(expected: str, met: bool) -> None:
         ("> A\n< 250\n! half-close\n> B\n< 250", ["220", "250", "250"], [2, 1], "not across a half-close"),
     ],
 )
-def test_writes_that_have_one_reply_each_travel_together(
+def test_writes_and_what_answers_them_travel_together(
     session: str, octets: list[str | None], several: list[int], why: str
 ) -> None:
     scenario = read_scenario(f"title = 'x'\nsession = '''\n{session}\n'''\n", Path("x.toml"))

@@ -109,12 +109,12 @@ class Qmail:
         await self._ready()
         return Session(self._pod, await self._pod.connect())
 
-    async def connected(self, then: Says = ()) -> Session:
+    async def connected(self, then: Says = (), replies: int = 1) -> Session:
         """A raw session whose greeting, whatever it is, is still to be read; what is said `then` is said in
-        the same act where the pod can do that, and spoken next.
+        the same act where the pod can do that, and spoken next. So many `replies` answer the last of it.
         """
         await self._ready()
-        return await Session.connected(self._pod, then)
+        return await Session.connected(self._pod, then, replies)
 
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:

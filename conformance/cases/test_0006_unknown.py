@@ -33,9 +33,8 @@ async def test_unknown_verb_before_hello(qmail: Qmail) -> None:
 async def test_unknown_verb_in_a_transaction(qmail: Qmail) -> None:
     """An unknown verb between MAIL and RCPT is answered with 500, and the transaction goes on to its end."""
     async with qmail.session() as smtp:
-        await smtp.command("MAIL FROM:<a@b.example>")
-        assert (await smtp.command("FROBNICATE")).code == 500
-        assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
+        said = await smtp.commands("MAIL FROM:<a@b.example>", "FROBNICATE", "RCPT TO:<alice@here.example>")
+        assert [reply.code for reply in said] == [250, 500, 250]
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
 
 
@@ -98,9 +97,9 @@ async def test_unknown_verb_after_a_refused_data(qmail: Qmail) -> None:
 async def test_unknown_verb_keeps_recipients(qmail: Qmail) -> None:
     """An unknown verb after RCPT is answered with 500, and the message goes to every recipient."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.command("XFORWARD NAME=x")).code == 500
-        assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 250
+        first, second = "RCPT TO:<alice@here.example>", "RCPT TO:<bob@here.example>"
+        said = await smtp.commands("MAIL FROM:<a@b.example>", first, "XFORWARD NAME=x", second)
+        assert [reply.code for reply in said] == [250, 250, 500, 250]
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]

@@ -189,8 +189,7 @@ async def test_failure_is_told_late(qmail: Qmail) -> None:
     """A wrong password is answered only after some seconds, so that guessing is slow."""
     qmail.authenticate("")
     async with qmail.session() as smtp:
-        await smtp.send(f"AUTH PLAIN {plain('alice', 'wrong')}\r\n".encode("latin-1"))
-        early = await smtp.reply(limit=2)
+        early = await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}", limit=2)
         assert early.why == "silent", early
         assert (await smtp.reply()).code == 535
 

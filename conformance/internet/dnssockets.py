@@ -106,7 +106,9 @@ class DnsSockets:
         poll, idle = self.poll.poll, 0
         many = self.nameserver().count >= _MANY
         datagrams, listener = self._udp.fileno(), self._listener.fileno() if self._listener else -1
-        for _ in range(_MOST_TURNS):
+        for turn in range(_MOST_TURNS):
+            if turn and not many:
+                return  # the event loop tells of what has come meanwhile
             events = poll(0)
             if not events:
                 idle += 1

@@ -220,7 +220,7 @@ class NameServer:
         else:
             whole = self._padded.get((key, qtype)) or self._records.answer(key, qtype)
         if len(whole) > (65535 if over == "tcp" else _udp_size(message, end, additional)):
-            whole = encode(key, qtype, whole[3] & 15, truncated=True)
+            whole = _HEADER.pack(0, int.from_bytes(whole[2:4], "big") | _TC, 1, 0, 0, 0) + message[12:end]
         # The question is sent back as it came; the compressed names of the answer point at its letters.
         status = int.from_bytes(whole[2:4], "big") | flags & (_OPCODE | _RD)
         tail = status.to_bytes(2, "big") + whole[4:12] + message[12:end] + whole[end:]

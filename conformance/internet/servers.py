@@ -24,6 +24,12 @@ _BACKLOG = 512
 #: A larger buffer the C library would take from the kernel and return to it for each read.
 _READ_AT_ONCE = 65536
 
+#: Seconds for which a client's next word is waited for in the kernel, while nothing else is served, and how
+#: many such words follow each other before the event loop has its turn.
+_SOON = 0.004
+_RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
+_MOST_SOON = 32
+
 
 class InternetSight(TypedDict):
     """What the internet has seen since the world was set."""
@@ -137,7 +143,9 @@ class Servers:
         try:
             listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+            # Connections inherit these.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_SOON)
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError:
@@ -155,7 +163,6 @@ class Servers:
             link, _ = listener.accept()
         except OSError:  # the client has gone
             return
-        link.setblocking(False)
         session = ExchangerSession(self._exchangers[address], self.now())
         self._exchanges.append(session.exchange)
         connection = _MailConnection(self, link, session)
@@ -204,7 +211,7 @@ def _silence(address: Address) -> list[socket.socket]:
 
 
 class _MailConnection:
-    """One client at a mail exchanger: a socket that the loop watches, as those of `clients` are."""
+    """One client at a mail exchanger: a socket as those of `clients` are, which blocks for `_SOON` only."""
 
     def __init__(self, servers: Servers, link: socket.socket, session: ExchangerSession) -> None:
         self._servers = servers
@@ -213,30 +220,50 @@ class _MailConnection:
         self._session = session
         self._loop = asyncio.get_running_loop()
         self._unsent = b""
+        self._reading = False  #: the loop watches it
         self._waits = False  #: for the socket to take more
         self._closes = False
 
     def open(self) -> None:
         """Greet, and listen from now on."""
-        self._loop.add_reader(self._number, self._readable)
         self._act(self._session.open(self._servers.now()))
+        self._go_on()
 
     def drop(self) -> None:
         """Close, whatever is still to be sent."""
         if self._link.fileno() < 0:
             return
         self._session.closed(self._servers.now())
-        self._loop.remove_reader(self._number)
+        self._read_no_more()
         if self._waits:
             self._loop.remove_writer(self._number)
         self._link.close()
         self._servers.left(self)
 
     def _readable(self) -> None:
+        if self._receive(socket.MSG_DONTWAIT):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Hear what comes soon, and have the loop tell of what comes later."""
+        for _ in range(_MOST_SOON):
+            if self._closes or self._waits or self._link.fileno() < 0 or not self._receive(0):
+                break
+        if not (self._reading or self._closes or self._link.fileno() < 0):
+            self._loop.add_reader(self._number, self._readable)
+            self._reading = True
+
+    def _read_no_more(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._number)
+            self._reading = False
+
+    def _receive(self, flags: int) -> bool:
+        """Take in what has come, or the end; whether there was any."""
         try:
-            octets = self._link.recv(_READ_AT_ONCE)
+            octets = self._link.recv(_READ_AT_ONCE, flags)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             octets = b""
         if octets:
@@ -244,6 +271,7 @@ class _MailConnection:
         else:
             self._session.closed(self._servers.now())
             self._leave()
+        return True
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
@@ -264,13 +292,13 @@ class _MailConnection:
         """Close when everything said has left; nothing more is heard."""
         self._closes = True
         if self._unsent:
-            self._loop.remove_reader(self._number)
+            self._read_no_more()
         else:
             self.drop()
 
     def _flush(self) -> None:
         try:
-            self._unsent = self._unsent[self._link.send(self._unsent) :]
+            self._unsent = self._unsent[self._link.send(self._unsent, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
             pass
         except OSError:  # the client has gone

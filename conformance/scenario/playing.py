@@ -67,15 +67,18 @@ class _Dialogue:
     def challenge(self) -> str:
         return self.last.text if self.last is not None and self.last.code == 334 else ""
 
-    async def write(self, step: Write, *, answered: bool = False, then: Says = ()) -> None:
-        """`answered`: its reply is read next, so it may be received in one act with what is said `then`."""
+    async def write(self, step: Write, *, replies: int = 0, then: Says = ()) -> None:
+        """What is said `then`, and the `replies` to the last of it, read next, may come in one act."""
         if step.is_message and (self.last is None or self.last.code != 354):
             self.stopped = "the message was not asked for (no 354)"
             return
         lines = step.lines[-1:] if step.is_message else step.lines
         self.due += [line for line in lines if not is_cut(line.raw)]
         octets = step.octets(self.challenge)
-        await (self.session.speak(octets, then=then) if answered else self.session.send(octets))
+        if replies:
+            await self.session.speak(octets, then=then, replies=replies)
+        else:
+            await self.session.send(octets)
 
     async def read(self, expected: Expected) -> Check:
         after = self.due.pop(0) if self.due else None
@@ -112,8 +115,8 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
         greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
     checks = []
     async with contextlib.AsyncExitStack() as stack:
-        then = [] if early else _following([greeting, *steps], -1)
-        session = await (qmail.connect() if early else qmail.connected(then))
+        then, replies = ([], 0) if early else _following([greeting, *steps], -1)
+        session = await (qmail.connect() if early else qmail.connected(then, replies))
         stack.push_async_exit(session)  # not entered: that would read the greeting
         dialogue = _Dialogue(session)
         for write in early:
@@ -128,28 +131,36 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             elif isinstance(step, HalfClose):
                 await session.half_close()
             else:
-                then = [] if ahead else _following(steps, place)
+                then, replies = ([], _replies(steps, place)) if ahead else _following(steps, place)
                 ahead = ahead - 1 if ahead else len(then)
-                await dialogue.write(step, answered=_is_answered(steps, place), then=then)
+                await dialogue.write(step, replies=replies, then=then)
     return checks
 
 
-def _is_answered(steps: Sequence[Step], place: int) -> bool:
-    """Whether what is written there has its reply next."""
-    after = steps[place + 1] if place + 1 < len(steps) else None
-    return isinstance(after, Expected) and after.kind != "silence"
-
-
-def _following(steps: Sequence[Step], place: int) -> list[tuple[bytes, int]]:
-    """The writes after that one, as far as each has one reply and is the same whatever that says."""
-    says: list[tuple[bytes, int]] = []
-    while _is_answered(steps, place) and place + 2 < len(steps):
-        place += 2
-        step = steps[place]
-        if not isinstance(step, Write) or not _is_answered(steps, place) or step.answers_challenge:
+def _replies(steps: Sequence[Step], place: int) -> int:
+    """How many replies, or the end, are read after what is written there, before anything else is done."""
+    count = 0
+    for step in steps[place + 1 :]:
+        if not isinstance(step, Expected) or step.kind == "silence":
             break
+        count += 1
+    return count
+
+
+def _following(steps: Sequence[Step], place: int) -> tuple[list[tuple[bytes, int]], int]:
+    """The writes after that one, as far as each follows one reply and is the same whatever that says, and how
+    many replies the last of them has, or that one itself where none follows.
+    """
+    says: list[tuple[bytes, int]] = []
+    replies = _replies(steps, place)
+    while replies == 1 and place + 2 < len(steps):
+        step = steps[place + 2]
+        after = _replies(steps, place + 2)
+        if not isinstance(step, Write) or not after or step.answers_challenge:
+            break
+        place, replies = place + 2, after
         says.append((step.octets(), 354 if step.is_message else 0))
-    return says
+    return says, replies
 
 
 def _judged(expected: Expected, reply: Reply, after: str) -> Check:

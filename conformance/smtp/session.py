@@ -41,12 +41,13 @@ class Session:
         self.settled: tuple[bool, Sight] | None = None
 
     @classmethod
-    async def connected(cls, pod: Pod, then: Says = ()) -> Session:
+    async def connected(cls, pod: Pod, then: Says = (), replies: int = 1) -> Session:
         """A session on a new connection, whatever its greeting may be: it has been received, but not read.
 
-        What is said `then` is said in the same act where the pod can do that, and spoken next.
+        What is said `then` is said in the same act where the pod can do that, and spoken next. So many
+        `replies` answer the last of it.
         """
-        connection, heards = await combining(pod).converse(None, then, PATIENCE)
+        connection, heards = await combining(pod).converse(None, then, PATIENCE, replies)
         session = cls(pod, connection)
         session._heard(heards[0])
         session._follows(then, heards)
