@@ -135,9 +135,16 @@ class Connection:
         """Send octets: False when the server no longer takes any; a future while it does not take all."""
         if self.ended:
             return False
-        self._unsent = memoryview(data)
-        if self._write():
-            return not self.ended
+        try:
+            sent = self._link.send(data, socket.MSG_DONTWAIT)  # nearly always all of it
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._end()
+            return False
+        if sent == len(data):
+            return True
+        self._unsent = memoryview(data)[sent:]
         self._loop.add_writer(self._number, self._writable)
         self._sent = self._loop.create_future()
         return self._sent
@@ -165,9 +172,17 @@ class Connection:
 
         Nothing else is served meanwhile.
         """
-        if not self._unread and not self.ended:
-            self._receive(0)
-        return self._take() if self._unread or self.ended else None
+        if self._unread or self.ended:
+            return self._take()
+        try:
+            octets = self._link.recv(_READ_AT_ONCE)
+        except BlockingIOError:
+            return None
+        except OSError:
+            octets = b""
+        if not octets:
+            self._end()
+        return octets
 
     def acknowledge(self) -> None:
         """Acknowledge now what has come, which the kernel would do after 40 ms: a server's next small write
@@ -225,45 +240,36 @@ class Connection:
             told, self._told = self._told, None
             told(None)
 
-    def _write(self) -> bool:
-        """Whether all has been sent, or nothing more is taken."""
+    # What the loop calls
+
+    def _writable(self) -> None:
         try:
             while self._unsent:
                 self._unsent = self._unsent[self._link.send(self._unsent, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
-            return False
+            return
         except OSError:
             self._end()
-        return True
-
-    # What the loop calls
-
-    def _writable(self) -> None:
-        if self._write() and self._sent is not None:
+        if self._sent is not None:
             self._loop.remove_writer(self._number)
             self._sent.set_result(True)
             self._sent = None
 
     def _readable(self) -> None:
-        if self._receive(socket.MSG_DONTWAIT):
-            self._tell()
-
-    def _receive(self, flags: int) -> bool:
-        """Take in what has come; whether there was any, or the end."""
         try:
-            octets = self._link.recv(_READ_AT_ONCE, flags)
+            octets = self._link.recv(_READ_AT_ONCE, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return False
+            return
         except OSError:
             octets = b""
         if not octets:
             self._end()
-            return True
+            return
         self._unread += octets
         if len(self._unread) > _MOST_UNREAD:
             self._full = True
             self._read_no_more()
-        return True
+        self._tell()
 
 
 class Conversation:
