@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 import time
 from typing import Any
 
@@ -173,6 +174,42 @@ async def test_a_sink_tells_what_it_took_and_ends(driver: Driver) -> None:
     await driver.world()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(address, port)
+
+
+@driven
+async def test_a_client_that_takes_its_time_is_heard(driver: Driver) -> None:
+    port = free_port("127.0.0.2")
+    await driver.world(exchangers=[Exchanger(port=port)])
+    reader, writer = await asyncio.open_connection("127.0.0.2", port)
+    await asyncio.wait_for(reader.readline(), LONG)
+    # What it says soon would be waited for before this is answered.
+    [exchange] = (await driver.do("sight"))["exchanges"]
+    assert [said for _, _, said in exchange["transcript"]] == ["connected", "220 mx.test.example ESMTP\r\n"]
+    writer.write(b"NOOP\r\n")
+    assert await asyncio.wait_for(reader.readline(), LONG) == b"250 ok\r\n"
+    writer.close()
+
+
+@driven
+async def test_a_client_that_never_pauses_leaves_others_their_turn(driver: Driver) -> None:
+    port = free_port("127.0.0.2")
+    await driver.world(exchangers=[Exchanger(port=port)])
+    begun, enough = threading.Event(), threading.Event()
+
+    def talk() -> None:
+        with socket.create_connection(("127.0.0.2", port), LONG) as client:
+            while not enough.is_set():
+                client.sendall(b"NOOP\r\n")
+                assert client.recv(65536)
+                begun.set()
+
+    talking = asyncio.create_task(asyncio.to_thread(talk))
+    try:
+        assert await asyncio.to_thread(begun.wait, LONG)
+        assert len((await driver.do("sight"))["exchanges"]) == 1
+    finally:
+        enough.set()
+        await talking
 
 
 @driven
