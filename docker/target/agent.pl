@@ -8,7 +8,7 @@
 use strict;
 use warnings;
 use Errno qw(EAGAIN EINTR);
-use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY);
+use Fcntl qw(F_GETFL F_SETFL O_CREAT O_NONBLOCK O_RDONLY O_TRUNC O_WRONLY);
 use POSIX qw(:sys_wait_h);
 use Socket;
 
@@ -66,11 +66,16 @@ sub decode {
 
 # ---- files and processes
 
+# This and `slurp` go without a file handle of Perl's, which would cost as much again.
 sub spew {
     my ($path, $content, $mode, $uid, $gid) = @_;
-    open my $file, '>', $path or die "$path: $!\n";
-    print $file $content or die "$path: $!\n";
-    close $file or die "$path: $!\n";
+    my $file = POSIX::open($path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    die "$path: $!\n" if !defined $file;
+    while (length $content) {
+        my $count = POSIX::write($file, $content, length $content) or die "$path: $!\n";
+        substr($content, 0, $count) = '';
+    }
+    POSIX::close($file);
     chown $uid, $gid, $path if defined $uid;
     chmod $mode, $path if defined $mode;
 }
@@ -85,7 +90,6 @@ sub keep {
 
 sub keep_no_more { delete $kept{$_} for @_; unlink @_; }
 
-# Without a file handle of Perl's, which would cost as much again.
 sub slurp {
     my ($path) = @_;
     my $file = POSIX::open($path, O_RDONLY);
