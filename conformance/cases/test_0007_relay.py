@@ -69,8 +69,9 @@ async def test_enhanced_code(qmail: Qmail) -> None:
 async def test_others_stand(qmail: Qmail) -> None:
     """A refused address adds no recipient, and the others of the transaction stand."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example", "x%y@here.example", "bob@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        recipients = ["alice@here.example", "x%y@here.example", "bob@here.example"]
+        said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
+        assert said[-1].code == 250
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
 
@@ -149,8 +150,8 @@ async def test_percent_in_the_domain(qmail: Qmail) -> None:
 async def test_only_recipient_is_refused(qmail: Qmail) -> None:
     """When the only recipient is refused for a relay character, DATA gets 503 and nothing is queued."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["x!y@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 503
+        said = await smtp.envelope("a@b.example", ["x!y@here.example"], b"Subject: x\r\n\r\nx\r\n")
+        assert said[-1].code == 503
     assert await qmail.queue() == []
 
 
@@ -175,7 +176,7 @@ async def test_sender_refusal_bears_a_status(qmail: Qmail) -> None:
 async def test_good_sender_after_a_bad_one(qmail: Qmail) -> None:
     """After a sender was refused with 553 another one is accepted, and its message is queued as its own."""
     async with qmail.session() as smtp:
-        assert (await smtp.command("MAIL FROM:<a%x@b.example>")).code == 553
-        await smtp.envelope("good@b.example", ["alice@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        lines = ["MAIL FROM:<a%x@b.example>", "MAIL FROM:<good@b.example>", "RCPT TO:<alice@here.example>"]
+        said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
+        assert [reply.code for reply in said] == [553, 250, 250, 354, 250]
     assert [message["sender"] for message in await qmail.queue()] == ["good@b.example"]

@@ -254,9 +254,8 @@ async def test_received_says_esmtpa(qmail: Qmail) -> None:
     """The Received line of an authenticated message says ESMTPA and names the user."""
     qmail.authenticate("")
     async with qmail.session() as smtp:
-        await smtp.command(f"AUTH PLAIN {plain('alice')}")
-        await smtp.envelope("alice@here.example", ["bob@here.example"])
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+        lines = ["MAIL FROM:<alice@here.example>", "RCPT TO:<bob@here.example>"]
+        await smtp.commands(f"AUTH PLAIN {plain('alice')}", *lines, message=b"Subject: x\r\n\r\nx\r\n")
     queue = await qmail.queue()
     assert len(queue) == 1
     received = queue[0]["octets"].partition("Subject:")[0]
@@ -288,9 +287,8 @@ async def test_cancel(qmail: Qmail) -> None:
     """A client that answers * cancels the exchange: 501, and the session goes on."""
     qmail.authenticate("")
     async with qmail.session() as smtp:
-        await smtp.command("AUTH LOGIN")
-        assert (await smtp.command("*")).code == 501
-        assert (await smtp.command("NOOP")).code == 250
+        _, *said = await smtp.commands("AUTH LOGIN", "*", "NOOP")
+        assert [reply.code for reply in said] == [501, 250]
 
 
 @requirement("0008.exchange.not-base64", source="rfc4954:4")

@@ -13,9 +13,9 @@ async def test_sender_of_the_second_transaction(qmail: Qmail) -> None:
     """In a second transaction SENDER is the sender of that one."""
     qmail.check_recipients()
     async with qmail.session() as smtp:
-        await smtp.envelope("first@b.example", ["alice@here.example"])
-        await smtp.command("RSET")
-        await smtp.envelope("second@b.example", ["alice@here.example"])
+        recipient = "RCPT TO:<alice@here.example>"
+        first, second = "MAIL FROM:<first@b.example>", "MAIL FROM:<second@b.example>"
+        await smtp.commands(first, recipient, "RSET", second, recipient)
     senders = [run["environment"].get("SENDER") for run in await qmail.runs()]
     assert senders == ["first@b.example", "second@b.example"]
 
@@ -25,11 +25,10 @@ async def test_refusal_is_forgotten(qmail: Qmail) -> None:
     """A refusal with 553 does not reach into the next transaction: its recipient is accepted and queued."""
     qmail.check_recipients({"bob@here.example": 100})
     async with qmail.session() as smtp:
-        _, refused = await smtp.envelope("a@b.example", ["bob@here.example"])
-        assert refused.code == 553
-        _, accepted = await smtp.envelope("c@b.example", ["alice@here.example"])
-        assert accepted.code == 250
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        lines = ["MAIL FROM:<a@b.example>", "RCPT TO:<bob@here.example>"]
+        lines += ["MAIL FROM:<c@b.example>", "RCPT TO:<alice@here.example>"]
+        said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
+        assert [reply.code for reply in said] == [250, 553, 250, 250, 354, 250]
     queue = await qmail.queue()
     assert [(message["sender"], message["recipients"]) for message in queue] == [
         ("c@b.example", ["alice@here.example"])
@@ -41,9 +40,9 @@ async def test_every_recipient_is_refused(qmail: Qmail) -> None:
     """When every recipient is refused, DATA gets 503 and nothing is queued."""
     qmail.check_recipients(default=100)
     async with qmail.session() as smtp:
-        replies = await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
-        assert [reply.code for reply in replies] == [250, 553, 553]
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 503
+        recipients = ["alice@here.example", "bob@here.example"]
+        said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
+        assert [reply.code for reply in said] == [250, 553, 553, 503]
     assert await qmail.queue() == []
 
 

@@ -29,11 +29,9 @@ async def test_each_recipient_by_itself(qmail: Qmail) -> None:
     """Each recipient of a transaction is judged by itself: the refused one is not added, the others stand."""
     qmail.check_recipients({"bob@here.example": 100})
     async with qmail.session() as smtp:
-        replies = await smtp.envelope(
-            "a@b.example", ["alice@here.example", "bob@here.example", "carol@here.example"]
-        )
-        assert [reply.code for reply in replies] == [250, 250, 553, 250]
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+        recipients = ["alice@here.example", "bob@here.example", "carol@here.example"]
+        said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
+        assert [reply.code for reply in said[:4]] == [250, 250, 553, 250]
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example", "carol@here.example"]]
 

@@ -106,11 +106,9 @@ async def test_too_long_address(qmail: Qmail) -> None:
     """An address of 899 octets is taken; one of 901 octets gets 555 and is no recipient."""
     domain = "@here.example"
     async with qmail.session() as smtp:
-        _, long, longer = await smtp.envelope(
-            "a@b.example", ["x" * (899 - len(domain)) + domain, "x" * (901 - len(domain)) + domain]
-        )
+        recipients = ["x" * (899 - len(domain)) + domain, "x" * (901 - len(domain)) + domain]
+        _, long, longer, *_ = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
         assert (long.code, longer.code) == (250, 555)
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
     queue = await qmail.queue()
     assert [[len(address) for address in message["recipients"]] for message in queue] == [[899]]
 
@@ -128,9 +126,8 @@ async def test_address_of_900_octets(qmail: Qmail) -> None:
 async def test_quoted_local_part(qmail: Qmail) -> None:
     """A quoted local part means the same mailbox as the unquoted one."""
     async with qmail.session() as smtp:
-        _, reply = await smtp.envelope("a@b.example", ['"al\\ice"@here.example'])
-        assert reply.code == 250
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+        said = await smtp.envelope("a@b.example", ['"al\\ice"@here.example'], b"Subject: x\r\n\r\nx\r\n")
+        assert said[1].code == 250
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example"]]
 
@@ -139,9 +136,9 @@ async def test_quoted_local_part(qmail: Qmail) -> None:
 async def test_source_route(qmail: Qmail) -> None:
     """A source route is stripped: the mailbox after the colon is meant."""
     async with qmail.session() as smtp:
-        _, reply = await smtp.envelope("a@b.example", ["@one.example,@two.example:alice@here.example"])
-        assert reply.code == 250
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+        route = "@one.example,@two.example:alice@here.example"
+        said = await smtp.envelope("a@b.example", [route], b"Subject: x\r\n\r\nx\r\n")
+        assert said[1].code == 250
     queue = await qmail.queue()
     assert [message["recipients"] for message in queue] == [["alice@here.example"]]
 

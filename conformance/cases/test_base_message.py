@@ -32,8 +32,8 @@ def _without_received(octets: str) -> str:
 async def test_accepted_means_queued(qmail: Qmail) -> None:
     """After `250 ok TIME qp PID` the message stands in the queue with its sender and every recipient."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
-        reply = await smtp.data(b"Subject: hello\r\n\r\nhello\r\n")
+        recipients = ["alice@here.example", "bob@here.example"]
+        *_, reply = await smtp.envelope("a@b.example", recipients, b"Subject: hello\r\n\r\nhello\r\n")
         assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
     queue = await qmail.queue()
     assert [(message["sender"], message["recipients"]) for message in queue] == [
@@ -46,9 +46,8 @@ async def test_accepted_means_queued(qmail: Qmail) -> None:
 async def test_received_line(qmail: Qmail) -> None:
     """A Received line names the client's HELO name and address, the host and the protocol."""
     async with qmail.session() as smtp:
-        await smtp.hello("hello.test.example")
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        await smtp.data(b"Subject: x\r\n\r\nx\r\n")
+        lines = ["EHLO hello.test.example", "MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>"]
+        await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
     queue = await qmail.queue()
     assert len(queue) == 1
     received = queue[0]["octets"].partition("Subject:")[0]
@@ -61,8 +60,8 @@ async def test_what_cannot_be_queued_is_refused(qmail: Qmail) -> None:
     """A message that qmail-queue does not take is not accepted: here for an envelope that is too long."""
     qmail.environment["RELAYCLIENT"] = "." + "x" * 1100 + ".example"
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 554
+        said = await smtp.envelope("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
+        assert said[-1].code == 554
     assert await qmail.queue() == []
 
 

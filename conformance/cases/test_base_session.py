@@ -110,9 +110,9 @@ async def test_data_needs_rcpt(qmail: Qmail) -> None:
 async def test_rset(qmail: Qmail) -> None:
     """RSET is answered with 250 and ends the transaction: a recipient needs a new MAIL."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.command("RSET")).code == 250
-        assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 503
+        lines = ["MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>"]
+        *_, reset, recipient = await smtp.commands(*lines, "RSET", "RCPT TO:<bob@here.example>")
+        assert (reset.code, recipient.code) == (250, 503)
 
 
 @requirement("base.ehlo.resets", source="rfc5321:4.1.4")
@@ -128,9 +128,10 @@ async def test_ehlo_resets(qmail: Qmail) -> None:
 async def test_second_mail_starts_anew(qmail: Qmail) -> None:
     """A second MAIL starts a new transaction: the recipients of the first are forgotten."""
     async with qmail.session() as smtp:
-        await smtp.envelope("first@b.example", ["alice@here.example"])
-        await smtp.envelope("second@b.example", ["bob@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        lines = ["MAIL FROM:<first@b.example>", "RCPT TO:<alice@here.example>"]
+        lines += ["MAIL FROM:<second@b.example>", "RCPT TO:<bob@here.example>"]
+        said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
+        assert said[-1].code == 250
     queue = await qmail.queue()
     assert [(message["sender"], message["recipients"]) for message in queue] == [
         ("second@b.example", ["bob@here.example"])
@@ -141,8 +142,8 @@ async def test_second_mail_starts_anew(qmail: Qmail) -> None:
 async def test_a_message_ends_its_transaction(qmail: Qmail) -> None:
     """After a message its envelope is forgotten: a recipient needs a new MAIL."""
     async with qmail.session() as smtp:
-        await smtp.envelope("a@b.example", ["alice@here.example"])
-        assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
+        said = await smtp.envelope("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
+        assert said[-1].code == 250
         assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 503
 
 

@@ -175,9 +175,13 @@ class Session:
         """Send one line and CRLF, and read the reply."""
         return await self._ask(_line(line), limit)
 
-    async def commands(self, *lines: str | bytes) -> list[Reply]:
-        """Send lines, each when the one before has been answered, and read the replies."""
-        return await self.converse([(_line(line), 0) for line in lines])
+    async def commands(self, *lines: str | bytes, message: bytes | None = None) -> list[Reply]:
+        """Send lines, each when the one before has been answered, and read the replies.
+
+        With a `message` DATA follows, and when that is answered with 354 the message, its dots stuffed.
+        """
+        data = [] if message is None else [(b"DATA\r\n", 0), (_stuffed(message), 354)]
+        return await self.converse([*((_line(line), 0) for line in lines), *data])
 
     async def pipeline(self, lines: list[str]) -> list[Reply]:
         """Send all lines in one write, then read a reply for each."""
@@ -190,13 +194,13 @@ class Session:
     async def hello(self, name: str = CLIENT) -> Reply:
         return await self._ask(_hello(name))
 
-    async def envelope(self, sender: str, recipients: list[str]) -> list[Reply]:
-        """MAIL and each RCPT, one after the other."""
-        return await self.commands(*_envelope(sender, recipients))
+    async def envelope(self, sender: str, recipients: list[str], message: bytes | None = None) -> list[Reply]:
+        """MAIL and each RCPT, one after the other, and DATA and a `message` as in `commands`."""
+        return await self.commands(*_envelope(sender, recipients), message=message)
 
     async def data(self, message: bytes) -> Reply:
         """DATA, the message with its dots stuffed, the final dot; the reply to it (or DATA's own refusal)."""
-        return (await self.converse([(b"DATA\r\n", 0), (_stuffed(message), 354)]))[-1]
+        return (await self.commands(message=message))[-1]
 
     async def transaction(
         self, sender: str, recipients: list[str], octets: bytes, *, then: Says = ()
