@@ -13,8 +13,8 @@ import re
 import time
 
 #: Milliseconds of CPU for one `measured` at full speed, on the machine on which the bars are tried: a virtual
-#: one with two cores of a server. Inferred: the median case cost 2.3 ms in its fast hours, and costs 2.3 times
-#: the yardstick. Seen so far were 1.13 to 1.33.
+#: one with two cores of a server. Inferred: the median case cost 2.3 ms in its fast hours, and costs 2.3
+#: times the yardstick. Seen so far were 1.13 to 1.33.
 FULL_SPEED = 1.0
 
 _PIECES = 8
