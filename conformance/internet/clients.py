@@ -1,8 +1,7 @@
 """SMTP connections from the internet to the target, by number.
 
 They are sockets and no transports of asyncio's: a case spends most of its acts here, and making a transport
-alone costs as much as a whole exchange of a command and its reply. A reply that is about to come is waited
-for in the kernel, and only one that takes longer by way of the event loop, which costs as much again.
+alone costs as much as a whole exchange of a command and its reply.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import asyncio
 import contextlib
 import errno
 import socket
-import struct
 import time
 from collections.abc import Callable
 
 from conformance.errors import WorldError
+from conformance.internet.links import Link
 from conformance.pod.base import AT_ONCE, Says
 from conformance.smtp.reply import LONGEST_REPLY, split_replies, split_reply
 
@@ -24,13 +23,6 @@ _PATIENCE = 2.0
 
 #: Octets that wait unread before the server is made to wait: one that floods must not fill our memory.
 _MOST_UNREAD = 1_048_576
-
-_READ_AT_ONCE = 65536
-
-#: Seconds for which a reply is waited for in the kernel, while nothing else is served: qmail answers sooner,
-#: unless it has a program to run or waits on purpose, and asks no question meanwhile.
-_SOON = 0.004
-_RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
 
 #: Seconds between what is said at once, so that the server can take each write in by itself.
 _APART = 0.0001
@@ -112,19 +104,13 @@ def _fresh() -> socket.socket:
     return link
 
 
-class Connection:
+class Connection(Link):
     """One TCP connection whose octets wait until they are asked for."""
 
     def __init__(self, link: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        # It blocks, but for as long as `soon` waits; elsewhere the calls say that they do not wait.
-        link.setblocking(True)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_SOON)
-        self._link = link
-        self._number = link.fileno()  #: for the loop, which is slow to find out what a socket is
-        self._loop = loop
+        super().__init__(link, loop)
         self._unread = bytearray()
         self.ended = False  #: nothing more comes, and nothing more is taken
-        self._reading = False
         self._full = False  #: the loop no longer reads
         self._told: Told | None = None  #: who waits for octets
         self._timer: asyncio.TimerHandle | None = None
@@ -174,13 +160,8 @@ class Connection:
         """
         if self._unread or self.ended:
             return self._take()
-        try:
-            octets = self._link.recv(_READ_AT_ONCE)
-        except BlockingIOError:
-            return None
-        except OSError:
-            octets = b""
-        if not octets:
+        octets = self._received()
+        if octets == b"":
             self._end()
         return octets
 
@@ -208,16 +189,6 @@ class Connection:
             self._full = False
             self._read_on()
         return octets
-
-    def _read_on(self) -> None:
-        if not self._reading:
-            self._loop.add_reader(self._number, self._readable)
-            self._reading = True
-
-    def _read_no_more(self) -> None:
-        if self._reading:
-            self._loop.remove_reader(self._number)
-            self._reading = False
 
     def _end(self) -> None:
         self.ended = True
@@ -256,14 +227,10 @@ class Connection:
             self._sent = None
 
     def _readable(self) -> None:
-        try:
-            octets = self._link.recv(_READ_AT_ONCE, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except OSError:
-            octets = b""
+        octets = self._received(socket.MSG_DONTWAIT)
         if not octets:
-            self._end()
+            if octets is not None:
+                self._end()
             return
         self._unread += octets
         if len(self._unread) > _MOST_UNREAD:

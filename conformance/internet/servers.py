@@ -13,6 +13,7 @@ from typing import TypedDict
 from conformance.errors import UsageError, WorldError
 from conformance.internet.dnssockets import DnsSockets, taken
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
+from conformance.internet.links import Link
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import Exchange, Question
 from conformance.pod.world import Exchanger, World
@@ -21,13 +22,7 @@ Address = tuple[str, int]
 
 _BACKLOG = 512
 
-#: A larger buffer the C library would take from the kernel and return to it for each read.
-_READ_AT_ONCE = 65536
-
-#: Seconds for which a client's next word is waited for in the kernel, while nothing else is served, and how
-#: many such words follow each other before the event loop has its turn.
-_SOON = 0.004
-_RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
+#: How many words of a client are waited for in the kernel one after the other, before others have their turn.
 _MOST_SOON = 32
 
 
@@ -143,9 +138,7 @@ class Servers:
         try:
             listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Connections inherit these.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_SOON)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError:
@@ -210,17 +203,14 @@ def _silence(address: Address) -> list[socket.socket]:
     return [listener, filler]
 
 
-class _MailConnection:
-    """One client at a mail exchanger: a socket as those of `clients` are, which blocks for `_SOON` only."""
+class _MailConnection(Link):
+    """One client at a mail exchanger."""
 
     def __init__(self, servers: Servers, link: socket.socket, session: ExchangerSession) -> None:
+        super().__init__(link, asyncio.get_running_loop())
         self._servers = servers
-        self._link = link
-        self._number = link.fileno()  #: for the loop, which is slow to find out what a socket is
         self._session = session
-        self._loop = asyncio.get_running_loop()
         self._unsent = b""
-        self._reading = False  #: the loop watches it
         self._waits = False  #: for the socket to take more
         self._closes = False
 
@@ -249,23 +239,14 @@ class _MailConnection:
         for _ in range(_MOST_SOON):
             if self._closes or self._waits or self._link.fileno() < 0 or not self._receive(0):
                 break
-        if not (self._reading or self._closes or self._link.fileno() < 0):
-            self._loop.add_reader(self._number, self._readable)
-            self._reading = True
-
-    def _read_no_more(self) -> None:
-        if self._reading:
-            self._loop.remove_reader(self._number)
-            self._reading = False
+        if not (self._closes or self._link.fileno() < 0):
+            self._read_on()
 
     def _receive(self, flags: int) -> bool:
         """Take in what has come, or the end; whether there was any."""
-        try:
-            octets = self._link.recv(_READ_AT_ONCE, flags)
-        except BlockingIOError:
+        octets = self._received(flags)
+        if octets is None:
             return False
-        except OSError:
-            octets = b""
         if octets:
             self._act(self._session.receive(octets, self._servers.now()))
         else:
