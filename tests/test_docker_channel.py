@@ -96,8 +96,8 @@ def test_octets_pass_to_the_target_agent_and_back_unchanged() -> None:
         asked = asyncio.create_task(far.channel.target(b"remote", every))
         await asyncio.sleep(0)
         (request,) = far.requests
-        assert request["request"] == ["remote", every.decode("latin-1")]
-        far.channel.deliver([{"id": request["id"], "result": [every.decode("latin-1")]}])
+        assert request["request"] == [b"remote", every]
+        far.channel.deliver([{"id": request["id"], "result": [every]}])
         assert await asked == [every]
 
     run(test)
@@ -180,21 +180,21 @@ def test_acts_are_one_request_each() -> None:
             return await task
 
         outside: dict[str, Any] = {"questions": [], "exchanges": [], "stray": []}
-        sight = ["log", "one\n", "", ""]
-        heard = [[True, 0.5, [["220 \xff", 0.4], ["", 0.3]]], [False, 0.2, [[None, 0.1]]]]
+        sight = [b"log", b"one\n", b"", b""]
+        heard = [[True, 0.5, [[b"220 \xff", 0.4], [b"", 0.3]]], [False, 0.2, [[None, 0.1]]]]
         number, [greeting, exchange] = await done(pod.converse(None, [(b"\xfe", 220)], 2.0, 3), [7, heard])
-        assert [far.requests[-1][name] for name in ("says", "limit", "replies")] == [[["\xfe", 220]], 2.0, 3]
+        assert [far.requests[-1][name] for name in ("says", "limit", "replies")] == [[(b"\xfe", 220)], 2.0, 3]
         assert (number, greeting["taken"], exchange["taken"]) == (7, True, False)
         assert [received for received, _ in greeting["received"]] == [b"220 \xff", b""]
         assert exchange["received"][0][0] is None
         times = [greeting["sent"], greeting["received"][0][1], greeting["received"][1][1], exchange["sent"]]
         assert times == sorted(times)
-        ran = ["r\0Kok\n\0", "0", "1", "0.25", *sight]
+        ran = [b"r\0Kok\n\0", b"0", b"1", b"0.25", *sight]
         result, seen = await done(pod.remote_and_look("h", "s", ["r"], b"m", 1.0), [ran, outside])
-        assert far.requests[-1]["request"] == ["then_look", "remote", "1000", "m", "h", "s", "r"]
+        assert far.requests[-1]["request"] == [b"then_look", b"remote", b"1000", b"m", b"h", b"s", b"r"]
         assert result == {"report": "r\0Kok\n\0", "status": 0, "ended": True, "seconds": 0.25}
         assert seen["log"] == ["one"]
-        rests, seen = await done(pod.settle_and_look(1.0), [["0", *sight], outside])
+        rests, seen = await done(pod.settle_and_look(1.0), [[b"0", *sight], outside])
         assert (rests, seen["log"]) == (False, ["one"])
         assert [request["op"] for request in far.requests] == ["converse", "look", "look"]
 
@@ -213,8 +213,8 @@ def test_what_needs_no_answer_goes_out_with_the_next_act() -> None:
         await asyncio.sleep(0)
         close, look = far.requests
         assert close == {"op": "close", "connection": 7}
-        assert look["first"]["request"][0] == "prepare"
-        seen = [["log", "", "", ""], {"questions": [], "exchanges": [], "stray": []}]
+        assert look["first"]["request"][0] == b"prepare"
+        seen = [[b"log", b"", b"", b""], {"questions": [], "exchanges": [], "stray": []}]
         far.channel.deliver([{"id": look["id"], "result": seen, "stood": 2.0}])
         await looking
         assert pod.stood is not None
@@ -260,11 +260,11 @@ def test_users_are_told_with_octets_as_passwords() -> None:
 
 def test_a_sight_is_read_from_both_agents() -> None:
     inside = [
-        "queued", "", "a@x.example\0b\xe9@x.example\0", "Subject: \xff\n",
-        "mail", "alice", "first", "",
-        "mail", "alice", "second", "",
-        "run", "rcptcheck\0/var/lib/qmail\0" "1\0x\0\0\0" "0\0A=b=c\0B=\0", "", "",
-        "log", "one\ntwo\n", "", "",
+        b"queued", b"", b"a@x.example\0b\xe9@x.example\0", b"Subject: \xff\n",
+        b"mail", b"alice", b"first", b"",
+        b"mail", b"alice", b"second", b"",
+        b"run", b"rcptcheck\0/var/lib/qmail\0" b"1\0x\0\0\0" b"0\0A=b=c\0B=\0", b"", b"",
+        b"log", b"one\ntwo\n", b"", b"",
     ]  # fmt: skip
     sight = read_sight({"questions": [], "exchanges": [], "stray": ["x. A"]}, inside)
     assert sight["queue"] == [

@@ -249,27 +249,27 @@ async def test_requests_to_the_target_agent(driver: Driver) -> None:
             refused = items[0] == b"wrong"
             writer.write(packed([b"failure" if refused else b"ok", b"heard", *items]))
 
-    request = ["", "with NUL \0 and \xff", "3:abc,"]
+    request = [b"", b"with NUL \0 and \xff", b"3:abc,"]
     async with smtp_server(driver.target, target):
         for _ in range(2):
-            assert await driver.do("target", request=request, limit=LONG) == ["heard", *request]
-        both = [driver.do("target", request=[word], limit=LONG) for word in ("a", "b")]
-        assert await asyncio.gather(*both) == [["heard", "a"], ["heard", "b"]]
+            assert await driver.do("target", request=request, limit=LONG) == [b"heard", *request]
+        both = [driver.do("target", request=[word], limit=LONG) for word in (b"a", b"b")]
+        assert await asyncio.gather(*both) == [[b"heard", b"a"], [b"heard", b"b"]]
         assert connections == 1
         with pytest.raises(Failure, match="the target agent failed at 'wrong': heard wrong"):
-            await driver.do("target", request=["wrong"], limit=LONG)
+            await driver.do("target", request=[b"wrong"], limit=LONG)
         with pytest.raises(Failure, match="broke"):
-            await driver.do("target", request=["break"], limit=LONG)
+            await driver.do("target", request=[b"break"], limit=LONG)
         with pytest.raises(Failure, match=r"has not answered within 0\.1 s"):
-            await driver.do("target", request=["silence"], limit=0.1)
-        assert await driver.do("target", request=["again"], limit=LONG) == ["heard", "again"]
+            await driver.do("target", request=[b"silence"], limit=0.1)
+        assert await driver.do("target", request=[b"again"], limit=LONG) == [b"heard", b"again"]
         assert connections == 3
 
 
 @driven
 async def test_an_absent_target_agent_is_a_failure_at_the_limit(driver: Driver) -> None:
     with pytest.raises(Failure, match="has not answered"):
-        await driver.do("target", request=["x"], limit=0.1)
+        await driver.do("target", request=[b"x"], limit=0.1)
 
 
 @driven
@@ -285,7 +285,7 @@ async def test_replacing_the_world_takes_milliseconds(driver: Driver) -> None:
 
 
 def test_frames_come_whole_from_any_pieces() -> None:
-    objects = [{"id": 1, "text": "\x00\xff ✓"}, [], "x" * 70000]
+    objects = [{"id": 1, "text": "\x00\xff ✓"}, [], "x" * 70000, [b"\x00\xff", (1.5, None, True)]]
     octets = b"".join(map(frames.encode, objects))
     for size in (1, 3, 4096, len(octets)):
         decoder = frames.Decoder()
@@ -293,6 +293,9 @@ def test_frames_come_whole_from_any_pieces() -> None:
         assert found == objects
     with pytest.raises(ValueError, match="not a frame"):
         frames.Decoder().feed(b"Traceback (most recent call last)")
+    for content in (b"", b"}", b"[\x02\0\0\0N", frames.encode("x")[4:8]):  # cut off, or nothing that there is
+        with pytest.raises(ValueError, match="not a frame"):
+            frames.Decoder().feed(len(content).to_bytes(4, "big") + content)
 
 
 def test_a_list_that_is_cut_off_is_an_error() -> None:
@@ -364,30 +367,30 @@ async def test_a_world_is_set_when_the_target_is_prepared(driver: Driver) -> Non
             refused = asked[-1][-1] == b"wrong"
             writer.write(packed([b"failure" if refused else b"ok", asked[-1][0]]))
 
-    def first(word: str, zone: str) -> dict[str, Any]:
+    def first(word: bytes, zone: str) -> dict[str, Any]:
         world = World(zones=[load_zone(zone)]).to_json()
-        return {"request": ["prepare", word], "limit": LONG, "world": world}
+        return {"request": [b"prepare", word], "limit": LONG, "world": world}
 
-    look = {"request": ["look"], "limit": LONG}
+    look = {"request": [b"look"], "limit": LONG}
     async with smtp_server(driver.target, target):
-        await driver.do("prepare", **first("right", "plain.example"))
+        await driver.do("prepare", **first(b"right", "plain.example"))
         assert (await driver.ask_udp("plain.example", "MX")).rr
         with pytest.raises(Failure, match="failed at 'prepare'"):
-            await driver.do("prepare", **first("wrong", "no-mx.example"))
+            await driver.do("prepare", **first(b"wrong", "no-mx.example"))
         assert (await driver.ask_udp("plain.example", "MX")).rr, "the old world stays"
         inside, outside = await driver.do("look", **look)
-        assert inside == ["look"]
+        assert inside == [b"look"]
         assert [question["name"] for question in outside["questions"]] == ["plain.example"] * 2
         assert asked[-1] == [b"look"]
 
         # With another request, which is done after it, or not at all.
-        inside, outside = await driver.do("look", **look, first=first("right", "no-mx.example"))
+        inside, outside = await driver.do("look", **look, first=first(b"right", "no-mx.example"))
         assert asked[-2:] == [[b"prepare", b"right"], [b"look"]]
         assert outside["questions"] == []
         assert (await driver.ask_udp("no-mx.example", "A")).rr
         assert 0 <= driver.answers[-1]["stood"] < LONG
         with pytest.raises(Failure, match="failed at 'prepare'"):
-            await driver.do("look", **look, first=first("wrong", "plain.example"))
+            await driver.do("look", **look, first=first(b"wrong", "plain.example"))
         assert asked[-1] == [b"prepare", b"wrong"]
 
 
@@ -411,20 +414,20 @@ async def test_a_conversation_that_went_well_ends_and_the_target_is_asked(driver
 
     async with smtp_server(driver.smtp, smtp), smtp_server(driver.target, target):
         await driver.world(zones=[load_zone("plain.example")])
-        settle = {"limit": LONG, "request": ["settle"], "settling": LONG}
-        says = [["a\r\n", 220], ["b\r\n", 250]]
+        settle = {"limit": LONG, "request": [b"settle"], "settling": LONG}
+        says = [[b"a\r\n", 220], [b"b\r\n", 250]]
         number, exchanges, seen, passed = await driver.do("converse_and_settle", says=says, **settle)
-        assert [pieces[0][0] for _, _, pieces in exchanges] == ["220 mx\r\n", "250 ok\r\n", "250 ok\r\n"]
+        assert [pieces[0][0] for _, _, pieces in exchanges] == [b"220 mx\r\n", b"250 ok\r\n", b"250 ok\r\n"]
         inside, outside = seen
-        assert (inside, outside["exchanges"]) == (["1"], [])
+        assert (inside, outside["exchanges"]) == ([b"1"], [])
         assert asked == [[b"settle"]]
         assert passed > 0, "the exchanges took place so many seconds before"
         with pytest.raises(Failure, match="there is no connection"):
-            await driver.do("send", connection=number, data="c\r\n")
+            await driver.do("send", connection=number, data=b"c\r\n")
 
-        says = [["no\r\n", 220], ["b\r\n", 250]]
+        says = [[b"no\r\n", 220], [b"b\r\n", 250]]
         number, exchanges, seen, passed = await driver.do("converse_and_settle", says=says, **settle)
-        assert [pieces[0][0] for _, _, pieces in exchanges] == ["220 mx\r\n", "554 no\r\n"]
+        assert [pieces[0][0] for _, _, pieces in exchanges] == [b"220 mx\r\n", b"554 no\r\n"]
         assert (seen, passed) == (None, 0.0)
         assert asked == [[b"settle"]]
-        assert await driver.do("send", connection=number, data="c\r\n") is True
+        assert await driver.do("send", connection=number, data=b"c\r\n") is True

@@ -23,15 +23,15 @@ async def test_octets_pass_both_ways_as_they_are(driver: Driver) -> None:
     async with smtp_server(driver.smtp, echo):
         connection = await driver.do("connect")
         assert await driver.do("receive", connection=connection, limit=0.01) is None
-        assert await driver.do("send", connection=connection, data=every.decode("latin-1")) is True
+        assert await driver.do("send", connection=connection, data=every) is True
         await driver.do("shut", connection=connection)
-        received = ""
+        received = b""
         while more := await driver.do("receive", connection=connection, limit=LONG):
             received += more
-        assert more == ""
-        assert received.encode("latin-1") == every
-        assert await driver.do("receive", connection=connection, limit=LONG) == ""
-        assert await driver.do("send", connection=connection, data="x") is False
+        assert more == b""
+        assert received == every
+        assert await driver.do("receive", connection=connection, limit=LONG) == b""
+        assert await driver.do("send", connection=connection, data=b"x") is False
         await driver.do("close", connection=connection)
 
 
@@ -48,12 +48,12 @@ async def test_a_pending_receive_holds_nothing_up(driver: Driver) -> None:
         pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
         assert await driver.do("hello")
         assert not pending.done()
-        assert await driver.do("send", connection=connection, data="go\r\n")
-        assert await pending == "late"
+        assert await driver.do("send", connection=connection, data=b"go\r\n")
+        assert await pending == b"late"
         pending = asyncio.create_task(driver.do("receive", connection=connection, limit=LONG))
         assert await driver.do("hello")
         await driver.world()
-        assert await pending == "", "the world's end ends the connection"
+        assert await pending == b"", "the world's end ends the connection"
         with pytest.raises(Failure, match="no connection"):
             await driver.do("receive", connection=connection, limit=LONG)
         assert await driver.do("connect") == connection + 1
@@ -80,7 +80,7 @@ async def test_connect_waits_for_a_listener(driver: Driver) -> None:
         assert await pending == 1
 
 
-def heard(result: Any) -> list[tuple[bool, list[str | None]]]:
+def heard(result: Any) -> list[tuple[bool, list[bytes | None]]]:
     """Of each exchange of a conversation whether its octets were taken, and what came."""
     return [(taken, [said for said, _ in pieces]) for taken, _, pieces in result[1]]
 
@@ -97,21 +97,21 @@ async def test_a_conversation_gives_what_its_acts_give(driver: Driver) -> None:
         writer.close()
 
     async with smtp_server(driver.smtp, answer):
-        result = await driver.do("converse", connection=None, says=[["\xff", 220], ["b", 0]], limit=LONG)
-        said = [(True, ["220 greeting\r\n"]), (True, ["250 to \xff\r\n"]), (True, ["250 to b\r\n"])]
+        result = await driver.do("converse", connection=None, says=[[b"\xff", 220], [b"b", 0]], limit=LONG)
+        said = [(True, [b"220 greeting\r\n"]), (True, [b"250 to \xff\r\n"]), (True, [b"250 to b\r\n"])]
         assert heard(result) == said
         sent = [ago for _, ago, _ in result[1]]
         assert sent == sorted(sent, reverse=True), "what was sent later was sent fewer seconds ago"
         on = {"connection": result[0], "limit": LONG}
-        only = [(True, ["250 to c\r\n"])]
-        assert heard(await driver.do("converse", says=[["c", 0], ["d", 251]], **on)) == only
+        only = [(True, [b"250 to c\r\n"])]
+        assert heard(await driver.do("converse", says=[[b"c", 0], [b"d", 251]], **on)) == only
         quiet = {"connection": result[0], "limit": 0.01}
         silence = [(True, [None])]
-        assert heard(await driver.do("converse", says=[["silence", 0], ["e", 0]], **quiet)) == silence
-        assert heard(await driver.do("converse", says=[["leave", 0], ["f", 0]], **on)) == [(True, [""])]
-        assert heard(await driver.do("converse", says=[["g", 0]], **on)) == [(False, [""])]
+        assert heard(await driver.do("converse", says=[[b"silence", 0], [b"e", 0]], **quiet)) == silence
+        assert heard(await driver.do("converse", says=[[b"leave", 0], [b"f", 0]], **on)) == [(True, [b""])]
+        assert heard(await driver.do("converse", says=[[b"g", 0]], **on)) == [(False, [b""])]
         with pytest.raises(Failure, match="no connection 77"):
-            await driver.do("converse", connection=77, says=[["", 0]], limit=LONG)
+            await driver.do("converse", connection=77, says=[[b"", 0]], limit=LONG)
 
 
 @driven
@@ -131,18 +131,18 @@ async def test_a_conversation_waits_for_whole_replies_and_stops_at_others(driver
         writer.close()
 
     async with smtp_server(driver.smtp, answer):
-        says = [["a\r\n", 220], ["b\r\n", 0]]
+        says = [[b"a\r\n", 220], [b"b\r\n", 0]]
         pending = asyncio.create_task(driver.do("converse", connection=None, says=says, limit=LONG))
         assert await driver.do("hello")  # by then the greeting is waited for in the loop
         on.set()
         number, exchanges = await pending
-        greeting, two = (["".join(said for said, _ in pieces)] for _, _, pieces in exchanges)
-        assert greeting == ["220-two lines\r\n220 end\r\n"]
-        assert two == ["250 one\r\n250 another\r\n"]
+        greeting, two = ([b"".join(said for said, _ in pieces)] for _, _, pieces in exchanges)
+        assert greeting == [b"220-two lines\r\n220 end\r\n"]
+        assert two == [b"250 one\r\n250 another\r\n"]
         assert await said.get() == b"a\r\n"
         assert said.empty(), "two replies to one command: nothing more is said by itself"
         result = await driver.do("converse", connection=number, says=says, limit=LONG)
-        assert heard(result) == [(True, ["what?\r\n"])]
+        assert heard(result) == [(True, [b"what?\r\n"])]
 
 
 @driven
@@ -162,11 +162,11 @@ async def test_what_is_said_last_has_as_many_replies_as_are_told(driver: Driver)
         writer.write(b"250 five\r\n")
         writer.close()
 
-    def joined(result: Any) -> list[str]:
-        return ["".join(said for said, _ in pieces) for _, _, pieces in result[1]]
+    def joined(result: Any) -> list[bytes]:
+        return [b"".join(said for said, _ in pieces) for _, _, pieces in result[1]]
 
     async with smtp_server(driver.smtp, answer):
-        both = {"says": [["a\r\n", 220]], "limit": LONG, "replies": 3}
+        both = {"says": [[b"a\r\n", 220]], "limit": LONG, "replies": 3}
         pending = asyncio.create_task(driver.do("converse", connection=None, **both))
         await some.wait()
         for _ in range(2):  # by the second it has seen in the loop what came before the first
@@ -174,13 +174,13 @@ async def test_what_is_said_last_has_as_many_replies_as_are_told(driver: Driver)
         assert not pending.done(), "two of three replies are still to come"
         on.set()
         result = await pending
-        told = ["220 mx\r\n", "250 one\r\n250-two\r\n250 of two lines\r\n250 three\r\n250 fo"]
+        told = [b"220 mx\r\n", b"250 one\r\n250-two\r\n250 of two lines\r\n250 three\r\n250 fo"]
         assert joined(result) == told
         kept = {"connection": result[0], "limit": LONG}
-        assert joined(await driver.do("converse", says=[["b\r\n", 0]], **kept)) == ["ur\r\n"]
+        assert joined(await driver.do("converse", says=[[b"b\r\n", 0]], **kept)) == [b"ur\r\n"]
         # An end comes before the replies that are missing.
-        ends = await driver.do("converse", says=[["c\r\n", 0]], replies=9, **kept)
-        assert joined(ends) == ["250 five\r\n"]
+        ends = await driver.do("converse", says=[[b"c\r\n", 0]], replies=9, **kept)
+        assert joined(ends) == [b"250 five\r\n"]
 
 
 @driven
@@ -191,21 +191,21 @@ async def test_what_is_said_at_once_waits_for_no_reply(driver: Driver) -> None:
         writer.close()
 
     async with smtp_server(driver.smtp, answer):
-        says = [["NO", 220], ["O", -1], ["P\r\n", -1]]
+        says = [[b"NO", 220], [b"O", -1], [b"P\r\n", -1]]
         result = await driver.do("converse", connection=None, says=says, limit=LONG)
-        nothing: list[str] = []
+        nothing: list[bytes] = []
         assert heard(result) == [
-            (True, ["220 mx\r\n"]),
+            (True, [b"220 mx\r\n"]),
             (True, nothing),
             (True, nothing),
-            (True, ["250 to NOOP\r\n"]),
+            (True, [b"250 to NOOP\r\n"]),
         ]
 
 
 @driven
 async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(driver: Driver) -> None:
     read_on = asyncio.Event()
-    much = "x" * 20_000_000
+    much = b"x" * 20_000_000
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_on.wait()
@@ -222,7 +222,7 @@ async def test_octets_that_the_server_does_not_take_wait_and_hold_nothing_up(dri
         assert await driver.do("hello")
         assert not pending.done()
         read_on.set()
-        assert heard(await pending) == [(True, ["all", ""])]
+        assert heard(await pending) == [(True, [b"all", b""])]
         # A server that goes away takes no more.
         read_on.clear()
         connection = await driver.do("connect")
@@ -262,4 +262,4 @@ async def test_only_one_waits_for_a_connections_octets(driver: Driver) -> None:
         with pytest.raises(Failure, match="waits for octets of this connection already"):
             await driver.do("receive", connection=connection, limit=LONG)
         await driver.do("shut", connection=connection)
-        assert await first == ""
+        assert await first == b""

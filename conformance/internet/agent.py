@@ -5,8 +5,8 @@
 
 Requests are frames (see `frames`) of `{"id": n, "op": name, …}`, answered by `{"id": n, "result": …}` or
 `{"id": n, "failure": message}`; one without an id is not answered. They begin in order and are served
-concurrently. Octets are Latin-1 text. The operations are the methods of `Agent` whose names begin with `op_`.
-At the end of its input the program ends.
+concurrently. The operations are the methods of `Agent` whose names begin with `op_`. At the end of its input
+the program ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from conformance.internet.clients import Clients, Conversation
 from conformance.internet.loading import SinkProcess, run_driver
 from conformance.internet.servers import InternetSight, Servers
 from conformance.internet.targetlink import TargetLink
-from conformance.pod.base import octets, text
+from conformance.pod.base import Says
 from conformance.pod.world import World
 
 Address = tuple[str, int]
@@ -137,28 +137,28 @@ class Agent:
         await self._end_sink()
         self._servers.set_world(World.from_json(world))
 
-    def op_prepare(self, request: list[str], limit: float, world: dict[str, Any]) -> Telling:
+    def op_prepare(self, request: list[bytes], limit: float, world: dict[str, Any]) -> Telling:
         """Ask the target agent, and when all went well there set the world.
 
         The target first: what ran for the case before must not ask its questions in the new world.
         """
 
         def telling(tell: Tell, fail: Fail) -> None:
-            def done(_: list[str]) -> None:
+            def done(_: list[bytes]) -> None:
                 self._run(lambda: self.op_world(world), tell, fail)
 
             self._ask(request, limit, done, fail, soon=True)
 
         return telling
 
-    def op_look(self, request: list[str], limit: float) -> Telling:
+    def op_look(self, request: list[bytes], limit: float) -> Telling:
         """The target agent's answer, and what the internet has seen by then."""
 
         def telling(tell: Tell, fail: Fail) -> None:
-            def done(told: list[str]) -> None:
+            def done(told: list[bytes]) -> None:
                 tell((told, self._servers.sight()))
 
-            self._ask(request, limit, done, fail, soon=request == ["look"])
+            self._ask(request, limit, done, fail, soon=request == [b"look"])
 
         return telling
 
@@ -170,20 +170,20 @@ class Agent:
         """Number of a new connection to the target's SMTP server."""
         return await self._clients.connect()
 
-    def op_send(self, connection: int, data: str) -> Telling | bool:
+    def op_send(self, connection: int, data: bytes) -> Telling | bool:
         """Send octets; False when the server no longer takes any."""
-        taken = self._clients.get(connection).send(octets(data))
+        taken = self._clients.get(connection).send(data)
         if isinstance(taken, bool):
             return taken
         return lambda tell, _: taken.add_done_callback(lambda done: tell(done.result()))
 
     def op_receive(self, connection: int, limit: float) -> Telling:
-        """The next octets: null when silent for `limit` seconds, "" when the server closed."""
+        """The next octets: None when silent for `limit` seconds, b"" when the server closed."""
         client = self._clients.get(connection)
-        return lambda tell, _: client.hear(limit, lambda received: tell(_text(received)))
+        return lambda tell, _: client.hear(limit, tell)
 
     def op_converse(
-        self, connection: int | None, says: list[tuple[str, int]], limit: float, replies: int = 1
+        self, connection: int | None, says: Says, limit: float, replies: int = 1
     ) -> Telling | Coroutine[Any, Any, Any]:
         """Several exchanges on a connection, or on a new one after its greeting; see `Combining.converse`.
 
@@ -198,11 +198,11 @@ class Agent:
         return self._conversing(connection, says, limit, replies, greeted=True)
 
     def op_converse_and_settle(
-        self, says: list[tuple[str, int]], limit: float, request: list[str], settling: float
+        self, says: Says, limit: float, request: list[bytes], settling: float
     ) -> Telling:
         """`op_converse` on a new connection; where all was said and answered, its end, and `op_look`.
 
-        What the first tells, what the second tells (null where that was left undone), and how many seconds
+        What the first tells, what the second tells (None where that was left undone), and how many seconds
         after the first.
         """
 
@@ -226,25 +226,22 @@ class Agent:
 
         return telling
 
-    async def _converse_later(self, says: list[tuple[str, int]], limit: float, replies: int) -> Any:
+    async def _converse_later(self, says: Says, limit: float, replies: int) -> Any:
         number = await self._clients.connect()
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._conversing(number, says, limit, replies, greeted=False)(told.set_result, told.set_exception)
         return await told
 
-    def _conversing(
-        self, number: int, says: list[tuple[str, int]], limit: float, replies: int, *, greeted: bool
-    ) -> Telling:
+    def _conversing(self, number: int, says: Says, limit: float, replies: int, *, greeted: bool) -> Telling:
         client = self._clients.get(number)
 
         def telling(tell: Tell, _: Fail) -> None:
-            said = [(octets(data), after) for data, after in says]
-            talk = Conversation(client, said, limit, lambda: done(), replies)
+            talk = Conversation(client, says, limit, lambda: done(), replies)
 
             def done() -> None:
                 now = asyncio.get_running_loop().time()
                 heard = [
-                    (taken, now - sent, [(_text(received), now - at) for received, at in pieces])
+                    (taken, now - sent, [(received, now - at) for received, at in pieces])
                     for taken, sent, pieces in talk.heard
                 ]
                 tell((number, heard))
@@ -261,18 +258,18 @@ class Agent:
         """Close a connection."""
         self._clients.close(connection)
 
-    def op_target(self, request: list[str], limit: float) -> Telling:
+    def op_target(self, request: list[bytes], limit: float) -> Telling:
         """Ask the target agent and give back its answer."""
         return lambda tell, fail: self._ask(request, limit, tell, fail)
 
-    def _ask(self, request: list[str], limit: float, tell: Tell, fail: Fail, *, soon: bool = False) -> None:
+    def _ask(self, request: list[bytes], limit: float, tell: Tell, fail: Fail, *, soon: bool = False) -> None:
         def told(answer: list[bytes] | WorldError) -> None:
             if isinstance(answer, WorldError):
                 fail(answer)
             else:
-                tell([text(item) for item in answer])
+                tell(answer)
 
-        self._target.ask([octets(item) for item in request], limit, told, soon=soon)
+        self._target.ask(request, limit, told, soon=soon)
 
     async def op_load(self, driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
         """Run a load driver, a process of its own; its result, or `failure` where qmail ended it."""
@@ -308,10 +305,6 @@ class Agent:
         self._clients.abort()
         self._target.close()
         self._servers.close()
-
-
-def _text(received: bytes | None) -> str | None:
-    return None if received is None else text(received)
 
 
 def _said(op: object, error: Exception) -> str:

@@ -50,14 +50,14 @@ class AgentPod(Combining):
         return int(await self._channel.request("connect"))
 
     async def send(self, connection: int, data: bytes) -> bool:
-        taken = await self._channel.request("send", connection=connection, data=text(data), patience=120.0)
+        taken = await self._channel.request("send", connection=connection, data=data, patience=120.0)
         return bool(taken)
 
     async def receive(self, connection: int, limit: float) -> bytes | None:
-        received: str | None = await self._channel.request(
+        received: bytes | None = await self._channel.request(
             "receive", connection=connection, limit=limit, patience=limit + LATENESS
         )
-        return None if received is None else octets(received)
+        return received
 
     async def converse(
         self, connection: int | None, says: Says, limit: float, replies: int = 1
@@ -66,7 +66,7 @@ class AgentPod(Combining):
         number, exchanges = await self._channel.request(
             "converse",
             connection=connection,
-            says=[(text(data), after) for data, after in says],
+            says=says,
             limit=limit,
             replies=replies,
             patience=120.0 + 2 * limit,
@@ -85,7 +85,7 @@ class AgentPod(Combining):
         """Run qmail-remote as qmail-rspawn does, with `message` on its standard input."""
         request = remote_items(host, sender, recipients, message, limit)
         answer = await self._channel.target(*request, limit=limit + LATENESS)
-        return read_remote([text(item) for item in answer])
+        return read_remote(answer)
 
     async def remote_and_look(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
@@ -102,7 +102,7 @@ class AgentPod(Combining):
     async def settle_and_look(self, limit: float) -> tuple[bool, Sight]:
         """`settle`, then `look`."""
         answer, sight = await self._then_look([b"settle", _milliseconds(limit)], 1, limit)
-        return answer == ["1"], sight
+        return answer == [b"1"], sight
 
     async def converse_and_settle(
         self, says: Says, limit: float, settling: float
@@ -110,9 +110,9 @@ class AgentPod(Combining):
         """Several exchanges on a new connection, and then the end of them, `settle` and `look`."""
         number, exchanges, rest, passed = await self._channel.request(
             "converse_and_settle",
-            says=[(text(data), after) for data, after in says],
+            says=says,
             limit=limit,
-            request=["then_look", "settle", text(_milliseconds(settling))],
+            request=[b"then_look", b"settle", _milliseconds(settling)],
             settling=settling + LATENESS,
             patience=120.0 + 2 * limit + settling + LATENESS + 10.0,
         )
@@ -120,14 +120,13 @@ class AgentPod(Combining):
         if rest is None:
             return int(number), heard, None
         (rests, *inside), outside = rest
-        return int(number), heard, (rests == "1", read_sight(outside, inside))
+        return int(number), heard, (rests == b"1", read_sight(outside, inside))
 
-    async def _then_look(self, request: list[bytes], items: int, limit: float) -> tuple[list[str], Sight]:
+    async def _then_look(self, request: list[bytes], items: int, limit: float) -> tuple[list[bytes], Sight]:
         """The target agent's answer of so many `items` to `request`, and what can be seen then."""
-        asked = ["then_look", *[text(item) for item in request]]
         limit += LATENESS
         inside, outside = await self._channel.request(
-            "look", request=asked, limit=limit, patience=limit + 10.0
+            "look", request=[b"then_look", *request], limit=limit, patience=limit + 10.0
         )
         return inside[:items], read_sight(outside, inside[items:])
 
@@ -163,7 +162,7 @@ class AgentPod(Combining):
 
     async def look(self) -> Sight:
         """What can be seen now, in both containers."""
-        inside, outside = await self._channel.request("look", request=["look"], limit=LATENESS)
+        inside, outside = await self._channel.request("look", request=[b"look"], limit=LATENESS)
         return read_sight(outside, inside)
 
 
@@ -209,32 +208,34 @@ def read_heard(exchanges: list[Any], passed: float = 0.0) -> list[Heard]:
         {
             "taken": taken,
             "sent": now - ago,
-            "received": [(None if said is None else octets(said), now - since) for said, since in pieces],
+            "received": [(said, now - since) for said, since in pieces],
         }
         for taken, ago, pieces in exchanges
     ]
 
 
-def read_remote(answer: list[str]) -> RemoteResult:
+def read_remote(answer: list[bytes]) -> RemoteResult:
     """A run of qmail-remote as the target agent tells it."""
     report, status, ended, seconds = answer
-    return {"report": report, "status": int(status), "ended": ended == "1", "seconds": float(seconds)}
+    return {"report": text(report), "status": int(status), "ended": ended == b"1", "seconds": float(seconds)}
 
 
-def read_sight(outside: dict[str, Any], inside: list[str]) -> Sight:
+def read_sight(outside: dict[str, Any], inside: list[bytes]) -> Sight:
     """A sight from what the internet container saw and the target agent's list of kind and three values."""
     queue: list[QueuedMessage] = []
     mailboxes: dict[str, list[str]] = {}
     runs: list[ProgramRun] = []
     log: list[str] = []
     for at in range(0, len(inside), 4):
-        kind, first, second, third = inside[at : at + 4]
-        if kind == "queued":
+        kind, *values = inside[at : at + 4]
+        if kind == b"run":
+            runs.append(read_run(values[0]))
+            continue
+        first, second, third = map(text, values)
+        if kind == b"queued":
             queue.append({"sender": first, "recipients": second.split("\0")[:-1], "octets": third})
-        elif kind == "mail":
+        elif kind == b"mail":
             mailboxes.setdefault(first, []).append(second)
-        elif kind == "run":
-            runs.append(read_run(octets(first)))
         else:
             log += first.split("\n")[:-1]
     return {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from conformance.internet.frames import encode
-from conformance.pod.base import PodFailure, octets, text
+from conformance.pod.base import PodFailure
 
 #: Seconds that the set-up of a case may take.
 _PREPARING = 20.0
@@ -71,14 +71,14 @@ class Channel:
         if self._lost:
             raise PodFailure(self._lost)
         self.stood = None
-        self._first = {"request": [text(item) for item in request], "world": world, "limit": _PREPARING}
+        self._first = {"request": request, "world": world, "limit": _PREPARING}
 
     async def target(self, *request: bytes, limit: float = 20.0) -> list[bytes]:
         """What the target agent answers to a list of octet strings."""
-        answer = await self.request(
-            "target", request=[text(item) for item in request], limit=limit, patience=limit + 10.0
+        answer: list[bytes] = await self.request(
+            "target", request=list(request), limit=limit, patience=limit + 10.0
         )
-        return [octets(item) for item in answer]
+        return answer
 
     def deliver(self, answers: Sequence[Any]) -> None:
         """Take in answers; one that nobody waits for any more is dropped."""
