@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 from conformance.internet.zones import load_zone
@@ -17,7 +16,10 @@ class Internet:
     """The closed world around qmail. What is arranged takes effect at the case's next act."""
 
     def __init__(self) -> None:
-        self._world = World()
+        self._zones: list[str] = []
+        self._paddings: list[Padding] = []
+        self._faults: list[Fault] = []
+        self._tcp: Literal["accept", "refuse"] = "accept"
         self._exchangers: dict[tuple[str, int], Exchanger] = {}
         self._listening = True
         self.changed = True
@@ -33,31 +35,31 @@ class Internet:
         needed: Literal["first", "middle", "last"] = "first",
     ) -> None:
         """A zone in standard syntax; `padding` fills the answer for `domain`/`type` to that many octets."""
-        self._world.zones.append(f"$ORIGIN {domain}.\n$TTL 60\n{records}\n")
+        self._zones.append(f"$ORIGIN {domain}.\n$TTL 60\n{records}\n")
         if padding is not None:
             self.padding(domain, type, padding, needed)
         self.changed = True
 
     def load(self, name: str) -> None:
         """The zone of `fixtures/dns-zones/NAME.zone`."""
-        self._world.zones.append(load_zone(name))
+        self._zones.append(load_zone(name))
         self.changed = True
 
     def padding(
         self, name: str, type: str, octets: int, needed: Literal["first", "middle", "last"] = "first"
     ) -> None:
         """Fill the answer for `name`/`type` to exactly so many octets."""
-        self._world.paddings.append(Padding(name, type, octets, needed))
+        self._paddings.append(Padding(name, type, octets, needed))
         self.changed = True
 
     def fault(self, name: str, action: FaultAction, **details: Any) -> None:
         """Answer questions about `name` otherwise than from its zone; see `Fault`."""
-        self._world.faults.append(Fault(name, action, **details))
+        self._faults.append(Fault(name, action, **details))
         self.changed = True
 
     def refuse_tcp(self) -> None:
         """Close port 53 over TCP."""
-        self._world = replace(self._world, tcp="refuse")
+        self._tcp = "refuse"
         self.changed = True
 
     def exchanger(self, address: str = "127.0.0.2", **script: Any) -> None:
@@ -73,9 +75,10 @@ class Internet:
 
     def world(self) -> World:
         """What the case has arranged; unless it says otherwise, with an exchanger that accepts everything."""
-        if not self._listening:
-            return replace(self._world, exchangers=[])
-        return replace(self._world, exchangers=list(self._exchangers.values()) or [Exchanger()])
+        exchangers = list(self._exchangers.values()) or [Exchanger()]
+        return World(
+            self._zones, self._paddings, self._faults, exchangers if self._listening else [], self._tcp
+        )
 
     def _seen(self) -> Sight:
         assert self.sight is not None, "the case reads the internet before it has done anything"

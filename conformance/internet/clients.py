@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import time
 from collections.abc import Callable
 
 from conformance.errors import WorldError
-from conformance.internet.links import Link
+from conformance.internet.links import Link, block_for_a_moment
 from conformance.pod.base import AT_ONCE, Says
 from conformance.smtp.reply import LONGEST_REPLY, split_replies, split_reply
 
@@ -44,7 +43,8 @@ class Clients:
     def connect_at_once(self) -> int | None:
         """A new connection's number; None where that takes a while, as over loopback it hardly does."""
         link = _fresh()
-        if link.connect_ex(self._address) and link.connect_ex(self._address) not in (0, errno.EISCONN):
+        block_for_a_moment(link)
+        if link.connect_ex(self._address):
             link.close()
             return None
         return self._keep(link, asyncio.get_running_loop())
@@ -55,6 +55,7 @@ class Clients:
         until, pause = loop.time() + self._patience, 0.001
         while True:
             link = _fresh()
+            link.setblocking(False)
             try:
                 await loop.sock_connect(link, self._address)
                 break
@@ -71,6 +72,8 @@ class Clients:
             except BaseException:
                 link.close()
                 raise
+        link.setblocking(True)
+        block_for_a_moment(link)
         return self._keep(link, loop)
 
     def _keep(self, link: socket.socket, loop: asyncio.AbstractEventLoop) -> int:
@@ -100,7 +103,6 @@ class Clients:
 def _fresh() -> socket.socket:
     link = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.setblocking(False)
     return link
 
 

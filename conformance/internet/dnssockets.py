@@ -135,7 +135,9 @@ class DnsSockets:
             if response.octets is not None:
                 late = partial(datagrams.send_to, response.octets, datagrams.client(number))
                 self.after(response.delay, late)
-            answers += [None, *nameserver.answer_datagrams(islice(messages, number + 1, None), at)]
+            answers.append(None)
+            if number + 1 < len(messages):
+                answers += nameserver.answer_datagrams(islice(messages, number + 1, None), at)
         if answers and (last := answers[-1]) is not None:
             self.patience = _PATIENCE_WITH_TC if last[2] & _TC else _PATIENCE_WITH_DATAGRAMS
         datagrams.send(answers)
@@ -224,7 +226,7 @@ class _Connection:
             self._send(answers)
             self._server.after(response.delay, partial(self._respond, response))
             answers, begin = b"", end
-            if not self._ended:
+            if not self._ended and end < len(data):
                 answers, begin = nameserver.answer_frames(data, end, at)
         self._unread = data[begin:]
         self._send(answers)

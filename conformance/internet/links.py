@@ -14,18 +14,24 @@ from abc import ABC, abstractmethod
 #: Seconds for which a read blocks: qmail answers sooner, unless it has a program to run or waits on purpose,
 #: and asks no question meanwhile.
 _SOON = 0.004
-_RECEIVE_SOON = struct.pack("@ll", 0, round(_SOON * 1e6))
+_MOMENT = struct.pack("@ll", 0, round(_SOON * 1e6))
 
 #: A larger buffer the C library would take from the kernel and return to it for each read.
 _READ_AT_ONCE = 65536
 
 
+def block_for_a_moment(link: socket.socket) -> None:
+    """Have reads and attempts to connect of a socket that blocks end after a moment; of a listener's
+    connections too, which inherit that and need no call of their own.
+    """
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _MOMENT)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _MOMENT)
+
+
 class Link(ABC):
-    """A connected socket that blocks when read, for a moment; calls that must not wait say so themselves."""
+    """A connected socket that blocks for a moment; calls that must not wait say so themselves."""
 
     def __init__(self, link: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        link.setblocking(True)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_SOON)
         self._link = link
         self._number = link.fileno()  #: for the loop, which is slow to find out what a socket is
         self._loop = loop

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from dnslib import CLASS, QTYPE
@@ -42,25 +41,8 @@ def padded(padding: Padding, name: str, qtype: int, answer: Answer) -> bytes:
 
     Raises UsageError when the size cannot be reached.
     """
-    bare = encode(name, qtype, answer.rcode, [*answer.chain, *answer.records])
-    # The bare message tells all that an answer holds, so the same one is filled up once in a pod's life.
-    return _filled(_Bare(bare, padding, name, qtype, answer))
-
-
-@dataclass(frozen=True)
-class _Bare:
-    """What is to be filled up. `answer` is what `message` says, and is not compared."""
-
-    message: bytes
-    padding: Padding
-    name: str
-    qtype: int
-    answer: Answer = field(compare=False)
-
-
-@lru_cache(maxsize=64)
-def _filled(bare: _Bare) -> bytes:
-    padding, name, qtype, answer, message = bare.padding, bare.name, bare.qtype, bare.answer, bare.message
+    message = encode(name, qtype, answer.rcode, [*answer.chain, *answer.records])
+    least = len(message) + _LEAST_REST
     kind = _kind(qtype, answer, padding.octets <= _SMALL)
     gap = padding.octets - len(message)
     # The own records may lose a few pointers when they stand behind many fillers, so the gap is met by steps.
@@ -77,8 +59,7 @@ def _filled(bare: _Bare) -> bytes:
         gap += padding.octets - len(message)
     raise UsageError(
         f"padding: the answer to {padding.name} {padding.type} cannot be {padding.octets} octets long",
-        f"without fillers it has {len(bare.message)}; "
-        f"possible are {len(bare.message) + _LEAST_REST} to 65535",
+        f"without fillers it has {least - _LEAST_REST}; possible are {least} to 65535",
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypedDict
 from conformance.errors import UsageError, WorldError
 from conformance.internet.dnssockets import DnsSockets, taken
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
-from conformance.internet.links import Link
+from conformance.internet.links import Link, block_for_a_moment
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import Exchange, Question
 from conformance.pod.world import Exchanger, World
@@ -139,6 +139,7 @@ class Servers:
             listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+            block_for_a_moment(listener)
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError:

@@ -58,10 +58,11 @@ class TargetLink:
         seconds; then the connection is dropped, for the answer may still come.
         """
         asked = _Request(packed(request), request[0].decode("latin-1"), told, soon)
-        asked.timer = asyncio.get_running_loop().call_later(limit, self._overdue, asked, limit)
         self._waiting.append(asked)
         if len(self._waiting) == 1:
             self._serve()
+        if not asked.concluded:  # what is answered at once needs no timer
+            asked.timer = asyncio.get_running_loop().call_later(limit, self._overdue, asked, limit)
 
     def close(self) -> None:
         """Drop the connection; the next request makes a new one."""
@@ -119,6 +120,7 @@ class TargetLink:
         self._unread.clear()  # one answer at a time: nothing follows it
         served = request is self._waiting[0]
         self._waiting.remove(request)
+        request.concluded = True
         if request.timer is not None:
             request.timer.cancel()
         if served and self._waiting:
@@ -138,4 +140,5 @@ class _Request:
     op: str
     told: Told
     soon: bool
+    concluded: bool = False
     timer: asyncio.TimerHandle | None = None
