@@ -17,6 +17,7 @@ from itertools import islice
 
 from conformance.errors import WorldError
 from conformance.internet.datagrams import Datagrams
+from conformance.internet.links import Listener
 from conformance.internet.nameserver import NameServer, Response
 
 _BACKLOG = 512
@@ -154,7 +155,7 @@ class DnsSockets:
 
 
 def _bound(address: tuple[str, int], kind: socket.SocketKind) -> socket.socket:
-    made = socket.socket(socket.AF_INET, kind)
+    made = (Listener if kind is socket.SOCK_STREAM else socket.socket)(socket.AF_INET, kind)
     try:
         made.setblocking(False)
         if kind is socket.SOCK_STREAM:

@@ -13,7 +13,7 @@ from typing import TypedDict
 from conformance.errors import UsageError, WorldError
 from conformance.internet.dnssockets import DnsSockets, taken
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
-from conformance.internet.links import Link, block_for_a_moment
+from conformance.internet.links import Link, Listener, block_for_a_moment
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import Exchange, Question
 from conformance.pod.world import Exchanger, World
@@ -134,7 +134,7 @@ class Servers:
         self._silences.clear()
 
     def _listen(self, address: Address) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = Listener(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

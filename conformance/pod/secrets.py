@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-#: Texts up to this length are remembered: control files, zones and replies come again in every case.
+#: Texts up to this length are searched as a whole; in longer ones a letter is looked for at a time.
 _SHORT = 256
 
 #: A list of so many texts is searched as one: hundreds of recipients are seen once, and never again.
@@ -43,7 +42,6 @@ class Secrets:
                 self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
         # One letter is looked for ten times as fast as a text, and one that is rare is mostly missing.
         self._rarest = [(max(secret, key=_rarity), secret) for secret in self._tokens if secret]
-        self._seen = lru_cache(maxsize=4096)(self._hidden)
         self._shortest = min(map(len, self._tokens), default=0)
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)
@@ -56,10 +54,8 @@ class Secrets:
         # Asked for in the order of how many there are in a record.
         kind = type(value)
         if kind is str:
-            # Nearly every text of a record is too short to hold a secret, or has been seen before.
-            if len(value) < self._shortest:
-                return value
-            return self._seen(value) if len(value) <= _SHORT else self._hidden(value)
+            # Nearly every text of a record is too short to hold a secret.
+            return value if len(value) < self._shortest else self._hidden(value)
         if kind is float or kind is int or kind is bool or value is None:
             return value
         if kind is list or kind is tuple:
@@ -73,7 +69,11 @@ class Secrets:
         return value
 
     def _hidden(self, value: str) -> str:
-        for rarest, secret in self._rarest:  # sooner done than a search for the pattern
-            if rarest in value and secret in value and self._pattern is not None:
-                return self._pattern.sub(lambda found: self._tokens[found[0]], value)
-        return value
+        if self._pattern is None or not self._holds(value, self._pattern):
+            return value
+        return self._pattern.sub(lambda found: self._tokens[found[0]], value)
+
+    def _holds(self, value: str, pattern: re.Pattern[str]) -> bool:
+        if len(value) <= _SHORT:
+            return pattern.search(value) is not None
+        return any(rarest in value and secret in value for rarest, secret in self._rarest)

@@ -558,10 +558,16 @@ sub prepare {
 
 sub nul_fields { my ($text, $letters) = @_; return map { substr $_, 1 } grep { /^[$letters]/ } split /\0/, $text; }
 
+# A message that is accepted is in todo until qmail-send, where it runs, has taken it over, and logged that before.
+sub accepted {
+    my %ids = map { $_ => 1 } map { entries($_) } holding("$STATE/queue/todo");
+    read_log() if $send->{pipe};
+    return (keys %ids, grep { !$ids{$_} } keys %{ $send->{live} || {} });
+}
+
 sub queued {
     my @found;
-    # While qmail-send does not run, what is accepted stays in todo.
-    for my $id ($send->{pid} ? messages() : map { entries($_) } holding("$STATE/queue/todo")) {
+    for my $id (accepted()) {
         my $envelope = slurp("$QMAIL/queue/todo/$id");
         if (!defined $envelope) {
             $envelope = slurp(place('info', $id));
@@ -590,12 +596,12 @@ sub delivered {
 }
 
 sub look {
-    read_log() if $send->{pipe};
+    my @queued = queued();
     my $order = holding("$STATE/runs") ? slurp("$STATE/runs/order") : '';
     my $log = -s "$STATE/smtpd.log" ? slurp("$STATE/smtpd.log") : '';
     $log .= join '', map { "$_\n" } @{ $send->{lines} || [] };
     return (
-        queued(), delivered(),
+        @queued, delivered(),
         (map { ('run', slurp("$STATE/runs/$_"), '', '') } split /\n/, defined $order ? $order : ''),
         'log', $log, '', '',
     );
