@@ -293,7 +293,8 @@ def test_frames_come_whole_from_any_pieces() -> None:
         assert found == objects
     with pytest.raises(ValueError, match="not a frame"):
         frames.Decoder().feed(b"Traceback (most recent call last)")
-    for content in (b"", b"}", b"[\x02\0\0\0N", frames.encode("x")[4:8]):  # cut off, or nothing that there is
+    cut_off = (b"", b"[\x02\0\0\0N", frames.encode("x")[4:8])
+    for content in (*cut_off, b"}", b"[\x01\0\0\0" + b"0"):  # the last two are of no kind that there is
         with pytest.raises(ValueError, match="not a frame"):
             frames.Decoder().feed(len(content).to_bytes(4, "big") + content)
 
