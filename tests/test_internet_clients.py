@@ -78,6 +78,8 @@ async def test_connect_waits_for_a_listener(driver: Driver) -> None:
 
     async with smtp_server(driver.smtp, silent):
         assert await pending == 1
+        said = await driver.do("converse", connection=1, says=[[b"x", 0]], limit=0.01)
+        assert heard(said) == [(True, [None])], "what is silent holds nothing up"
 
 
 def heard(result: Any) -> list[tuple[bool, list[bytes | None]]]:
