@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from http.client import HTTPResponse
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,15 @@ from conformance.pod.mailboxes import User
 from conformance.pod.world import World
 from conformance.targets.docker import engine
 from conformance.targets.docker.acts import AgentPod, configuration_items, read_sight, user_items
-from conformance.targets.docker.attach import STDERR, STDOUT, Demultiplexer, Threads, Watched, streams
+from conformance.targets.docker.attach import (
+    STDERR,
+    STDOUT,
+    Attachment,
+    Demultiplexer,
+    Threads,
+    Watched,
+    streams,
+)
 from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.sweep import is_leftover, machine, owner, started
 
@@ -167,6 +177,27 @@ def test_letting_go_ends_the_containers_input(kind: Callable[[Any], Any]) -> Non
         assert await heard.get() == (STDOUT, None)
 
     asyncio.run(asyncio.wait_for(test(), 20))
+
+
+def test_the_engines_response_can_be_collected_once_it_is_let_go() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"HTTP/1.1 101 UPGRADED\r\n\r\n")
+    response = HTTPResponse(ours)
+    response.begin()
+    attached = response.fp.raw  # as the SDK takes it, and where it keeps the response
+    attached._response = SimpleNamespace(raw=SimpleNamespace(_fp=response))
+    client = SimpleNamespace(api=SimpleNamespace(attach_socket=lambda *_, **__: attached))
+
+    async def test() -> None:
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        attachment = await asyncio.to_thread(Attachment, client, "x", lambda *_: ended.set(), loop)
+        attachment.close()
+        await ended.wait()
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+    response.close()  # as the collector does
+    theirs.close()
 
 
 def test_acts_are_one_request_each() -> None:

@@ -65,6 +65,9 @@ class Attachment:
     def close(self) -> None:
         """Let go: the container's standard input ends. From any thread."""
         self._streams.close()
+        # The response ends before its socket, or it complains when it is collected (Python 3.13).
+        with contextlib.suppress(Exception):
+            self._keep._response.raw._fp.close()
         with contextlib.suppress(Exception):
             self._keep.close()
 
