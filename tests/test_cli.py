@@ -249,3 +249,10 @@ def test_a_broken_zone_file_is_told_with_file_and_line_before_anything_runs(
     error = capsys.readouterr().err
     assert f"{broken}, line 3" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_cases_are_listed_without_what_only_runs_them() -> None:
+    code = "import sys; from conformance.cli import main; main(['list']); print(*sys.modules)"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "base.client.ordinary" in listed.stdout
+    assert not {"asyncio", "aiosmtplib", "docker", "pytest"} & set(listed.stdout.splitlines()[-1].split())
