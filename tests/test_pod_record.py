@@ -174,6 +174,8 @@ def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:
     many = [f"r{number}@here.example" for number in range(100)]
     assert secrets.hide(many) == many
     assert secrets.hide([*many, "wonderland"]) == [*many, "<password of alice>"]
+    with_none = Secrets({"carol": b"", "bob": b"password"})
+    assert with_none.hide(["a text", "a password"]) == ["a text", "a <password of bob>"]
 
 
 def test_worlds_and_configurations_are_json_of_their_own() -> None:

@@ -38,15 +38,18 @@ class Decoder:
         start = 0
         while len(self._unread) >= start + 4:
             length = int.from_bytes(self._unread[start : start + 4], "big")
+            if length > _MOST:
+                raise self._no_frame(start)
             end = start + 4 + length
-            if length <= _MOST and len(self._unread) < end:
+            if len(self._unread) < end:
                 break
             try:
-                if length > _MOST:
-                    raise ValueError("too long")
                 objects.append(marshal.loads(self._unread[start + 4 : end]))
             except (EOFError, TypeError, ValueError) as error:
-                raise ValueError(f"not a frame: {bytes(self._unread[start : start + 40])!r}") from error
+                raise self._no_frame(start) from error
             start = end
         del self._unread[:start]
         return objects
+
+    def _no_frame(self, start: int) -> ValueError:
+        return ValueError(f"not a frame: {bytes(self._unread[start : start + 40])!r}")

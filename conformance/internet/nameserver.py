@@ -110,7 +110,7 @@ class NameServer:
         self._ready: dict[Transport, dict[bytes, _Ready]] = {"udp": {}, "tcp": {}}
         for padding in world.paddings:
             # Built now and not when asked for: a server that needs time to answer causes failures of its own.
-            question, message = _padded(tuple(world.zones), padding)
+            question, message = _filled_up(tuple(world.zones), padding)
             self._padded[question] = message
 
     def answer(self, message: bytes, over: Transport, at: float) -> Response:
@@ -249,7 +249,7 @@ def _records(zones: tuple[str, ...]) -> Records:
 
 
 @lru_cache(maxsize=64)  # and many have the same answer filled up
-def _padded(zones: tuple[str, ...], padding: Padding) -> tuple[tuple[str, int], bytes]:
+def _filled_up(zones: tuple[str, ...], padding: Padding) -> tuple[tuple[str, int], bytes]:
     """A padding's name and type, and the whole answer to them."""
     records, name, qtype = _records(zones), padding.name.rstrip(".").lower(), _qtype(padding.type)
     answer = records.look_up(name, qtype)

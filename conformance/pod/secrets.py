@@ -39,9 +39,10 @@ class Secrets:
                 ("plain", base64.b64encode(b"\0" + name + b"\0" + password)),
                 ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
             ):
-                self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
+                if secret:  # an empty password is in every text, and none
+                    self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
         # One letter is looked for ten times as fast as a text, and one that is rare is mostly missing.
-        self._rarest = [(max(secret, key=_rarity), secret) for secret in self._tokens if secret]
+        self._rarest = [(max(secret, key=_rarity), secret) for secret in self._tokens]
         self._shortest = min(map(len, self._tokens), default=0)
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)

@@ -95,7 +95,7 @@ class World:
     latency: float = 0.0  #: seconds added to every DNS answer
 
     def to_json(self) -> dict[str, Any]:
-        """What is frozen is shared: each case makes one, `asdict`, which copies, takes ten times as long."""
+        """What is frozen is shared. Each case makes one, and `asdict`, which copies, takes ten times that."""
         exchangers = [dict(vars(exchanger)) for exchanger in self.exchangers]
         for exchanger in exchangers:
             if not exchanger["silent"]:
