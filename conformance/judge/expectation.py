@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from conformance.catalogue.requirements import Requirement
 from conformance.errors import UsageError
 from conformance.judge.deviations import Deviation
 from conformance.judge.verdict import Verdict, VerdictName, as_expected
+from conformance.pod.record import Record
 from conformance.targets.target import Target
 
 
@@ -54,7 +54,7 @@ def judged(
     *,
     seconds: float = 0.0,
     seen: str = "",
-    record: dict[str, Any] | None = None,
+    record: Record | None = None,
 ) -> Verdict:
     """The verdict after one or more attempts, the last of which counts.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from conformance.judge.outcome import exit_status
 from conformance.judge.verdict import Verdict, check_keys, check_type, counted
 from conformance.targets.target import Kind, Target
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ class PartialRun:
         return f"what was recorded is kept in {self.path}: {len(self.verdicts)} {noun}"
 
 
+def verdict_line(verdict: Verdict) -> str:
+    """A verdict as it stands in a run file, without the line's end. Raises ValueError for what JSON lacks."""
+    return json.dumps({"kind": "verdict", **verdict.to_json()}, allow_nan=False)
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -127,12 +132,19 @@ class RunWriter:
 
     def write(self, verdict: Verdict) -> None:
         """Write one verdict through to the file. Raises ValueError for what no reader would accept."""
+        self.write_line(verdict_line(verdict))
+
+    def write_line(self, line: str) -> Verdict:
+        """The same for one that is a line already; what it says."""
+        data = _object(line.encode("ascii"))
+        if data.pop("kind", None) != "verdict":
+            raise ValueError("this is no verdict's line")
+        verdict = Verdict.from_json(data)
         if verdict.requirement in self._verdicts:
             raise ValueError(f"{verdict.requirement} has its verdict already")
-        data = verdict.to_json()
-        Verdict.from_json(data)
-        self._write({"kind": "verdict", **data})
-        self._verdicts[verdict.requirement] = verdict
+        self._write_line(line)
+        self._verdicts[verdict.requirement] = replace(verdict, record=None)
+        return verdict
 
     def finish(self, status: int | None = None) -> int:
         """Write the footer and close. `status` defaults to what the verdicts say; it is returned.
@@ -159,9 +171,11 @@ class RunWriter:
         self.close()
 
     def _write(self, data: dict[str, Any]) -> None:
-        line = json.dumps(data, allow_nan=False) + "\n"
+        self._write_line(json.dumps(data, allow_nan=False))
+
+    def _write_line(self, line: str) -> None:
         try:
-            self._file.write(line)
+            self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
             raise WorldError(f"{self.path}: {error.strerror}", "Make room, or name another --out.") from error

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast, get_args
 
 from conformance.catalogue.requirements import Level, Role
+from conformance.pod.codec import decode, encode, shown
+from conformance.pod.record import Record
 
 VerdictName = Literal["met", "unmet", "invalid", "unsupported"]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
@@ -43,7 +45,7 @@ class Verdict:
     as_expected: bool
     deviation: dict[str, str] | None
     seconds: float
-    record: dict[str, Any] | None
+    record: Record | None
     promise: str
     source: str
     seen: str = ""
@@ -62,9 +64,8 @@ class Verdict:
         return "unsupported" if self.verdict == "unsupported" else "unexpected"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain data, `attempts` as a list; the record is not copied."""
-        data = {one.name: getattr(self, one.name) for one in fields(self)}
-        data["attempts"] = list(self.attempts)
+        """The fields as plain data."""
+        data: dict[str, Any] = encode(self)
         return data
 
     @classmethod
@@ -81,9 +82,9 @@ class Verdict:
         check_type(data, "unstable", bool)
         check_type(data, "attempts", list)
         _check_deviation(data["deviation"])
-        if data["record"] is not None:
-            check_type(data, "record", dict)
-        made = cls(**{**data, "seconds": _duration(data["seconds"]), "attempts": list(data["attempts"])})
+        record = None if data["record"] is None else decode(Record, data["record"])
+        seconds = _duration(data["seconds"])
+        made = cls(**{**data, "record": record, "seconds": seconds, "attempts": list(data["attempts"])})
         made._check_sense()
         return made
 
@@ -131,20 +132,20 @@ def check_keys(data: Mapping[str, Any], keys: Iterable[str]) -> None:
 def check_type(data: Mapping[str, Any], name: str, wanted: type) -> None:
     """Raise ValueError unless `data[name]` is of that very type (so that true is no number)."""
     if type(data[name]) is not wanted:
-        raise ValueError(f"{name} is {_shown(data[name])}, not of type {wanted.__name__}")
+        raise ValueError(f"{name} is {shown(data[name])}, not of type {wanted.__name__}")
 
 
 def _one_of(data: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> None:
     if data[name] not in allowed:
-        raise ValueError(f"{name} is {_shown(data[name])}, not one of {', '.join(allowed)}")
+        raise ValueError(f"{name} is {shown(data[name])}, not one of {', '.join(allowed)}")
 
 
 def _duration(value: object) -> float:
     if type(value) not in (int, float):
-        raise ValueError(f"seconds is {_shown(value)}, not a number")
+        raise ValueError(f"seconds is {shown(value)}, not a number")
     number = cast(float, value)
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"seconds is {_shown(value)}, not a duration")
+        raise ValueError(f"seconds is {shown(value)}, not a duration")
     return float(number)
 
 
@@ -154,8 +155,3 @@ def _check_deviation(value: object) -> None:
     fits = isinstance(value, dict) and set(value) == DEVIATION_KEYS
     if not fits or not all(type(text) is str for text in cast(dict[str, Any], value).values()):
         raise ValueError("deviation is neither null nor reason, source and since as texts")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:40] + " …"

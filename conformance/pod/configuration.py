@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,3 @@ class Configuration:
     delivering: bool = False
     resolver: str = "timeout:1 attempts:2"
     verifying: bool | Literal["mute"] = False
-
-    def to_json(self) -> dict[str, Any]:
-        data = dict(vars(self))
-        for changing in ("control", "environment", "dot_qmail"):
-            data[changing] = dict(data[changing])
-        if self.recipient_check is not None:
-            data["recipient_check"] = dict(vars(self.recipient_check))
-        if self.password_check is not None:
-            data["password_check"] = dict(vars(self.password_check))
-        if not self.verifying:
-            del data["verifying"]  # so records from before there was such a field are judged as ever
-        return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.pod.base import RemoteResult
+from conformance.pod.observation import RemoteResult
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Delivery:
 
 def read_reports(result: RemoteResult) -> Delivery:
     """Split the output at its NULs; only `r`, `h`, `s` before the last and `K`, `Z`, `D` last are reports."""
-    parts = [part for part in result["report"].split("\0") if part]
+    parts = [part for part in result.report.split("\0") if part]
     recipients = tuple(Report(part[0], part[1:].strip()) for part in parts if part[0] in "rhs")
     last = parts[-1] if parts and parts[-1][0] in "KZD" else ""
     return Delivery(
         recipients=recipients,
         message=Report(last[:1], last[1:].strip()),
-        status=result["status"],
-        ended=result["ended"],
-        seconds=result["seconds"],
+        status=result.status,
+        ended=result.ended,
+        seconds=result.seconds,
     )

@@ -9,20 +9,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
-#: Texts up to this length are searched as a whole; in longer ones a letter is looked for at a time.
-_SHORT = 256
-
-#: A list of so many texts is searched as one: hundreds of recipients are seen once, and never again.
-_MANY = 16
-
-#: Letters of what qmail is told and says, the most frequent first; what is not among them is rare.
-_COMMON_FIRST = "etaoinsrhldcumfpgwybvkxjqz.-<>@:0123456789ETAOINSRHLDCUMFPGWYBVKXJQZ"
-
-
-def _rarity(letter: str) -> int:
-    return _COMMON_FIRST.find(letter) % 100
+from conformance.pod.base import octets
+from conformance.pod.mailboxes import load_users, passwords
 
 
 class Secrets:
@@ -41,40 +33,27 @@ class Secrets:
             ):
                 if secret:  # an empty password is in every text, and none
                     self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
-        # One letter is looked for ten times as fast as a text, and one that is rare is mostly missing.
-        self._rarest = [(max(secret, key=_rarity), secret) for secret in self._tokens]
-        self._shortest = min(map(len, self._tokens), default=0)
+        self._shortest = min(map(len, self._tokens), default=1 << 62)
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)
-        self._pattern = (
-            re.compile("|".join(re.escape(secret) for secret in longest_first)) if longest_first else None
-        )
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def hide(self, value: Any) -> Any:
-        """The same JSON value with every secret replaced by its token."""
-        # Asked for in the order of how many there are in a record.
-        kind = type(value)
-        if kind is str:
-            # Nearly every text of a record is too short to hold a secret.
-            return value if len(value) < self._shortest else self._hidden(value)
-        if kind is float or kind is int or kind is bool or value is None:
-            return value
-        if kind is list or kind is tuple:
-            if len(value) >= _MANY and set(map(type, value)) == {str}:
-                joined = "\n".join(value)
-                if self._hidden(joined) is joined:
-                    return list(value)
-            return [self.hide(item) for item in value]
-        if kind is dict:
+        """The same value, a dataclass or plain data, with every secret in it replaced by its token."""
+        if isinstance(value, str):
+            if len(value) < self._shortest:
+                return value
+            return self._pattern.sub(lambda found: self._tokens[found[0]], value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.hide(item) for item in value)
+        if isinstance(value, dict):
             return {self.hide(key): self.hide(item) for key, item in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(value, **{one.name: self.hide(getattr(value, one.name)) for one in fields(value)})
         return value
 
-    def _hidden(self, value: str) -> str:
-        if self._pattern is None or not self._holds(value, self._pattern):
-            return value
-        return self._pattern.sub(lambda found: self._tokens[found[0]], value)
 
-    def _holds(self, value: str, pattern: re.Pattern[str]) -> bool:
-        if len(value) <= _SHORT:
-            return pattern.search(value) is not None
-        return any(rarest in value and secret in value for rarest, secret in self._rarest)
+@cache
+def fixture_secrets() -> Secrets:
+    """The passwords of the fixtures' users, hidden."""
+    return Secrets({name: octets(password) for name, password in passwords(load_users()).items()})

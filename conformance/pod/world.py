@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 Transport = Literal["udp", "tcp"]
 
@@ -93,28 +93,3 @@ class World:
     exchangers: list[Exchanger] = field(default_factory=list)
     tcp: Literal["accept", "refuse"] = "accept"
     latency: float = 0.0  #: seconds added to every DNS answer
-
-    def to_json(self) -> dict[str, Any]:
-        """What is frozen is shared. Each case makes one, and `asdict`, which copies, takes ten times that."""
-        exchangers = [dict(vars(exchanger)) for exchanger in self.exchangers]
-        for exchanger in exchangers:
-            if not exchanger["silent"]:
-                del exchanger["silent"]  # so records from before there was such a field are judged as ever
-        return {
-            **vars(self),
-            "zones": list(self.zones),
-            "paddings": [dict(vars(padding)) for padding in self.paddings],
-            "faults": [dict(vars(fault)) for fault in self.faults],
-            "exchangers": exchangers,
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> World:
-        return cls(
-            zones=list(data["zones"]),
-            paddings=[Padding(**p) for p in data["paddings"]],
-            faults=[Fault(**f) for f in data["faults"]],
-            exchangers=[Exchanger(**e) for e in data["exchangers"]],
-            tcp=data["tcp"],
-            latency=data["latency"],
-        )

@@ -1,0 +1,102 @@
+"""What can be seen in a pod. Octets are text with one character each (Latin-1), so that all survives JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Question:
+    """One DNS question that the target asked."""
+
+    name: str  #: as asked, without the final dot, letters as on the wire
+    type: str  #: "MX", "A", "ANY", …; "TYPE65" when unnamed
+    over: Literal["udp", "tcp"]
+    rcode: str  #: of the answer; "" when none was sent
+    size: int  #: octets of the answer as sent, without TCP's length prefix; 0 when none was sent
+    truncated: bool  #: the answer bore the TC bit
+    at: float  #: seconds since the world was set
+
+
+@dataclass(frozen=True)
+class TranscriptEntry:
+    """What one side of an SMTP session said, or what happened to it, `at` seconds since the world was set.
+
+    Consecutive octets of one side make one entry. Events: "connected", "client closed", "closed", "reset",
+    "stalled".
+    """
+
+    at: float
+    source: Literal["client", "exchanger", "event"]
+    text: str
+
+
+@dataclass(frozen=True)
+class AcceptedMessage:
+    """A message that an exchanger accepted. `sender` is None outside of a transaction."""
+
+    sender: str | None
+    recipients: list[str]
+    octets: str  #: dots unstuffed, CRLF kept
+
+
+@dataclass(frozen=True)
+class MxSession:
+    """One session at a mail exchanger."""
+
+    address: str
+    port: int
+    transcript: list[TranscriptEntry] = field(default_factory=list)
+    helo: str = ""  #: the verb and name, `EHLO here.example`; "" when never said
+    user: str = ""  #: authenticated as; "" when not
+    credentials: int = 0  #: lines the client sent as credentials, of whatever method
+    sender: str | None = None  #: of the last MAIL that was accepted, without the brackets
+    recipients: list[str] = field(default_factory=list)  #: accepted ones of that transaction
+    messages: list[AcceptedMessage] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """One message in the queue: accepted and not yet delivered."""
+
+    sender: str
+    recipients: list[str]
+    octets: str  #: as stored, with the Received lines
+
+
+@dataclass(frozen=True)
+class HookCall:
+    """One run of the RCPTCHECK program or of the checkprogram."""
+
+    program: Literal["rcptcheck", "checkpassword"]
+    arguments: list[str]
+    directory: str  #: working directory, as the program's own `pwd -P` says
+    environment: dict[str, str]  #: all of it for rcptcheck; TCPREMOTEINFO and RELAYCLIENT for checkpassword
+    user: str = ""  #: checkpassword: the user on descriptor 3; "" for rcptcheck
+    challenge: str = ""  #: checkpassword: the CRAM-MD5 challenge on descriptor 3; "" otherwise
+    accepted: bool = False  #: checkpassword: whether the credentials were right
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What stands in the world at one moment, since the last `prepare`."""
+
+    questions: list[Question] = field(default_factory=list)  #: in order of arrival
+    mx_sessions: list[MxSession] = field(default_factory=list)  #: in order of their start
+    queue: list[QueuedMessage] = field(default_factory=list)
+    mailboxes: dict[str, list[str]] = field(default_factory=dict)
+    """Maildir owner -> messages of new/, in order of arrival."""
+    hook_calls: list[HookCall] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)  #: what qmail-smtpd and qmail-send wrote, line by line
+    stray: list[str] = field(default_factory=list)  #: questions that no zone knows: "name TYPE"
+
+
+@dataclass(frozen=True)
+class RemoteResult:
+    """One run of qmail-remote."""
+
+    report: str  #: its standard output, NULs and all
+    status: int  #: exit status; minus the signal number when it crashed
+    ended: bool  #: False: it was still running at the limit and was ended
+    seconds: float

@@ -1,0 +1,179 @@
+"""Records made and played: a case that runs against its own record concludes the same, without a container.
+
+`Recorder` stands between a case and a live pod and writes the record; `Replay` is a pod that answers each act
+with what was seen then. A case sees nothing that is not in the record: passwords are hidden on the way.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from math import inf
+from typing import Any, TypeVar
+
+from conformance.pod.base import Pod, PodFailure, octets, text
+from conformance.pod.configuration import Configuration
+from conformance.pod.observation import Observation, RemoteResult
+from conformance.pod.record import (
+    Act,
+    Close,
+    Connect,
+    Failure,
+    Observe,
+    Prepare,
+    Receive,
+    Record,
+    Remote,
+    Send,
+    Shut,
+    WaitUntilIdle,
+)
+from conformance.pod.secrets import Secrets
+from conformance.pod.world import World
+
+A = TypeVar("A", bound=Act)
+
+
+class Recorder:
+    """A pod that keeps, in order, every act and its result, for `limit` seconds at most."""
+
+    def __init__(self, pod: Pod, secrets: Secrets, limit: float = inf) -> None:
+        self._pod = pod
+        self._limit = limit
+        self._hide = secrets.hide
+        self._start = time.monotonic()
+        # Numbered anew for each case, so that a record does not depend on what the pod did before.
+        self._numbers: list[int] = []
+        self._acts: list[Act] = []
+
+    @property
+    def record(self) -> Record:
+        """What was done so far."""
+        return Record(tuple(self._acts))
+
+    def fail(self, reason: str) -> None:
+        """Note that the world failed."""
+        self._note(Failure(at=self._now(), reason=reason))
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self._start, 4)
+
+    def _note(self, act: A) -> A:
+        # A pod without sockets never waits, so no timer of the event loop would end who asks it for ever.
+        if act.at > self._limit and not isinstance(act, Failure):
+            raise PodFailure(f"the case did not end within {self._limit:g} s")
+        hidden: A = self._hide(act)
+        self._acts.append(hidden)
+        return hidden
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        await self._pod.prepare(world, configuration)
+        self._note(Prepare(at=self._now(), world=world, configuration=configuration))
+
+    async def connect(self) -> int:
+        self._numbers.append(await self._pod.connect())
+        return self._note(Connect(at=self._now(), connection=len(self._numbers) - 1)).connection
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        at = self._now()  # before the server can answer
+        taken = await self._pod.send(self._numbers[connection], data)
+        return self._note(Send(at=at, connection=connection, data=text(data), taken=taken)).taken
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        data = await self._pod.receive(self._numbers[connection], limit)
+        said = None if data is None else text(data)
+        act = self._note(Receive(at=self._now(), connection=connection, data=said))
+        return None if act.data is None else octets(act.data)
+
+    async def shut(self, connection: int) -> None:
+        await self._pod.shut(self._numbers[connection])
+        self._note(Shut(at=self._now(), connection=connection))
+
+    async def close(self, connection: int) -> None:
+        await self._pod.close(self._numbers[connection])
+        self._note(Close(at=self._now(), connection=connection))
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        result = await self._pod.remote(host, sender, recipients, message, limit)
+        words = _words(host, sender, recipients, message)
+        return self._note(Remote(at=self._now(), result=result, **words)).result
+
+    async def wait_until_idle(self, limit: float) -> bool:
+        idle = await self._pod.wait_until_idle(limit)
+        return self._note(WaitUntilIdle(at=self._now(), idle=idle)).idle
+
+    async def observe(self) -> Observation:
+        act = self._note(Observe(at=self._now(), seen=await self._pod.observe()))
+        return copy.deepcopy(act.seen)  # a case must not change what was recorded
+
+    async def dispose(self) -> None:
+        """Nothing: the pod outlives the case."""
+
+
+class Replay:
+    """A pod made of a record. An act that was not recorded, or was recorded otherwise, is a `PodFailure`."""
+
+    def __init__(self, record: Record, secrets: Secrets) -> None:
+        self._acts = record.acts
+        self._hide = secrets.hide
+        self._next = 0
+
+    @property
+    def left(self) -> int:
+        """How many acts nobody has asked for yet."""
+        return len(self._acts) - self._next
+
+    def _take(self, kind: type[A], **details: Any) -> A:
+        if self._next >= len(self._acts):
+            raise PodFailure(
+                f"the record ends before {kind.act}: it was made by another version of this case"
+            )
+        recorded = self._acts[self._next]
+        self._next += 1
+        if isinstance(recorded, Failure):
+            raise PodFailure(recorded.reason)
+        if not isinstance(recorded, kind):
+            raise PodFailure(f"the record has {recorded.act} where the case now does {kind.act}")
+        if any(getattr(recorded, name) != self._hide(value) for name, value in details.items()):
+            raise PodFailure(f"the case now does {kind.act} with other values than were recorded")
+        return recorded
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        self._take(Prepare, world=world, configuration=configuration)
+
+    async def connect(self) -> int:
+        return self._take(Connect).connection
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        return self._take(Send, connection=connection, data=text(data)).taken
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        data = self._take(Receive, connection=connection).data
+        return None if data is None else octets(data)
+
+    async def shut(self, connection: int) -> None:
+        self._take(Shut, connection=connection)
+
+    async def close(self, connection: int) -> None:
+        self._take(Close, connection=connection)
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        return self._take(Remote, **_words(host, sender, recipients, message)).result
+
+    async def wait_until_idle(self, limit: float) -> bool:
+        return self._take(WaitUntilIdle).idle
+
+    async def observe(self) -> Observation:
+        return copy.deepcopy(self._take(Observe).seen)
+
+    async def dispose(self) -> None:
+        """Nothing to take down."""
+
+
+def _words(host: str, sender: str, recipients: list[str], message: bytes) -> dict[str, Any]:
+    """What qmail-remote is given, as a record has it."""
+    return {"host": host, "sender": sender, "recipients": tuple(recipients), "message": text(message)}
