@@ -21,7 +21,7 @@ LATENESS = 15.0
 
 
 class LoadedPod(Protocol):
-    """What a measurement needs of a pod in Docker; see `conformance.targets.docker.acts.AgentPod`."""
+    """What a measurement needs of a pod in Docker; see `conformance.bench.pod.MeasuredPod`."""
 
     async def prepare(self, world: World, configuration: Configuration) -> None: ...
 
@@ -37,7 +37,7 @@ class LoadedPod(Protocol):
 
     async def cpu(self) -> float | None: ...
 
-    async def settle(self, limit: float) -> bool: ...
+    async def wait_until_idle(self, limit: float) -> bool: ...
 
     async def dispose(self) -> None: ...
 
@@ -91,7 +91,7 @@ class Subject:
         if "failure" in done:
             raise Fails(done["failure"])
         began = time.perf_counter()
-        if not await self._pod.settle(loads.LIMIT):
+        if not await self._pod.wait_until_idle(loads.LIMIT):
             raise Fails(f"the queue was not empty {loads.LIMIT:g} s after the last message had come in")
         # The driver's own seconds count from its first connection, without the start of its process.
         done["seconds"] += time.perf_counter() - began

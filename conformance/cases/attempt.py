@@ -1,80 +1,131 @@
-"""One attempt at deciding a requirement: run its case against a pod, keep the record, say what came of it."""
+"""Plays a script on a pod and keeps the record; runs a case against a record and says what came of it.
+
+A verdict is never read from a live pod: what is played gives a record, and the record is judged.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from inspect import signature
 from typing import Any, Literal
-
-import aiosmtplib
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
+from conformance.cases.script import LIMIT, Script, function_of
 from conformance.catalogue.requirements import Case
 from conformance.pod.base import Pod, PodFailure
-from conformance.pod.record import Recorder, Replay
+from conformance.pod.record import Failure, Record
+from conformance.pod.recording import Recorder, Replay
 from conformance.pod.secrets import Secrets
 
-#: Seconds after which a case is ended. Each act has a limit of its own; this only stops a case that loops.
-LIMIT = 180.0
+Outcome = Literal["met", "unmet", "invalid", "unsupported"]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a script on a pod: the record, and its own end, which is compared and never believed."""
+
+    record: Record
+    outcome: Outcome
+    seen: str  #: why it is not met; "" when it is
+    seconds: float
 
 
 @dataclass
 class Attempt:
-    """What came of one run of a case. `error` is what the case raised, for people who read tracebacks."""
+    """What a case came to. `error` is what it raised, for people who read tracebacks."""
 
-    verdict: Literal["met", "unmet", "invalid", "unsupported"]
-    seconds: float = 0.0
+    outcome: Outcome
     seen: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
+    seconds: float = 0.0
     error: BaseException | None = None
 
 
-@cache  # each target asks for each case, and a signature takes as long as an act
+@cache
 def handle_names(case: Case) -> tuple[str, ...]:
-    """Which handles a case asks for: `internet`, `qmail`."""
-    return tuple(inspect.signature(case).parameters)
+    """What a case is given by name: `internet`, `qmail`, and arguments of its own."""
+    return tuple(signature(case).parameters)
 
 
-async def attempt(case: Case, pod: Pod, secrets: Secrets) -> Attempt:
-    """Run a case against a live pod and record it."""
-    recorder = Recorder(pod, secrets)
-    result = await conclude(case, recorder)
-    result.record = {"acts": recorder.acts}
-    return result
-
-
-async def replay(case: Case, record: dict[str, Any], secrets: Secrets) -> Attempt:
-    """Run a case against its record."""
-    result = await conclude(case, Replay(record.get("acts", []), secrets))
-    result.record = record
-    return result
-
-
-async def conclude(case: Case, pod: Pod) -> Attempt:
-    """Run a case against a pod, whatever it is made of; nothing is recorded."""
-    internet = Internet()
-    handles: dict[str, Any] = {"internet": internet, "qmail": Qmail(pod, internet)}
-    start = time.monotonic()
-    result = Attempt("met")
+async def play(script: Script, pod: Pod, secrets: Secrets) -> Played:
+    """Run a script on a live pod. Never raises: what fails is in the record."""
     try:
-        async with asyncio.timeout(LIMIT):
-            await case(**{name: handles[name] for name in handle_names(case)})
-    except AssertionError as error:
-        result = Attempt("unmet", seen=str(error) or "an assertion without words", error=error)
-    except aiosmtplib.SMTPException as error:
-        # An ordinary client gave up on what the server said: that is qmail's doing.
-        result = Attempt("unmet", seen=f"aiosmtplib: {type(error).__name__}: {error}", error=error)
-    except PodFailure as error:
-        result = Attempt("invalid", seen=str(error), error=error)
-    except TimeoutError as error:
-        result = Attempt("invalid", seen=f"the case did not end within {LIMIT:.0f} s", error=error)
-    except Exception as error:  # a mistake in the case says nothing about qmail
-        result = Attempt(
-            "invalid", seen=f"the case itself failed: {type(error).__name__}: {error}", error=error
+        case = function_of(script)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        seen = f"{script.module} cannot be imported: {type(error).__name__}: {error}"
+        if script.source:
+            seen += "; a case file goes into the pod alone, with conformance and the standard library"
+        return Played(Record((Failure(at=0.0, reason=seen),)), "invalid", seen, 0.0)
+    return await record(case, pod, secrets, script.limit, script.arguments)
+
+
+async def record(
+    case: Case, pod: Pod, secrets: Secrets, limit: float = LIMIT, arguments: dict[str, str] | None = None
+) -> Played:
+    """Run a case on a live pod. Never raises: what fails is in the record."""
+    recorder = Recorder(pod, secrets, limit)
+    start = time.monotonic()
+    ended = await conclude(case, recorder, limit, arguments)
+    if ended.outcome == "invalid":
+        recorder.fail(ended.seen)
+    return Played(recorder.record, ended.outcome, ended.seen, round(time.monotonic() - start, 4))
+
+
+async def judge(case: Case, played: Played, secrets: Secrets) -> Attempt:
+    """Run a case against what was played.
+
+    Where it comes to another end, the record did not suffice: invalid.
+    """
+    result, left = await _against(case, played.record, secrets)
+    result.seconds = played.seconds
+    if result.outcome != played.outcome or (left and result.outcome != "invalid"):
+        result.seen = (
+            f"the record does not bear out what came of it: {played.outcome} in the pod"
+            + (f" ({played.seen})" if played.seen else "")
+            + f", {result.outcome} from the record"
+            + (f" ({result.seen})" if result.seen else "")
+            + (f", with {left} acts left" if left else "")
         )
-    result.seconds = round(time.monotonic() - start, 4)
+        result.outcome, result.error = "invalid", None  # what was raised says nothing about qmail then
     return result
+
+
+async def replay(case: Case, record: Record, secrets: Secrets) -> Attempt:
+    """Run a case, as it is today, against a stored record."""
+    return (await _against(case, record, secrets))[0]
+
+
+async def _against(case: Case, record: Record, secrets: Secrets, limit: float = LIMIT) -> tuple[Attempt, int]:
+    pod = Replay(record, secrets)
+    result = await conclude(case, pod, LIMIT)
+    result.record = record
+    return result, pod.left
+
+
+async def conclude(
+    case: Case, pod: Pod, limit: float = LIMIT, arguments: dict[str, str] | None = None
+) -> Attempt:
+    """Run a case against a pod, whatever it is made of; nothing is recorded."""
+    __tracebackhide__ = True
+    internet = Internet()
+    given: dict[str, Any] = {"internet": internet, "qmail": Qmail(pod, internet), **(arguments or {})}
+    try:
+        async with asyncio.timeout(limit) as whole:
+            await case(**{name: given[name] for name in handle_names(case)})
+    except AssertionError as error:
+        return Attempt("unmet", str(error) or "an assertion without words", error=error)
+    except PodFailure as error:
+        return Attempt("invalid", str(error), error=error)
+    except BaseException as error:  # a mistake in the case, or pytest's skip, says nothing about qmail
+        task = asyncio.current_task()
+        if isinstance(error, KeyboardInterrupt) or (task is not None and task.cancelling()):
+            raise
+        why = f"the case itself failed: {type(error).__name__}: {error}"
+        if isinstance(error, TimeoutError) and whole.expired():
+            why = f"the case did not end within {limit:g} s"
+        return Attempt("invalid", why, error=error)
+    return Attempt("met")

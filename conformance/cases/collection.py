@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 from conformance.catalogue import Requirement, known
@@ -16,6 +17,12 @@ def all_requirements() -> dict[str, Requirement]:
     for path in sorted(DIRECTORY.glob("test_*.py")):
         importlib.import_module(f"conformance.cases.{path.stem}")
     return known()
+
+
+def forget_modules() -> None:
+    """Have the cases imported anew: pytest rewrites their assertions only where it imports them."""
+    for name in [name for name in sys.modules if name.startswith("conformance.cases.test_")]:
+        del sys.modules[name]
 
 
 def case_of(requirement: Requirement) -> Case:

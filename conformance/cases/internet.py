@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from conformance.internet.zones import load_zone
-from conformance.pod.base import Exchange, Question, Sight
+from conformance.pod.observation import AcceptedMessage, MxSession, Observation, Question
 from conformance.pod.world import Exchanger, Fault, FaultAction, Padding, World
 
 #: What a zone holds unless the case says otherwise: one exchanger, on the first exchanger's address.
@@ -23,7 +23,7 @@ class Internet:
         self._exchangers: dict[tuple[str, int], Exchanger] = {}
         self._listening = True
         self.changed = True
-        self.sight: Sight | None = None
+        self.seen: Observation | None = None
 
     def zone(
         self,
@@ -68,7 +68,7 @@ class Internet:
         self._exchangers[made.address, made.port] = made
         self.changed = True
 
-    def nobody_listens(self) -> None:
+    def refuse_smtp(self) -> None:
         """No exchanger at all: every connection is refused."""
         self._listening = False
         self.changed = True
@@ -80,9 +80,9 @@ class Internet:
             self._zones, self._paddings, self._faults, exchangers if self._listening else [], self._tcp
         )
 
-    def _seen(self) -> Sight:
-        assert self.sight is not None, "the case reads the internet before it has done anything"
-        return self.sight
+    def _observed(self) -> Observation:
+        assert self.seen is not None, "the case reads the internet before it has done anything"
+        return self.seen
 
     def questions(
         self, name: str | None = None, type: str | None = None, over: str | None = None
@@ -90,23 +90,26 @@ class Internet:
         """The questions that qmail asked, in order; names compare without regard to case."""
         return [
             question
-            for question in self._seen()["questions"]
-            if (name is None or question["name"].lower() == name.lower())
-            and (type is None or question["type"] == type)
-            and (over is None or question["over"] == over)
+            for question in self._observed().questions
+            if (name is None or question.name.lower() == name.lower())
+            and (type is None or question.type == type)
+            and (over is None or question.over == over)
         ]
 
-    def exchanges(self, address: str | None = None) -> list[Exchange]:
+    def mx_sessions(self, address: str | None = None) -> list[MxSession]:
         """The sessions at the exchangers, in order of their start."""
-        return [seen for seen in self._seen()["exchanges"] if address is None or seen["address"] == address]
+        return [seen for seen in self._observed().mx_sessions if address is None or seen.address == address]
 
-    def messages(self, address: str | None = None) -> list[dict[str, Any]]:
-        """The messages that exchangers accepted: sender, recipients, octets."""
-        return [message for seen in self.exchanges(address) for message in seen["messages"]]
+    def messages(self, address: str | None = None) -> list[AcceptedMessage]:
+        """The messages that exchangers accepted."""
+        return [message for session in self.mx_sessions(address) for message in session.messages]
 
     def commands(self, address: str | None = None) -> list[str]:
         """Every line that qmail sent as a client, messages included."""
         said = "".join(
-            entry[2] for seen in self.exchanges(address) for entry in seen["transcript"] if entry[1] == ">"
+            entry.text
+            for session in self.mx_sessions(address)
+            for entry in session.transcript
+            if entry.source == "client"
         )
         return said.split("\r\n")[:-1]

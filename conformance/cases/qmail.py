@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Literal
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure, ProgramRun, QueuedMessage, Says, Sight, combining
+from conformance.pod.base import Pod, PodFailure
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import Delivery, read_reports
+from conformance.pod.observation import HookCall, Observation, QueuedMessage
 from conformance.smtp.session import Session
 
 if TYPE_CHECKING:
@@ -93,34 +94,28 @@ class Qmail:
             self._applied = configuration
             self._internet.changed = False
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Observation:
         """What stands in the world now. A question that no zone knows makes the case invalid."""
         await self._ready()
-        return self._seen(await self._pod.look())
-
-    def _seen(self, sight: Sight) -> Sight:
-        if sight["stray"]:
-            raise PodFailure(f"qmail asked for a name outside the world: {', '.join(sight['stray'])}")
-        self._internet.sight = sight
-        return sight
+        seen = await self._pod.observe()
+        if seen.stray:
+            raise PodFailure(f"qmail asked for a name outside the world: {', '.join(seen.stray)}")
+        self._internet.seen = seen
+        return seen
 
     async def connect(self) -> Session:
         """A raw session before the greeting has come."""
         await self._ready()
         return Session(self._pod, await self._pod.connect())
 
-    async def connected(self, then: Says = (), replies: int = 1) -> Session:
-        """A raw session whose greeting, whatever it is, is still to be read; what is said `then` is said in
-        the same act where the pod can do that, and spoken next. So many `replies` answer the last of it.
-        """
-        await self._ready()
-        return await Session.connected(self._pod, then, replies)
-
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
         """A raw session, greeted and, unless told otherwise, with EHLO said before anything else."""
-        await self._ready()
-        async with Session(self._pod, hello=hello) as session:
+        async with await self.connect() as session:
+            assert session.greeting.code == 220, session.greeting
+            if hello:
+                said = await session.hello()
+                assert said.code == 250, said
             yield session
 
     @contextlib.asynccontextmanager
@@ -146,55 +141,46 @@ class Qmail:
         Whatever the case is about: a message that is reported delivered was accepted by some host.
         """
         await self._ready()
-        result, sight = await combining(self._pod).remote_and_look(host, sender, recipients, message, limit)
-        self._seen(sight)
-        delivery = read_reports(result)
+        delivery = read_reports(await self._pod.remote(host, sender, recipients, message, limit))
+        await self.observe()
         if delivery.message.letter == "K":
             assert self._internet.messages(), f"no host has accepted a message: {delivery}"
         return delivery
 
     async def queue(self) -> list[QueuedMessage]:
         """The messages in the queue."""
-        return (await self.look())["queue"]
+        return list((await self.observe()).queue)
 
-    async def accept(
+    async def submit(
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
     ) -> None:
         """Hand a message in over SMTP; it must be accepted."""
         async with self.session() as session:
-            await _handed_in(session, sender, recipients, message)
+            for reply in await session.submit(sender, recipients, message):
+                assert reply.code in (250, 354, 221), reply
 
-    async def accept_ordinarily(
+    async def submit_with_aiosmtplib(
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
     ) -> None:
-        """The same by an ordinary client, aiosmtplib's."""
+        """The same by an ordinary client."""
         async with self.client() as client:
             await client.sendmail(sender, recipients, message)
 
     async def deliver(
         self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
-    ) -> Sight:
-        """`accept`, then `delivered`."""
+    ) -> Observation:
+        """`submit`, then `delivered`."""
+        await self.submit(sender, recipients, message)
+        return await self.delivered()
+
+    async def delivered(self, limit: float = DELIVERY_LIMIT) -> Observation:
+        """Wait until qmail-send rests, for `limit` seconds at most; then observe."""
         await self._ready()
-        async with Session(self._pod, hello=True, settling=DELIVERY_LIMIT) as session:
-            await _handed_in(session, sender, recipients, message)
-        return await self.delivered() if session.settled is None else self._rested(*session.settled)
+        idle = await self._pod.wait_until_idle(limit)
+        seen = await self.observe()
+        assert idle, "qmail-send is still at work"
+        return seen
 
-    async def delivered(self) -> Sight:
-        """Wait until qmail-send rests, then look."""
-        await self._ready()
-        return self._rested(*await combining(self._pod).settle_and_look(DELIVERY_LIMIT))
-
-    def _rested(self, rests: bool, seen: Sight) -> Sight:
-        sight = self._seen(seen)
-        assert rests, "qmail-send is still at work"
-        return sight
-
-    async def runs(self, program: str = "rcptcheck") -> list[ProgramRun]:
+    async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
-        return [run for run in (await self.look())["runs"] if run["program"] == program]
-
-
-async def _handed_in(session: Session, sender: str, recipients: list[str], message: bytes) -> None:
-    for reply in await session.hand_in(sender, recipients, message):
-        assert reply.code in (250, 354, 221), reply
+        return [call for call in (await self.observe()).hook_calls if call.program == program]

@@ -34,7 +34,7 @@ async def test_mx_of_4096_octets(internet: Internet, qmail: Qmail) -> None:
     """An MX answer of 4,096 octets is asked for once over UDP, then fetched over TCP and read whole."""
     assert (await _padded(internet, qmail, 4096)).accepted
     assert len(internet.questions("big.example", "MX", "udp")) == 1
-    assert [q["size"] for q in internet.questions("big.example", "MX", "tcp")][-1:] == [4096]
+    assert [q.size for q in internet.questions("big.example", "MX", "tcp")][-1:] == [4096]
 
 
 @requirement("0005.mx.octets-16384", source=PATCH + "rfc7766:5")
@@ -81,7 +81,7 @@ async def test_a_of_4096_octets(internet: Internet, qmail: Qmail) -> None:
 async def test_small_answer_costs_one_question(internet: Internet, qmail: Qmail) -> None:
     """An answer of 512 octets costs one question, over UDP."""
     assert (await _padded(internet, qmail, 512)).accepted
-    assert [(q["over"], q["size"]) for q in internet.questions("big.example", "MX")] == [("udp", 512)]
+    assert [(q.over, q.size) for q in internet.questions("big.example", "MX")] == [("udp", 512)]
     assert internet.questions(over="tcp") == []
 
 
@@ -112,7 +112,9 @@ async def test_tcp_closed_early(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS", level="should")
+@requirement(
+    "0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS", level="should", waits=5
+)
 async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
     """When TCP stalls in an answer, the failure is temporary, within the resolver's own limits: here 2 s."""
     internet.zone("big.example", padding=4096)

@@ -52,14 +52,14 @@ async def test_mx_of_60000_octets(internet: Internet, qmail: Qmail) -> None:
 async def test_thirty_addresses(internet: Internet, qmail: Qmail) -> None:
     """Thirty addresses, an answer of 509 octets, are read to the last one."""
     assert (await _addresses(internet, qmail, 30)).accepted
-    assert [(q["over"], q["size"]) for q in internet.questions("m.x.example", "A")] == [("udp", 509)]
+    assert [(q.over, q.size) for q in internet.questions("m.x.example", "A")] == [("udp", 509)]
 
 
 @requirement("0005.a.thirty-one", source=PATCH + "rfc1035:4.2.1")
 async def test_thirty_one_addresses(internet: Internet, qmail: Qmail) -> None:
     """Thirty-one addresses, an answer of 525 octets, are read to the last one."""
     assert (await _addresses(internet, qmail, 31)).accepted
-    assert [q["size"] for q in internet.questions("m.x.example", "A", "tcp")][-1:] == [525]
+    assert [q.size for q in internet.questions("m.x.example", "A", "tcp")][-1:] == [525]
 
 
 @requirement("0005.a.octets-16384", source=PATCH + "rfc7766:5")
@@ -82,7 +82,7 @@ async def test_mx_and_a_are_large(internet: Internet, qmail: Qmail) -> None:
 async def test_small_answer_after_a_large_one(internet: Internet, qmail: Qmail) -> None:
     """After a large MX answer the small A answer of the exchanger costs one question, over UDP."""
     assert (await _padded(internet, qmail, 4096)).accepted
-    assert [question["over"] for question in internet.questions("mx.big.example", "A")] == ["udp"]
+    assert [question.over for question in internet.questions("mx.big.example", "A")] == ["udp"]
 
 
 @requirement("0005.edns.large", source=PATCH + "rfc6891:6.2.5; rfc7766:5")
@@ -97,10 +97,10 @@ async def test_small_answer_with_edns(internet: Internet, qmail: Qmail) -> None:
     """With EDNS in resolv.conf an MX answer of 512 octets costs one question, over UDP."""
     qmail.resolver = EDNS
     assert (await _padded(internet, qmail, 512)).accepted
-    assert [question["over"] for question in internet.questions("big.example", "MX")] == ["udp"]
+    assert [question.over for question in internet.questions("big.example", "MX")] == ["udp"]
 
 
-@requirement("0005.tcp.slow", source=PATCH + "rfc7766:6.2.3")
+@requirement("0005.tcp.slow", source=PATCH + "rfc7766:6.2.3", waits=1)
 async def test_slow_tcp(internet: Internet, qmail: Qmail) -> None:
     """A large answer that comes half a second late over TCP is read whole."""
     internet.fault("big.example", "delay", type="MX", over="tcp", seconds=0.5)
@@ -147,9 +147,9 @@ async def test_large_answer_through_the_queue(internet: Internet, qmail: Qmail) 
     qmail.delivering = True
     qmail.environment["RELAYCLIENT"] = ""
     internet.zone("big.example", padding=4096, needed="last")
-    sight = await qmail.deliver("alice@here.example", ["b@big.example"])
+    seen = await qmail.deliver("alice@here.example", ["b@big.example"])
     assert len(internet.messages()) == 1
-    assert sight["queue"] == []
+    assert seen.queue == []
 
 
 @requirement("0005.delivery.tcp-refused", source="rfc7766:5; qmail-send(8)", role="guard")
@@ -159,6 +159,6 @@ async def test_refused_tcp_keeps_the_message(internet: Internet, qmail: Qmail) -
     qmail.environment["RELAYCLIENT"] = ""
     internet.zone("big.example", padding=4096, needed="last")
     internet.refuse_tcp()
-    sight = await qmail.deliver("alice@here.example", ["b@big.example"])
-    assert [message["recipients"] for message in sight["queue"]] == [["b@big.example"]]
-    assert sight["mailboxes"].get("alice", []) == []
+    seen = await qmail.deliver("alice@here.example", ["b@big.example"])
+    assert [message.recipients for message in seen.queue] == [["b@big.example"]]
+    assert seen.mailboxes.get("alice", []) == []

@@ -102,7 +102,7 @@ async def test_unknown_verb_keeps_recipients(qmail: Qmail) -> None:
         said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
         assert [reply.code for reply in said] == [250, 250, 500, 250, 354, 250]
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example", "bob@here.example"]]
 
 
 @requirement("0006.verb.nul", source=SOURCE)

@@ -73,7 +73,7 @@ async def test_others_stand(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
         assert said[-1].code == 250
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example", "bob@here.example"]]
 
 
 @requirement(
@@ -179,4 +179,4 @@ async def test_good_sender_after_a_bad_one(qmail: Qmail) -> None:
         lines = ["MAIL FROM:<a%x@b.example>", "MAIL FROM:<good@b.example>", "RCPT TO:<alice@here.example>"]
         said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
         assert [reply.code for reply in said] == [553, 250, 250, 354, 250]
-    assert [message["sender"] for message in await qmail.queue()] == ["good@b.example"]
+    assert [message.sender for message in await qmail.queue()] == ["good@b.example"]

@@ -26,7 +26,7 @@ async def _submit(internet: Internet, qmail: Qmail, line: str | None = None, **s
 
 def _users(internet: Internet) -> list[str]:
     """As whom each session at the exchangers was authenticated; "" for not."""
-    return [exchange["user"] for exchange in internet.exchanges()]
+    return [session.user for session in internet.mx_sessions()]
 
 
 @requirement("0008.out.plain", source=MANUAL + " authsenders; rfc4616:2")
@@ -45,7 +45,7 @@ async def test_login(internet: Internet, qmail: Qmail) -> None:
     assert _users(internet) == ["alice"]
 
 
-@requirement("0008.out.cram", source=MANUAL + " authsenders; rfc2195:2")
+@requirement("0008.out.cram", source=MANUAL + " authsenders; rfc2195:2", waits=5)
 async def test_cram(internet: Internet, qmail: Qmail) -> None:
     """Where CRAM-MD5 is announced the digest is the one of RFC 2195, as the standard library computes it."""
     delivery = await _submit(internet, qmail, auth=["CRAM-MD5"])
@@ -85,16 +85,19 @@ async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
 
 
 @requirement(
-    "0008.out.not-announced", source=MANUAL + ": no supported AUTH method found, continuing", role="guard"
+    "0008.out.not-announced",
+    source=MANUAL + ": no supported AUTH method found, continuing",
+    role="guard",
+    waits=5,
 )
 async def test_nothing_announced(internet: Internet, qmail: Qmail) -> None:
     """A host that announces no AUTH gets the message without it, and no credentials."""
     delivery = await _submit(internet, qmail)
     assert delivery.accepted
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
-@requirement("0008.out.rejected-temporary", source=MANUAL + " RESULTS")
+@requirement("0008.out.rejected-temporary", source=MANUAL + " RESULTS", waits=5)
 async def test_rejected_credentials(internet: Internet, qmail: Qmail) -> None:
     """Rejected credentials are a temporary failure, and the message is not sent without them."""
     delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "535 no"})
@@ -102,7 +105,9 @@ async def test_rejected_credentials(internet: Internet, qmail: Qmail) -> None:
     assert internet.messages() == []
 
 
-@requirement("0008.out.rejected-at-once", source=MANUAL + " RESULTS: but authentication was rejected (plain)")
+@requirement(
+    "0008.out.rejected-at-once", source=MANUAL + " RESULTS: but authentication was rejected (plain)", waits=5
+)
 async def test_rejection_is_reported_at_once(internet: Internet, qmail: Qmail) -> None:
     """Rejected credentials are reported at once, in the manual page's words, not after a time limit."""
     delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "535 no"})
@@ -110,7 +115,7 @@ async def test_rejection_is_reported_at_once(internet: Internet, qmail: Qmail) -
     assert delivery.seconds < 3
 
 
-@requirement("0008.out.expired", source=MANUAL + " RESULTS: but password expired; rfc4954:6")
+@requirement("0008.out.expired", source=MANUAL + " RESULTS: but password expired; rfc4954:6", waits=5)
 async def test_expired_password(internet: Internet, qmail: Qmail) -> None:
     """432 is a temporary failure that says that the password expired."""
     delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "432 change it"})
@@ -144,7 +149,7 @@ async def test_precedence(internet: Internet, qmail: Qmail) -> None:
     qmail.control["smtproutes"] = "plain.example:[127.0.0.3]\n"
     internet.exchanger("127.0.0.3")
     await _submit(internet, qmail, auth=["PLAIN"])
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.2"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.2"]
 
 
 @requirement("0008.out.other-sender", source=MANUAL + " authsenders", role="guard")
@@ -153,7 +158,7 @@ async def test_other_sender(internet: Internet, qmail: Qmail) -> None:
     line = f"someone-else@here.example:[127.0.0.2]:25|alice|{password('alice')}"
     delivery = await _submit(internet, qmail, line, auth=["PLAIN"])
     assert delivery.accepted
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
 @requirement("0008.out.other-route", source=MANUAL + " smtproutes", role="guard")
@@ -165,7 +170,7 @@ async def test_route_without_credentials(internet: Internet, qmail: Qmail) -> No
     qmail.control["smtproutes"] = f"{other}\nplain.example:[127.0.0.2]\n{other}\n"
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.accepted
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
 @requirement("0008.out.old-host", source=MANUAL + "; rfc5321:3.2, rfc5321:4.1.4", role="guard")
@@ -175,7 +180,7 @@ async def test_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
     internet.exchanger(ehlo=False)
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.accepted
-    assert [exchange["helo"] for exchange in internet.exchanges()] == ["HELO mx.here.example"]
+    assert [session.helo for session in internet.mx_sessions()] == ["HELO mx.here.example"]
 
 
 @requirement("0008.out.never-lost", source=MANUAL + " RESULTS; rfc5321:6.1", role="guard")
@@ -186,8 +191,8 @@ async def test_refused_message_is_not_lost(internet: Internet, qmail: Qmail) -> 
     internet.load("plain.example")
     internet.exchanger(auth=["DIGEST-MD5"], steps={"message": "554 we do not want this"})
     qmail.control["authsenders"] = f"alice@here.example:[127.0.0.2]:25|alice|{password('alice')}\n"
-    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
-    bounces = sight["mailboxes"].get("alice", [])
+    seen = await qmail.deliver("alice@here.example", [RECIPIENT])
+    bounces = seen.mailboxes.get("alice", [])
     assert internet.messages() == []
     assert len(bounces) == 1
     assert "we do not want this" in bounces[0]

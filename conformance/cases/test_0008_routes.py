@@ -28,7 +28,7 @@ async def _submit(
 
 def _users(internet: Internet) -> list[str]:
     """As whom each session at the exchangers was authenticated; "" for not."""
-    return [exchange["user"] for exchange in internet.exchanges()]
+    return [session.user for session in internet.mx_sessions()]
 
 
 @requirement("0008.route.domain", source=MANUAL + " authsenders: @example.com")
@@ -60,7 +60,7 @@ async def test_address_goes_before_domain(internet: Internet, qmail: Qmail) -> N
     internet.exchanger("127.0.0.3")
     lines = f"@here.example:[127.0.0.3]\na@here.example:[127.0.0.2]:25{LOGIN}"
     assert (await _submit(internet, qmail, lines, auth=["PLAIN"])).accepted
-    assert [(e["address"], e["user"]) for e in internet.exchanges()] == [("127.0.0.2", "alice")]
+    assert [(e.address, e.user) for e in internet.mx_sessions()] == [("127.0.0.2", "alice")]
 
 
 @requirement("0008.route.port", source=MANUAL + " authsenders: on port port")
@@ -68,9 +68,7 @@ async def test_port_of_a_line(internet: Internet, qmail: Qmail) -> None:
     """The port of a line is the one that is connected to."""
     internet.exchanger("127.0.0.4", port=2525, auth=["PLAIN"], users={"alice": password("alice")})
     assert (await _submit(internet, qmail, "a@here.example:[127.0.0.4]:2525" + LOGIN)).accepted
-    assert [(e["address"], e["port"], e["user"]) for e in internet.exchanges()] == [
-        ("127.0.0.4", 2525, "alice")
-    ]
+    assert [(e.address, e.port, e.user) for e in internet.mx_sessions()] == [("127.0.0.4", 2525, "alice")]
 
 
 @requirement("0008.route.relay-by-name", source=MANUAL + " authsenders: mailrelay.example.com")
@@ -80,7 +78,7 @@ async def test_relay_by_name(internet: Internet, qmail: Qmail) -> None:
         await _submit(internet, qmail, "a@here.example:mx.plain.example" + LOGIN, auth=["PLAIN"])
     ).accepted
     assert _users(internet) == ["alice"]
-    assert [question["type"] for question in internet.questions()] == ["A"]
+    assert [question.type for question in internet.questions()] == ["A"]
 
 
 @requirement("0008.route.no-credentials", source=MANUAL + ": the mail is delivered none-authenticated")
@@ -88,14 +86,14 @@ async def test_line_without_credentials(internet: Internet, qmail: Qmail) -> Non
     """A line without user and password routes its sender's mail, without authentication."""
     internet.exchanger("127.0.0.3", auth=["PLAIN"])
     assert (await _submit(internet, qmail, "a@here.example:[127.0.0.3]")).accepted
-    assert [(e["address"], e["credentials"]) for e in internet.exchanges()] == [("127.0.0.3", 0)]
+    assert [(e.address, e.credentials) for e in internet.mx_sessions()] == [("127.0.0.3", 0)]
 
 
-@requirement("0008.route.old-host", source=MANUAL + "; rfc4954:4", role="guard")
+@requirement("0008.route.old-host", source=MANUAL + "; rfc4954:4", role="guard", waits=1)
 async def test_credentials_and_a_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
     """A host that does not know EHLO gets the message without AUTH and never sees credentials."""
     delivery = await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN, ehlo=False)
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
     assert delivery.accepted
 
 
@@ -104,11 +102,11 @@ async def test_no_credentials_for_an_unknown_method(internet: Internet, qmail: Q
     """A host that announces unknown methods only never sees credentials."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
     await _submit(internet, qmail, line, auth=["DIGEST-MD5", "GSSAPI"])
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
     assert len(internet.messages()) == 1
 
 
-@requirement("0008.route.deferred", source=MANUAL + " RESULTS; rfc4954:6")
+@requirement("0008.route.deferred", source=MANUAL + " RESULTS; rfc4954:6", waits=1)
 async def test_auth_deferred(internet: Internet, qmail: Qmail) -> None:
     """4xx to the credentials is a temporary failure, and the message is not sent."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
@@ -124,7 +122,7 @@ async def test_auth_command_refused(internet: Internet, qmail: Qmail) -> None:
     delivery = await _submit(internet, qmail, line, auth=["LOGIN"], steps={"challenge": "504 no"})
     assert delivery.letters == "Z"
     assert "authentication was rejected (AUTH LOGIN)" in delivery.text
-    assert [exchange["credentials"] for exchange in internet.exchanges()] == [0]
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
 @requirement("0008.route.closed-at-auth", source=MANUAL + " RESULTS; rfc5321:3.8")
@@ -136,7 +134,9 @@ async def test_closed_at_auth(internet: Internet, qmail: Qmail) -> None:
     assert internet.messages() == []
 
 
-@requirement("0008.route.bad-challenge", source=MANUAL + " RESULTS: unable to base64decode challenge")
+@requirement(
+    "0008.route.bad-challenge", source=MANUAL + " RESULTS: unable to base64decode challenge", waits=1
+)
 async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
     """A CRAM-MD5 challenge that is not base64 is a temporary failure at once, and no digest is sent."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
@@ -164,13 +164,13 @@ async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail)
     internet.load("plain.example")
     internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
-    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
+    seen = await qmail.deliver("alice@here.example", [RECIPIENT])
     assert _users(internet) == ["alice"]
     assert len(internet.messages()) == 1
-    assert sight["queue"] == []
+    assert seen.queue == []
 
 
-@requirement("0008.route.rejection-keeps", source=MANUAL + " RESULTS; rfc5321:4.5.4.1")
+@requirement("0008.route.rejection-keeps", source=MANUAL + " RESULTS; rfc5321:4.5.4.1", waits=1)
 async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
     """A message whose credentials are rejected stays in the queue, undelivered and without a bounce."""
     qmail.delivering = True
@@ -179,7 +179,7 @@ async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> 
     internet.exchanger(auth=["PLAIN"], steps={"AUTH": "535 no"})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
     qmail.control["timeoutremote"] = "1\n"
-    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
+    seen = await qmail.deliver("alice@here.example", [RECIPIENT])
     assert internet.messages() == []
-    assert [message["recipients"] for message in sight["queue"]] == [[RECIPIENT]]
-    assert sight["mailboxes"].get("alice", []) == []
+    assert [message.recipients for message in seen.queue] == [[RECIPIENT]]
+    assert seen.mailboxes.get("alice", []) == []

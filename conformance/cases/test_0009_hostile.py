@@ -16,7 +16,7 @@ async def test_sender_of_the_second_transaction(qmail: Qmail) -> None:
         recipient = "RCPT TO:<alice@here.example>"
         first, second = "MAIL FROM:<first@b.example>", "MAIL FROM:<second@b.example>"
         await smtp.commands(first, recipient, "RSET", second, recipient)
-    senders = [run["environment"].get("SENDER") for run in await qmail.runs()]
+    senders = [call.environment.get("SENDER") for call in await qmail.hook_calls()]
     assert senders == ["first@b.example", "second@b.example"]
 
 
@@ -30,7 +30,7 @@ async def test_refusal_is_forgotten(qmail: Qmail) -> None:
         said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
         assert [reply.code for reply in said] == [250, 553, 250, 250, 354, 250]
     queue = await qmail.queue()
-    assert [(message["sender"], message["recipients"]) for message in queue] == [
+    assert [(message.sender, message.recipients) for message in queue] == [
         ("c@b.example", ["alice@here.example"])
     ]
 
@@ -65,7 +65,7 @@ async def test_long_address(qmail: Qmail) -> None:
     address = "x" * (899 - len(domain)) + domain
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", [address])
-    assert [run["environment"].get("RECIPIENT") for run in await qmail.runs()] == [address]
+    assert [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()] == [address]
 
 
 @requirement("0009.program.no-relayclient", source=SOURCE + "; qmail-smtpd(8) RELAYCLIENT")
@@ -74,7 +74,7 @@ async def test_no_relayclient(qmail: Qmail) -> None:
     qmail.check_recipients()
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", ["alice@here.example"])
-    assert ["RELAYCLIENT" in run["environment"] for run in await qmail.runs()] == [False]
+    assert ["RELAYCLIENT" in call.environment for call in await qmail.hook_calls()] == [False]
 
 
 @requirement("0009.program.8bit-address", source=SOURCE)
@@ -84,7 +84,7 @@ async def test_8bit_address(qmail: Qmail) -> None:
     address = "b\xf6b\xff@here.example"
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", [address])
-    assert [run["environment"].get("RECIPIENT") for run in await qmail.runs()] == [address]
+    assert [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()] == [address]
 
 
 @requirement("0009.refused-before.not-run", source=SOURCE + "; qmail-smtpd(8) badmailfrom", role="guard")
@@ -95,7 +95,7 @@ async def test_bad_sender_decides_first(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         _, reply = await smtp.envelope("spam@bad.example", ["alice@here.example"])
         assert reply.code == 553
-    assert await qmail.runs() == []
+    assert await qmail.hook_calls() == []
 
 
 @requirement("0009.output.much", source=SOURCE + "; rfc5321:4.2", role="guard")

@@ -33,7 +33,7 @@ async def test_each_recipient_by_itself(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
         assert [reply.code for reply in said[:4]] == [250, 250, 553, 250]
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example", "carol@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example", "carol@here.example"]]
 
 
 @requirement("0009.exit-111.temporary", source=SOURCE)
@@ -82,8 +82,8 @@ async def test_addresses_in_the_environment(qmail: Qmail) -> None:
     qmail.check_recipients()
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
-    runs = await qmail.runs()
-    assert [(run["environment"].get("SENDER"), run["environment"].get("RECIPIENT")) for run in runs] == [
+    calls = await qmail.hook_calls()
+    assert [(call.environment.get("SENDER"), call.environment.get("RECIPIENT")) for call in calls] == [
         ("a@b.example", "alice@here.example"),
         ("a@b.example", "bob@here.example"),
     ]
@@ -95,11 +95,11 @@ async def test_surroundings(qmail: Qmail) -> None:
     qmail.check_recipients()
     qmail.environment["A_VARIABLE"] = "its value"
     await _recipient(qmail)
-    runs = await qmail.runs()
-    assert len(runs) == 1
-    assert runs[0]["environment"].get("A_VARIABLE") == "its value"
-    assert runs[0]["environment"].get("TCPREMOTEIP", "").startswith("127.")
-    assert (runs[0]["arguments"], runs[0]["directory"]) == ([], "/var/lib/qmail")
+    calls = await qmail.hook_calls()
+    assert len(calls) == 1
+    assert calls[0].environment.get("A_VARIABLE") == "its value"
+    assert calls[0].environment.get("TCPREMOTEIP", "").startswith("127.")
+    assert (calls[0].arguments, calls[0].directory) == ([], "/var/lib/qmail")
 
 
 @requirement("0009.program.null-sender", source=SOURCE + "; rfc5321:4.5.5")
@@ -108,7 +108,7 @@ async def test_null_sender(qmail: Qmail) -> None:
     qmail.check_recipients()
     async with qmail.session() as smtp:
         await smtp.envelope("", ["alice@here.example"])
-    assert [run["environment"].get("SENDER") for run in await qmail.runs()] == [""]
+    assert [call.environment.get("SENDER") for call in await qmail.hook_calls()] == [""]
 
 
 @requirement("0009.program.shell-characters", source=SOURCE)
@@ -118,7 +118,7 @@ async def test_shell_characters(qmail: Qmail) -> None:
     qmail.check_recipients({address: 100})
     reply, _ = await _recipient(qmail, address)
     assert reply.code == 553
-    assert [run["environment"].get("RECIPIENT") for run in await qmail.runs()] == [address]
+    assert [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()] == [address]
 
 
 @requirement("0009.exit-other.accepted", source=SOURCE, role="guard")
@@ -137,7 +137,7 @@ async def test_unset(qmail: Qmail) -> None:
     """With RCPTCHECK unset recipients are accepted and nothing is run."""
     reply, _ = await _recipient(qmail)
     assert reply.code == 250
-    assert await qmail.runs() == []
+    assert await qmail.hook_calls() == []
 
 
 @requirement("0009.relayclient.not-run", source=SOURCE, role="guard")
@@ -147,7 +147,7 @@ async def test_relayclient(qmail: Qmail) -> None:
     qmail.check_recipients(default=100)
     reply, _ = await _recipient(qmail)
     assert reply.code == 250
-    assert await qmail.runs() == []
+    assert await qmail.hook_calls() == []
 
 
 @requirement("0009.rcpthosts.first", source=SOURCE + "; qmail-smtpd(8) rcpthosts", role="guard")
@@ -156,7 +156,7 @@ async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     qmail.check_recipients()
     reply, _ = await _recipient(qmail, "x@elsewhere.example")
     assert reply.code == 553
-    assert await qmail.runs() == []
+    assert await qmail.hook_calls() == []
 
 
 @requirement("0009.output.hidden", source=SOURCE + "; rfc5321:4.2", role="guard")

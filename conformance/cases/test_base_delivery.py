@@ -11,12 +11,12 @@ from conformance.catalogue import requirement
 async def test_maildir(qmail: Qmail) -> None:
     """Mail for a local user arrives once in the Maildir, with Return-Path and Delivered-To above it."""
     qmail.delivering = True
-    sight = await qmail.deliver("a@b.example", ["alice@here.example"])
-    messages = sight["mailboxes"].get("alice", [])
+    seen = await qmail.deliver("a@b.example", ["alice@here.example"])
+    messages = seen.mailboxes.get("alice", [])
     assert len(messages) == 1
     assert messages[0].startswith("Return-Path: <a@b.example>\nDelivered-To: alice@here.example\n")
     assert messages[0].endswith("\nSubject: hello\n\nhello\n")
-    assert sight["queue"] == []
+    assert seen.queue == []
 
 
 @requirement("base.delivery.extension", source="dot-qmail(5)")
@@ -24,8 +24,8 @@ async def test_extension(qmail: Qmail) -> None:
     """Mail for user-ext follows .qmail-ext: here it is forwarded to another user."""
     qmail.delivering = True
     qmail.dot_qmail["alice/.qmail-list"] = "&bob@here.example\n"
-    sight = await qmail.deliver("a@b.example", ["alice-list@here.example"])
-    assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"bob": 1}
+    seen = await qmail.deliver("a@b.example", ["alice-list@here.example"])
+    assert {user: len(messages) for user, messages in seen.mailboxes.items()} == {"bob": 1}
 
 
 @requirement("base.delivery.default", source="dot-qmail(5)")
@@ -33,8 +33,8 @@ async def test_default(qmail: Qmail) -> None:
     """Mail for user-anything follows .qmail-default where there is no closer file."""
     qmail.delivering = True
     qmail.dot_qmail["alice/.qmail-default"] = "&bob@here.example\n"
-    sight = await qmail.deliver("carol@here.example", ["alice-anything@here.example"])
-    assert len(sight["mailboxes"].get("bob", [])) == 1
+    seen = await qmail.deliver("carol@here.example", ["alice-anything@here.example"])
+    assert len(seen.mailboxes.get("bob", [])) == 1
 
 
 @requirement("base.delivery.virtualdomain", source="qmail-send(8) virtualdomains; dot-qmail(5)")
@@ -45,8 +45,8 @@ async def test_virtual_domain(internet: Internet, qmail: Qmail) -> None:
     qmail.control["rcpthosts"] = "virtual.example\n"
     qmail.control["virtualdomains"] = "virtual.example:alice\n"
     qmail.dot_qmail["alice/.qmail-box"] = "./Maildir/\n"
-    sight = await qmail.deliver("a@b.example", ["box@virtual.example"])
-    messages = sight["mailboxes"].get("alice", [])
+    seen = await qmail.deliver("a@b.example", ["box@virtual.example"])
+    messages = seen.mailboxes.get("alice", [])
     assert len(messages) == 1
     assert "\nDelivered-To: alice-box@virtual.example\n" in messages[0]
 
@@ -56,16 +56,16 @@ async def test_loop(qmail: Qmail) -> None:
     """A message that bears this mailbox's Delivered-To line already is looping: it bounces."""
     qmail.delivering = True
     looping = b"Delivered-To: bob@here.example\r\nSubject: hello\r\n\r\nhello\r\n"
-    sight = await qmail.deliver("alice@here.example", ["bob@here.example"], looping)
-    assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"alice": 1}
+    seen = await qmail.deliver("alice@here.example", ["bob@here.example"], looping)
+    assert {user: len(messages) for user, messages in seen.mailboxes.items()} == {"alice": 1}
 
 
 @requirement("base.delivery.bounce", source="qmail-send(8); rfc5321:6.1")
 async def test_bounce(qmail: Qmail) -> None:
     """Mail for an unknown user comes back to its sender, from the null sender, naming the address."""
     qmail.delivering = True
-    sight = await qmail.deliver("alice@here.example", ["nobody-at-all@here.example"])
-    messages = sight["mailboxes"].get("alice", [])
+    seen = await qmail.deliver("alice@here.example", ["nobody-at-all@here.example"])
+    messages = seen.mailboxes.get("alice", [])
     assert len(messages) == 1
     assert messages[0].startswith("Return-Path: <>\n")
     assert "<nobody-at-all@here.example>:" in messages[0]
@@ -77,9 +77,9 @@ async def test_double_bounce(qmail: Qmail) -> None:
     qmail.delivering = True
     qmail.control["doublebounceto"] = "carol\n"
     qmail.control["doublebouncehost"] = "here.example\n"
-    sight = await qmail.deliver("nobody-one@here.example", ["nobody-two@here.example"])
-    assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {"carol": 1}
-    assert sight["queue"] == []
+    seen = await qmail.deliver("nobody-one@here.example", ["nobody-two@here.example"])
+    assert {user: len(messages) for user, messages in seen.mailboxes.items()} == {"carol": 1}
+    assert seen.queue == []
 
 
 @requirement("base.delivery.remote", source="qmail-send(8), qmail-rspawn(8)")
@@ -88,11 +88,11 @@ async def test_remote_through_the_queue(internet: Internet, qmail: Qmail) -> Non
     qmail.delivering = True
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
-    sight = await qmail.deliver("a@here.example", ["b@plain.example"])
-    assert [(m["sender"], m["recipients"]) for m in internet.messages()] == [
+    seen = await qmail.deliver("a@here.example", ["b@plain.example"])
+    assert [(m.sender, m.recipients) for m in internet.messages()] == [
         ("a@here.example", ["b@plain.example"])
     ]
-    assert sight["queue"] == []
+    assert seen.queue == []
 
 
 @requirement("base.delivery.deferred", source="qmail-send(8); rfc5321:4.5.4.1")
@@ -102,9 +102,9 @@ async def test_deferred_mail_stays(internet: Internet, qmail: Qmail) -> None:
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT": "450 later"})
-    sight = await qmail.deliver("alice@here.example", ["b@plain.example"])
-    assert [message["recipients"] for message in sight["queue"]] == [["b@plain.example"]]
-    assert sight["mailboxes"].get("alice", []) == []
+    seen = await qmail.deliver("alice@here.example", ["b@plain.example"])
+    assert [message.recipients for message in seen.queue] == [["b@plain.example"]]
+    assert seen.mailboxes.get("alice", []) == []
 
 
 @requirement("base.delivery.refused", source="qmail-send(8)")
@@ -114,8 +114,8 @@ async def test_refused_mail_bounces(internet: Internet, qmail: Qmail) -> None:
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"message": "554 we do not want this"})
-    sight = await qmail.deliver("alice@here.example", ["b@plain.example"])
-    messages = sight["mailboxes"].get("alice", [])
+    seen = await qmail.deliver("alice@here.example", ["b@plain.example"])
+    messages = seen.mailboxes.get("alice", [])
     assert len(messages) == 1
     assert "we do not want this" in messages[0]
-    assert sight["queue"] == []
+    assert seen.queue == []

@@ -35,7 +35,7 @@ async def test_mx_refused(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "MX", "rcode", rcode="REFUSED")
 
 
-@requirement("base.dns.mx-unanswered", source=SOURCE)
+@requirement("base.dns.mx-unanswered", source=SOURCE, waits=2)
 async def test_mx_unanswered(internet: Internet, qmail: Qmail) -> None:
     """A question for MX that is never answered is a temporary failure, within the resolver's limits."""
     await _fails(internet, qmail, "MX", "drop")
@@ -72,7 +72,7 @@ async def test_mx_short_data(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "MX", "patch", offset=FIRST_RECORD + 10, octets="\0\x01")
 
 
-@requirement("base.dns.mx-other-question", source=SOURCE + "; rfc5452:9.1")
+@requirement("base.dns.mx-other-question", source=SOURCE + "; rfc5452:9.1", waits=2)
 async def test_mx_other_question(internet: Internet, qmail: Qmail) -> None:
     """An MX answer to another question is not believed: a temporary failure."""
     # The first letter of the name in the question, after its length.
@@ -91,7 +91,7 @@ async def test_a_servfail(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "A", "rcode", rcode="SERVFAIL")
 
 
-@requirement("base.dns.a-unanswered", source=SOURCE)
+@requirement("base.dns.a-unanswered", source=SOURCE, waits=2)
 async def test_a_unanswered(internet: Internet, qmail: Qmail) -> None:
     """An exchanger whose address question is never answered is a temporary failure."""
     await _fails(internet, qmail, "A", "drop")
@@ -131,4 +131,4 @@ async def test_one_exchanger_cannot_be_looked_up(internet: Internet, qmail: Qmai
     internet.fault("a.two.example", "rcode", rcode="SERVFAIL")
     delivery = await qmail.remote("two.example", SENDER, ["b@two.example"])
     assert delivery.accepted
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.2"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.2"]

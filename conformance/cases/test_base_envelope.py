@@ -64,9 +64,9 @@ async def test_relayclient(qmail: Qmail) -> None:
 async def test_relayclient_value(qmail: Qmail) -> None:
     """The value of RELAYCLIENT is appended to each recipient address."""
     qmail.environment["RELAYCLIENT"] = ".relayed.example"
-    await qmail.accept("a@b.example", ["x@elsewhere.example", "y@other.example"])
+    await qmail.submit("a@b.example", ["x@elsewhere.example", "y@other.example"])
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [
+    assert [message.recipients for message in queue] == [
         ["x@elsewhere.example.relayed.example", "y@other.example.relayed.example"]
     ]
 
@@ -96,9 +96,9 @@ async def test_bad_sender_host(qmail: Qmail) -> None:
 async def test_own_address_as_domain(qmail: Qmail) -> None:
     """A recipient at the host's own address in brackets is a recipient at localiphost."""
     qmail.control["localiphost"] = "here.example\n"
-    await qmail.accept("a@b.example", ["alice@[127.0.0.1]"])
+    await qmail.submit("a@b.example", ["alice@[127.0.0.1]"])
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example"]]
 
 
 @requirement("base.address.longest", source="qmail-smtpd(8); rfc5321:4.5.3.1")
@@ -110,7 +110,7 @@ async def test_too_long_address(qmail: Qmail) -> None:
         _, long, longer, *_ = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
         assert (long.code, longer.code) == (250, 555)
     queue = await qmail.queue()
-    assert [[len(address) for address in message["recipients"]] for message in queue] == [[899]]
+    assert [[len(address) for address in message.recipients] for message in queue] == [[899]]
 
 
 @requirement("base.address.longest-of-all", level="should", source="qmail-smtpd(8); rfc5321:4.5.3.1")
@@ -129,7 +129,7 @@ async def test_quoted_local_part(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", ['"al\\ice"@here.example'], b"Subject: x\r\n\r\nx\r\n")
         assert said[1].code == 250
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example"]]
 
 
 @requirement("base.address.source-route", source="rfc5321:4.1.2, rfc5321:F.2")
@@ -140,11 +140,11 @@ async def test_source_route(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", [route], b"Subject: x\r\n\r\nx\r\n")
         assert said[1].code == 250
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example"]]
 
 
 @requirement("base.sender.null", source="rfc5321:4.5.5")
 async def test_null_sender(qmail: Qmail) -> None:
     """The null sender is accepted and stands in the queue as the empty address."""
-    await qmail.accept("", ["alice@here.example"])
-    assert [message["sender"] for message in await qmail.queue()] == [""]
+    await qmail.submit("", ["alice@here.example"])
+    assert [message.sender for message in await qmail.queue()] == [""]

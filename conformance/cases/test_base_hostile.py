@@ -19,7 +19,7 @@ async def _stored(qmail: Qmail, octets: bytes) -> str:
         assert (go.code, reply.code) == (354, 250)
     queue = await qmail.queue()
     assert len(queue) == 1
-    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", queue[0]["octets"])
+    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", queue[0].octets)
 
 
 @requirement("base.hostile.nul-in-address", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")
@@ -62,7 +62,7 @@ async def test_many_recipients(qmail: Qmail) -> None:
         assert (await smtp.data(b"Subject: x\r\n\r\nx\r\n")).code == 250
     queue = await qmail.queue()
     assert len(queue) == 1
-    assert queue[0]["recipients"] == recipients
+    assert queue[0].recipients == recipients
 
 
 @requirement("base.address.longest-sender", source="qmail-smtpd(8); rfc5321:4.5.3.1")
@@ -85,7 +85,7 @@ async def test_others_stand_beside_a_too_long_address(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
         assert [reply.code for reply in said[:4]] == [250, 250, 555, 250]
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [["alice@here.example", "bob@here.example"]]
+    assert [message.recipients for message in queue] == [["alice@here.example", "bob@here.example"]]
 
 
 @requirement("base.hostile.unterminated-bracket", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")

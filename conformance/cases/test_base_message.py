@@ -21,7 +21,7 @@ async def _stored(qmail: Qmail) -> str:
     """The one message in the queue, without the Received lines that qmail wrote above it."""
     queue = await qmail.queue()
     assert len(queue) == 1, f"{len(queue)} messages are queued"
-    return _without_received(queue[0]["octets"])
+    return _without_received(queue[0].octets)
 
 
 def _without_received(octets: str) -> str:
@@ -36,10 +36,10 @@ async def test_accepted_means_queued(qmail: Qmail) -> None:
         *_, reply = await smtp.envelope("a@b.example", recipients, b"Subject: hello\r\n\r\nhello\r\n")
         assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
     queue = await qmail.queue()
-    assert [(message["sender"], message["recipients"]) for message in queue] == [
+    assert [(message.sender, message.recipients) for message in queue] == [
         ("a@b.example", ["alice@here.example", "bob@here.example"])
     ]
-    assert _without_received(queue[0]["octets"]) == "Subject: hello\n\nhello\n"
+    assert _without_received(queue[0].octets) == "Subject: hello\n\nhello\n"
 
 
 @requirement("base.accepted.received-line", source="rfc5321:4.4")
@@ -50,7 +50,7 @@ async def test_received_line(qmail: Qmail) -> None:
         await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
     queue = await qmail.queue()
     assert len(queue) == 1
-    received = queue[0]["octets"].partition("Subject:")[0]
+    received = queue[0].octets.partition("Subject:")[0]
     assert re.search(r"from unknown \(HELO hello\.test\.example\) \(127\.0\.0\.\d+\)", received)
     assert re.search(r"by \S+ with E?SMTP;", received)
 

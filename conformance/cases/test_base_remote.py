@@ -25,7 +25,7 @@ async def test_delivery(internet: Internet, qmail: Qmail) -> None:
     """A message goes to the domain's exchanger and is reported delivered once the host has accepted it."""
     delivery = await _to_plain(qmail, internet)
     assert delivery.letters == "rK"
-    assert [(m["sender"], m["recipients"]) for m in internet.messages()] == [(SENDER, [RECIPIENT])]
+    assert [(m.sender, m.recipients) for m in internet.messages()] == [(SENDER, [RECIPIENT])]
 
 
 @requirement("base.remote.octets", source="qmail-remote(8) TRANSPARENCY; rfc5321:4.5.2")
@@ -34,7 +34,7 @@ async def test_message_octets(internet: Internet, qmail: Qmail) -> None:
     internet.load("plain.example")
     message = b"Subject: x\n\n.dot\n..dots\n" + bytes(range(128, 256)) + b"\n.\nend\n"
     await qmail.remote("plain.example", SENDER, [RECIPIENT], message)
-    assert [m["octets"] for m in internet.messages()] == [message.replace(b"\n", b"\r\n").decode("latin-1")]
+    assert [m.octets for m in internet.messages()] == [message.replace(b"\n", b"\r\n").decode("latin-1")]
 
 
 @requirement("base.remote.preference", source="qmail-remote(8); rfc5321:5.1")
@@ -47,7 +47,7 @@ async def test_best_preference(internet: Internet, qmail: Qmail) -> None:
         internet.exchanger(address)
     delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
     assert delivery.accepted
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.2"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.2"]
 
 
 @requirement("base.remote.next", source="rfc5321:5.1")
@@ -57,7 +57,7 @@ async def test_next_exchanger(internet: Internet, qmail: Qmail) -> None:
     internet.exchanger("127.0.0.3")
     delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
     assert delivery.accepted
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.3"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.3"]
 
 
 @requirement("base.remote.address-record", source="rfc5321:5.1")
@@ -97,7 +97,7 @@ async def test_smtproutes(internet: Internet, qmail: Qmail) -> None:
     qmail.control["smtproutes"] = "plain.example:[127.0.0.5]:2525\n"
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.accepted
-    assert [(e["address"], e["port"]) for e in internet.exchanges()] == [("127.0.0.5", 2525)]
+    assert [(e.address, e.port) for e in internet.mx_sessions()] == [("127.0.0.5", 2525)]
 
 
 @requirement("base.remote.helohost", source="qmail-remote(8) helohost")
@@ -105,7 +105,7 @@ async def test_helohost(internet: Internet, qmail: Qmail) -> None:
     """qmail-remote says hello with the name in helohost."""
     qmail.control["helohost"] = "hello.here.example\n"
     await _to_plain(qmail, internet)
-    assert [exchange["helo"].split()[1:] for exchange in internet.exchanges()] == [["hello.here.example"]]
+    assert [session.helo.split()[1:] for session in internet.mx_sessions()] == [["hello.here.example"]]
 
 
 @requirement("base.remote.greeting-4xx", source="qmail-remote(8) RESULTS; rfc5321:4.2.1")
@@ -145,7 +145,7 @@ async def test_some_recipients_refused(internet: Internet, qmail: Qmail) -> None
     recipients = [f"{name}@plain.example" for name in "abcd"]
     delivery = await qmail.remote("plain.example", SENDER, recipients)
     assert delivery.letters == "rhsrK"
-    assert [m["recipients"] for m in internet.messages()] == [["a@plain.example", "d@plain.example"]]
+    assert [m.recipients for m in internet.messages()] == [["a@plain.example", "d@plain.example"]]
 
 
 @requirement("base.remote.no-recipient", source="qmail-remote(8) RESULTS")
@@ -186,7 +186,7 @@ async def test_connection_dies_after_the_message(internet: Internet, qmail: Qmai
     assert "Possible duplicate" in delivery.text
 
 
-@requirement("base.remote.silent", source="qmail-remote(8) timeoutremote")
+@requirement("base.remote.silent", source="qmail-remote(8) timeoutremote", waits=1)
 async def test_silent_host(internet: Internet, qmail: Qmail) -> None:
     """A host that falls silent is given up after timeoutremote seconds, for now."""
     qmail.control["timeoutremote"] = "1\n"
@@ -199,7 +199,7 @@ async def test_silent_host(internet: Internet, qmail: Qmail) -> None:
 async def test_no_connection(internet: Internet, qmail: Qmail) -> None:
     """Exchangers that take no connection are a temporary failure."""
     internet.load("plain.example")
-    internet.nobody_listens()
+    internet.refuse_smtp()
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.letters == "Z"
 
@@ -240,7 +240,7 @@ async def test_dns_failure(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("base.remote.connect-silent", source="qmail-remote(8) timeoutconnect; rfc5321:4.5.4.1")
+@requirement("base.remote.connect-silent", source="qmail-remote(8) timeoutconnect; rfc5321:4.5.4.1", waits=1)
 async def test_no_answer_to_the_connection(internet: Internet, qmail: Qmail) -> None:
     """A host that never answers the connection is a temporary failure after timeoutconnect seconds."""
     qmail.control.update(timeoutconnect="1\n", timeoutremote="1200\n")
@@ -248,7 +248,7 @@ async def test_no_answer_to_the_connection(internet: Internet, qmail: Qmail) -> 
     assert delivery.letters == "Z"
 
 
-@requirement("base.remote.connect-silent-next", source="qmail-remote(8) timeoutconnect; rfc5321:5.1")
+@requirement("base.remote.connect-silent-next", source="qmail-remote(8) timeoutconnect; rfc5321:5.1", waits=1)
 async def test_next_exchanger_after_silence(internet: Internet, qmail: Qmail) -> None:
     """When the best exchanger never answers the connection, the next one gets the message."""
     qmail.control["timeoutconnect"] = "1\n"
@@ -257,4 +257,4 @@ async def test_next_exchanger_after_silence(internet: Internet, qmail: Qmail) ->
     internet.exchanger("127.0.0.3")
     delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
     assert delivery.accepted
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.3"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.3"]

@@ -31,7 +31,7 @@ async def test_closed_before_the_greeting(internet: Internet, qmail: Qmail) -> N
     assert (await _scripted(internet, qmail, connect="close")).letters == "Z"
 
 
-@requirement("base.report.connect-silent", source="qmail-remote(8) timeoutremote; rfc5321:4.5.3.2.1")
+@requirement("base.report.connect-silent", source="qmail-remote(8) timeoutremote; rfc5321:4.5.3.2.1", waits=1)
 async def test_no_greeting(internet: Internet, qmail: Qmail) -> None:
     """A host that never greets is a temporary failure after timeoutremote seconds."""
     assert (await _scripted(internet, qmail, connect="stall")).letters == "Z"
@@ -111,7 +111,7 @@ async def test_data_2xx(internet: Internet, qmail: Qmail) -> None:
     assert internet.messages() == []
 
 
-@requirement("base.report.message-silent", source=RESULTS + "; rfc5321:4.5.3.2.6")
+@requirement("base.report.message-silent", source=RESULTS + "; rfc5321:4.5.3.2.6", waits=1)
 async def test_silence_after_the_message(internet: Internet, qmail: Qmail) -> None:
     """Silence after the message is temporary, after timeoutremote seconds, and warns of a duplicate."""
     delivery = await _scripted(internet, qmail, message="stall")
@@ -132,7 +132,7 @@ async def test_message_3xx(internet: Internet, qmail: Qmail) -> None:
     assert internet.messages() == []
 
 
-@requirement("base.report.reply-without-end", source="qmail-remote(8) timeoutremote; rfc5321:4.2.1")
+@requirement("base.report.reply-without-end", source="qmail-remote(8) timeoutremote; rfc5321:4.2.1", waits=1)
 async def test_reply_of_endless_lines(internet: Internet, qmail: Qmail) -> None:
     """A reply of several lines that never comes to its last one is a temporary failure, within the limit."""
     endless = "\r\n".join(["250-more"] * 500) + "; stall"
@@ -174,7 +174,7 @@ async def test_equal_preferences(internet: Internet, qmail: Qmail) -> None:
     internet.exchanger("127.0.0.6")
     delivery = await qmail.remote("equal.example", SENDER, ["b@equal.example"])
     assert delivery.accepted
-    assert [exchange["address"] for exchange in internet.exchanges()] == ["127.0.0.6"]
+    assert [session.address for session in internet.mx_sessions()] == ["127.0.0.6"]
 
 
 @requirement("base.remote.8bit-unannounced", source="qmail-remote(8) TRANSPARENCY")
@@ -185,7 +185,7 @@ async def test_8bit_to_a_host_without_8bitmime(internet: Internet, qmail: Qmail)
     body = bytes(range(128, 256))
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT], b"Subject: x\n\n" + body + b"\n")
     assert delivery.accepted
-    assert [m["octets"] for m in internet.messages()] == [f"Subject: x\r\n\r\n{body.decode('latin-1')}\r\n"]
+    assert [m.octets for m in internet.messages()] == [f"Subject: x\r\n\r\n{body.decode('latin-1')}\r\n"]
 
 
 @requirement("base.delivery.dropped-after-message", source="qmail-send(8); rfc5321:4.5.4.1, rfc5321:6.1")
@@ -195,6 +195,6 @@ async def test_unanswered_message_stays(internet: Internet, qmail: Qmail) -> Non
     qmail.environment["RELAYCLIENT"] = ""
     internet.load("plain.example")
     internet.exchanger(steps={"message": "close"})
-    sight = await qmail.deliver("alice@here.example", [RECIPIENT])
-    assert [message["recipients"] for message in sight["queue"]] == [[RECIPIENT]]
-    assert sight["mailboxes"].get("alice", []) == []
+    seen = await qmail.deliver("alice@here.example", [RECIPIENT])
+    assert [message.recipients for message in seen.queue] == [[RECIPIENT]]
+    assert seen.mailboxes.get("alice", []) == []

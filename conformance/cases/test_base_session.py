@@ -133,7 +133,7 @@ async def test_second_mail_starts_anew(qmail: Qmail) -> None:
         said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
         assert said[-1].code == 250
     queue = await qmail.queue()
-    assert [(message["sender"], message["recipients"]) for message in queue] == [
+    assert [(message.sender, message.recipients) for message in queue] == [
         ("second@b.example", ["bob@here.example"])
     ]
 
@@ -169,7 +169,7 @@ async def test_commands_octet_by_octet(qmail: Qmail) -> None:
         assert (await smtp.say(*(bytes([octet]) for octet in b"MAIL FROM:<a@b.example>\r\n"))).code == 250
 
 
-@requirement("base.timeout.client", source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2")
+@requirement("base.timeout.client", source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2", waits=1)
 async def test_silent_client(qmail: Qmail) -> None:
     """A client that is silent for timeoutsmtpd seconds is told 451 and dropped."""
     qmail.control["timeoutsmtpd"] = "1\n"
@@ -181,7 +181,7 @@ async def test_silent_client(qmail: Qmail) -> None:
 @requirement("base.client.ordinary", source="rfc5321:3.3; qmail-smtpd(8)")
 async def test_ordinary_client(qmail: Qmail, internet: Internet) -> None:
     """An ordinary client hands in a message, and it is queued for its recipient."""
-    await qmail.accept_ordinarily("a@b.example", ["alice@here.example"])
+    await qmail.submit_with_aiosmtplib("a@b.example", ["alice@here.example"])
     queue = await qmail.queue()
     assert len(queue) == 1
-    assert queue[0]["recipients"] == ["alice@here.example"]
+    assert queue[0].recipients == ["alice@here.example"]

@@ -16,7 +16,7 @@ async def _smuggle(qmail: Qmail, end: bytes) -> None:
         message = b"Subject: x\r\n\r\nx" + end + second
         replies = await smtp.transaction("a@b.example", ["alice@here.example"], message)
         assert replies[2].code == 354, replies
-    senders = [message["sender"] for message in await qmail.queue()]
+    senders = [message.sender for message in await qmail.queue()]
     assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
 
 

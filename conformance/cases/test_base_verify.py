@@ -35,7 +35,7 @@ async def test_others_stand(qmail: Qmail) -> None:
         said = await smtp.envelope("a@b.example", [KNOWN, UNKNOWN, "bob@here.example"], MESSAGE)
         assert said[-1].code == 250
     queue = await qmail.queue()
-    assert [message["recipients"] for message in queue] == [[KNOWN, "bob@here.example"]]
+    assert [message.recipients for message in queue] == [[KNOWN, "bob@here.example"]]
 
 
 @requirement("base.verify.deferred", source=SOURCE + ": deferred rejection at DATA time (554 response)")
@@ -78,7 +78,7 @@ async def test_no_answer(qmail: Qmail) -> None:
         assert await smtp.closed()
 
 
-@requirement("base.verify.mute", source=SOURCE + "; rfc5321:4.2.1")
+@requirement("base.verify.mute", source=SOURCE + "; rfc5321:4.2.1", waits=5)
 async def test_mute(qmail: Qmail) -> None:
     """Where qmail-verify is asked and never answers, RCPT gets 451 and the connection is closed."""
     qmail.verifying = "mute"

@@ -31,13 +31,14 @@ class Requirement:
     level: Level = "must"
     role: Role = "change"
     case: str = ""  #: file and function that decide it: test_0005_answers.py::test_mx_of_4096_octets
+    waits: int = 0  #: seconds for which its case waits for qmail, at the most; such cases are begun first
 
 
 _registry: dict[str, Requirement] = {}
 
 
 def requirement(
-    name: str, *, source: str, role: Role | None = None, level: Level = "must"
+    name: str, *, source: str, role: Role | None = None, level: Level = "must", waits: int = 0
 ) -> Callable[[Case], Case]:
     """Mark a case as the one that decides a requirement; its docstring is the promise.
 
@@ -56,9 +57,8 @@ def requirement(
         if name in _registry and _registry[name].promise != promise:
             raise UsageError(f"requirement {name!r} is decided by two cases")
         where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
-        made = Requirement(
-            name, patch, source, promise, level, role or ("guard" if patch == "base" else "change"), where
-        )
+        role_or_default: Role = role or ("guard" if patch == "base" else "change")
+        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits)
         _registry[name] = made
         marked: Any = case
         marked.requirement = made

@@ -15,9 +15,6 @@ from conformance.internet.zones import Zone, below, spelled
 #: A compression pointer has 14 bits, so no name beyond this offset can be pointed at (RFC 1035 4.1.4).
 _FARTHEST_POINTER = 0x3FFF
 
-#: Answers that the records of a world keep encoded.
-_ENCODED_MOST = 4096
-
 _HEADER = struct.Struct("!HHHHHH")
 _QR, _AA, _TC = 0x8000, 0x0400, 0x0200
 
@@ -41,7 +38,6 @@ class Records:
         self._nodes: dict[str, list[Any]] = {}
         #: names that exist only because something stands below them (RFC 4592 2.2.2)
         self._empty: set[str] = set()
-        self._encoded: dict[tuple[str, int], bytes] = {}
         for zone in zones:
             self._origins.append(zone.origin)
             for record in zone.records:
@@ -64,15 +60,9 @@ class Records:
         return name in self._nodes or name in self._empty
 
     def answer(self, name: str, qtype: int) -> bytes:
-        """What `look_up` finds as a whole message, encoded once."""
-        whole = self._encoded.get((name, qtype))
-        if whole is None:
-            if len(self._encoded) >= _ENCODED_MOST:
-                self._encoded.clear()
-            found = self.look_up(name, qtype)
-            whole = encode(name, qtype, found.rcode, [*found.chain, *found.records], found.authority)
-            self._encoded[name, qtype] = whole
-        return whole
+        """What `look_up` finds as a whole message."""
+        found = self.look_up(name, qtype)
+        return encode(name, qtype, found.rcode, [*found.chain, *found.records], found.authority)
 
     def look_up(self, name: str, qtype: int) -> Answer:
         """The authoritative answer to a question for a name that has a zone.

@@ -7,10 +7,12 @@ that a bare LF is seen as what it is; command lines may end with a bare LF.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from conformance.internet.authentication import CREDENTIALS, Attempt, announced_methods
-from conformance.pod.base import Exchange, octets, text
+from conformance.pod.base import octets, text
+from conformance.pod.observation import AcceptedMessage, MxSession, TranscriptEntry
 from conformance.pod.world import Exchanger
 
 
@@ -55,18 +57,8 @@ class ExchangerSession:
     """
 
     def __init__(self, exchanger: Exchanger, at: float) -> None:
-        self.exchange: Exchange = {
-            "address": exchanger.address,
-            "port": exchanger.port,
-            "transcript": [],
-            "helo": "",
-            "user": "",
-            "credentials": 0,
-            "sender": None,
-            "recipients": [],
-            "messages": [],
-        }
         self._exchanger = exchanger
+        self._seen = MxSession(exchanger.address, exchanger.port)
         self._at = at
         self._used: dict[str, int] = {}
         self._actions: list[Action] = []
@@ -79,10 +71,16 @@ class ExchangerSession:
         self._attempt: Attempt | None = None
         self._refused_auth = False
 
+    @property
+    def seen(self) -> MxSession:
+        """The session so far."""
+        seen = replace(self._seen, transcript=list(self._seen.transcript))
+        return replace(seen, recipients=list(seen.recipients), messages=list(seen.messages))
+
     def open(self, at: float) -> list[Action]:
         """The client has connected."""
         self._begin(at)
-        self._note("!", "connected")
+        self._note("event", "connected")
         self._reply("connect", f"220 {self._exchanger.host} ESMTP")
         return self._actions
 
@@ -101,7 +99,7 @@ class ExchangerSession:
         """The client has closed the connection."""
         self._begin(at)
         if self._state in ("talking", "stalled"):
-            self._note("!", "client closed")
+            self._note("event", "client closed")
             self._state = "closed"
 
     # The transcript
@@ -110,15 +108,18 @@ class ExchangerSession:
         self._at = round(at, 6)
         self._actions = []
 
-    def _note(self, direction: str, said: str) -> None:
-        self.exchange["transcript"].append([self._at, direction, said])
+    def _note(self, source: Literal["client", "exchanger", "event"], said: str) -> None:
+        self._seen.transcript.append(TranscriptEntry(self._at, source, said))
+
+    def _see(self, **changes: Any) -> None:
+        self._seen = replace(self._seen, **changes)
 
     def _hear(self, octets: bytes) -> None:
-        transcript = self.exchange["transcript"]
-        if transcript and transcript[-1][1] == ">":
-            transcript[-1][2] += text(octets)
+        transcript = self._seen.transcript
+        if transcript[-1].source == "client":
+            transcript[-1] = replace(transcript[-1], text=transcript[-1].text + text(octets))
         else:
-            self._note(">", text(octets))
+            self._note("client", text(octets))
 
     # Replies
 
@@ -142,12 +143,12 @@ class ExchangerSession:
         if act:
             action, event = _ACTS[act]
             self._actions.append(action)
-            self._note("!", event)
+            self._note("event", event)
             self._state = event
         return said
 
     def _say(self, said: str) -> None:
-        self._note("<", said + "\r\n")
+        self._note("exchanger", said + "\r\n")
         self._actions.append(Say(octets(said + "\r\n")))
 
     # What the client says
@@ -170,7 +171,7 @@ class ExchangerSession:
         verb, _, argument = line.partition(" ")
         verb = verb.upper()
         if self._refused_auth and verb not in _VERBS and CREDENTIALS.fullmatch(line):
-            self.exchange["credentials"] += 1
+            self._see(credentials=self._seen.credentials + 1)
             verb = "*"
         else:
             self._refused_auth = False
@@ -184,7 +185,7 @@ class ExchangerSession:
             case "RCPT":
                 self._rcpt(_address(argument))
             case "DATA":
-                ready = self._in_transaction and self.exchange["recipients"]
+                ready = self._in_transaction and self._seen.recipients
                 reply = self._reply("DATA", "354 go ahead" if ready else "503 no recipients")
                 self._in_data = _code(reply) == 3
                 if self._in_data:
@@ -200,13 +201,13 @@ class ExchangerSession:
                 reply = self._reply("QUIT", f"221 {self._exchanger.host}")
                 if _code(reply) == 2 and self._state == "talking":
                     self._actions.append(Close())
-                    self._note("!", "closed")
+                    self._note("event", "closed")
                     self._state = "closed"
             case _:
                 self._reply("*", "502 unimplemented")
 
     def _greet(self, verb: str, line: str) -> None:
-        self.exchange["helo"] = line
+        self._see(helo=line)
         host = self._exchanger.host
         if verb == "HELO":
             reply = self._reply("HELO", f"250 {host}")
@@ -225,13 +226,12 @@ class ExchangerSession:
     def _mail(self, sender: str) -> None:
         if _code(self._reply("MAIL", "250 ok")) == 2:
             self._in_transaction = True
-            self.exchange["sender"] = sender
-            self.exchange["recipients"] = []
+            self._see(sender=sender, recipients=[])
 
     def _rcpt(self, recipient: str) -> None:
         default = "250 ok" if self._in_transaction else "503 MAIL first"
         if _code(self._reply("RCPT", default, f"RCPT <{recipient}>")) == 2 and self._in_transaction:
-            self.exchange["recipients"].append(recipient)
+            self._seen.recipients.append(recipient)
 
     def _take_message(self) -> bool:
         end = self._unread.find(_END_OF_DATA, self._searched)
@@ -243,11 +243,11 @@ class ExchangerSession:
         self._searched = 0
         self._in_data = False
         # A script may take DATA outside a transaction; then what MAIL said before is not this message's.
-        sender = self.exchange["sender"] if self._in_transaction else None
-        recipients = list(self.exchange["recipients"]) if self._in_transaction else []
+        sender = self._seen.sender if self._in_transaction else None
+        recipients = list(self._seen.recipients) if self._in_transaction else []
         if _code(self._reply("message", "250 ok")) == 2:
-            accepted = {"sender": sender, "recipients": recipients, "octets": text(message)}
-            self.exchange["messages"].append(accepted)
+            accepted = AcceptedMessage(sender, recipients, text(message))
+            self._seen.messages.append(accepted)
         self._in_transaction = False
         return True
 
@@ -257,8 +257,8 @@ class ExchangerSession:
         method, _, initial = argument.partition(" ")
         initial = initial.strip()
         if initial:
-            self.exchange["credentials"] += 1
-        if self.exchange["user"]:
+            self._see(credentials=self._seen.credentials + 1)
+        if self._seen.user:
             self._say("503 already authenticated")
         elif not self._methods:
             self._refused_auth = True
@@ -277,7 +277,7 @@ class ExchangerSession:
         if line == "*":
             self._say("501 authentication cancelled")
             return
-        self.exchange["credentials"] += 1
+        self._see(credentials=self._seen.credentials + 1)
         attempt.take(line)
         self._go_on(attempt)
 
@@ -286,7 +286,7 @@ class ExchangerSession:
         if challenge is None:
             verdict = "235 ok" if attempt.accepted else "535 authentication failed"
             if _code(self._reply("AUTH", verdict)) == 2:
-                self.exchange["user"] = attempt.user
+                self._see(user=attempt.user)
             return
         said = self._reply("challenge", f"334 {challenge}")
         if _code(said) == 3:

@@ -7,7 +7,6 @@ exactly those of the zones and paddings; a question's OPT record only raises the
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -19,7 +18,8 @@ from conformance.errors import UsageError
 from conformance.internet.answers import Records, encode, label
 from conformance.internet.padding import padded
 from conformance.internet.zones import parse_zone
-from conformance.pod.base import Question, octets
+from conformance.pod.base import octets
+from conformance.pod.observation import Question
 from conformance.pod.world import Fault, Padding, Transport, World
 
 _HEADER = struct.Struct("!HHHHHH")
@@ -63,44 +63,24 @@ class _Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question and its answer as the log tells them, without the time; one serves all that are the same."""
-
-    name: str
-    type: str
-    over: Transport
-    rcode: str
-    size: int
-    truncated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Ready:
-    """All that is known about a question before it is asked again: octets after the id, log entry, faults.
+    """All that is known about a question before it is asked again: octets after the id, log entry, faults."""
 
-    `length`: what precedes the answer over TCP. `plain`: nothing is to be done but to log it and to answer.
-    """
-
-    length: bytes
     tail: bytes
-    asked: _Asked
-    rules: tuple[_Rule, ...]
-    stray: bool
-    plain: bool
+    question: Question  #: without its time
+    rules: tuple[_Rule, ...] = ()
+    stray: bool = False
 
 
 class NameServer:
     """Answers the questions of one world and keeps a log of them.
 
-    `stray` names the questions that no zone knows, as "name TYPE".
+    `questions` are those so far, in order of arrival; `stray` names those that no zone knows, as "name TYPE".
     Raises UsageError when a zone, padding or fault of the world is wrong.
     """
 
     def __init__(self, world: World) -> None:
-        #: The log, and the seconds of each of its entries. A question that is asked again makes no new
-        #: object: one for each, and the collector of garbage that looks through them, cost 7 % of its CPU.
-        self._asked: list[_Asked] = []
-        self._times: list[float] = []
+        self.questions: list[Question] = []
         self.stray: list[str] = []
         self._latency = world.latency
         self._records = _records(tuple(world.zones))
@@ -125,76 +105,14 @@ class NameServer:
                 known.clear()
             known[asked] = ready
         if ready.stray:
-            self.stray.append(f"{ready.asked.name} {ready.asked.type}")
+            self.stray.append(f"{ready.question.name} {ready.question.type}")
         for rule in ready.rules:
             if rule.left != 0:
                 if rule.left is not None:
                     rule.left -= 1
                 return self._strike(rule.fault, message, ready, at)
-        self._log(ready.asked, at)
+        self._log(ready.question, at)
         return Response(message[:2] + ready.tail, self._latency)
-
-    def answer_datagrams(self, messages: Iterable[bytes], at: float) -> list[bytes]:
-        """The messages that answer what came over UDP, up to the first question for `answer`.
-
-        Nearly all questions of a throughput measurement are answered here. A `Response` for each costs as
-        much as everything else, and a call for each 5 % of the CPU of an answer.
-        """
-        known, asked, times = self._ready["udp"], self._asked, self._times
-        answers: list[bytes] = []
-        for message in messages:
-            ready = known.get(message[2:])
-            if ready is None or not ready.plain:
-                break
-            asked.append(ready.asked)
-            times.append(at)
-            answers.append(message[:2] + ready.tail)
-        return answers
-
-    def answer_frames(self, data: bytes, begin: int, at: float) -> tuple[bytes, int]:
-        """The same for what came over TCP, from `begin` on: answers with their lengths, and where it stopped.
-
-        There stands a message that is not whole yet, or one for `answer`. A call for each message cost 6 % of
-        the CPU of small answers on kept connections.
-        """
-        known, asked, times = self._ready["tcp"], self._asked, self._times
-        answers: list[bytes] = []
-        length = len(data)
-        while length - begin >= 2:
-            end = begin + 2 + (data[begin] << 8 | data[begin + 1])
-            ready = known.get(data[begin + 4 : end])
-            if ready is None or not ready.plain or length < end:
-                break
-            answers += (ready.length, data[begin + 2 : begin + 4], ready.tail)
-            asked.append(ready.asked)
-            times.append(at)
-            begin = end
-        return b"".join(answers), begin
-
-    @property
-    def count(self) -> int:
-        """How many questions there were."""
-        return len(self._asked)
-
-    @property
-    def questions(self) -> list[Question]:
-        """Every question so far, in order of arrival."""
-        return [
-            {
-                "name": asked.name,
-                "type": asked.type,
-                "over": asked.over,
-                "rcode": asked.rcode,
-                "size": asked.size,
-                "truncated": asked.truncated,
-                "at": at,
-            }
-            for asked, at in zip(self._asked, self._times, strict=True)
-        ]
-
-    def _log(self, asked: _Asked, at: float) -> None:
-        self._asked.append(asked)
-        self._times.append(at)
 
     # The slow path: once for each spelling of a question.
 
@@ -207,8 +125,7 @@ class NameServer:
             qtype, qclass = struct.unpack_from("!HH", message, end)
         except (ValueError, IndexError, struct.error):
             tail = struct.pack("!HHHHH", 0x8000 | (flags & (_OPCODE | _RD)) | RCODE.FORMERR, 0, 0, 0, 0)
-            asked = _Asked("", "", over, "FORMERR", 2 + len(tail), False)
-            return _Ready(_length(tail), tail, asked, (), stray=False, plain=not self._latency)
+            return _Ready(tail, Question("", "", over, "FORMERR", 2 + len(tail), False, 0.0))
         end += 4
         key = name.lower()
         stray = self._records.zone_of(key) is None
@@ -225,21 +142,24 @@ class NameServer:
         tail = status.to_bytes(2, "big") + whole[4:12] + message[12:end] + whole[end:]
         rules = () if stray else tuple(rule for rule in self._rules if _matches(rule, key, qtype, over))
         rcode, truncated = _status(whole)
-        asked = _Asked(name, QTYPE[qtype], over, rcode, 2 + len(tail), truncated)
-        return _Ready(_length(tail), tail, asked, rules, stray, plain=not (rules or stray or self._latency))
+        question = Question(name, QTYPE[qtype], over, rcode, 2 + len(tail), truncated, 0.0)
+        return _Ready(tail, question, rules, stray)
+
+    def _log(self, question: Question, at: float) -> None:
+        self.questions.append(replace(question, at=at))
 
     def _strike(self, fault: Fault, message: bytes, ready: _Ready, at: float) -> Response:
         """The response that `fault` makes of the question, logged as it is sent."""
         right = message[:2] + ready.tail
-        response = _spoilt(fault, right, ready.asked)
+        response = apply_fault(fault, right, ready.question)
         delay = self._latency + fault.seconds
         if response is None:
-            self._log(replace(ready.asked, rcode="", size=0, truncated=False), at)
+            self._log(replace(ready.question, rcode="", size=0, truncated=False), at)
             return Response(None, delay)
         if fault.action in ("close", "stall"):
-            self._log(_sent(ready.asked, response[: max(0, fault.length - 2)]), at)
+            self._log(_sent(ready.question, response[: max(0, fault.length - 2)]), at)
             return Response(response, delay, fault.length, "close" if fault.action == "close" else "stall")
-        self._log(_sent(ready.asked, response), at)
+        self._log(_sent(ready.question, response), at)
         return Response(response, delay)
 
 
@@ -258,7 +178,7 @@ def _filled_up(zones: tuple[str, ...], padding: Padding) -> tuple[tuple[str, int
     return (name, qtype), padded(padding, name, qtype, answer)
 
 
-def _spoilt(fault: Fault, right: bytes, asked: _Asked) -> bytes | None:
+def apply_fault(fault: Fault, right: bytes, asked: Question) -> bytes | None:
     """The message that is sent in the place of the `right` one."""
     name = asked.name.lower()
     match fault.action:
@@ -266,13 +186,13 @@ def _spoilt(fault: Fault, right: bytes, asked: _Asked) -> bytes | None:
             return None
         case "rcode":
             empty = encode(name, _qtype(asked.type), getattr(RCODE, fault.rcode))
-            return _respelt(right, asked, empty)
+            return with_query_header(right, asked, empty)
         case "truncate":
             empty = encode(name, _qtype(asked.type), RCODE.NOERROR, truncated=True)
-            return _respelt(right, asked, empty)
+            return with_query_header(right, asked, empty)
         case "hinfo":
             record = RR(label(name), QTYPE.HINFO, CLASS.IN, 3600, RD(b"\x07RFC8482\x00"))
-            return _respelt(right, asked, encode(name, QTYPE.ANY, RCODE.NOERROR, [record]))
+            return with_query_header(right, asked, encode(name, QTYPE.ANY, RCODE.NOERROR, [record]))
         case "cut":
             return right[: fault.length]
         case "patch":
@@ -284,7 +204,7 @@ def _spoilt(fault: Fault, right: bytes, asked: _Asked) -> bytes | None:
             return right
 
 
-def _respelt(right: bytes, asked: _Asked, message: bytes) -> bytes:
+def with_query_header(right: bytes, asked: Question, message: bytes) -> bytes:
     """`message` with the id, the opcode, RD and the question's spelling of `right`."""
     end = 12 + len(asked.name) + 2 + 4 if asked.name else 12 + 1 + 4
     status = int.from_bytes(message[2:4], "big") | int.from_bytes(right[2:4], "big") & (_OPCODE | _RD)
@@ -317,10 +237,6 @@ def _qtype(name: str) -> int:
         raise UsageError(f"unknown record type {name!r} in a padding or fault") from error
 
 
-def _length(tail: bytes) -> bytes:
-    return (2 + len(tail)).to_bytes(2, "big")
-
-
 def _name(message: bytes) -> tuple[str, int]:
     """The name asked for, letters as they came, and the offset after it."""
     labels: list[bytes] = []
@@ -350,7 +266,7 @@ def _status(message: bytes) -> tuple[str, bool]:
     return str(RCODE.get(message[3] & 15)), bool(message[2] & (_TC >> 8))
 
 
-def _sent(asked: _Asked, message: bytes) -> _Asked:
+def _sent(asked: Question, message: bytes) -> Question:
     """The log entry of a question to which `message` was sent."""
     rcode, truncated = _status(message)
     return replace(asked, rcode=rcode, size=len(message), truncated=truncated)

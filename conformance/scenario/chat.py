@@ -59,11 +59,6 @@ class Write:
     def is_message(self) -> bool:
         return self.lines[0].sign == "|"
 
-    @property
-    def answers_challenge(self) -> bool:
-        """Whether the octets hang on what `334` came with."""
-        return any("cram-md5:" in line.raw for line in self.lines)
-
     def octets(self, challenge: str = "") -> bytes:
         """As on the wire; the lines of a message with their dots stuffed and the final dot behind them."""
         out = b""

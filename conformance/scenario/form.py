@@ -70,10 +70,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario. `path` is the file it was read from; sessions come first, then deliveries."""
+    """One scenario. `path` is its file, `source` the text of that; sessions come first, then deliveries."""
 
     path: Path
     title: str
+    source: str = ""
     text: str = ""
     sessions: tuple[Chat, ...] = ()
     deliveries: tuple[Deliver, ...] = ()
@@ -117,7 +118,7 @@ class Scenario:
         for exchanger in self.exchangers:
             internet.exchanger(**vars(exchanger))
         if self.nobody_listens:
-            internet.nobody_listens()
+            internet.refuse_smtp()
         if self.refuse_tcp:
             internet.refuse_tcp()
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
-from conformance.pod.base import Question, Says
 from conformance.pod.delivery import Delivery
-from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Step, Write
+from conformance.pod.observation import Question
+from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Write
 from conformance.scenario.escapes import is_cut, pattern
 from conformance.scenario.form import Deliver, Report, Scenario, Sighting
+from conformance.scenario.reading import read_scenario
 from conformance.smtp.reply import SILENT, Reply
 from conformance.smtp.session import PATIENCE, Session
 
@@ -34,6 +35,11 @@ class Check:
     after: str = ""
 
 
+async def play_text(internet: Internet, qmail: Qmail, text: str, path: str) -> None:
+    """Play the scenario of a file's text, as a script."""
+    await play(read_scenario(text, Path(path)), internet, qmail)
+
+
 async def play(scenario: Scenario, internet: Internet, qmail: Qmail) -> list[Check]:
     """Do all that the scenario says; the same checks in the same order on every qmail."""
     scenario.arrange(internet)
@@ -50,7 +56,7 @@ async def play(scenario: Scenario, internet: Internet, qmail: Qmail) -> list[Che
             checks.append(Check(1, "delivering: qmail-send comes to rest", False, str(error)))
         else:
             checks.append(Check(1, "delivering: qmail-send comes to rest", True, "it rests"))
-    await qmail.look()
+    await qmail.observe()
     return checks + [_sighted(one, internet) for one in scenario.expected]
 
 
@@ -67,18 +73,13 @@ class _Dialogue:
     def challenge(self) -> str:
         return self.last.text if self.last is not None and self.last.code == 334 else ""
 
-    async def write(self, step: Write, *, replies: int = 0, then: Says = ()) -> None:
-        """What is said `then`, and the `replies` to the last of it, read next, may come in one act."""
+    async def write(self, step: Write) -> None:
         if step.is_message and (self.last is None or self.last.code != 354):
             self.stopped = "the message was not asked for (no 354)"
             return
         lines = step.lines[-1:] if step.is_message else step.lines
         self.due += [line for line in lines if not is_cut(line.raw)]
-        octets = step.octets(self.challenge)
-        if replies:
-            await self.session.speak(octets, then=then, replies=replies)
-        else:
-            await self.session.send(octets)
+        await self.session.send(step.octets(self.challenge))
 
     async def read(self, expected: Expected) -> Check:
         after = self.due.pop(0) if self.due else None
@@ -115,15 +116,13 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
         greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
     checks = []
     async with contextlib.AsyncExitStack() as stack:
-        then, replies = ([], 0) if early else _following([greeting, *steps], -1)
-        session = await (qmail.connect() if early else qmail.connected(then, replies))
+        session = await qmail.connect()
         stack.push_async_exit(session)  # not entered: that would read the greeting
         dialogue = _Dialogue(session)
         for write in early:
             await dialogue.write(write)
         checks.append(await dialogue.greeting(greeting))
-        ahead = len(then)  #: writes that were handed over together with one before
-        for place, step in enumerate(steps):
+        for step in steps:
             if isinstance(step, Expected):
                 checks.append(await dialogue.read(step))
             elif dialogue.stopped:
@@ -131,36 +130,8 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             elif isinstance(step, HalfClose):
                 await session.half_close()
             else:
-                then, replies = ([], _replies(steps, place)) if ahead else _following(steps, place)
-                ahead = ahead - 1 if ahead else len(then)
-                await dialogue.write(step, replies=replies, then=then)
+                await dialogue.write(step)
     return checks
-
-
-def _replies(steps: Sequence[Step], place: int) -> int:
-    """How many replies, or the end, are read after what is written there, before anything else is done."""
-    count = 0
-    for step in steps[place + 1 :]:
-        if not isinstance(step, Expected) or step.kind == "silence":
-            break
-        count += 1
-    return count
-
-
-def _following(steps: Sequence[Step], place: int) -> tuple[list[tuple[bytes, int]], int]:
-    """The writes after that one, as far as each follows one reply and is the same whatever that says, and how
-    many replies the last of them has, or that one itself where none follows.
-    """
-    says: list[tuple[bytes, int]] = []
-    replies = _replies(steps, place)
-    while replies == 1 and place + 2 < len(steps):
-        step = steps[place + 2]
-        after = _replies(steps, place + 2)
-        if not isinstance(step, Write) or not after or step.answers_challenge:
-            break
-        place, replies = place + 2, after
-        says.append((step.octets(), 354 if step.is_message else 0))
-    return says, replies
 
 
 def _judged(expected: Expected, reply: Reply, after: str) -> Check:
@@ -210,9 +181,9 @@ def _reported(wanted: Report, delivery: Delivery) -> Check:
 
 
 def _sighted(wanted: Sighting, internet: Internet) -> Check:
-    sight = internet.sight
-    assert sight is not None, "the world has been looked at"
-    asked = [_question(one) for one in sight["questions"]]
+    seen = internet.seen
+    assert seen is not None, "the world has been observed"
+    asked = [_question(one) for one in seen.questions]
     if wanted.kind in ("asked", "not-asked"):
         fitting = [one for one in asked if _is_asked(str(wanted.wanted), one)]
         return _found(wanted, fitting, asked, wanted.kind == "asked")
@@ -221,7 +192,7 @@ def _sighted(wanted: Sighting, internet: Internet) -> Check:
         fitting = [one for one in said if pattern(str(wanted.wanted)).fullmatch(one)]
         return _found(wanted, fitting, said, wanted.kind == "said")
     if wanted.kind == "queue":
-        envelopes = [f"{one['sender']} -> {', '.join(one['recipients'])}" for one in sight["queue"]]
+        envelopes = [f"{one.sender} -> {', '.join(one.recipients)}" for one in seen.queue]
         if isinstance(wanted.wanted, int):
             return _counted(wanted, len(envelopes))
         fitting = [one for one in envelopes if pattern(wanted.wanted).fullmatch(one)]
@@ -229,12 +200,12 @@ def _sighted(wanted: Sighting, internet: Internet) -> Check:
     if wanted.kind == "accepted":
         return _counted(wanted, len(internet.messages(wanted.of or None)))
     if wanted.kind == "mailboxes":
-        return _counted(wanted, len(sight["mailboxes"].get(wanted.of, [])))
-    return _counted(wanted, sum(run["program"] == wanted.of for run in sight["runs"]))
+        return _counted(wanted, len(seen.mailboxes.get(wanted.of, [])))
+    return _counted(wanted, sum(call.program == wanted.of for call in seen.hook_calls))
 
 
 def _question(question: Question) -> str:
-    return f"{question['name']} {question['type']} {question['over']}"
+    return f"{question.name} {question.type} {question.over}"
 
 
 def _is_asked(wanted: str, question: str) -> bool:

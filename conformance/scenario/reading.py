@@ -64,6 +64,7 @@ def read_scenario(text: str, path: Path) -> Scenario:
     scenario = Scenario(
         path=path,
         title=" ".join(top.text("title", path.stem).split()),
+        source=text,
         text=top.text("text", "").strip(),
         sessions=_sessions(top),
         deliveries=tuple(_deliver(table) for table in top.tables("deliver")),

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from conformance.report.story import Event, Pair, first_difference, shortened, side_by_side, tell
+from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
 from conformance.report.words import is_specification, one_line, printable, specification_sentence
 from conformance.scenario.form import Scenario
 from conformance.scenario.trial import Tried
@@ -41,7 +41,7 @@ def shown(scenario: Scenario, tried: Sequence[Tried], width: int) -> str:
 
 
 def _events(tried: Tried) -> list[Event]:
-    return shortened(tell(tried.record))
+    return shortened(events_of(tried.record))
 
 
 def _text(event: Event | None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import UsageError, WorldError
-from conformance.report.story import first_difference, side_by_side, tell
+from conformance.report.story import events_of, first_difference, side_by_side
 from conformance.scenario.form import Scenario
 from conformance.scenario.pieces import (
     Piece,
@@ -64,7 +64,7 @@ def difference(tried: Sequence[Tried]) -> Difference | None:
     if len(tried) == 1:
         return None
     # No expectation tells them apart: the first lines in which their stories differ do.
-    pairs = side_by_side(tell(tried[0].record), tell(tried[1].record))
+    pairs = side_by_side(events_of(tried[0].record), events_of(tried[1].record))
     first = first_difference(pairs)
     if first is None:
         return None

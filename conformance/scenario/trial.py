@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
+from conformance.cases.attempt import Played
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
+from conformance.cases.script import script_of
 from conformance.errors import UsageError, WorldError
 from conformance.pod.base import PodFailure
-from conformance.pod.record import Recorder
+from conformance.pod.record import Failure, Observe, Record
+from conformance.pod.recording import Replay
+from conformance.pod.secrets import fixture_secrets
 from conformance.scenario.form import Scenario
-from conformance.scenario.playing import Check, play
-from conformance.targets.keeper import Keeper, fixture_secrets
+from conformance.scenario.playing import Check, play, play_text
 from conformance.targets.plan import Plan
+from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
-
-#: Seconds after which one run is ended; each act has a limit of its own.
-LIMIT = 180.0
 
 #: The world may fail once: the second time, in a fresh pod, it is the world's failure.
 ATTEMPTS = 2
@@ -32,7 +31,7 @@ class Tried:
 
     target: Target
     checks: tuple[Check, ...]
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
 
     @property
     def met(self) -> bool:
@@ -45,8 +44,7 @@ class Trials:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._runner = asyncio.Runner()
-        self._keeper = Keeper(plan)
-        self._secrets = fixture_secrets()
+        self._pool = PodPool(plan)
 
     def __enter__(self) -> Trials:
         return self
@@ -54,7 +52,7 @@ class Trials:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runner.run(self._keeper.dispose())
+        self._runner.run(self._pool.dispose())
         self._runner.close()
 
     def run(self, scenario: Scenario) -> list[Tried]:
@@ -63,34 +61,39 @@ class Trials:
         Raises UsageError when qmail asks for a name that no zone of the scenario knows, WorldError when the
         world fails.
         """
-        return [self._runner.run(self._on(target, scenario)) for target in self.plan.targets]
+        return self._runner.run(self._on_all(scenario))
+
+    async def _on_all(self, scenario: Scenario) -> list[Tried]:
+        return [await self._on(target, scenario) for target in self.plan.targets]
 
     async def _on(self, target: Target, scenario: Scenario) -> Tried:
         failure = ""
+        script = script_of(play_text, text=scenario.source, path=str(scenario.path))
         for _ in range(ATTEMPTS):
-            acts: list[dict[str, Any]] = []
             try:
-                recorder = Recorder(await self._keeper.pod(target), self._secrets)
-                acts = recorder.acts
-                internet = Internet()
-                async with asyncio.timeout(LIMIT):
-                    checks = await play(scenario, internet, Qmail(recorder, internet))
-                return Tried(target, tuple(checks), {"acts": acts})
-            except PodFailure as error:
-                if stray := _stray(acts):
+                played = await self._pool.play(target, script)
+                if played.outcome == "met":  # it was played to its end
+                    return Tried(target, await _checks(scenario, played), played.record)
+                if stray := _stray(played.record):
                     names = ", ".join(dict.fromkeys(stray))
                     raise UsageError(
                         f"{scenario.path}: qmail asks for {names}, and no zone of the scenario knows it",
                         "Add the domain to [zones], or leave the address out.",
-                    ) from error
+                    )
+                failure = played.seen
+            except (PodFailure, WorldError) as error:
                 failure = str(error)
-            except TimeoutError:
-                failure = f"the scenario did not end within {LIMIT:.0f} s"
-            await self._keeper.discard(target)
         raise WorldError(f"{target.name}: {failure}", "`qmail-conformance doctor` looks at the machine.")
 
 
-def _stray(acts: Sequence[dict[str, Any]]) -> list[str]:
+async def _checks(scenario: Scenario, played: Played) -> tuple[Check, ...]:
+    """What the record says of each expectation."""
+    internet = Internet()
+    qmail = Qmail(Replay(played.record, fixture_secrets()), internet)
+    return tuple(await play(scenario, internet, qmail))
+
+
+def _stray(record: Record) -> list[str]:
     """The questions outside the world, when it was they that ended the run."""
-    last = acts[-1] if acts else {}
-    return list(last["result"]["stray"]) if last.get("act") == "look" else []
+    acts = [act for act in record.acts if not isinstance(act, Failure)]
+    return acts[-1].seen.stray if acts and isinstance(acts[-1], Observe) else []

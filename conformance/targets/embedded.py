@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import functools
 import hashlib
 import hmac
@@ -11,19 +10,14 @@ import itertools
 import struct
 from typing import Any
 
+from conformance.cases.attempt import Played, play
+from conformance.cases.script import Script
 from conformance.internet.nameserver import NameServer
-from conformance.pod.base import (
-    Exchange,
-    PodFailure,
-    ProgramRun,
-    QueuedMessage,
-    RemoteResult,
-    Sight,
-    octets,
-    text,
-)
+from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import load_users, passwords
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.secrets import fixture_secrets
 from conformance.pod.world import World
 from conformance.reference import acts
 from conformance.reference.control import ControlFiles
@@ -35,7 +29,7 @@ from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.send import Send
 from conformance.reference.smtpd import session
 from conformance.reference.verify import verified
-from conformance.targets.virtual import Clock, Connection, Overdue, Partner
+from conformance.targets.virtual import Clock, Connection, DeadlineReached, ExchangerConnection
 
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
@@ -85,8 +79,8 @@ class ReferencePod:
         self._ports = itertools.count(_FIRST_PORT)
         self._question_ids = itertools.count(1)
         self._dns = NameServer(world)
-        self._exchanges: list[Exchange] = []
-        self._runs: list[ProgramRun] = []
+        self._mx_connections: list[ExchangerConnection] = []
+        self._hook_calls: list[HookCall] = []
         self._log: list[str] = []
         self._connections.clear()
         dot_qmail = {user: dict(files) for user, files in self._dot_qmail.items()}
@@ -190,17 +184,7 @@ class ReferencePod:
         check = self._configuration.recipient_check
         if check is None or check.fate == "missing" or act.program != _RCPTCHECK:
             return acts.MISSING
-        self._runs.append(
-            {
-                "program": "rcptcheck",
-                "arguments": [],
-                "directory": _HOME,
-                "environment": dict(act.environment),
-                "user": "",
-                "challenge": "",
-                "accepted": False,
-            }
-        )
+        self._hook_calls.append(HookCall("rcptcheck", [], _HOME, dict(act.environment)))
         if act.to_client:
             self._connection(number).output += octets(check.says)
         if check.fate == "crash":
@@ -228,17 +212,9 @@ class ReferencePod:
                 expected = hmac.new(expected, act.challenge, hashlib.md5).hexdigest().encode("ascii")
             accepted = hmac.compare_digest(expected, act.password)
         shown = ("TCPREMOTEINFO", "RELAYCLIENT")
-        self._runs.append(
-            {
-                "program": "checkpassword",
-                "arguments": [f"/bin/{check.subprogram}"],
-                "directory": _HOME,
-                "environment": {name: act.environment[name] for name in shown if name in act.environment},
-                "user": text(act.user),
-                "challenge": text(act.challenge),
-                "accepted": accepted,
-            }
-        )
+        environment = {name: act.environment[name] for name in shown if name in act.environment}
+        arguments, who = [f"/bin/{check.subprogram}"], (text(act.user), text(act.challenge), accepted)
+        self._hook_calls.append(HookCall("checkpassword", arguments, _HOME, environment, *who))
         if check.fate == "crash":
             return acts.CRASHED
         return 0 if accepted and check.subprogram == "true" else 1
@@ -252,16 +228,16 @@ class ReferencePod:
         self._deadline = began + limit
         try:
             report = self._deliver(host, sender, recipients, message)
-        except Overdue:
-            return {"report": "", "status": _KILLED, "ended": False, "seconds": self.clock.at - began}
-        return {"report": text(report), "status": 0, "ended": True, "seconds": self.clock.at - began}
+        except DeadlineReached:
+            return RemoteResult("", _KILLED, False, self.clock.at - began)
+        return RemoteResult(text(report), 0, True, self.clock.at - began)
 
-    async def settle(self, limit: float) -> bool:
+    async def wait_until_idle(self, limit: float) -> bool:
         self._deadline = self.clock.at + limit
         if self._configuration.delivering:
             try:
                 self._send.run()
-            except Overdue:
+            except DeadlineReached:
                 return False
         return self.clock.at <= self._deadline
 
@@ -279,7 +255,7 @@ class ReferencePod:
             number=lambda: next(self._question_ids) & 0xFFFF,
         )
         engine = delivery(settings, host, sender, recipients, message)
-        partner: Partner | None = None
+        exchanger: ExchangerConnection | None = None
         result: Any = None
         try:
             while True:
@@ -293,36 +269,36 @@ class ReferencePod:
                     case acts.AwaitDns(limit):
                         self._wait(limit)
                     case acts.Connect(address, port, limit):
-                        partner = None
+                        exchanger = None
                         if self._silent(address, port):
                             self._wait(limit)
                             result = "timeout"
                         else:
-                            partner = self._partner(address, port)
-                            result = "" if partner is not None else "refused"
+                            exchanger = self._meet(address, port)
+                            result = "" if exchanger is not None else "refused"
                     case acts.Send(said):
-                        if partner is not None:
-                            partner.tell(said, self.clock.at)
+                        if exchanger is not None:
+                            exchanger.tell(said, self.clock.at)
                     case acts.Receive(limit):
-                        result = b"" if partner is None else partner.hear()
+                        result = b"" if exchanger is None else exchanger.hear()
                         if result is None:
                             self._wait(limit)
                     case acts.Close():
-                        if partner is not None:
-                            partner.session.closed(self.clock.at)
-                            partner = None
+                        if exchanger is not None:
+                            exchanger.session.closed(self.clock.at)
+                            exchanger = None
         except StopIteration as stop:
             report: bytes = stop.value
             return report
         finally:
-            if partner is not None:
-                partner.session.closed(self.clock.at)
+            if exchanger is not None:
+                exchanger.session.closed(self.clock.at)
 
     def _wait(self, seconds: float | None) -> None:
-        """Let time pass; None is for ever. Raises Overdue at the limit of the act under way."""
+        """Let time pass; None is for ever. Raises DeadlineReached at the limit of the act under way."""
         if seconds is None or self.clock.at + seconds > self._deadline:
             self.clock.reach(self._deadline)
-            raise Overdue
+            raise DeadlineReached
         self.clock.reach(self.clock.at + seconds)
 
     def _silent(self, address: str, port: int) -> bool:
@@ -330,12 +306,12 @@ class ReferencePod:
             each.silent and (each.address, each.port) == (address, port) for each in self._world.exchangers
         )
 
-    def _partner(self, address: str, port: int) -> Partner | None:
+    def _meet(self, address: str, port: int) -> ExchangerConnection | None:
         for exchanger in self._world.exchangers:
             if (exchanger.address, exchanger.port) == (address, port):
-                partner = Partner(exchanger, self.clock.at)
-                self._exchanges.append(partner.session.exchange)
-                return partner
+                connection = ExchangerConnection(exchanger, self.clock.at)
+                self._mx_connections.append(connection)
+                return connection
         return None
 
     def _ask(self, act: acts.AskDns) -> bytes | acts.Stream | str | None:
@@ -364,29 +340,29 @@ class ReferencePod:
 
     # What can be seen
 
-    async def look(self) -> Sight:
-        queue: list[QueuedMessage] = [
-            {
-                "sender": text(message.sender),
-                "recipients": [text(recipient.address) for recipient in message.pending],
-                "octets": text(message.octets),
-            }
+    async def observe(self) -> Observation:
+        queue = [
+            QueuedMessage(
+                text(message.sender),
+                [text(recipient.address) for recipient in message.pending],
+                text(message.octets),
+            )
             for message in self._queue.messages
         ]
-        mailboxes = {
-            user: [text(message) for message in messages] for user, messages in self._homes.mailboxes.items()
-        }
-        return copy.deepcopy(
-            Sight(
-                questions=self._dns.questions,
-                exchanges=self._exchanges,
-                queue=queue,
-                mailboxes=mailboxes,
-                runs=self._runs,
-                log=self._log,
-                stray=self._dns.stray,
-            )
+        mailboxes = {user: list(map(text, messages)) for user, messages in self._homes.mailboxes.items()}
+        return Observation(
+            questions=list(self._dns.questions),
+            mx_sessions=[each.session.seen for each in self._mx_connections],
+            queue=queue,
+            mailboxes=mailboxes,
+            hook_calls=list(self._hook_calls),
+            log=list(self._log),
+            stray=list(self._dns.stray),
         )
+
+    async def play(self, script: Script) -> Played:
+        """What came of a script: see `conformance.targets.pool.Player`."""
+        return await play(script, self, fixture_secrets())
 
     async def dispose(self) -> None:
         self._connections.clear()

@@ -70,6 +70,7 @@ def make_ready(names: Sequence[str], images: Images, note: Callable[[str], None]
             target if target.kind == "reference" else target_image(client, target, options, note)
             for target in targets
         ]
-        return Plan(tuple(ready), internet_image(client, options, note))
+        internet = internet_image(client, options, note)
+        return Plan(tuple(ready), internet, engine_memory=engine.memory(client))
     finally:
         client.close()

@@ -12,7 +12,7 @@ from conformance.reference import acts
 EPOCH = 1_700_000_000
 
 
-class Overdue(Exception):
+class DeadlineReached(Exception):
     """The limit of an act has passed."""
 
 
@@ -81,7 +81,7 @@ class Connection:
         self.go_on(None)
 
 
-class Partner:
+class ExchangerConnection:
     """The exchanger's end of one connection of qmail-remote."""
 
     def __init__(self, exchanger: Exchanger, at: float) -> None:

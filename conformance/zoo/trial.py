@@ -14,10 +14,10 @@ from conformance.cases.attempt import conclude
 from conformance.cases.collection import all_requirements, case_of
 from conformance.catalogue import PPA_PATCHES
 from conformance.errors import WorldError
-from conformance.pod.base import RemoteResult, Sight
+from conformance.pod.observation import Observation, RemoteResult
+from conformance.pod.secrets import fixture_secrets
 from conformance.reference.flaws import FLAWS
 from conformance.targets.embedded import ReferencePod
-from conformance.targets.keeper import fixture_secrets
 from conformance.zoo.watch import Watched
 
 #: The two builds of the reference: without patches, and with all six.
@@ -61,7 +61,6 @@ class Baseline:
                     yield Trial(flaw.name, build, tuple(names))
 
 
-_hide = cache(lambda: fixture_secrets().hide)
 _requirements = cache(all_requirements)
 
 
@@ -71,17 +70,18 @@ class Unrecorded(ReferencePod):
     async def remote(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> RemoteResult:
-        seen: RemoteResult = _hide()(await super().remote(host, sender, recipients, message, limit))
+        result = await super().remote(host, sender, recipients, message, limit)
+        seen: RemoteResult = fixture_secrets().hide(result)
         return seen
 
-    async def look(self) -> Sight:
-        seen: Sight = _hide()(await super().look())
+    async def observe(self) -> Observation:
+        seen: Observation = fixture_secrets().hide(await super().observe())
         return seen
 
 
 async def _outcome(name: str, pod: Unrecorded) -> Outcome:
     found = await conclude(case_of(_requirements()[name]), pod)
-    return Outcome(found.verdict, found.seen)
+    return Outcome(found.outcome, found.seen)
 
 
 def baseline(requirements: Iterable[str]) -> Baseline:

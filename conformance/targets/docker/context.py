@@ -19,9 +19,13 @@ Context = dict[str, tuple[bytes, int]]
 
 #: What the internet container needs of this package.
 _ROOMS = (
-    *("__init__.py", "errors.py", "places.py", "pod", "smtp", "internet", "targets"),
-    *("bench/__init__.py", "bench/driver.py", "bench/deliveries.py", "bench/sink.py"),
+    *("__init__.py", "errors.py", "places.py", "catalogue", "cases", "pod", "smtp", "internet", "scenario"),
+    *("targets", "bench/__init__.py", "bench/driver.py", "bench/deliveries.py", "bench/sink.py"),
+    *("bench/loading.py", "bench/agent.py"),
 )
+
+#: The Python packages that it needs besides: both are nothing but Python.
+_PACKAGES = ("dnslib", "aiosmtplib")
 
 
 def target_context(debs: Sequence[Deb] = ()) -> Context:
@@ -36,17 +40,18 @@ def target_context(debs: Sequence[Deb] = ()) -> Context:
 
 
 def internet_context() -> Context:
-    """This package, its fixtures and dnslib, as installed here: the build fetches no Python package."""
+    """This package, its fixtures and what it needs, as installed here: no Python package is fetched."""
     context: Context = {}
     package = Path(__file__).resolve().parents[2]
     for room in _ROOMS:
         _add(context, package / room, f"conformance/{room}")
     _add(context, data("fixtures"), "fixtures")
     _add(context, data("docker", "internet"), "docker/internet")
-    found = importlib.util.find_spec("dnslib")
-    if found is None or found.origin is None:
-        raise WorldError("dnslib is not installed", "pip install dnslib")
-    _add(context, Path(found.origin).parent, "vendor/dnslib")
+    for name in _PACKAGES:
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise WorldError(f"{name} is not installed", f"pip install {name}")
+        _add(context, Path(found.origin).parent, f"vendor/{name}")
     return context
 
 

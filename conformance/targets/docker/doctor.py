@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.cases.script import script_of
 from conformance.errors import ConformanceError
 from conformance.pod.base import PodFailure
-from conformance.pod.configuration import Configuration
-from conformance.pod.world import World
 from conformance.targets.docker.engine import complaints, connect
 from conformance.targets.docker.images import BuildOptions, build, internet_image
-from conformance.targets.docker.pod import DockerPod
+from conformance.targets.plan import Plan
+from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
-
-_ZONE = """$ORIGIN probe.example.
-@ 60 IN SOA ns root 1 60 60 60 60
-@ 60 IN NS ns
-ns 60 IN A 127.0.0.1
-@ 60 IN MX 10 mx
-mx 60 IN A 127.0.0.2
-"""
 
 
 @dataclass(frozen=True)
@@ -35,46 +29,44 @@ class Finding:
 
 def engine_findings(options: BuildOptions) -> list[Finding]:
     """Whether an engine answers, builds on the target's base, and has the internet's image."""
+    findings: list[Finding] = []
+    what, client = "Docker engine", None
     try:
         client = connect()
-    except ConformanceError as error:
-        return [Finding("Docker engine", False, error.message, error.hint)]
-    try:
         with complaints("asking the engine for its version"):
             version = client.version()
-        about = f"{version['Version']} on {version['Os']}/{version['Arch']}"
-        findings = [Finding("Docker engine", True, about)]
+        findings.append(Finding(what, True, f"{version['Version']} on {version['Os']}/{version['Arch']}"))
         findings.append(_builds(client, options.base or f"ubuntu:{options.release}"))
-        try:
-            image = internet_image(client, options)
-            findings.append(Finding("internet image", True, image))
-        except ConformanceError as error:
-            findings.append(Finding("internet image", False, error.message, error.hint))
-        return findings
+        what = "internet image"
+        findings.append(Finding(what, True, internet_image(client, options)))
     except ConformanceError as error:
-        return [Finding("Docker engine", False, error.message, error.hint)]
+        findings.append(Finding(what, False, error.message, error.hint))
     finally:
-        client.close()
+        if client is not None:
+            client.close()
+    return findings
 
 
 async def resolution_finding(target: Target, internet_image: str) -> Finding:
     """Whether names resolve into a pod: qmail-remote of a standing target asks our DNS server."""
-    what = "name resolution into the pod"
+    what, pool = "name resolution into the pod", PodPool(Plan((target,), internet_image))
     try:
-        pod = await DockerPod.start(target, internet_image)
-        try:
-            control = {"me": "mx.here.example\n", "timeoutconnect": "1\n", "timeoutremote": "1\n"}
-            await pod.prepare(World(zones=[_ZONE]), Configuration(control=control))
-            await pod.remote("probe.example", "", ["a@probe.example"], b"\n", 10.0)
-            asked = {question["type"] for question in (await pod.look())["questions"]}
-        finally:
-            await pod.dispose()
+        played = await pool.play_in_a_fresh_pod(target, script_of(ask_for_a_name))
     except (PodFailure, ConformanceError) as error:
         return Finding(what, False, str(error), "look at `docker events` while this is tried again")
-    if "MX" not in asked:
+    if played.outcome != "met":
         hint = "the engine overrides /etc/resolv.conf; report its version and kind"
-        return Finding(what, False, "qmail-remote's questions did not reach the pod's DNS server", hint)
-    return Finding(what, True, f"asked for {', '.join(sorted(asked))}")
+        return Finding(what, False, played.seen, hint)
+    return Finding(what, True, "qmail-remote's questions reach the pod's DNS server")
+
+
+async def ask_for_a_name(internet: Internet, qmail: Qmail) -> None:
+    """What is played to see whether names resolve into a pod."""
+    internet.zone("probe.example")
+    internet.refuse_smtp()
+    await qmail.remote("probe.example", "", ["a@probe.example"])
+    asked = internet.questions("probe.example", "MX")
+    assert asked, "qmail-remote's questions did not reach the pod's DNS server"
 
 
 def _builds(client: Any, base: str) -> Finding:

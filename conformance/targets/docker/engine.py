@@ -52,6 +52,12 @@ def available() -> str:
     return ""
 
 
+def memory(client: Any) -> int:
+    """MiB that the engine's machine has; 0 where it does not say."""
+    with complaints("asking the engine for its memory"):
+        return int(client.info().get("MemTotal") or 0) >> 20
+
+
 @contextmanager
 def complaints(doing: str) -> Iterator[None]:
     """Turn whatever the SDK raises inside into a WorldError that says what was being done."""

@@ -43,11 +43,11 @@ class BuildOptions:
     internet_base: str = ""
 
 
-def _quiet(line: str) -> None:
-    """The note that nobody reads."""
+def _no_note(line: str) -> None:
+    """What is said when nobody asks."""
 
 
-def target_image(client: Any, target: Target, options: BuildOptions, note: Note = _quiet) -> Target:
+def target_image(client: Any, target: Target, options: BuildOptions, note: Note = _no_note) -> Target:
     """The target with its image standing: `image` is its id, `packages` the versions in it.
 
     `note` gets a line when something takes long. Raises UsageError (the directory) or WorldError (the build).
@@ -63,16 +63,16 @@ def target_image(client: Any, target: Target, options: BuildOptions, note: Note 
         context = target_context(read_debs(Path(target.location)))
     elif target.kind == "image":
         arguments = {"BASE": target.location, "SOURCE": "image"}
-    image = _standing(client, TARGET_REPOSITORY, context, arguments, f"the image of {target.name}", note)
+    image = ensure_image(client, TARGET_REPOSITORY, context, arguments, f"the image of {target.name}", note)
     return dataclasses.replace(target, image=image, packages=packages(client, image))
 
 
-def internet_image(client: Any, options: BuildOptions, note: Note = _quiet) -> str:
+def internet_image(client: Any, options: BuildOptions, note: Note = _no_note) -> str:
     """The id of the internet container's image, which stands. Raises WorldError."""
     base = options.internet_base or _PYTHON
     if not options.internet_base and options.base and _image_id(client, _PYTHON) is None:
         base = options.base
-    return _standing(
+    return ensure_image(
         client,
         INTERNET_REPOSITORY,
         internet_context(),
@@ -110,7 +110,7 @@ def read_packages(status: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _standing(
+def ensure_image(
     client: Any,
     repository: str,
     context: Context,

@@ -10,9 +10,10 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from conformance.internet.frames import Decoder
-from conformance.pod.mailboxes import load_users
-from conformance.targets.docker.acts import AgentPod
+from conformance.cases.attempt import Played
+from conformance.cases.script import Script
+from conformance.pod.base import PodFailure
+from conformance.pod.codec import decode, encode
 from conformance.targets.docker.attach import STDOUT, Attachment
 from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.engine import complaints, connect
@@ -26,32 +27,40 @@ HOST = "mx.here.example"
 #: Seconds that a pod may take from its containers' start to its agents' first answers.
 PATIENCE = 30.0
 
+#: Seconds that an answer may take beyond the limit that a request itself bears.
+LATENESS = 40.0
 
-class DockerPod(AgentPod):
-    """Real qmail and its internet. Made by `start`; implements `conformance.pod.base.Pod`."""
 
-    def __init__(self, containers: Containers, channel: Channel) -> None:
-        super().__init__(channel)
+class DockerPod:
+    """Real qmail and its internet, in two containers. Made by `start`."""
+
+    def __init__(self, containers: Containers) -> None:
         self._containers = containers
+        self.containers = containers.ids  #: of the target and of the internet
+        self.request = containers.channel.request
 
     @classmethod
-    async def start(cls, target: Target, internet_image: str) -> DockerPod:
-        """A fresh pod of standing images. WorldError when the engine fails, PodFailure when the pod does."""
-        containers = Containers(asyncio.get_running_loop())
+    async def start(cls, target: Target, internet_image: str, program: str = "") -> DockerPod:
+        """A fresh pod of standing images, with another `program` than the image's own for the internet.
+
+        WorldError when the engine fails, PodFailure when the pod does.
+        """
+        containers = Containers(asyncio.get_running_loop(), program)
         try:
             await asyncio.to_thread(containers.bring_up, target.image, internet_image)
-            pod = cls(containers, containers.channel)
             await containers.channel.request("hello", patience=PATIENCE)
-            await pod.make_users(load_users().values())
         except BaseException:
             await asyncio.shield(asyncio.to_thread(containers.take_down))
             raise
-        return pod
+        return cls(containers)
 
-    @property
-    def containers(self) -> tuple[str, ...]:
-        """The ids of the target's and the internet's container."""
-        return tuple(self._containers.ids)
+    async def play(self, script: Script) -> Played:
+        """Play a script in the pod: one request. PodFailure when there is no answer."""
+        answer = await self.request("play", script=encode(script), patience=script.limit + LATENESS)
+        try:
+            return decode(Played, answer)
+        except ValueError as error:
+            raise PodFailure(f"the internet container's answer is no record: {error}") from error
 
     async def dispose(self) -> None:
         """Take the pod down; never raises."""
@@ -62,14 +71,14 @@ class DockerPod(AgentPod):
 class Containers:
     """The two containers and the channel into them. `bring_up` and `take_down` block, so run in a thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, program: str) -> None:
         self._loop = loop
+        self._program = program
         self._client: Any = None
         self._attachments: list[Attachment] = []
-        self._decoder = Decoder()
-        self._complaint: deque[bytes] = deque(maxlen=50)  #: the end of what the containers wrote as errors
+        self._complaint: deque[bytes] = deque(maxlen=500)  #: the end of what the containers wrote as errors
         self.ids: list[str] = []
-        self.channel = Channel(self._send)
+        self.channel = Channel(lambda octets: self._attachments[-1].send(octets))
 
     def bring_up(self, target_image: str, internet_image: str) -> None:
         """Create and start both; a failure leaves what there is to `take_down`."""
@@ -101,6 +110,7 @@ class Containers:
         api = self._client.api
         made = api.create_container(
             image,
+            command=[self._program] if role == "internet" and self._program else None,
             hostname=HOST if role == "target" else None,
             name=f"qmail-conformance-{os.getpid()}-{secrets.token_hex(4)}-{role}",
             labels={OWNER_LABEL: owner(), ROLE_LABEL: role},
@@ -113,9 +123,6 @@ class Containers:
 
     def _attach(self, container: str, heard: Any) -> None:
         self._attachments.append(Attachment(self._client, container, heard, self._loop))
-
-    def _send(self, octets: bytes) -> None:
-        self._attachments[-1].send(octets)
 
     # What the attachments call
 
@@ -131,12 +138,7 @@ class Containers:
         elif stream != STDOUT:
             self._complaint.append(octets)
         else:
-            try:
-                answers = self._decoder.feed(octets)
-            except ValueError as error:
-                self._lose(f"the control channel is broken: {error}")
-                return
-            self.channel.deliver(answers)
+            self.channel.feed(octets)
 
     def _lose(self, what: str) -> None:
         said = b"".join(self._complaint).decode("utf-8", "replace").strip()

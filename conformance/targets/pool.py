@@ -1,0 +1,169 @@
+"""A worker's pods: started while the first scripts are played, kept warm, replaced when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from conformance.cases.attempt import Played
+from conformance.cases.script import Script
+from conformance.errors import UsageError
+from conformance.pod.base import PodFailure
+from conformance.targets.plan import Plan
+from conformance.targets.target import Target
+
+#: Flaws to build into the reference, comma-separated: how a case is shown to be able to fail.
+FLAWS_VARIABLE = "QMAIL_CONFORMANCE_FLAWS"
+
+
+class Player(Protocol):
+    """A running target with its internet, on which scripts are played."""
+
+    async def play(self, script: Script) -> Played:
+        """What came of a script. PodFailure when the pod does not say."""
+
+    async def dispose(self) -> None:
+        """Take it down; never raises."""
+
+
+async def start(target: Target, plan: Plan) -> Player:
+    """A fresh pod of the target's kind; `PodFailure` or `WorldError` when it cannot be had."""
+    if target.kind == "reference":
+        from conformance.targets.embedded import ReferencePod
+
+        flaws = frozenset(filter(None, os.environ.get(FLAWS_VARIABLE, "").split(",")))
+        try:
+            return ReferencePod(target.patches, flaws)
+        except ValueError as error:
+            raise UsageError(f"{FLAWS_VARIABLE}: {error}") from error
+    from conformance.targets.docker.pod import DockerPod
+
+    return await DockerPod.start(target, plan.internet_image)
+
+
+@dataclass(eq=False)
+class Job:
+    """A script that is to be played, and where it was."""
+
+    script: Script
+    played: asyncio.Future[Played]
+    pod: Player | None = None
+
+    def fail(self, error: Exception) -> None:
+        """It could not be played."""
+        if not self.played.done():  # whoever waited may have given up
+            self.played.set_exception(error)
+            self.played.exception()
+
+
+class PodPool:
+    """Plays scripts on up to `size` pods of each target at a time. Lives on one event loop."""
+
+    def __init__(self, plan: Plan, size: int = 1) -> None:
+        self._plan = plan
+        self._size = size
+        self._jobs: dict[str, deque[Job]] = defaultdict(deque)
+        self._idle: dict[str, list[Player]] = defaultdict(list)
+        self._servers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        self._retired: set[Player] = set()
+        self._disposed = False
+        # One after the other: started all at once, all of them would be up as late as the last.
+        self._starting = asyncio.Lock()
+
+    def submit(self, target: Target, script: Script) -> Job:
+        """Have a script played. Those that wait long are to be handed over first.
+
+        PodFailure or ConformanceError is what comes of it when the pod fails or cannot be had.
+        """
+        job = Job(script, asyncio.get_running_loop().create_future())
+        self._jobs[target.name].append(job)
+        self._see_to_servers(target)
+        return job
+
+    def _see_to_servers(self, target: Target) -> None:
+        """One more server for what is to be played, unless there are as many as may be."""
+        servers = self._servers[target.name]
+
+        def ended(server: asyncio.Task[None]) -> None:
+            servers.discard(server)
+            if not self._disposed:  # a job may have come just as it ended
+                self._see_to_servers(target)
+
+        if self._jobs[target.name] and len(servers) < self._size:
+            # One begins with the last, so that quick scripts are played while the others wait for qmail.
+            server = asyncio.create_task(self._serve(target, last_first=not servers))
+            servers.add(server)
+            server.add_done_callback(ended)
+
+    async def play(self, target: Target, script: Script) -> Played:
+        """What came of a script, on a pod that may have played others."""
+        return await self.submit(target, script).played
+
+    async def play_in_a_fresh_pod(self, target: Target, script: Script) -> Played:
+        """What came of a script, on a pod of its own."""
+        pod = await start(target, self._plan)
+        try:
+            return await pod.play(script)
+        finally:
+            await pod.dispose()
+
+    async def retire(self, job: Job) -> None:
+        """Have the pod of a job play nothing more."""
+        if job.pod is not None:
+            self._retired.add(job.pod)
+            for idle in self._idle.values():
+                if job.pod in idle:
+                    idle.remove(job.pod)
+                    await job.pod.dispose()
+
+    async def dispose(self) -> None:
+        """Take all of them down; what is still to be played is not."""
+        self._disposed = True
+        servers = [server for each in self._servers.values() for server in each]
+        for server in servers:
+            server.cancel()
+        await asyncio.gather(*servers, return_exceptions=True)
+        await asyncio.gather(*(pod.dispose() for pods in self._idle.values() for pod in pods))
+
+    async def _serve(self, target: Target, *, last_first: bool) -> None:
+        """Play the jobs of a target on one pod after the other, until none is left."""
+        jobs, idle = self._jobs[target.name], self._idle[target.name]
+        take = jobs.pop if last_first else jobs.popleft
+        while jobs:
+            async with self._starting:
+                if not jobs:  # others have done it all meanwhile
+                    return
+                try:
+                    pod = idle.pop() if idle else await start(target, self._plan)
+                except Exception as error:  # whatever it is, nobody must wait for ever
+                    take().fail(error)
+                    continue
+            good = True
+            try:
+                while jobs and good:
+                    good = await self._play(take(), pod)
+                    await asyncio.sleep(0)  # the embedded reference never waits, and who judges has work too
+                    good = good and pod not in self._retired
+            finally:
+                if good:
+                    idle.append(pod)
+                else:
+                    await pod.dispose()
+
+    async def _play(self, job: Job, pod: Player) -> bool:
+        """Play a job; whether the pod may go on."""
+        job.pod = pod
+        try:
+            played = await pod.play(job.script)
+        except Exception as error:
+            job.fail(error)
+            return False
+        except BaseException:  # this pool is taken down
+            job.fail(PodFailure("it was given up"))
+            raise
+        if not job.played.done():
+            job.played.set_result(played)
+        return played.outcome != "invalid"

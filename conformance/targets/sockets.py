@@ -1,0 +1,81 @@
+"""A pod on sockets: clients, exchangers and DNS here, qmail beside them, driven by the target's agent."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from conformance.internet.servers import Servers
+from conformance.internet.smtpclient import SmtpClient
+from conformance.pod.base import PodFailure
+from conformance.pod.configuration import Configuration
+from conformance.pod.observation import Observation, RemoteResult
+from conformance.pod.world import World
+from conformance.targets.target_agent import TargetAgent
+
+
+class SocketPod:
+    """Implements `conformance.pod.base.Pod` in the network namespace of a target.
+
+    `smtp` is where qmail-smtpd listens, `dns` where the name server shall.
+    """
+
+    def __init__(self, agent: TargetAgent, smtp: tuple[str, int], dns: tuple[str, int]) -> None:
+        self.agent = agent
+        self.servers = Servers(dns)
+        self._smtp = smtp
+        self._numbers = itertools.count(1)
+        self._clients: dict[int, SmtpClient] = {}
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        # The target first: what ran for the case before must not ask its questions in the new world.
+        self._drop_clients()
+        await self.agent.prepare(configuration)
+        await self.servers.set_world(world)
+
+    async def connect(self) -> int:
+        number = next(self._numbers)
+        self._clients[number] = await SmtpClient.connected(self._smtp)
+        return number
+
+    def _client(self, number: int) -> SmtpClient:
+        if number not in self._clients:
+            raise PodFailure(f"there is no connection {number}")
+        return self._clients[number]
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        return await self._client(connection).send(data)
+
+    async def receive(self, connection: int, limit: float) -> bytes | None:
+        return await self._client(connection).receive(limit)
+
+    async def shut(self, connection: int) -> None:
+        self._client(connection).shut()
+
+    async def close(self, connection: int) -> None:
+        self._client(connection).close()
+        del self._clients[connection]
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        return await self.agent.remote(host, sender, recipients, message, limit)
+
+    async def wait_until_idle(self, limit: float) -> bool:
+        return await self.agent.wait_until_idle(limit)
+
+    async def observe(self) -> Observation:
+        seen = await self.agent.observe()
+        await self.servers.catch_up()
+        asked, stray = list(self.servers.nameserver.questions), list(self.servers.nameserver.stray)
+        return replace(seen, questions=asked, mx_sessions=self.servers.mx_sessions, stray=stray)
+
+    async def dispose(self) -> None:
+        self._drop_clients()
+        self.agent.close()
+        self.servers.close()
+
+    def _drop_clients(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()

@@ -1,0 +1,181 @@
+"""The way to the target's agent (`docker/target/agent.pl`): requests over one kept TCP connection.
+
+A request and an answer are lists of octet strings: four octets of length (big-endian), then the items, each
+after four octets of its own length. The first item of a request is the operation, the first of an answer "ok"
+or "failure".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from conformance.pod.base import PodFailure, octets, text
+from conformance.pod.configuration import Configuration
+from conformance.pod.mailboxes import User
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.targets.docker.scripts import recipient_check_script, session_script
+
+#: Seconds that the agent may be late with an answer, beyond the limit that a request itself bears.
+LATENESS = 20.0
+
+
+def packed(items: Sequence[bytes]) -> bytes:
+    """A list as it travels."""
+    content = b"".join(part for item in items for part in (len(item).to_bytes(4, "big"), item))
+    return len(content).to_bytes(4, "big") + content
+
+
+def unpacked(content: bytes) -> list[bytes]:
+    """The items of a list, from what follows its length; ValueError when it is cut off."""
+    items: list[bytes] = []
+    position = 0
+    while position < len(content):
+        begin = position + 4
+        position = begin + int.from_bytes(content[position:begin], "big")
+        items.append(content[begin:position])
+    if position != len(content):
+        raise ValueError("a list of octet strings is cut off")
+    return items
+
+
+class TargetAgent:
+    """A connection to the target's agent at `address` and port, made with the first request."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, *request: bytes, limit: float = 0.0) -> list[bytes]:
+        """What it answers, without the leading "ok".
+
+        PodFailure when it says that it failed, when the connection breaks, and when there is no answer
+        LATENESS after `limit` seconds.
+        """
+        operation = request[0].decode("latin-1")
+        answer: list[bytes] | None = None
+        async with self._turn:
+            try:
+                async with asyncio.timeout(limit + LATENESS):
+                    answer = await self._exchanged(request)
+            except TimeoutError:
+                raise PodFailure(
+                    f"the target agent has not answered {operation!r} within {limit + LATENESS:g} s"
+                ) from None
+            except (OSError, EOFError, ValueError) as error:
+                raise PodFailure(f"the connection to the target agent broke: {error}") from error
+            finally:
+                if answer is None:  # it may still come, and is not that to the next request
+                    self.close()
+        if answer[:1] != [b"ok"]:
+            said = b" ".join(answer[1:]).decode("utf-8", "replace").strip()
+            raise PodFailure(f"the target agent failed at {operation!r}: {said}")
+        return answer[1:]
+
+    async def _exchanged(self, request: Sequence[bytes]) -> list[bytes]:
+        if self._streams is None:
+            self._streams = await self._connected()
+        reader, writer = self._streams
+        writer.write(packed(request))
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        return unpacked(await reader.readexactly(length))
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(*self._address)
+            await asyncio.sleep(0.01)  # it may be just coming up
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def make_users(self, users: Iterable[User]) -> None:
+        """Create the accounts, once in a pod's life. It makes `alias` by itself."""
+        items: list[tuple[str, str, str]] = []
+        for user in users:
+            if user.name != "alias":
+                items.append(("user", user.name, ""))
+            if user.password is not None:
+                items.append(("password", user.name, user.password))
+            items += [("dot-qmail", f"{user.name}/{name}", dot) for name, dot in user.dot_qmail.items()]
+        await self.ask(b"users", *(octets(word) for item in items for word in item))
+
+    async def prepare(self, configuration: Configuration) -> None:
+        """End what runs for the case before, and set qmail up."""
+        await self.ask(b"prepare", *configuration_items(configuration))
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        """A run of qmail-remote."""
+        words = map(octets, (host, sender, *recipients))
+        report, status, ended, seconds = await self.ask(
+            b"remote", _milliseconds(limit), message, *words, limit=limit
+        )
+        return RemoteResult(text(report), int(status), ended == b"1", float(seconds))
+
+    async def wait_until_idle(self, limit: float) -> bool:
+        """Whether qmail-send came to rest within `limit` seconds."""
+        return await self.ask(b"wait_until_idle", _milliseconds(limit), limit=limit) == [b"1"]
+
+    async def observe(self) -> Observation:
+        """What stands in the target now; of the internet around it nothing."""
+        return read_observation(await self.ask(b"observe"))
+
+
+def read_observation(items: Sequence[bytes]) -> Observation:
+    """What the agent tells as a list of kind and three values."""
+    seen = Observation()
+    for at in range(0, len(items), 4):
+        kind, *values = items[at : at + 4]
+        first, second, third = map(text, values)
+        if kind == b"hook":
+            seen.hook_calls.append(read_hook_call(values[0]))
+        elif kind == b"queued":
+            seen.queue.append(QueuedMessage(first, second.split("\0")[:-1], third))
+        elif kind == b"mail":
+            seen.mailboxes.setdefault(first, []).append(second)
+        else:
+            seen.log.extend(first.split("\n")[:-1])
+    return seen
+
+
+def configuration_items(configuration: Configuration) -> list[bytes]:
+    """A configuration as the agent takes it: kind, name, value."""
+    items: list[tuple[str, str, bytes]] = [
+        ("program", "session", session_script(configuration)),
+        ("resolver", "", octets(configuration.resolver)),
+    ]
+    check = configuration.recipient_check
+    if check is not None and check.fate != "missing":
+        items.append(("program", "rcptcheck", recipient_check_script(check)))
+    items += [("control", name, octets(content)) for name, content in configuration.control.items()]
+    items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
+    if configuration.delivering:
+        items.append(("delivering", "", b""))
+    if configuration.verifying:
+        items.append(("verifying", "", b"mute" if configuration.verifying == "mute" else b""))
+    return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
+
+
+def read_hook_call(noted: bytes) -> HookCall:
+    """One run as RCPTCHECK's program or the checkprogram noted it: fields that each end in NUL.
+
+    program, working directory, number of arguments, the arguments, user, challenge, accepted, environment.
+    """
+    program, directory, count, *rest = [text(field) for field in noted.split(b"\0")[:-1]]
+    arguments, rest = rest[: int(count)], rest[int(count) :]
+    user, challenge, accepted, *environment = rest
+    variables = {name: value for name, _, value in (entry.partition("=") for entry in environment)}
+    kind: Literal["rcptcheck", "checkpassword"] = "rcptcheck" if program == "rcptcheck" else "checkpassword"
+    return HookCall(kind, arguments, directory, variables, user, challenge, accepted == "1")
+
+
+def _milliseconds(seconds: float) -> bytes:
+    return str(round(seconds * 1000)).encode()
