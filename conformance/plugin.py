@@ -7,31 +7,35 @@ pytest-xdist the verdict travels with the test report; the controller hands it t
 from __future__ import annotations
 
 import asyncio
-import json
 import warnings
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.cases.attempt import Attempt, attempt, handle_names, replay
+from conformance.cases.attempt import Attempt, Played, handle_names, judge, replay
 from conformance.cases.collection import all_requirements
+from conformance.cases.script import script_of
 from conformance.catalogue import Requirement
+from conformance.catalogue.requirements import Case
 from conformance.errors import ConformanceError, UsageError
 from conformance.judge.deviations import Deviation, load_deviations
 from conformance.judge.expectation import expect, judged, meaning
-from conformance.judge.runfile import read_run
+from conformance.judge.runfile import read_run, verdict_line
 from conformance.judge.verdict import Verdict, VerdictName
 from conformance.pod.base import PodFailure
-from conformance.targets.keeper import Keeper, fixture_secrets
+from conformance.pod.record import Record
+from conformance.pod.secrets import fixture_secrets
 from conformance.targets.plan import Plan
+from conformance.targets.pool import Job, PodPool
 from conformance.targets.ready import IMAGE_OPTIONS, Images, make_ready
 from conformance.targets.target import Target
 
 PLAN = pytest.StashKey[Plan]()
 WORKER = pytest.StashKey["Worker"]()
 VERDICT = pytest.StashKey[str]()
+SHARES = pytest.StashKey[dict[Any, int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,11 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--no-repeat", action="store_true", help="do not repeat an unexpected verdict in a fresh pod"
     )
+    group.addoption("--pods", type=int, default=4, help="how many pods of each target a worker has (4)")
     for option, (variable, what) in IMAGE_OPTIONS.items():
         group.addoption(option, default=None, help=f"{what} [{variable}]")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--pods") < 1:
+        raise pytest.UsageError("--pods: at least one pod is needed")
     config.addinivalue_line("markers", "requirement(name, role): the case that decides a requirement")
     config.addinivalue_line("markers", "patch(number): a case of this patch")
     worker_input = getattr(config, "workerinput", None)
@@ -64,8 +71,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the plan to a worker process (pytest-xdist)."""
+    """Hand the plan to a worker process (pytest-xdist), and its share where it runs all that it collects."""
     node.workerinput["conformance"] = _plan(node.config).dumps()
+    if node.config.getoption("dist") == "each":
+        shares = node.config.stash.setdefault(SHARES, {})
+        workers = node.workerinput["workercount"]
+        shares[node] = min(set(range(workers)) - set(shares.values()))
+        node.workerinput["share"] = (shares[node], workers)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """The worker that takes the place of one that died takes its share as well."""
+    if error:
+        node.config.stash.setdefault(SHARES, {}).pop(node, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each worker runs its own share, also the one in the place of another."""
+    if config.getoption("dist") != "each":
+        return None
+    from conformance.shares import ShareScheduling
+
+    return ShareScheduling(config, log)
 
 
 def _plan(config: pytest.Config) -> Plan:
@@ -111,9 +140,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
         wanted = not patches or requirement.patch in patches
         (kept if wanted and _is_stored(config, item, requirement) else left_out).append(item)
+    # The quick ones first; and each worker has its share of those that wait on each target.
+    kept.sort(key=_waits)
+    share, workers = getattr(config, "workerinput", {}).get("share", (0, 1))
+    targets = len(_plan(config).targets)
+    items[:] = [item for number, item in enumerate(kept) if number // targets % workers == share]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
+
+
+def _waits(item: pytest.Item) -> int:
+    """Seconds for which a case waits for qmail."""
+    requirement = _requirement(getattr(item, "function", None))
+    return requirement.waits if requirement is not None else 0
 
 
 def _is_stored(config: pytest.Config, item: pytest.Item, requirement: Requirement) -> bool:
@@ -129,14 +168,16 @@ def _target(item: pytest.Item) -> Target:
 
 
 class Worker:
-    """What one process keeps between cases: an event loop, its pods, the deviations."""
+    """What one process keeps between cases: an event loop, pods, what they have played, the deviations."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.plan = _plan(config)
         self.repeat = not config.getoption("--no-repeat")
         self.runner = asyncio.Runner()
-        self.keeper = Keeper(self.plan)
-        self.secrets = fixture_secrets()
+        # Of the items that pytest-xdist hands out one by one it is not known which are this worker's.
+        self.ahead = "share" in getattr(config, "workerinput", {"share": None})
+        self.pool = PodPool(self.plan, config.getoption("--pods") if self.ahead else 1)
+        self._jobs: dict[pytest.Item, Job] = {}
         self._deviations: list[Deviation] | None = None
         self._stored: dict[str, dict[str, Verdict]] = {}
 
@@ -152,44 +193,60 @@ class Worker:
             self._stored[target] = {verdict.requirement: verdict for verdict in run.verdicts}
         return self._stored[target]
 
-    async def decide(
-        self, function: Any, requirement: Requirement, target: Target
-    ) -> tuple[Verdict, Attempt]:
-        """Run the case; an unexpected verdict is repeated in a fresh pod before it is believed."""
+    async def decide(self, item: pytest.Function, requirement: Requirement) -> tuple[Verdict, Attempt]:
+        """Judge what was played; an unexpected verdict is repeated in a fresh pod before it is believed."""
+        __tracebackhide__ = True
+        target = _target(item)
         expectation = expect(requirement, target, self.deviations)
         if target.name in self.plan.stored:
             stored = self.stored(target.name)[requirement.name]
-            attempts = [await replay(function, stored.record or {}, self.secrets)]
+            attempts = [await replay(item.function, stored.record or Record(), fixture_secrets())]
             attempts[0].seconds = stored.seconds
         else:
-            attempts = [await self._attempt(function, target)]
-            while self.repeat and _is_doubtful([one.verdict for one in attempts], expectation.verdict):
-                await self.keeper.discard(target)
-                attempts.append(await self._attempt(function, target))
+            job = self._submitted(item)
+            attempts = [await _judged(item.function, job.played)]
+            while self.repeat and _is_doubtful([one.outcome for one in attempts], expectation.verdict):
+                await self.pool.retire(job)
+                again = self.pool.play_in_a_fresh_pod(target, job.script)
+                attempts.append(await _judged(item.function, again))
         last = attempts[-1]
         verdict = judged(
             requirement,
             expectation,
-            [one.verdict for one in attempts],
+            [one.outcome for one in attempts],
             seconds=last.seconds,
             seen=last.seen,
             record=last.record,
         )
         return verdict, last
 
-    async def _attempt(self, function: Any, target: Target) -> Attempt:
-        try:
-            pod = await self.keeper.pod(target)
-        except (PodFailure, ConformanceError) as error:
-            return Attempt("invalid", seen=f"no pod: {error}", error=error)
-        result = await attempt(function, pod, self.secrets)
-        if result.verdict == "invalid":
-            await self.keeper.discard(target)
-        return result
+    def _submitted(self, item: pytest.Function) -> Job:
+        """The job of an item; with the first, all that this worker will judge is handed to the pods."""
+        if item not in self._jobs:
+            # From the back: those that wait come first, and a pod that begins at the end goes as we judge.
+            for each in reversed(item.session.items if self.ahead else [item]):
+                case: Any = getattr(each, "function", None)
+                if _requirement(case) is not None and each not in self._jobs:
+                    target = _target(each)
+                    if target.name not in self.plan.stored:
+                        self._jobs[each] = self.pool.submit(target, script_of(case))
+        return self._jobs[item]
 
     def close(self) -> None:
-        self.runner.run(self.keeper.dispose())
+        self.runner.run(self.pool.dispose())
         self.runner.close()
+
+
+async def _judged(case: Case, playing: Awaitable[Played]) -> Attempt:
+    """What the case says of what is being played."""
+    __tracebackhide__ = True
+    try:
+        played = await playing
+    except (PodFailure, ConformanceError) as error:
+        return Attempt("invalid", str(error), error=error)
+    except Exception as error:  # a mistake of ours says nothing about qmail either
+        return Attempt("invalid", f"it cannot be played: {type(error).__name__}: {error}", error=error)
+    return await judge(case, played, fixture_secrets())
 
 
 def _is_doubtful(attempts: list[VerdictName], expected: VerdictName) -> bool:
@@ -222,8 +279,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if set(handle_names(pyfuncitem.function)) - {"internet", "qmail"}:
         raise UsageError(f"{requirement.name}: a case takes the handles internet and qmail, and nothing else")
     worker = _worker(pyfuncitem.config)
-    verdict, last = worker.runner.run(worker.decide(pyfuncitem.function, requirement, _target(pyfuncitem)))
-    pyfuncitem.stash[VERDICT] = json.dumps(verdict.to_json())
+    verdict, last = worker.runner.run(worker.decide(pyfuncitem, requirement))
+    pyfuncitem.stash[VERDICT] = verdict_line(verdict)
     _tell_pytest(verdict, last)
     return True
 
@@ -244,7 +301,8 @@ def _tell_pytest(verdict: Verdict, last: Attempt) -> None:
             )
             pytest.xfail(why)
         return
-    if isinstance(last.error, AssertionError):
+    world = (PodFailure, ConformanceError, TimeoutError)
+    if isinstance(last.error, Exception) and not isinstance(last.error, world):
         raise last.error
     pytest.fail(f"{verdict.requirement}: {meaning(verdict)}. {last.seen}", pytrace=False)
 

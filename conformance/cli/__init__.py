@@ -215,9 +215,22 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         "-k", dest="keyword", default="", metavar="EXPRESSION", help="as pytest's -k: 'mx and not tcp'"
     )
     parser.add_argument(
-        "-n", dest="workers", type=int, default=4, metavar="WORKERS", help="worker processes (4)"
+        "-n",
+        dest="pods",
+        type=_pods,
+        default=None,
+        metavar="PODS",
+        help="so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)",
     )
     _add_patch(parser)
+
+
+def _pods(word: str) -> int | None:
+    """A number, or None for `auto`."""
+    try:
+        return None if word == "auto" else int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is neither a number nor auto") from None
 
 
 def _add_images(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,9 @@ from conformance.attribution.explanation import Patches, build_name, listed
 from conformance.attribution.search import Finding, run_search, search
 from conformance.attribution.table import attribute as lay_out
 from conformance.catalogue import PATCHES, Requirement
-from conformance.cli.conduct import Conducted, Selection, conduct
+from conformance.cli.case_run import CaseRun, Selection, run_cases
 from conformance.cli.reporting import run_files
-from conformance.cli.running import output_directory
+from conformance.cli.running import check_pods, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
 from conformance.judge.comparison import compare
@@ -83,8 +83,7 @@ def attribute(options: argparse.Namespace) -> int:
         out = output_directory(options)
         runs = [read_run(path) for path in run_files(options.runs)]
     else:
-        if options.workers < 1:
-            raise UsageError(f"-n {options.workers}: at least one worker is needed")
+        check_pods(options.pods)
         builds = _builds(options, every=False)
         runner = _Runner(options, Selection(options.keyword, tuple(options.patch)))
         out = runner.out
@@ -153,7 +152,7 @@ class _Runner:
         self.out = output_directory(options)
         self._images = Images.chosen(lambda name: getattr(options, name))
         self._selection = selection
-        self._workers: int = getattr(options, "workers", 1)
+        self._pods: int | None = getattr(options, "pods", 1)
 
     def run(self, build: Build) -> Run:
         """A whole run. Raises WorldError when it was cut off."""
@@ -167,12 +166,12 @@ class _Runner:
                 progress = progress or Progress(stream, total)
                 progress.step(verdict)
 
-        conducted = conduct(plan, self._selection, out=self.out, workers=self._workers, tell=tell)
+        done = run_cases(plan, self._selection, out=self.out, pods=self._pods, tell=tell)
         if progress is not None:
             progress.finish()
-        if conducted.problem:
-            raise WorldError(f"{build.name}: {conducted.problem}", _kept(conducted))
-        return read_run(conducted.paths[0])
+        if done.problem:
+            raise WorldError(f"{build.name}: {done.problem}", _kept(done))
+        return read_run(done.paths[0])
 
 
 def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
@@ -234,8 +233,8 @@ def _called(build: Build) -> str:
     return name if name == "+".join(patches) else f"{name} ({words})"
 
 
-def _kept(conducted: Conducted) -> str:
-    return "; ".join(read_partial(path).kept for path in conducted.paths)
+def _kept(done: CaseRun) -> str:
+    return "; ".join(read_partial(path).kept for path in done.paths)
 
 
 def _note(line: str) -> None:

@@ -132,9 +132,10 @@ async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out:
 
 
 async def _started(target: Target, plan: Plan) -> LoadedPod:
+    from conformance.bench.pod import MeasuredPod
     from conformance.targets.docker.pod import DockerPod
 
-    return await DockerPod.start(target, plan.internet_image)
+    return MeasuredPod(await DockerPod.start(target, plan.internet_image, "conformance.bench.agent"))
 
 
 def _save(bench: Bench, out: Path) -> None:

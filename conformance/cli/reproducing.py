@@ -32,7 +32,10 @@ def run(options: argparse.Namespace) -> int:
             "reproduce: it is not said on which target", "Give --target TARGET, or --from RUN.jsonl."
         )
     made = scene(verdict, target)
-    files = directory(made, images)
+    try:
+        files = directory(made, images)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{options.requirement}: its record holds what no octets are: {error}") from error
     for line in [*heading(made), "", *story_lines(made)]:
         say(sys.stdout, line + "\n")
     out = Path(options.out) if options.out else Path("reproduce") / directory_name(made)
@@ -62,12 +65,14 @@ def _stored(name: str, target: str | None, path: Path) -> tuple[Verdict, Target]
 
 def _measured(name: str, target_name: str, images: object) -> tuple[Verdict, Target]:
     """Run the one case on the target."""
-    from conformance.cases.attempt import Attempt, attempt
+    from conformance.cases.attempt import Attempt, judge
     from conformance.cases.collection import all_requirements, case_of
+    from conformance.cases.script import script_of
     from conformance.judge.deviations import load_deviations
     from conformance.judge.expectation import expect, judged
     from conformance.pod.base import PodFailure
-    from conformance.targets.keeper import Keeper, fixture_secrets
+    from conformance.pod.secrets import fixture_secrets
+    from conformance.targets.pool import PodPool
     from conformance.targets.ready import Images, make_ready
 
     assert isinstance(images, Images)
@@ -82,21 +87,22 @@ def _measured(name: str, target_name: str, images: object) -> tuple[Verdict, Tar
     target = plan.targets[0]
 
     async def decide() -> Attempt:
-        keeper = Keeper(plan)
+        case, pool = case_of(requirement), PodPool(plan)
         try:
-            return await attempt(case_of(requirement), await keeper.pod(target), fixture_secrets())
+            played = await pool.play(target, script_of(case))
+            return await judge(case, played, fixture_secrets())
         except PodFailure as error:
             hint = "`qmail-conformance doctor` looks at this machine."
             raise WorldError(f"no pod: {error}", hint) from error
         finally:
-            await keeper.dispose()
+            await pool.dispose()
 
     result = asyncio.run(decide())
     expectation = expect(requirement, target, load_deviations(requirements))
     verdict = judged(
         requirement,
         expectation,
-        [result.verdict],
+        [result.outcome],
         seconds=result.seconds,
         seen=result.seen,
         record=result.record,

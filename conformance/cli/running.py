@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from conformance.cli.conduct import Conducted, Selection, conduct
+from conformance.cli.case_run import CaseRun, Selection, run_cases
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.comparison import Comparison, gravest
 from conformance.judge.comparison import compare as lay_side_by_side
@@ -61,7 +61,7 @@ def judge(options: argparse.Namespace) -> int:
     for name in options.runs:
         before = read_run(Path(name))
         plan = Plan((before.target,), stored={before.target.name: str(Path(name).resolve())})
-        comparison = _conducted(plan, Selection(), output_directory(options), workers=1)
+        comparison = _compared(plan, Selection(), output_directory(options), pods=1)
         old = {verdict.requirement: verdict for verdict in before.verdicts}
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
@@ -73,12 +73,11 @@ def judge(options: argparse.Namespace) -> int:
 
 
 def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = None) -> Comparison:
-    if options.workers < 1:
-        raise UsageError(f"-n {options.workers}: at least one worker is needed")
+    check_pods(options.pods)
     images = Images.chosen(lambda name: getattr(options, name))
     plan = plan or make_ready(names, images, _note)
     selection = Selection(options.keyword, tuple(options.patch))
-    return _conducted(plan, selection, output_directory(options), workers=options.workers)
+    return _compared(plan, selection, output_directory(options), pods=options.pods)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -104,7 +103,13 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     return plan
 
 
-def _conducted(plan: Plan, selection: Selection, out: Path, *, workers: int) -> Comparison:
+def check_pods(pods: int | None) -> None:
+    """Raise UsageError for a number that runs nothing."""
+    if pods is not None and pods < 1:
+        raise UsageError(f"-n {pods}: at least one case at a time is needed")
+
+
+def _compared(plan: Plan, selection: Selection, out: Path, *, pods: int | None) -> Comparison:
     """Run, write every report, and show the comparison."""
     progress: Progress | None = None
     stream = sys.stderr  # as it is now: while pytest runs its place is taken
@@ -114,12 +119,12 @@ def _conducted(plan: Plan, selection: Selection, out: Path, *, workers: int) -> 
         progress = progress or Progress(stream, total)
         progress.step(verdict)
 
-    conducted = conduct(plan, selection, out=out, workers=workers, tell=tell)
+    done = run_cases(plan, selection, out=out, pods=pods, tell=tell, say=_say)
     if progress is not None:
         progress.finish()
-    if conducted.problem:
-        raise WorldError(conducted.problem, _kept(conducted))
-    comparison = lay_side_by_side([read_run(path) for path in conducted.paths])
+    if done.problem:
+        raise WorldError(done.problem, _kept(done))
+    comparison = lay_side_by_side([read_run(path) for path in done.paths])
     write_reports(comparison, out)
     show(comparison, sys.stdout)
     return comparison
@@ -131,8 +136,8 @@ def write_reports(comparison: Comparison, out: Path) -> None:
     (out / "summary.md").write_text(markdown(comparison), encoding="utf-8")
 
 
-def _kept(conducted: Conducted) -> str:
-    return "; ".join(read_partial(path).kept for path in conducted.paths)
+def _kept(done: CaseRun) -> str:
+    return "; ".join(read_partial(path).kept for path in done.paths)
 
 
 def output_directory(options: argparse.Namespace) -> Path:

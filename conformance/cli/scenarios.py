@@ -24,6 +24,7 @@ def attempt(options: argparse.Namespace) -> int:
         raise UsageError("try: which scenario?", "Give a file, or --from-transcript FILE.")
     if options.o is not None:
         raise UsageError("-o belongs to --from-transcript", "Records are written with --out DIR.")
+    from conformance.pod.codec import encode
     from conformance.scenario.reading import load_scenario
     from conformance.scenario.showing import shown
     from conformance.scenario.trial import Trials
@@ -37,14 +38,14 @@ def attempt(options: argparse.Namespace) -> int:
     say(sys.stdout, shown(scenario, tried, _width()))
     if options.out:
         out = Path(options.out)
-        for one in tried:
+        for trial in tried:
             data = {
                 "scenario": options.file,
-                "target": one.target.to_json(),
-                "expectations": [vars(check) for check in one.checks],
-                "record": one.record,
+                "target": trial.target.to_json(),
+                "expectations": encode(trial.checks),
+                "record": encode(trial.record),
             }
-            write_text(out / f"{one.target.file_name}.json", json.dumps(data, indent=1) + "\n")
+            write_text(out / f"{trial.target.file_name}.json", json.dumps(data, indent=1) + "\n")
         say(sys.stdout, f"the records: {out}\n")
     return EXIT_AS_EXPECTED if all(one.met for one in tried) else EXIT_REGRESSION
 

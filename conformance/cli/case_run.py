@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,13 +15,14 @@ from _pytest.mark.expression import Expression
 
 import conformance
 from conformance import plugin
-from conformance.cases.collection import DIRECTORY, all_requirements
+from conformance.cases.collection import DIRECTORY, all_requirements, forget_modules
 from conformance.catalogue import Requirement
+from conformance.cli.workers import pod_count, process_count
 from conformance.errors import ConformanceError, NothingSelected, UsageError, WorldError
 from conformance.internet.zones import check_zones
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect, judged
-from conformance.judge.runfile import RunWriter
+from conformance.judge.runfile import RunWriter, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.mailboxes import load_users
 from conformance.targets.plan import Plan
@@ -39,13 +39,23 @@ class Selection:
     keyword: str = ""
     patches: tuple[str, ...] = ()
 
+    def takes(self, requirement: Requirement) -> bool:
+        """Whether a requirement is probably meant: pytest's own answer may depend on the target's name."""
+        words = " ".join((requirement.name, requirement.role, requirement.level, requirement.case)).lower()
+
+        def fits(word: str, /, **_: object) -> bool:
+            return word.lower() in words
+
+        meant = not self.keyword or Expression.compile(self.keyword).evaluate(fits)
+        return meant and (not self.patches or requirement.patch in self.patches)
+
     def __str__(self) -> str:
         parts = [f"-k {self.keyword!r}"] if self.keyword else []
         return " ".join(parts + [f"--patch {patch}" for patch in self.patches])
 
 
 @dataclass
-class Conducted:
+class CaseRun:
     """Where the runs were written; `problem` says why they are not whole, "" when they are."""
 
     paths: list[Path] = field(default_factory=list)
@@ -60,7 +70,7 @@ class Listener:
     ):
         self._plan = plan
         self._tell = tell
-        self._total = 0
+        self._collected: dict[int, int] = {}  #: share of a worker -> how many cases
         self._done = 0
         self.output = io.StringIO()
         names = {target.file_name for target in plan.targets}
@@ -88,21 +98,24 @@ class Listener:
         reporter._tw = create_terminal_writer(session.config, self.output)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._total = max(self._total, len(session.items))
+        self._collected[0] = max(self._collected.get(0, 0), len(session.items))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self._total = len(ids)
+        self._collected[node.workerinput["share"][0]] = len(ids)
+
+    @property
+    def _total(self) -> int:
+        return sum(self._collected.values())
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if hasattr(report, "conformance"):
-            verdict = Verdict.from_json(json.loads(report.conformance))
-            self._note(report.conformance_target, verdict)
+            self._note(report.conformance_target, report.conformance)
         elif report.failed:
             self._note_without_a_verdict(report)
 
-    def _note(self, target: str, verdict: Verdict) -> None:
-        self.writers[target].write(verdict)
+    def _note(self, target: str, line: str) -> None:
+        verdict = self.writers[target].write_line(line)
         self._done += 1
         self._tell(self._done, self._total, verdict, target)
 
@@ -113,7 +126,8 @@ class Listener:
         if requirement is None or target not in self.writers:
             raise WorldError(f"pytest failed outside a case: {report.longreprtext}")
         expectation = expect(requirement, self._plan.target(target), load_deviations(all_requirements()))
-        self._note(target, judged(requirement, expectation, ["invalid"], seen=str(report.longreprtext)))
+        invalid = judged(requirement, expectation, ["invalid"], seen=str(report.longreprtext))
+        self._note(target, verdict_line(invalid))
 
     @property
     def complete(self) -> bool:
@@ -124,16 +138,19 @@ def _decided_by(location: str) -> Requirement | None:
     return next((one for one in all_requirements().values() if one.case == location), None)
 
 
-def conduct(
+def run_cases(
     plan: Plan,
     selection: Selection,
     *,
     out: Path,
-    workers: int,
+    pods: int | None,
     tell: Callable[[int, int, Verdict, str], None],
+    say: Callable[[str], None] = lambda line: None,
     repeat: bool = True,
-) -> Conducted:
-    """Run the selected cases on every target of the plan, with so many worker processes.
+) -> CaseRun:
+    """Run the selected cases on every target of the plan, on so many pods of each at a time; None is `auto`.
+
+    `say` gets a line with that number.
 
     Raises NothingSelected, UsageError for a wrong expression, WorldError when pytest itself fails.
     What was recorded stays in the files; without a footer they are not whole, and `problem` says why.
@@ -147,15 +164,25 @@ def conduct(
             Expression.compile(selection.keyword)
         except (SyntaxError, ValueError) as error:
             raise UsageError(f"-k {selection.keyword!r}: {error}", "Write it as pytest's -k.") from error
+    chosen = [one for one in all_requirements().values() if selection.takes(one)]
+    forget_modules()
+    pods = pod_count(plan, chosen) if pods is None else pods
+    processes = process_count(plan, len(chosen), pods)
+    if chosen and not plan.stored:
+        count = len(chosen) * len(plan.targets)
+        many = f"{count} case" if count == 1 else f"{count} cases"
+        say(f"{many}, {pods} {'case' if pods == 1 else 'cases'} at a time on each target.")
     listener = Listener(plan, selection, out, tell)
     arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
-    arguments += ["-p", "no:cacheprovider", "-n", str(workers if workers > 1 else 0), "--dist", "worksteal"]
+    arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
+    # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
+    arguments += ["--tb", "no", "--dist", "each", "--pods", str(-(-pods // processes))]
     arguments += ["-k", selection.keyword] if selection.keyword else []
     arguments += [word for patch in selection.patches for word in ("--patch", patch)]
     arguments += [] if repeat else ["--no-repeat"]
     errors = io.StringIO()
     status = _quietly(lambda: pytest.main(arguments, plugins=[listener]), errors)
-    done = Conducted([writer.path for writer in listener.writers.values()])
+    done = CaseRun([writer.path for writer in listener.writers.values()])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         for path in done.paths:
             path.unlink(missing_ok=True)

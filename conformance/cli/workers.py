@@ -1,0 +1,56 @@
+"""How many pods and processes a run has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from math import sqrt
+
+from conformance.catalogue import Requirement
+from conformance.targets.plan import Plan
+
+#: Seconds of CPU that one more pod costs: its two containers come up and go down.
+_POD = 1.0
+
+#: MiB of a pod and what it needs of a worker; of what is free, half is taken.
+_MEMORY = 150
+
+#: A process of its own takes as long to come up as this many cases take to be judged.
+_CASES = 100
+
+
+def pod_count(plan: Plan, requirements: Collection[Requirement]) -> int:
+    """So many cases at a time on each target as their waits are worth.
+
+    A case that waits for qmail costs nothing meanwhile, so with one more pod the waits are over sooner; and
+    one more pod costs CPU, which the cores share. With `n` pods that is waits / n + n * cost / cores seconds,
+    least where both are equal. Where nothing waits, as on the references, there is one for each core.
+    """
+    cores = core_count()
+    real = [target for target in plan.targets if not target.specification]
+    waits = sum(requirement.waits for requirement in requirements)
+    wanted = round(sqrt(waits * cores / _POD)) if real else cores
+    bounds = [len(requirements), _free_memory() // 2 // _MEMORY // len(plan.targets)]
+    if real and plan.engine_memory:
+        bounds.append(plan.engine_memory // 2 // _MEMORY // len(real))
+    return max(1, min(max(wanted, cores), *bounds))
+
+
+def process_count(plan: Plan, cases: int, pods: int) -> int:
+    """One for each core at the most: to judge is work, to wait for a pod is none."""
+    return max(1, min(core_count(), pods, cases * len(plan.targets) // _CASES + 1))
+
+
+def core_count() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _free_memory() -> int:
+    """MiB that processes can still have; a lot where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) // 1024
+    except (OSError, KeyError, ValueError):
+        return 1 << 20
