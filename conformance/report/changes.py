@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """Every change, by its kind. `aside` says in sentences what else is not the same in the two runs.
+    """Every change, by its kind. `caveats` say in sentences what else is not the same in the two runs.
 
     `unmet` and `met`: surely so now, and not before. `undecided`: it was decided, and is now invalid,
     unstable or unsupported. `expectation`: what is expected, or the deviation, is another; also where the
@@ -50,7 +50,7 @@ class Changes:
 
     old: Run
     new: Run
-    aside: tuple[str, ...]
+    caveats: tuple[str, ...]
     unmet: list[Change] = field(default_factory=list)
     met: list[Change] = field(default_factory=list)
     undecided: list[Change] = field(default_factory=list)
@@ -93,7 +93,7 @@ def changes(old: Run, new: Run) -> Changes:
             f"{old.path} and {new.path} have no requirement in common, so nothing can have changed",
             "Name two runs of the same target and selection, the old one first.",
         )
-    found = Changes(old, new, tuple(_aside(old, new)))
+    found = Changes(old, new, tuple(_caveats(old, new)))
     for name in sorted({*before, *after}, key=lambda name: (not name.startswith("base."), name)):
         _sort_in(found, Change(before.get(name), after.get(name)))
     return found
@@ -121,7 +121,7 @@ def _is_slower(old: float, new: float) -> bool:
     return new >= SLOWER_TIMES * old and new - old >= SLOWER_SECONDS
 
 
-def _aside(old: Run, new: Run) -> Iterable[str]:
+def _caveats(old: Run, new: Run) -> Iterable[str]:
     if old.target.name != new.target.name:
         yield f"These are different targets: {old.target.name} and {new.target.name}."
     if set(old.target.patches) != set(new.target.patches):
@@ -150,7 +150,7 @@ def _listed(patches: Sequence[str]) -> str:
 
 def render(found: Changes) -> str:
     """The changes as text for a terminal."""
-    lines = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *map(one_line, found.aside)]
+    lines = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *map(one_line, found.caveats)]
     for kind, title in KINDS.items():
         ones: list[Change] = getattr(found, kind)
         if ones:
@@ -165,7 +165,7 @@ def markdown(found: Changes) -> str:
     """The changes as a page in Markdown."""
     blocks = ["# What changed", f"**{escape(conclusion(found))}**"]
     heads = ["- old: " + escape(_name(found.old)), "- new: " + escape(_name(found.new))]
-    blocks.append("\n".join(heads + [f"- {escape(sentence)}" for sentence in found.aside]))
+    blocks.append("\n".join(heads + [f"- {escape(sentence)}" for sentence in found.caveats]))
     for kind, title in KINDS.items():
         ones: list[Change] = getattr(found, kind)
         if ones:
@@ -185,7 +185,7 @@ def to_json(found: Changes) -> dict[str, Any]:
         "exit_status": found.exit_status,
         "old": _run(found.old),
         "new": _run(found.new),
-        "aside": list(found.aside),
+        "caveats": list(found.caveats),
         "regressions": [one.requirement for one in found.regressions],
         "changes": {kind: [_plain(one) for one in getattr(found, kind)] for kind in KINDS},
     }

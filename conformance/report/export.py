@@ -1,7 +1,7 @@
 """The report as one JSON document for other programs: `docs/schema/report-1.schema.json` describes it.
 
 Names stay as they are within one number of the schema; what is added later is added to a new number.
-Records are not in it: they are in the run files, whose lines `docs/schema/run-1.schema.json` describes.
+Records are not in it: they are in the run files, whose lines `docs/schema/run-2.schema.json` describes.
 """
 
 from __future__ import annotations

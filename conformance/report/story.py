@@ -14,7 +14,22 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Literal
+
+from conformance.pod.observation import MxSession
+from conformance.pod.record import (
+    Act,
+    Close,
+    Connect,
+    Failure,
+    Observe,
+    Prepare,
+    Receive,
+    Record,
+    Remote,
+    Send,
+    Shut,
+)
 
 Speaker = Literal["client", "qmail", "dns", "exchanger", "suite"]
 
@@ -38,6 +53,8 @@ _DIGIT = re.compile(r"\d")
 #: Seconds: the finest difference of two times in a record.
 _TICK = 0.0001
 _REPLY = re.compile(r"[2-5]\d\d[ -]")
+#: What the client does beside sending.
+CLIENT_DOES = {"connect": "connects", "shut": "will send no more", "close": "closes the connection"}
 #: Characters of two lines that are compared to see whether one is the other's counterpart.
 _COMPARED = 200
 #: Lines of one conversation times lines of the other, up to which the best alignment is looked for.
@@ -50,7 +67,7 @@ class Event:
 
     `at`: seconds since the case began. `channel` names the conversation: `smtpd 0` (the first connection to
     qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger), `qmail-remote`, `queue`, `mailbox`, `log`,
-    `program`, `set-up`. `text` is one line. `note` is what a reader wants beside it
+    `program`, `set-up`, `world` (its failure). `text` is one line. `note` is what a reader wants beside it
     (sizes, transport), "" for nothing.
     """
 
@@ -76,21 +93,20 @@ class Pair:
     same: bool
 
 
-def tell(record: dict[str, Any] | None) -> list[Event]:
+def events_of(record: Record | None) -> list[Event]:
     """The events of a record in order of time; empty without a record."""
-    acts = (record or {}).get("acts", [])
     events: list[Event] = []
-    start, last, seen = 0.0, 0.0, None
-    for act in acts:
-        if act["act"] == "prepare":
-            events += _sight(seen, start, last)
-            start, seen = act["at"], None
-        if act["act"] == "look":
-            seen = act  # each look holds all that was seen since the last set-up
-        else:
-            last = act["at"]
-        events += _act(act)
-    events += _sight(seen, start, last)
+    start, last, observed = 0.0, 0.0, None
+    for act in record.acts if record else ():
+        if isinstance(act, Prepare):
+            events += _seen(observed, start, last)
+            start, observed = act.at, None
+        if isinstance(act, Observe):
+            observed = act  # each observation holds all that was seen since the last set-up
+        elif not isinstance(act, Failure):
+            last = act.at
+        events += _done(act)
+    events += _seen(observed, start, last)
     return sorted(_joined(events), key=lambda event: event.at)
 
 
@@ -211,86 +227,83 @@ def _lines(text: str) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def _act(act: dict[str, Any]) -> Iterator[Event]:
-    kind, at = act["act"], act["at"]
-    if kind == "prepare":
-        yield Event(at, "set-up", "suite", "qmail", "the world and qmail are set up")
-    elif kind in ("connect", "shut", "close"):
-        words = {"connect": "connects", "shut": "will send no more", "close": "closes the connection"}
-        yield Event(at, f"smtpd {act['connection']}", "client", "qmail", f"[{words[kind]}]")
-    elif kind == "send":
-        channel = f"smtpd {act['connection']}"
-        yield from (Event(at, channel, "client", "qmail", line) for line in _lines(act["data"]))
-        if not act.get("taken", True):
-            yield Event(at, channel, "qmail", "client", "[takes no more]")
-    elif kind == "receive":
-        channel = f"smtpd {act['connection']}"
-        if act["data"] is None:
-            yield Event(at, channel, "qmail", "client", "[silence]")
-        elif act["data"] == "":
-            yield Event(at, channel, "qmail", "client", "[closes the connection]")
-        else:
-            yield Event(at, channel, "qmail", "client", act["data"])  # joined and split in `_joined`
-    elif kind == "remote":
-        yield from _remote(act)
+def _done(act: Act) -> Iterator[Event]:
+    """What one act did; what an observation saw is told by `_seen`."""
+    match act:
+        case Prepare():
+            yield Event(act.at, "set-up", "suite", "qmail", "the world and qmail are set up")
+        case Connect() | Shut() | Close():
+            yield Event(act.at, f"smtpd {act.connection}", "client", "qmail", f"[{CLIENT_DOES[act.act]}]")
+        case Send():
+            channel = f"smtpd {act.connection}"
+            yield from (Event(act.at, channel, "client", "qmail", line) for line in _lines(act.data))
+            if not act.taken:
+                yield Event(act.at, channel, "qmail", "client", "[takes no more]")
+        case Receive():  # a reply is joined and split in `_joined`
+            text = "[silence]" if act.data is None else act.data or "[closes the connection]"
+            yield Event(act.at, f"smtpd {act.connection}", "qmail", "client", text)
+        case Remote():
+            yield from _remote(act)
+        case Failure():
+            reason = " ".join(act.reason.split())
+            yield Event(act.at, "world", "suite", "suite", f"[the world failed: {reason}]")
 
 
-def _remote(act: dict[str, Any]) -> Iterator[Event]:
-    result = act["result"]
-    begun = max(0.0, act["at"] - result["seconds"])
-    yield Event(begun, "qmail-remote", "suite", "qmail", "qmail-remote " + " ".join(act["arguments"]))
-    for part in result["report"].split("\0"):
+def _remote(act: Remote) -> Iterator[Event]:
+    result = act.result
+    begun = max(0.0, act.at - result.seconds)
+    yield Event(begun, "qmail-remote", "suite", "qmail", " ".join(("qmail-remote", *act.arguments)))
+    for part in result.report.split("\0"):
         for line in _lines(part):
-            yield Event(act["at"], "qmail-remote", "qmail", "suite", line)
-    ended = f"[exit status {result['status']}]" if result["ended"] else "[still running at the limit; ended]"
-    yield Event(act["at"], "qmail-remote", "qmail", "suite", ended)
+            yield Event(act.at, "qmail-remote", "qmail", "suite", line)
+    ended = f"[exit status {result.status}]" if result.ended else "[still running at the limit; ended]"
+    yield Event(act.at, "qmail-remote", "qmail", "suite", ended)
 
 
-def _sight(look: dict[str, Any] | None, start: float, last: float) -> Iterator[Event]:
-    """What one look saw. Questions and sessions have times of their own, the rest has that of the look.
+def _seen(observed: Observe | None, start: float, last: float) -> Iterator[Event]:
+    """What one observation saw. Questions and sessions have times of their own, the rest has that of the act.
 
     Those times count from some moment within the set-up, which the record does not tell: at the latest from
-    its end, `start`, and early enough for all of them to be over with the `last` act before the look.
+    its end, `start`, and early enough for all of them to be over with the `last` act before the observation.
     """
-    if look is None:
+    if observed is None:
         return
-    sight, at = look["result"], look["at"]
-    times = [one["at"] for one in sight["questions"]]
-    times += [said[0] for one in sight["exchanges"] for said in one["transcript"]]
+    seen, at = observed.seen, observed.at
+    times = [question.at for question in seen.questions]
+    times += [entry.at for session in seen.mx_sessions for entry in session.transcript]
     start -= max(0.0, start + max(times, default=0.0) - (max(start, last) - _TICK))
-    for one in sight["questions"]:
-        when = start + one["at"]
-        yield Event(when, "dns", "qmail", "dns", f"{one['name']} {one['type']}?", f"over {one['over']}")
-        answered = one["rcode"] or "[no answer]"
-        note = f"{one['size']} octets over {one['over']}" + (", truncated" if one["truncated"] else "")
-        yield Event(when, "dns", "dns", "qmail", answered, note if one["rcode"] or one["size"] else "")
-    for seen in sight["exchanges"]:
-        yield from _exchange(seen, start)
-    for message in sight["queue"]:
-        to = ", ".join(f"<{recipient}>" for recipient in message["recipients"])
-        text = f"[in the queue: from <{message['sender']}> to {to}]"
-        yield Event(at, "queue", "qmail", "suite", text)
-    for user, messages in sorted(sight["mailboxes"].items()):
+    for question in seen.questions:
+        when, over = start + question.at, f"over {question.over}"
+        yield Event(when, "dns", "qmail", "dns", f"{question.name} {question.type}?", over)
+        note = f"{question.size} octets {over}" + (", truncated" if question.truncated else "")
+        sent = question.rcode or question.size
+        yield Event(when, "dns", "dns", "qmail", question.rcode or "[no answer]", note if sent else "")
+    for session in seen.mx_sessions:
+        yield from _mx_session(session, start)
+    for message in seen.queue:
+        to = ", ".join(f"<{recipient}>" for recipient in message.recipients)
+        yield Event(at, "queue", "qmail", "suite", f"[in the queue: from <{message.sender}> to {to}]")
+    for user, messages in sorted(seen.mailboxes.items()):
         if messages:
             noun = "message" if len(messages) == 1 else "messages"
             yield Event(at, "mailbox", "qmail", "suite", f"[{user} has {len(messages)} {noun}]")
-    for run in sight["runs"]:
-        words = " ".join([run["program"], *run["arguments"]])
+    for call in seen.hook_calls:
+        words = " ".join([call.program, *call.arguments])
         yield Event(at, "program", "qmail", "suite", f"[ran {words}]")
-    for line in sight["log"]:
+    for line in seen.log:
         yield Event(at, "log", "qmail", "suite", line)
 
 
-def _exchange(seen: dict[str, Any], start: float) -> Iterator[Event]:
-    channel = f"{seen['address']}:{seen['port']}"
-    for at, sign, said in seen["transcript"]:
-        when = start + at
-        if sign == "!":
-            yield Event(when, channel, "exchanger", "qmail", f"[{said}]")
-        elif sign == ">":
-            yield from (Event(when, channel, "qmail", "exchanger", line) for line in _lines(said))
+def _mx_session(session: MxSession, start: float) -> Iterator[Event]:
+    channel = f"{session.address}:{session.port}"
+    for entry in session.transcript:
+        when = start + entry.at
+        if entry.source == "event":
+            yield Event(when, channel, "exchanger", "qmail", f"[{entry.text}]")
+        elif entry.source == "client":
+            yield from (Event(when, channel, "qmail", "exchanger", line) for line in _lines(entry.text))
         else:
-            yield from (Event(when, channel, "exchanger", "qmail", line) for line in _lines(said))
+            yield from (Event(when, channel, "exchanger", "qmail", line) for line in _lines(entry.text))
 
 
 def _joined(events: Sequence[Event]) -> Iterator[Event]:

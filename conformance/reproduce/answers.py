@@ -14,7 +14,7 @@ from dnslib import QTYPE, RCODE
 
 from conformance.internet.nameserver import NameServer, Response
 from conformance.internet.zones import parse_zone, spelled
-from conformance.pod.base import Question
+from conformance.pod.observation import Question
 from conformance.pod.world import Fault, Transport, World
 from conformance.reproduce.wording import escaped
 
@@ -112,9 +112,9 @@ def _asked(world: World, questions: Iterable[Question]) -> list[tuple[str, str, 
     asked: dict[tuple[str, str, Transport], None] = {
         (name, type, over): None for name in names for type in TYPES for over in TRANSPORTS
     }
-    for one in questions:
+    for recorded in questions:
         for over in TRANSPORTS:
-            asked[one["name"].lower(), one["type"], over] = None
+            asked[recorded.name.lower(), recorded.type, over] = None
     return list(asked)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.errors import UsageError
 from conformance.pod.mailboxes import User, load_users, passwords
 from conformance.reproduce.answers import answers
-from conformance.reproduce.essence import essence
+from conformance.reproduce.essence import normalized_lines
 from conformance.reproduce.pcap import pcap
 from conformance.reproduce.qmailside import qmail_files
 from conformance.reproduce.readme import readme
@@ -38,8 +38,8 @@ def directory(scene: Scene, images: Images, users: dict[str, User] | None = None
         **remote_files(scene, known),
         **programs(),
         **built,
-        "answers.txt": answers(scene.world, scene.sight["questions"], edns).encode("ascii"),
-        "expected.txt": "".join(f"{line}\n" for line in essence(scene)).encode("ascii"),
+        "answers.txt": answers(scene.world, scene.seen.questions, edns).encode("ascii"),
+        "expected.txt": "".join(f"{line}\n" for line in normalized_lines(scene)).encode("ascii"),
         "traffic.pcap": pcap(traffic(scene, edns)),
         MARK: script(scene, images, built),
     }

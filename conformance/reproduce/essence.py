@@ -8,59 +8,56 @@ the words of replies, nor the order in which qmail tried equals.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from conformance.reproduce.scene import Act, Scene
+from conformance.pod.observation import TranscriptEntry
+from conformance.pod.record import ConnectionAct, Receive, Remote
+from conformance.reproduce.scene import Scene
 from conformance.reproduce.wording import escaped
 
 _ENHANCED = re.compile(r"#?(\d\.\d{1,3}\.\d{1,3})")
 _PROTOCOL = re.compile(r"^  by .* with ([A-Za-z]+)[; ]", re.MULTILINE)
 
 
-def essence(scene: Scene) -> list[str]:
+def normalized_lines(scene: Scene) -> list[str]:
     """The lines, channel by channel: sessions, deliveries, questions, exchangers, mail, programs."""
     lines: list[str] = []
     for number, acts in scene.connections().items():
         lines += [f"smtpd {number}: {said}" for said in _session(acts)]
-    for number, act in enumerate(scene.deliveries()):
-        lines += [f"qmail-remote {number}: {said}" for said in _delivery(act)]
-    asked = {f"{one['name'].lower()} {one['type']} over {one['over']}" for one in scene.sight["questions"]}
-    lines += [f"dns: {escaped(one)}" for one in sorted(asked)]
+    for number, delivery in enumerate(scene.deliveries()):
+        lines += [f"qmail-remote {number}: {said}" for said in _delivery(delivery)]
+    seen = scene.seen
+    asked = {f"{question.name.lower()} {question.type} over {question.over}" for question in seen.questions}
+    lines += [f"dns: {escaped(question)}" for question in sorted(asked)]
     lines += sorted(
-        f"exchanger {seen['address']}:{seen['port']}: {escaped(said)}"
-        for seen in scene.sight["exchanges"]
-        for said in commands(seen["transcript"])
+        f"exchanger {session.address}:{session.port}: {escaped(said)}"
+        for session in seen.mx_sessions
+        for said in commands(session.transcript)
     )
     lines += sorted(
-        f"queue: from <{escaped(message['sender'])}> to "
-        + ", ".join(f"<{escaped(recipient)}>" for recipient in message["recipients"])
-        + f" {_protocol(message['octets'])}"
-        for message in scene.sight["queue"]
+        f"queue: from <{escaped(message.sender)}> to "
+        + ", ".join(f"<{escaped(recipient)}>" for recipient in message.recipients)
+        + f" {_protocol(message.octets)}"
+        for message in seen.queue
     )
     lines += [
-        f"mailbox {user}: {len(messages)}"
-        for user, messages in sorted(scene.sight["mailboxes"].items())
-        if messages
+        f"mailbox {user}: {len(messages)}" for user, messages in sorted(seen.mailboxes.items()) if messages
     ]
-    for run in scene.sight["runs"]:
-        if run["program"] == "rcptcheck":
-            about = run["environment"].get("RECIPIENT", "")
+    for call in seen.hook_calls:
+        if call.program == "rcptcheck":
+            about = call.environment.get("RECIPIENT", "")
         else:
-            about = f"{run['user']} {'right' if run['accepted'] else 'wrong'}"
-        lines.append(f"program {run['program']}: {escaped(about)}")
+            about = f"{call.user} {'right' if call.accepted else 'wrong'}"
+        lines.append(f"program {call.program}: {escaped(about)}")
     return lines
 
 
-def _session(acts: list[Act]) -> Iterator[str]:
+def _session(acts: Iterable[ConnectionAct]) -> Iterator[str]:
     """Each reply's code and enhanced code; of a reply of more lines, the first word of each."""
-    said = ""
-    for act in acts:
-        if act["act"] == "receive" and act["data"]:
-            said += act["data"]
-    lines = said.split("\n")[:-1]
-    for line in lines:
+    received = [act.data for act in acts if isinstance(act, Receive)]
+    for line in "".join(data or "" for data in received).split("\n")[:-1]:
         yield reply_line(line.rstrip("\r"))
-    if any(act["act"] == "receive" and act["data"] == "" for act in acts):
+    if "" in received:
         yield "closed"
 
 
@@ -75,33 +72,32 @@ def reply_line(line: str) -> str:
     return f"{code[:3]} {found[1]}" if found else code.strip()
 
 
-def _delivery(act: Act) -> Iterator[str]:
-    result = act["result"]
-    yield "report " + " ".join(part[:1] for part in result["report"].split("\0")[:-1])
-    if not result["ended"]:
+def _delivery(act: Remote) -> Iterator[str]:
+    result = act.result
+    yield "report " + " ".join(part[:1] for part in result.report.split("\0")[:-1])
+    if not result.ended:
         yield "did not end"
-    elif result["status"]:
-        yield f"exit status {result['status']}"
+    elif result.status:
+        yield f"exit status {result.status}"
 
 
-def commands(transcript: list[list[object]]) -> Iterator[str]:
+def commands(transcript: Iterable[TranscriptEntry]) -> Iterator[str]:
     """What the client said at an exchanger, line by line; the message itself as one line."""
     unread, in_message, answered, last = "", False, "", ""
-    for _, sign, words in transcript:
-        if sign == "<":
-            answered = str(words)
-            continue
-        if sign != ">":
+    for entry in transcript:
+        if entry.source == "exchanger":
+            answered = entry.text
+        if entry.source != "client":
             continue
         if last == "DATA" and answered.startswith("354"):
             in_message, last = True, ""
-        unread += str(words)
+        unread += entry.text
         while "\n" in unread:
             line, _, unread = unread.partition("\n")
             line = line.removesuffix("\r")
             if not in_message:
                 last = line.upper()
-                if line != "QUIT":  # whether it is heard before the look is chance
+                if line != "QUIT":  # whether it is heard before the observation is chance
                     yield line
             elif line == ".":
                 in_message = False

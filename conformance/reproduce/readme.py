@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from conformance.report.markdown import escape
-from conformance.report.story import Event, shortened, tell
+from conformance.report.story import Event, events_of, shortened
 from conformance.report.words import is_specification, one_line, printable, repeat_command
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.zonefiles import fault_words, shown_by_zone_files
@@ -36,7 +36,7 @@ def heading(scene: Scene) -> list[str]:
 
 def story_lines(scene: Scene, most: int = 400) -> Iterator[str]:
     """The story, one line an event, harmless to show."""
-    for event in shortened(tell(scene.record), most):
+    for event in shortened(events_of(scene.verdict.record), most):
         yield _told(event)
 
 
@@ -120,7 +120,7 @@ def _by_hand(scene: Scene, names: set[str]) -> list[str]:
         "docker exec -it look bash",
     ]
     inside = []
-    asked = dict.fromkeys((one["name"], one["type"], one["over"]) for one in scene.sight["questions"])
+    asked = dict.fromkeys((question.name, question.type, question.over) for question in scene.seen.questions)
     for name, type, over in list(asked)[:4]:
         flags = "+tcp" if over == "tcp" else "+notcp +ignore"
         inside.append(f"dig @127.0.0.1 +noedns {flags} {quoted(printable(name))} {type}")
@@ -132,8 +132,8 @@ def _by_hand(scene: Scene, names: set[str]) -> list[str]:
             else f"sed -n 's/^> \\(.*\\)/\\1\\r/p' /reproduction/sessions/smtpd-{number}.txt"
         )
         inside.append(f"{source} | nc 127.0.0.1 25    # at once; type the lines to wait for each reply")
-    for number, act in enumerate(scene.deliveries()):
-        words = " ".join(quoted(printable(word)) for word in act["arguments"])
+    for number, delivery in enumerate(scene.deliveries()):
+        words = " ".join(quoted(printable(word)) for word in delivery.arguments)
         message = f"/reproduction/messages/remote-{number}"
         inside.append(f"/var/lib/qmail/bin/qmail-remote {words} < {message} | tr '\\0' '\\n'")
     blocks = [

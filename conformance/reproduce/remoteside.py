@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from conformance.pod.base import octets
+from conformance.pod.observation import TranscriptEntry
+from conformance.pod.record import ConnectionAct, Receive, Send
 from conformance.pod.world import Exchanger
-from conformance.reproduce.scene import Act, Scene, steps
+from conformance.report.story import CLIENT_DOES
+from conformance.reproduce.scene import Scene, steps
 from conformance.reproduce.wording import escaped, is_plain
 
 
@@ -18,17 +22,17 @@ def remote_files(scene: Scene, passwords: Mapping[str, str]) -> dict[str, bytes]
     }
     for number, acts in scene.connections().items():
         files[f"sessions/smtpd-{number}.txt"] = _chat(acts).encode("ascii")
-        sent = "".join(act["data"] for act in acts if act["act"] == "send")
+        sent = "".join(act.data for act in acts if isinstance(act, Send))
         if not is_plain(sent):
             files[f"sessions/smtpd-{number}.octets"] = octets(sent)
-    often: dict[str, int] = {}
-    for seen in scene.sight["exchanges"]:
-        address = f"{seen['address']}-{seen['port']}"
-        often[address] = often.get(address, 0) + 1
+    often: Counter[str] = Counter()
+    for session in scene.seen.mx_sessions:
+        address = f"{session.address}-{session.port}"
+        often[address] += 1
         name = f"sessions/exchanger-{address}-{often[address]}.txt"
-        files[name] = _exchange(seen["transcript"]).encode("ascii")
-    for number, act in enumerate(scene.deliveries()):
-        files[f"messages/remote-{number}"] = octets(act["message"])
+        files[name] = _mx_session(session.transcript).encode("ascii")
+    for number, delivery in enumerate(scene.deliveries()):
+        files[f"messages/remote-{number}"] = octets(delivery.message)
     return files
 
 
@@ -55,34 +59,34 @@ def _steps(scene: Scene, passwords: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _chat(acts: list[Act]) -> str:
+def _chat(acts: Iterable[ConnectionAct]) -> str:
     """A session with qmail-smtpd as recorded: `> ` the client said, `< ` qmail said, `! ` what happened."""
     lines: list[str] = []
     sign, unread = "", ""
-    for act in [*acts, {"act": "end"}]:
-        kind = act["act"]
-        says = {"send": ">", "receive": "<"}.get(kind, "") if act.get("data") else ""
-        if unread and says != sign:
+    for act in acts:
+        says = act.data if isinstance(act, (Send, Receive)) else ""
+        speaker = {"send": ">", "receive": "<"}.get(act.act, "") if says else ""
+        if speaker != sign:
             lines += _said(sign, unread)
-            unread = ""
-        sign = says
+            sign, unread = speaker, ""
         if says:
-            unread += act["data"]
-        elif kind == "receive":
-            lines.append("! qmail closes the connection" if act["data"] == "" else "! qmail is silent")
-        elif kind in _EVENTS:
-            lines.append(f"! the client {_EVENTS[kind]}")
-    return "\n".join(lines) + "\n"
+            unread += says
+        elif isinstance(act, Receive):
+            lines.append("! qmail closes the connection" if says == "" else "! qmail is silent")
+        elif not isinstance(act, Send):
+            lines.append(f"! the client {CLIENT_DOES[act.act]}")
+    return "\n".join([*lines, *_said(sign, unread)]) + "\n"
 
 
-_EVENTS = {"connect": "connects", "shut": "will send no more", "close": "closes the connection"}
+_SIGNS = {"client": ">", "exchanger": "<"}
 
 
-def _exchange(transcript: list[list[object]]) -> str:
-    """A session at an exchanger: `> ` qmail-remote said, `< ` the exchanger said."""
+def _mx_session(transcript: Iterable[TranscriptEntry]) -> str:
+    """A session at an exchanger: `> ` qmail-remote said, `< ` the exchanger said, `! ` what happened."""
     lines: list[str] = []
-    for _, sign, words in transcript:
-        lines += [f"! {words}"] if sign == "!" else _said(str(sign), str(words))
+    for entry in transcript:
+        sign = _SIGNS.get(entry.source)
+        lines += _said(sign, entry.text) if sign else [f"! {entry.text}"]
     return "\n".join(lines) + "\n"
 
 

@@ -9,16 +9,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Any
 
 from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
-from conformance.pod.base import Sight, octets, text
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.base import octets, text
+from conformance.pod.configuration import Configuration
+from conformance.pod.observation import Observation
+from conformance.pod.record import (
+    Act,
+    Close,
+    Connect,
+    ConnectionAct,
+    Failure,
+    Observe,
+    Prepare,
+    Receive,
+    Remote,
+    Send,
+    Shut,
+    WaitUntilIdle,
+)
 from conformance.pod.world import World
 from conformance.targets.target import Target
-
-Act = dict[str, Any]
 
 #: Seconds that a played session waits for silence at most.
 PATIENCE = 15.0
@@ -26,20 +38,11 @@ PATIENCE = 15.0
 #: The line that ends a reply; what is no reply at all ends with each of its lines.
 _FINAL = re.compile(r"(?m)^(?![0-9]{3}-)[^\n]*\n")
 _CRAM = re.compile(rb"(.+) ([0-9a-f]{32})", re.DOTALL)
-_NOTHING: Sight = {
-    "questions": [],
-    "exchanges": [],
-    "queue": [],
-    "mailboxes": {},
-    "runs": [],
-    "log": [],
-    "stray": [],
-}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One requirement on one target. `acts` are those after the one set-up, `sight` what the last look saw.
+    """One requirement on one target. `acts` follow the one set-up; `seen` is what the last observation saw.
 
     `set_up` is when the world was set, in seconds since the case began; what it noted counts from there.
     """
@@ -49,24 +52,20 @@ class Scene:
     world: World
     configuration: Configuration
     acts: tuple[Act, ...]
-    sight: Sight
+    seen: Observation
     set_up: float
 
-    @property
-    def record(self) -> dict[str, Any]:
-        return self.verdict.record or {}
-
-    def connections(self) -> dict[int, list[Act]]:
+    def connections(self) -> dict[int, list[ConnectionAct]]:
         """The acts of each connection to qmail-smtpd, in order."""
-        found: dict[int, list[Act]] = {}
+        found: dict[int, list[ConnectionAct]] = {}
         for act in self.acts:
-            if "connection" in act:
-                found.setdefault(int(act["connection"]), []).append(act)
+            if isinstance(act, ConnectionAct):
+                found.setdefault(act.connection, []).append(act)
         return found
 
-    def deliveries(self) -> list[Act]:
+    def deliveries(self) -> list[Remote]:
         """The runs of qmail-remote."""
-        return [act for act in self.acts if act["act"] == "remote"]
+        return [act for act in self.acts if isinstance(act, Remote)]
 
     def logs_in(self) -> bool:
         """Whether a password or its digest is needed to play it."""
@@ -76,8 +75,8 @@ class Scene:
 
 def scene(verdict: Verdict, target: Target) -> Scene:
     """The scene of a verdict. Raises UsageError for a record that cannot be played."""
-    acts: list[Act] = (verdict.record or {}).get("acts", [])
-    set_ups = [act for act in acts if act["act"] == "prepare"]
+    acts = verdict.record.acts if verdict.record else ()
+    set_ups = [(index, act) for index, act in enumerate(acts) if isinstance(act, Prepare)]
     if not set_ups:
         raise UsageError(
             f"{verdict.requirement} on {target.name}: the record is empty, so there is nothing to reproduce",
@@ -88,20 +87,20 @@ def scene(verdict: Verdict, target: Target) -> Scene:
             f"{verdict.requirement}: its case sets the world up {len(set_ups)} times",
             "A reproduction shows one set-up; reproduce a requirement whose case has one.",
         )
-    begun = acts.index(set_ups[0])
-    looks = [act["result"] for act in acts if act["act"] == "look"]
+    [(begun, prepared)] = set_ups
+    observations = [act.seen for act in acts if isinstance(act, Observe)]
+    made = Scene(
+        verdict,
+        target,
+        prepared.world,
+        prepared.configuration,
+        acts[begun + 1 :],
+        observations[-1] if observations else Observation(),
+        prepared.at,
+    )
     try:
-        made = Scene(
-            verdict,
-            target,
-            World.from_json(set_ups[0]["world"]),
-            read_configuration(set_ups[0]["configuration"]),
-            tuple(acts[begun + 1 :]),
-            looks[-1] if looks else _NOTHING,
-            float(set_ups[0]["at"]),
-        )
         _check(made)
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(
             f"{verdict.requirement} on {target.name}: its record is not as this suite writes it ({error!r})",
             "Run it again with this version of the suite.",
@@ -110,34 +109,12 @@ def scene(verdict: Verdict, target: Target) -> Scene:
 
 
 def _check(made: Scene) -> None:
-    """What becomes a file name, an address or a word of a script is what it must be. Raises ValueError."""
-    for exchanger in made.world.exchangers:
-        IPv4Address(exchanger.address)
-    for seen in made.sight["exchanges"]:
-        IPv4Address(seen["address"])
-        int(seen["port"])
-    made.connections()
-    password = made.configuration.password_check
-    if password is not None and (
-        password.fate not in ("check", "crash", "missing") or password.subprogram not in ("true", "false")
-    ):
-        raise ValueError(f"checkprogram {password}")
-    if made.configuration.verifying not in (False, True, "mute"):
-        raise ValueError(f"verifying {made.configuration.verifying!r}")
+    """What becomes a file name, an address or a line of a script is what it must be. Raises ValueError."""
+    addresses = [exchanger.address for exchanger in made.world.exchangers]
+    for address in (*addresses, *(session.address for session in made.seen.mx_sessions)):
+        IPv4Address(address)
     if "\n" in made.configuration.resolver:
         raise ValueError("a resolver's options of more than one line")
-
-
-def read_configuration(data: Mapping[str, Any]) -> Configuration:
-    """The inverse of `Configuration.to_json`."""
-    check, password = data["recipient_check"], data["password_check"]
-    return Configuration(
-        **{
-            **data,
-            "recipient_check": None if check is None else RecipientCheck(**check),
-            "password_check": None if password is None else PasswordCheck(**password),
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -167,32 +144,34 @@ def steps(scene: Scene, passwords: Mapping[str, str]) -> list[Step]:
     before = scene.set_up
     remotes = 0
     for act in scene.acts:
-        kind = act["act"]
-        if kind == "receive":
-            made += _expectation(act, heard.setdefault(act["connection"], _Heard()), act["at"] - before)
-        elif kind == "send":
-            known = heard.setdefault(act["connection"], _Heard())
-            user = _right_digest(known.last, act["data"], passwords)
-            number = str(act["connection"])
-            made.append(Step(("cram", number, user) if user else ("send", number, act["data"])))
-        elif kind == "remote":
-            made.append(Step(("remote", str(remotes), *act["arguments"])))
-            remotes += 1
-        elif kind in ("settle", "look"):
-            made.append(Step((kind,)))
-        else:
-            made.append(Step((kind, str(act["connection"]))))
-        before = act["at"]
+        match act:
+            case Receive():
+                made += _expectation(act, heard.setdefault(act.connection, _Heard()), act.at - before)
+            case Send():
+                known = heard.setdefault(act.connection, _Heard())
+                user = _right_digest(known.last, act.data, passwords)
+                number = str(act.connection)
+                made.append(Step(("cram", number, user) if user else ("send", number, act.data)))
+            case Remote():
+                made.append(Step(("remote", str(remotes), *act.arguments)))
+                remotes += 1
+            case WaitUntilIdle() | Observe():
+                made.append(Step((act.act,)))
+            case Connect() | Shut() | Close():
+                made.append(Step((act.act, str(act.connection))))
+            case Prepare() | Failure():  # the set-up is no step, and the world's failure is not played
+                pass
+        before = act.at
     return _merged(made)
 
 
-def _expectation(act: Act, heard: _Heard, waited: float) -> list[Step]:
-    number = str(act["connection"])
-    if act["data"] is None:
+def _expectation(act: Receive, heard: _Heard, waited: float) -> list[Step]:
+    number = str(act.connection)
+    if act.data is None:
         return [Step(("silence", number, f"{min(max(waited, 0.1), PATIENCE):.1f}"))]
-    if act["data"] == "":
+    if act.data == "":
         return [Step(("closed", number))]
-    heard.unread += act["data"]
+    heard.unread += act.data
     whole = list(_FINAL.finditer(heard.unread))
     if not whole:
         return []

@@ -21,7 +21,7 @@ from conformance.report.site.marks import chip
 from conformance.report.site.page import page, specifications
 from conformance.report.site.sequence import picture
 from conformance.report.site.setup import set_up
-from conformance.report.site.stories import Story, Telling, listed, stories, tellings
+from conformance.report.site.stories import SameStory, Story, listed, same_stories, stories
 from conformance.report.site.transcript import one_column, two_columns
 from conformance.report.story import Pair, side_by_side
 from conformance.report.words import patch_title, printable, repeat_command
@@ -167,7 +167,7 @@ def _commands(comparison: Comparison, row: Row) -> Html:
 
 def _evidence(told: list[Story]) -> Html:
     problems = [tag("p", f"{one.label}: {one.problem}.", class_="quiet") for one in told if one.problem]
-    kinds = tellings(told)
+    kinds = same_stories(told)
     if not kinds:
         return joined(problems)
     first = kinds[0]
@@ -175,20 +175,20 @@ def _evidence(told: list[Story]) -> Html:
     if len(whole) == 1:
         drawing = _figures([(first.story, frozenset())])
         return joined((*problems, one_column(first.events, first.story.label), drawing))
-    others = kinds[1:] or [Telling(whole[1], first.labels)]
+    others = kinds[1:] or [SameStory(whole[1], first.labels)]
     parts = []
     for number, other in enumerate(others, 1):
         parts.append(_two(first, other, number, len(others), alike=len(kinds) == 1))
     return joined((*problems, *parts))
 
 
-def _two(one: Telling, other: Telling, number: int, count: int, *, alike: bool) -> Html:
+def _two(one: SameStory, other: SameStory, number: int, count: int, *, alike: bool) -> Html:
     pairs = side_by_side(one.events, other.events)
     notes = []
-    for telling in (one, other):
-        rest = [label for label in telling.labels if label not in (one.story.label, other.story.label)]
+    for same in (one, other):
+        rest = [label for label in same.labels if label not in (one.story.label, other.story.label)]
         if rest:
-            told = f"The same as on {telling.story.label} happened on {listed(rest)}."
+            told = f"The same as on {same.story.label} happened on {listed(rest)}."
             notes.append(tag("p", told, class_="quiet"))
         if alike:
             break

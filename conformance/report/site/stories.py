@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.judge.comparison import Row
 from conformance.judge.verdict import Verdict
-from conformance.report.story import Event, tell
+from conformance.report.story import Event, events_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Telling:
+class SameStory:
     """Targets whose stories differ in nothing but times, process numbers and challenges; the first speaks."""
 
     story: Story
@@ -33,18 +33,18 @@ class Telling:
 
 
 def stories(row: Row, labels: Sequence[str]) -> list[Story]:
-    """One story for each run, in their order. A record that cannot be read is a problem, never an error."""
+    """One story for each run, in their order."""
     pairs = enumerate(zip(row.cells, labels, strict=True))
     return [_story(index, label, verdict) for index, (verdict, label) in pairs]
 
 
-def tellings(told: Sequence[Story]) -> list[Telling]:
+def same_stories(told: Sequence[Story]) -> list[SameStory]:
     """The stories, each kind once, in the order in which they first stand; those with a problem left out."""
     kinds: dict[object, list[Story]] = {}
     for story in told:
         if not story.problem:
             kinds.setdefault(_kind(story), []).append(story)
-    return [Telling(same[0], tuple(story.label for story in same)) for same in kinds.values()]
+    return [SameStory(same[0], tuple(story.label for story in same)) for same in kinds.values()]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -56,20 +56,8 @@ def listed(names: Sequence[str]) -> str:
 def _story(index: int, label: str, verdict: Verdict) -> Story:
     if verdict.record is None:
         return Story(index, label, [], "the run file holds no record of it")
-    try:
-        events = tell(verdict.record)
-        for event in events:
-            _check(event)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-        return Story(index, label, [], f"its record cannot be read ({what})")
+    events = events_of(verdict.record)
     return Story(index, label, events, "" if events else "its record holds nothing")
-
-
-def _check(event: Event) -> None:
-    """Raise TypeError for an event that no page can show; records are read as they come."""
-    if not isinstance(event.at, (int, float)) or not isinstance(event.text, str):
-        raise TypeError(f"{event.channel}: a time or a text is of another type")
 
 
 def _kind(story: Story) -> object:

@@ -21,6 +21,7 @@ _NAMES = {
     "mailbox": "Mailboxes",
     "log": "qmail's log",
     "program": "Programs that qmail ran",
+    "world": "The world around qmail",
 }
 _SET_UP = "set-up"  #: told by the configuration, which the page shows
 _WIDTHS = tag("col", class_="at") + tag("col", class_="by") + tag("col")

@@ -4,8 +4,9 @@
 #
 # The steps, fields divided by tabs: connect N; send N OCTETS; cram N USER (the CRAM-MD5 digest of the last
 # challenge); replies N COUNT (wait for so many whole replies); silence N SECONDS; closed N; shut N (half close);
-# close N; remote N HOST SENDER RECIPIENT…; settle (wait until qmail-send rests); look (note what stands in the queue, the
-# mailboxes, at the exchangers; the last look counts). N is the number of a connection, or of a message in messages/.
+# close N; remote N HOST SENDER RECIPIENT…; wait-until-idle (wait until qmail-send rests); observe (note what stands in the
+# queue, the mailboxes, at the exchangers; the last time counts). N is the number of a connection, or of a message in
+# messages/.
 # Needs no more of Perl than perl-base has.
 use strict;
 use warnings;
@@ -19,7 +20,7 @@ require "$HERE/programs/checkpassword" if -e "$HERE/programs/checkpassword";    
 
 my $QMAIL = '/var/lib/qmail';
 my $PATIENCE = 15;    # seconds
-my (%connections, @order, @deliveries, @sight);
+my (%connections, @order, @deliveries, @observed);
 
 $| = 1;
 
@@ -134,7 +135,7 @@ sub remote {
 }
 
 # Wait until nothing is in todo and each delivery that began has ended, for half a second on end.
-sub settle {
+sub wait_until_idle {
     my $quiet = 0;
     for (1 .. 500) {
         my $log = slurp("$OUT/send.log");
@@ -220,16 +221,16 @@ sub programs {
     return @found;
 }
 
-sub look {
+sub observe {
     my %asked = map { my @words = split / /; ("dns: " . lc(shift @words) . " @words" => 1) } lines_of("$OUT/questions");
-    @sight = ((sort keys %asked), exchanged(), queued(), mailboxes(), programs());
+    @observed = ((sort keys %asked), exchanged(), queued(), mailboxes(), programs());
 }
 
 sub seen {
     return (
         (map { my $number = $_; map { "smtpd $number: $_" } session_lines($number) } @order),
         (map { my $number = $_; map { "qmail-remote $number: $_" } @{ $deliveries[$number] } } 0 .. $#deliveries),
-        @sight,
+        @observed,
     );
 }
 
@@ -248,8 +249,8 @@ sub start {
         elsif ($kind eq 'shut') { shutdown $connections{$number}{handle}, 1; }
         elsif ($kind eq 'close') { close $connections{$number}{handle}; }
         elsif ($kind eq 'remote') { remote($number, @words); }
-        elsif ($kind eq 'settle') { settle(); }
-        elsif ($kind eq 'look') { look(); }
+        elsif ($kind eq 'wait-until-idle') { wait_until_idle(); }
+        elsif ($kind eq 'observe') { observe(); }
         else { die "steps.txt: there is no step $kind\n"; }
     }
     for my $log (sort(entries("$OUT/exchanges"))) {
