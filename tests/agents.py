@@ -1,23 +1,83 @@
-"""The agent of an internet container as a process, driven by frames, and a server for it to talk to."""
+"""Servers on loopback for tests, a target's agent among them; and the internet's agent as a process."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import itertools
+import json
 import socket
-import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from dnslib import DNSRecord
-
-from conformance.internet import frames
-from conformance.pod.world import World
+from conformance.targets.target_agent import packed, unpacked
 
 #: Beyond any wait that these tests mean: it turns a hang into a failure.
 LONG = 20.0
+
+#: Serves one connection, which is closed afterwards.
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A coroutine as a test, which fails when it takes LONG."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*arguments, **named), LONG))
+
+    return run
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port that nobody has, over TCP or UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind((address, 0))
+            port: int = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):  # taken over UDP
+                udp.bind((address, port))
+                return port
+
+
+@asynccontextmanager
+async def served(serve: Serve, port: int = 0) -> AsyncIterator[tuple[str, int]]:
+    """A server on loopback, and where it listens."""
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The last when the loop ends.
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", port)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+
+
+async def request_of(reader: asyncio.StreamReader) -> list[bytes]:
+    """The next request to a target's agent."""
+    return unpacked(await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big")))
+
+
+class FakeTarget:
+    """A target's agent, which notes what it is asked and says "ok" unless `says` names another answer."""
+
+    def __init__(self, says: dict[bytes, list[bytes]] | None = None) -> None:
+        self.says = says or {}
+        self.asked: list[list[bytes]] = []
+        self.heard = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            self.asked.append(await request_of(reader))
+            writer.write(packed(self.says.get(self.asked[-1][0], [b"ok"])))
+            self.heard.set()
 
 
 class Failure(Exception):
@@ -25,115 +85,74 @@ class Failure(Exception):
 
 
 class Driver:
-    """The host's end of the control channel, and clients of the agent's servers."""
+    """The host's end of the control channel."""
 
     def __init__(self, process: asyncio.subprocess.Process, dns: int, smtp: int, target: int) -> None:
         self.process, self.dns, self.smtp, self.target = process, dns, smtp, target
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self.answers: list[dict[str, Any]] = []  #: all of them, as they came
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
-        decoder = frames.Decoder()
-        while octets := await self.process.stdout.read(65536):
-            for answer in decoder.feed(octets):
-                self.answers.append(answer)
-                self._waiting.pop(answer["id"]).set_result(answer)
+        while line := await self.process.stdout.readline():
+            answer = json.loads(line)
+            self._waiting.pop(answer["id"]).set_result(answer)
+
+    def write(self, octets: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(octets)
 
     async def do(self, op: str, **fields: Any) -> Any:
-        assert self.process.stdin is not None
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
-        self.process.stdin.write(frames.encode({"id": number, "op": op, **fields}))
-        answer = await asyncio.wait_for(self._waiting[number], LONG)
+        self.write(json.dumps({"id": number, "op": op, **fields}).encode() + b"\n")
+        answer = await self._waiting[number]
         if "failure" in answer:
             raise Failure(answer["failure"])
         return answer["result"]
 
-    async def world(self, **parts: Any) -> None:
-        await self.do("world", world=World(**parts).to_json())
+    async def ended(self) -> tuple[int, str]:
+        """When the agent has ended, its exit status and what it wrote as errors."""
+        assert self.process.stderr is not None
+        errors = await self.process.stderr.read()
+        return await self.process.wait(), errors.decode()
 
-    async def ask_udp(self, name: str, qtype: str) -> DNSRecord:
-        loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.setblocking(False)
-            client.connect(("127.0.0.1", self.dns))
-            await loop.sock_sendall(client, DNSRecord.question(name, qtype).pack())
-            return DNSRecord.parse(await asyncio.wait_for(loop.sock_recv(client, 65536), LONG))
-
-    async def ask_tcp(self, name: str, qtype: str) -> bytes:
-        """All octets until the server closes, or the first whole answer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.dns)
-        asked = bytes(DNSRecord.question(name, qtype).pack())
-        writer.write(struct.pack("!H", len(asked)) + asked)
-        octets = b""
-        while len(octets) < 2 or len(octets) < 2 + int.from_bytes(octets[:2], "big"):
-            more = await asyncio.wait_for(reader.read(65536), LONG)
-            if not more:
-                break
-            octets += more
-        writer.close()
-        return octets
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind((address, 0))
-        port: int = tcp.getsockname()[1]
-        udp.bind((address, port))
-        return port
+    async def end(self) -> tuple[int, str]:
+        """The same, after the end of its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return await self.ended()
 
 
 @asynccontextmanager
-async def agent() -> AsyncIterator[Driver]:
+async def agent(program: str = "conformance.targets.agent") -> AsyncIterator[Driver]:
+    """An agent, which is killed in the end if it still runs."""
     dns, smtp, target = free_port(), free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "conformance.internet.agent",
-        "--dns-port", str(dns),
-        "--address-of-smtp", f"127.0.0.1:{smtp}",
-        "--target-agent", f"127.0.0.1:{target}",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", program, "--ports", str(dns), str(smtp), str(target),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        limit=1 << 24,
     )  # fmt: skip
-    driver = Driver(process, dns, smtp, target)
     try:
-        yield driver
+        yield Driver(process, dns, smtp, target)
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        status = await asyncio.wait_for(process.wait(), LONG)
-    assert status == 0
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
-def driven(case: Callable[[Driver], Awaitable[None]]) -> Callable[[], None]:
-    """Run a coroutine against an agent of its own."""
+def driven(test: Callable[[Driver], Awaitable[None]], *program: str) -> Callable[[], None]:
+    """A coroutine as a test of an agent, which ends well and without a complaint when its input does."""
 
     async def whole() -> None:
-        async with agent() as driver:
-            await case(driver)
+        async with agent(*program) as driver:
+            await test(driver)
+            assert await driver.end() == (0, "")
 
-    def run() -> None:
-        asyncio.run(whole())
-
-    run.__doc__ = case.__doc__
-    return run
+    return on_a_loop(whole)
 
 
-async def ended(reader: asyncio.StreamReader) -> bool:
-    """Whether the connection ends without another octet."""
-    try:
-        return await asyncio.wait_for(reader.read(), LONG) == b""
-    except ConnectionResetError:
-        return True
-
-
-@asynccontextmanager
-async def smtp_server(
-    port: int, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-) -> AsyncIterator[None]:
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
+def measured(test: Callable[[Driver], Awaitable[None]]) -> Callable[[], None]:
+    """The same, of the agent of a pod that is measured."""
+    return driven(test, "conformance.bench.agent")

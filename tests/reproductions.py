@@ -7,13 +7,14 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
-from conformance.cases.attempt import attempt
+from conformance.cases.attempt import judge, play
 from conformance.cases.collection import all_requirements, case_of
+from conformance.cases.script import script_of
 from conformance.judge.expectation import Expectation, judged
+from conformance.pod.secrets import fixture_secrets
 from conformance.reproduce.directory import directory, write
 from conformance.reproduce.scene import Scene, scene
 from conformance.targets.embedded import ReferencePod
-from conformance.targets.keeper import fixture_secrets
 from conformance.targets.names import parse_target
 from conformance.targets.ready import Images
 
@@ -25,9 +26,11 @@ def scene_of(requirement: str, target_name: str = "reference-ppa") -> Scene:
     """What one case comes to on an embedded reference."""
     known = all_requirements()[requirement]
     target = parse_target(target_name)
-    result = asyncio.run(attempt(case_of(known), ReferencePod(target.patches), fixture_secrets()))
-    expectation = Expectation("met" if result.verdict == "met" else "unmet")
-    verdict = judged(known, expectation, [result.verdict], seen=result.seen, record=result.record)
+    case, secrets = case_of(known), fixture_secrets()
+    played = asyncio.run(play(script_of(case), ReferencePod(target.patches), secrets))
+    result = asyncio.run(judge(case, played, secrets))
+    expectation = Expectation("met" if result.outcome == "met" else "unmet")
+    verdict = judged(known, expectation, [result.outcome], seen=result.seen, record=result.record)
     return scene(verdict, target)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import types
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jsonschema import Draft202012Validator
 
@@ -23,3 +25,31 @@ def validator(name: str) -> Draft202012Validator:
 def faults(name: str, document: Any) -> list[str]:
     """What the schema has against a document; nothing when it accepts it."""
     return [error.message for error in validator(name).iter_errors(document)]
+
+
+def schema_of(wanted: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what `codec.encode` writes of a type; each dataclass is added to `definitions`.
+
+    Numbers that need not be whole are times, in seconds.
+    """
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if isinstance(wanted, type) and is_dataclass(wanted):
+        hints = get_type_hints(wanted)
+        properties = {field.name: schema_of(hints[field.name], definitions) for field in fields(wanted)}
+        definitions[wanted.__name__] = {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties),
+            "properties": properties,
+        }
+        return {"$ref": f"#/$defs/{wanted.__name__}"}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (Union, types.UnionType):
+        return {"oneOf": [schema_of(kind, definitions) for kind in arguments]}
+    if origin in (list, tuple):
+        return {"type": "array", "items": schema_of(arguments[0], definitions)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": schema_of(arguments[1], definitions)}
+    names = {str: "string", int: "integer", bool: "boolean", types.NoneType: "null"}
+    return {"type": "number", "minimum": 0} if wanted is float else {"type": names[wanted]}

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.verdict import Verdict
 from conformance.pod.configuration import Configuration
+from conformance.pod.observation import MxSession, Observation, Question, QueuedMessage, TranscriptEntry
+from conformance.pod.record import Act, Connect, Observe, Prepare, Receive, Record, Send
 from conformance.pod.world import Exchanger, World
 from conformance.targets.target import Target
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
@@ -18,29 +19,26 @@ from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run,
 VOID = frozenset({"meta", "link", "input", "br", "col"})
 
 
-def record(*replies: str, questions: int = 2, exchange: Sequence[Sequence[Any]] = ()) -> dict[str, Any]:
-    """One SMTP session that gets these replies, then some DNS questions and one exchange."""
-    world = World(zones=["$ORIGIN big.example.\n@ MX 10 mx\n"], exchangers=[Exchanger()]).to_json()
+def record(*replies: str, questions: int = 2, transcript: Sequence[TranscriptEntry] = ()) -> Record:
+    """One SMTP session that gets these replies, then some DNS questions and one session at an exchanger."""
+    world = World(zones=["$ORIGIN big.example.\n@ MX 10 mx\n"], exchangers=[Exchanger()])
     configuration = Configuration(control={"me": "mx.here.example\n"}, environment={"RELAYCLIENT": ""})
-    asked = {"type": "MX", "over": "udp", "rcode": "NOERROR", "size": 50, "truncated": False}
-    sight = {
-        "questions": [{"name": f"q{i}.example", "at": i / 1000, **asked} for i in range(questions)],
-        "exchanges": [{"address": "127.0.0.2", "port": 25, "transcript": list(exchange)}] if exchange else [],
-        "queue": [{"sender": "a@here.example", "recipients": ["b@big.example"], "octets": ""}],
-        "mailboxes": {},
-        "runs": [],
-        "log": ["status: local 0/10 remote 0/20"],
-        "stray": [],
-    }
-    acts: list[dict[str, Any]] = [
-        {"act": "prepare", "world": world, "configuration": configuration.to_json()},
-        {"act": "connect", "connection": 0},
+    asked = Question("", "MX", "udp", "NOERROR", size=50, truncated=False, at=0.0)
+    seen = Observation(
+        questions=[replace(asked, name=f"q{i}.example", at=i / 1000) for i in range(questions)],
+        mx_sessions=[MxSession("127.0.0.2", 25, list(transcript))] if transcript else [],
+        queue=[QueuedMessage("a@here.example", ["b@big.example"], "")],
+        log=["status: local 0/10 remote 0/20"],
+    )
+    acts: list[Act] = [
+        Prepare(at=0.0, world=world, configuration=configuration),
+        Connect(at=0.0, connection=0),
     ]
     for reply in replies:
-        acts.append({"act": "receive", "connection": 0, "data": f"{reply}\r\n"})
-        acts.append({"act": "send", "connection": 0, "data": "NOOP\r\n", "taken": True})
-    acts.append({"act": "look", "result": sight})
-    return {"acts": [{"at": index / 100, **act} for index, act in enumerate(acts)]}
+        acts.append(Receive(at=0.0, connection=0, data=f"{reply}\r\n"))
+        acts.append(Send(at=0.0, connection=0, data="NOOP\r\n", taken=True))
+    acts.append(Observe(at=0.0, seen=seen))
+    return Record(tuple(replace(act, at=index / 100) for index, act in enumerate(acts)))
 
 
 def told(one: Verdict, *replies: str) -> Verdict:

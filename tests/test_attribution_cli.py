@@ -15,7 +15,7 @@ import pytest
 from conformance.cases.collection import all_requirements
 from conformance.catalogue import PPA_PATCHES
 from conformance.cli import attributing, main
-from conformance.cli.conduct import Conducted, Selection
+from conformance.cli.case_run import CaseRun, Selection
 from conformance.judge.verdict import VerdictName
 from conformance.targets.plan import Plan
 from tests.judge_samples import verdict, write
@@ -36,20 +36,20 @@ class Conductor:
         self.ran: list[str] = []
         self.keywords: set[str] = set()
 
-    def __call__(self, plan: Plan, selection: Selection, *, out: Path, **rest: Any) -> Conducted:
+    def __call__(self, plan: Plan, selection: Selection, *, out: Path, **rest: Any) -> CaseRun:
         (target,) = plan.targets
         self.ran.append(target.name)
         self.keywords.add(selection.keyword)
         chosen = [all_requirements()[name] for name in self.names]
         verdicts = [verdict(one, target, *self.says(frozenset(target.patches))) for one in chosen]
-        return Conducted([write(out / f"{target.file_name}.jsonl", target, verdicts)])
+        return CaseRun([write(out / f"{target.file_name}.jsonl", target, verdicts)])
 
 
 @pytest.fixture
 def conducted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Conductor]:
     def install(says: Says, *names: str) -> Conductor:
         made = Conductor(says, list(names) or [NAME])
-        monkeypatch.setattr(attributing, "conduct", made)
+        monkeypatch.setattr(attributing, "run_cases", made)
         return made
 
     return install
@@ -206,7 +206,7 @@ def test_attribute_reads_stored_runs_and_starts_nothing(
         (["attribute", "run.jsonl", "--targets", "reference"], "either stored runs or --targets"),
         (["attribute", "run.jsonl", "-k", "mx"], "not run"),
         (["attribute", "nowhere.jsonl"], "nowhere.jsonl"),
-        (["attribute", "--targets", "reference", "-n", "0"], "worker"),
+        (["attribute", "--targets", "reference", "-n", "0"], "at least one case at a time"),
     ],
 )
 def test_wrong_use_is_one_message_and_a_status(

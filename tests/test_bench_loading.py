@@ -9,6 +9,7 @@ import pytest
 
 from conformance.bench.deliveries import Deliveries
 from conformance.bench.driver import Load, Step
+from conformance.bench.loading import SinkProcess, run_driver
 from conformance.bench.loads import (
     SENDER,
     ceiling,
@@ -23,7 +24,6 @@ from conformance.bench.loads import (
 from conformance.bench.scenarios import SCENARIOS, Scenario
 from conformance.bench.subject import Fails, Subject
 from conformance.errors import WorldError
-from conformance.internet.loading import SinkProcess, run_driver
 from conformance.internet.nameserver import NameServer
 from conformance.pod.base import PodFailure
 from tests.bench_samples import Serve, lines, server
@@ -180,7 +180,7 @@ class Pod:
     async def cpu(self) -> float:
         return self._cpu.pop(0)
 
-    async def settle(self, limit: float) -> bool:
+    async def wait_until_idle(self, limit: float) -> bool:
         return self.settles
 
     async def dispose(self) -> None:

@@ -12,36 +12,36 @@ from functools import cache
 
 import pytest
 
-from conformance.cases.attempt import Attempt, attempt
+from conformance.cases.attempt import Attempt
 from conformance.cases.collection import all_requirements, case_of
 from conformance.catalogue import PPA_PATCHES
+from conformance.pod.secrets import fixture_secrets
 from conformance.reference.flaws import FLAWS
 from conformance.targets.embedded import ReferencePod
-from conformance.targets.keeper import fixture_secrets
 from conformance.zoo.trial import baseline, run_trial
+from tests.pods import attempt
 
 REQUIREMENTS = all_requirements()
 NAMES_OF_GUARDS = [name for name, one in REQUIREMENTS.items() if one.role == "guard"]
 
 pod = cache(ReferencePod)
-secrets = cache(fixture_secrets)
 
 
 def tried(name: str, patches: tuple[str, ...]) -> Attempt:
     """One attempt at a requirement on the reference with these patches."""
-    return asyncio.run(attempt(case_of(REQUIREMENTS[name]), pod(patches), secrets()))
+    return asyncio.run(attempt(case_of(REQUIREMENTS[name]), pod(patches), fixture_secrets()))
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_a_requirement_is_met_with_all_patches(name: str) -> None:
     found = tried(name, PPA_PATCHES)
-    assert found.verdict == "met", found.seen
+    assert found.outcome == "met", found.seen
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_a_case_looks_at_what_qmail_did(name: str) -> None:
-    acts = {act["act"] for act in tried(name, PPA_PATCHES).record["acts"]}
-    assert acts & {"receive", "remote", "settle", "look"}, f"{name} sees nothing of qmail: {acts}"
+    acts = {act.act for act in tried(name, PPA_PATCHES).record.acts}
+    assert acts & {"receive", "remote", "wait-until-idle", "observe"}, f"{name} sees nothing of qmail: {acts}"
 
 
 @pytest.mark.parametrize("name", [name for name, one in REQUIREMENTS.items() if one.role == "change"])
@@ -49,7 +49,7 @@ def test_a_change_is_unmet_without_its_patch(name: str) -> None:
     others = tuple(patch for patch in PPA_PATCHES if patch != REQUIREMENTS[name].patch)
     for patches in (others, ()):
         found = tried(name, patches)
-        assert found.verdict == "unmet", f"with {patches or 'no patch'} it is {found.verdict}: {found.seen}"
+        assert found.outcome == "unmet", f"with {patches or 'no patch'} it is {found.outcome}: {found.seen}"
 
 
 @pytest.mark.parametrize("name", NAMES_OF_GUARDS)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conformance.cases.collection import DIRECTORY, all_requirements
-from conformance.catalogue import PATCHES
+from conformance.cases.attempt import conclude
+from conformance.cases.collection import DIRECTORY, all_requirements, case_of
+from conformance.catalogue import PATCHES, PPA_PATCHES
+from conformance.pod.configuration import Configuration
+from conformance.pod.world import World
+from conformance.targets.embedded import ReferencePod
 
 FILES = sorted(DIRECTORY.glob("*.py"))
 CASES = [path for path in FILES if path.name.startswith("test_")]
@@ -132,6 +137,25 @@ def test_a_promise_says_something(name: str) -> None:
 )
 def test_a_promise_that_says_nothing_is_seen(promise: str) -> None:
     assert complaints_of_promise("0006.unknown.code", promise) != []
+
+
+class Waiting(ReferencePod):
+    """The reference, which also counts the seconds of the worlds before: `waited`."""
+
+    waited = 0.0
+
+    async def prepare(self, world: World, configuration: Configuration) -> None:
+        self.waited += self.clock.at
+        await super().prepare(world, configuration)
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_a_case_says_for_how_many_seconds_it_waits(name: str) -> None:
+    for patches in (PPA_PATCHES, ()):
+        pod = Waiting(patches)
+        asyncio.run(conclude(case_of(REQUIREMENTS[name]), pod))
+        waited = int(pod.waited + pod.clock.at)
+        assert REQUIREMENTS[name].waits >= waited, f"@requirement({name!r}, …, waits={waited})"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -37,7 +37,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
-    """One comparison of the references over a few requirements, in two worker processes."""
+    """One comparison of the references over a few requirements, two at a time on each."""
     directory = tmp_path_factory.mktemp("compared")
     arguments = ("compare", "reference-stock", "reference-ppa", "--patch", "0006", "-n", "2", "--out", "out")
     return command(*arguments, directory=directory), directory / "out"
@@ -46,7 +46,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
 def test_compare_shows_a_matrix_and_ends_with_files_and_meaning(compared: tuple[Finished, Path]) -> None:
     finished, _ = compared
     assert finished.returncode == 0, finished.stderr
-    assert "reference-stock is an executable specification, not qmail" in finished.stdout.splitlines()[0]
+    first, second = finished.stdout.splitlines()[:2]
+    assert re.fullmatch(r"\d+ cases, 2 cases at a time on each target\.", first)
+    assert second == "reference-stock is an executable specification, not qmail"
     row = next(line for line in finished.stdout.splitlines() if "0006.unknown.code" in line)
     assert row.split()[1:] == ["unmet", "met"]
     assert "run file: out/reference-ppa.jsonl" in finished.stdout
@@ -56,7 +58,7 @@ def test_compare_shows_a_matrix_and_ends_with_files_and_meaning(compared: tuple[
 
 def test_a_run_file_has_header_verdicts_and_footer(compared: tuple[Finished, Path]) -> None:
     header, *verdicts, footer = lines(compared[1] / "reference-stock.jsonl")
-    assert (header["kind"], header["schema"]) == ("header", 1)
+    assert (header["kind"], header["schema"]) == ("header", 2)
     assert header["target"]["name"] == "reference-stock"  # type: ignore[index]
     assert {verdict["kind"] for verdict in verdicts} == {"verdict"}
     assert all(verdict["record"]["acts"] for verdict in verdicts)  # type: ignore[index]
@@ -162,7 +164,8 @@ def test_compare_without_an_engine_says_so_first(tmp_path: Path) -> None:
         (["run", "reference@0003"], 2, "0003"),
         (["run", "ppa"], 2, "QMAIL_PPA"),
         (["run", "debs:nowhere-at-all"], 2, "nowhere-at-all"),
-        (["run", "reference-ppa", "-n", "0"], 2, "worker"),
+        (["run", "reference-ppa", "-n", "0"], 2, "at least one case at a time"),
+        (["gate", "reference-ppa", "-n", "x"], 2, "argument -n"),
         (["run", "reference-ppa", "--patch", "0012"], 2, "0012"),
         (["run", "reference-ppa", "--frobnicate"], 2, "--frobnicate"),
         (["list", "-k", "no-such-word-anywhere"], 4, "no requirement is selected"),

@@ -1,4 +1,4 @@
-"""A real qmail in a pod, on this machine's engine.
+"""A real qmail in a pod, on this machine's engine, in good weather and in bad.
 
 The target is the package of the reference unless QMAIL_TEST_TARGET names another (`debs:DIR`). What depends
 on a patch is asked only of a target that claims it.
@@ -7,52 +7,42 @@ on a patch is asked only of a target that claims it.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance.cases.attempt import Played
+from conformance.cases.script import Script, script_of
+from conformance.catalogue.requirements import Case
 from conformance.errors import WorldError
 from conformance.pod.base import PodFailure
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.codec import encode
 from conformance.pod.mailboxes import load_users, passwords
-from conformance.pod.world import Exchanger, Fault, World
 from conformance.targets.docker import engine
 from conformance.targets.docker.doctor import engine_findings, resolution_finding
 from conformance.targets.docker.images import BuildOptions, internet_image, target_image
 from conformance.targets.docker.pod import DockerPod
-from conformance.targets.docker.sweep import OWNER_LABEL, machine, sweep
+from conformance.targets.docker.sweep import OWNER_LABEL, machine, owner, sweep
 from conformance.targets.names import parse_target
+from conformance.targets.plan import Plan
+from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
+from tests import pod_scripts
 from tests.dockerized import BASE, needs_docker, reference_packages
+from tests.engineproxy import EngineProxy
 
 OPTIONS = BuildOptions(base=BASE, internet_base=os.environ.get("QMAIL_INTERNET_BASE", ""))
-
-CONTROL = {
-    "me": "mx.here.example\n",
-    "rcpthosts": "here.example\n",
-    "locals": "here.example\n",
-    "timeoutremote": "5\n",
-    "timeoutconnect": "3\n",
-}
-ZONE = """$ORIGIN far.example.
-@ 60 IN SOA ns root 1 60 60 60 60
-@ 60 IN NS ns
-ns 60 IN A 127.0.0.1
-@ 60 IN MX 10 mx
-mx 60 IN A 127.0.0.2
-"""
-WORLD = World(zones=[ZONE], exchangers=[Exchanger(host="mx.far.example")])
 
 #: Beyond any wait that is meant: it turns a hang into a failure.
 LONG = 60.0
@@ -71,7 +61,6 @@ def images(client: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Targe
     return target_image(client, parse_target(name), OPTIONS), internet_image(client, OPTIONS)
 
 
-Line = bytes | Callable[[bytes], bytes]
 Body = Callable[[DockerPod], Awaitable[None]]
 InPod = Callable[[Body], None]
 
@@ -82,49 +71,16 @@ def in_pod(images: tuple[Target, str]) -> InPod:
 
     def run(body: Body) -> None:
         async def within() -> None:
-            async with asyncio.timeout(LONG), fresh_pod(images) as pod:
-                await body(pod)
+            async with asyncio.timeout(LONG):
+                pod = await DockerPod.start(*images)
+                try:
+                    await body(pod)
+                finally:
+                    await pod.dispose()
 
         asyncio.run(within())
 
     return run
-
-
-@asynccontextmanager
-async def fresh_pod(images: tuple[Target, str]) -> AsyncIterator[DockerPod]:
-    pod = await DockerPod.start(*images)
-    try:
-        yield pod
-    finally:
-        await pod.dispose()
-
-
-async def say(pod: DockerPod, *lines: Line) -> list[bytes]:
-    """One session: the greeting, then the reply to each line; a line may be made from the last reply."""
-    connection = await pod.connect()
-    replies = [await reply(pod, connection)]
-    for line in lines:
-        await pod.send(connection, (line(replies[-1]) if callable(line) else line) + b"\r\n")
-        replies.append(await reply(pod, connection))
-    await pod.close(connection)
-    return replies
-
-
-async def reply(pod: DockerPod, connection: int) -> bytes:
-    read = b""
-    while not (read.endswith(b"\r\n") and read.splitlines()[-1][3:4] == b" "):
-        octets = await pod.receive(connection, 20.0)
-        if not octets:
-            break
-        read += octets
-    return read
-
-
-def mail(sender: bytes, *recipients: bytes) -> list[bytes]:
-    """The lines that hand a message in; its reply is the last but one."""
-    said = [b"RCPT TO:<" + recipient + b">" for recipient in recipients]
-    message = b"Subject: hello\r\n\r\nhello\r\n."
-    return [b"HELO far", b"MAIL FROM:<" + sender + b">", *said, b"DATA", message, b"QUIT"]
 
 
 def test_the_image_is_known_by_its_packages(images: tuple[Target, str]) -> None:
@@ -134,285 +90,186 @@ def test_the_image_is_known_by_its_packages(images: tuple[Target, str]) -> None:
     assert "ucspi-tcp" in target.packages
 
 
-def test_qmail_greets_and_accepts_into_the_queue(in_pod: InPod) -> None:
+@pytest.mark.parametrize(
+    ("script", "patch"),
+    [
+        (pod_scripts.greets_and_accepts, ""),
+        (pod_scripts.delivers_to_an_exchanger, ""),
+        (pod_scripts.is_ended_at_the_limit, ""),
+        (pod_scripts.delivers_bounces_and_defers, ""),
+        (pod_scripts.leaves_nothing_to_the_next, ""),
+        (pod_scripts.is_as_it_was, ""),
+        (pod_scripts.hears_of_a_fault, ""),
+        (pod_scripts.prints, ""),
+        (pod_scripts.notes_rcptcheck, "0009"),
+        (pod_scripts.authenticates_every_user, "0008"),
+    ],
+)
+def test_what_is_played_in_a_pod(in_pod: InPod, images: tuple[Target, str], script: Case, patch: str) -> None:
+    if patch and patch not in images[0].patches:
+        pytest.skip(f"the target does not claim {patch}")
+
     async def body(pod: DockerPod) -> None:
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        replies = await say(pod, *mail(b"a@far.example", b"x@here.example", b"y@here.example"))
-        assert replies[0].startswith(b"220 mx.here.example ")
-        assert replies[-2].startswith(b"250 ok ")
-        (queued,) = (await pod.look())["queue"]
-        assert queued["sender"] == "a@far.example"
-        assert queued["recipients"] == ["x@here.example", "y@here.example"]
-        assert queued["octets"].endswith("Subject: hello\n\nhello\n")
-        assert (await pod.look())["log"]
+        played = await pod.play(script_of(script))
+        assert (played.outcome, played.seen) == ("met", "")
+        told = json.dumps(encode(played))
+        assert not [word for word in passwords(load_users()).values() if json.dumps(word)[1:-1] in told]
 
     in_pod(body)
 
 
-def test_qmail_remote_delivers_to_an_exchanger(in_pod: InPod) -> None:
+def test_a_case_that_fails_in_the_pod_tells_where_it_came_to(in_pod: InPod) -> None:
     async def body(pod: DockerPod) -> None:
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        message = b"Subject: x\n\n.dot\n"
-        result = await pod.remote("far.example", "a@here.example", ["b@far.example"], message, 20.0)
-        assert result["report"].startswith("r\0K127.0.0.2 accepted message.")
-        assert (result["status"], result["ended"]) == (0, True)
-        assert 0 < result["seconds"] < 20
-        sight = await pod.look()
-        (exchange,) = sight["exchanges"]
-        (received,) = exchange["messages"]
-        assert received["recipients"] == ["b@far.example"]
-        assert received["octets"] == "Subject: x\r\n\r\n.dot\r\n"
-        assert {"name": "far.example", "type": "MX"}.items() <= sight["questions"][-2].items()
-        assert not sight["stray"]
+        played = await pod.play(script_of(pod_scripts.is_still_at_work))
+        assert (played.outcome, played.seen) == ("unmet", "qmail-send is still at work")
 
     in_pod(body)
 
 
-def test_qmail_remote_is_ended_at_the_limit(in_pod: InPod) -> None:
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (script_of(pod_scripts.names_a_user_that_is_not), "there is no user nobody"),
+        (replace(script_of(pod_scripts.never_ends), limit=0.2), "the case did not end within 0.2 s"),
+        (Script("test_own", "test_it", source="import no_such_module"), "test_own cannot be imported"),
+        (Script("conformance.cases.test_gone", "test_it"), "conformance.cases.test_gone cannot be imported"),
+    ],
+)
+def test_what_fails_in_the_pod_is_invalid_and_the_pod_lives_on(
+    in_pod: InPod, script: Script, told: str
+) -> None:
     async def body(pod: DockerPod) -> None:
-        stalls = World(zones=[ZONE], exchangers=[Exchanger(steps={"connect": "stall"})])
-        await pod.prepare(stalls, Configuration(control=CONTROL | {"timeoutremote": "1200\n"}))
-        result = await pod.remote("far.example", "", ["b@far.example"], b"\n", 0.3)
-        assert (result["status"], result["ended"]) == (-signal.SIGKILL, False)
-        assert 0.3 <= result["seconds"] < 5
+        played = await pod.play(script)
+        assert played.outcome == "invalid"
+        assert told in played.seen
+        assert played.record.acts[-1].act == "failure"
+        assert (await pod.play(script_of(pod_scripts.greets_and_accepts))).outcome == "met"
 
     in_pod(body)
 
 
-def test_qmail_send_delivers_bounces_and_defers_until_it_rests(in_pod: InPod) -> None:
+def test_a_case_that_holds_the_event_loop_up_ends_the_pod_and_is_shown(in_pod: InPod) -> None:
     async def body(pod: DockerPod) -> None:
-        defers = Exchanger(steps={"RCPT <late@far.example>": "451 later"})
-        delivering = Configuration(
-            control=CONTROL | {"rcpthosts": "here.example\nfar.example\n"},
-            dot_qmail={"alice/.qmail-list": "./Maildir/\n"},
-            delivering=True,
-        )
-        await pod.prepare(World(zones=[ZONE], exchangers=[defers]), delivering)
-        for recipient in (b"alice@here.example", b"alice-list@here.example", b"nobody@here.example"):
-            assert (await say(pod, *mail(b"a@far.example", recipient)))[-2].startswith(b"250 ok")
-        await say(pod, *mail(b"a@far.example", b"late@far.example"))
-        assert await pod.settle(20.0)
-        sight = await pod.look()
-        delivered = [
-            message.split("Delivered-To: ")[1].split("\n")[0] for message in sight["mailboxes"]["alice"]
-        ]
-        assert delivered == ["alice@here.example", "alice-list@here.example"]
-        bounces = [message for exchange in sight["exchanges"] for message in exchange["messages"]]
-        assert [(bounce["sender"], bounce["recipients"]) for bounce in bounces] == [("", ["a@far.example"])]
-        assert [queued["recipients"] for queued in sight["queue"]] == [["late@far.example"]]
-        assert any("deferral" in line for line in sight["log"])
+        with pytest.raises(PodFailure, match=r"(?s)the internet container ended: Timeout.*in never_waits"):
+            await pod.play(replace(script_of(pod_scripts.never_waits), limit=0.2))
 
     in_pod(body)
 
 
-def test_settle_says_so_when_qmail_send_is_still_at_work(in_pod: InPod) -> None:
+@pytest.mark.parametrize("victim", ["target", "internet", "agent"])
+def test_what_dies_in_a_case_is_told(in_pod: InPod, client: Any, victim: str) -> None:
+    """When the target dies, either its container or the connection to its agent is noticed first."""
+
     async def body(pod: DockerPod) -> None:
-        stalls = World(zones=[ZONE], exchangers=[Exchanger(steps={"connect": "stall"})])
-        control = CONTROL | {"rcpthosts": "far.example\n", "timeoutremote": "1200\n"}
-        await pod.prepare(stalls, Configuration(control=control, delivering=True))
-        await say(pod, *mail(b"", b"b@far.example"))
-        assert not await pod.settle(0.2)
+        target, internet = pod.containers
+        playing = asyncio.create_task(pod.play(script_of(pod_scripts.waits_for_a_host_that_stalls)))
+        await asyncio.to_thread(_until_it_runs, client, target, "qmail-remote")
+        if victim == "agent":
+            [agent] = [pid for pid, command in _processes(client, target) if "agent.pl" in command]
+            os.kill(agent, signal.SIGKILL)
+        else:
+            await asyncio.to_thread(client.api.kill, target if victim == "target" else internet)
+        try:
+            played = await playing
+        except PodFailure as error:
+            told = str(error)
+        else:
+            assert played.outcome == "invalid"
+            told = played.seen
+        if victim == "internet":
+            assert "the internet container ended" in told
+        else:
+            assert re.search("the target container ended|the connection to the target agent broke", told)
 
     in_pod(body)
 
 
-def test_nothing_of_a_case_reaches_the_next(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        await pod.prepare(
-            WORLD,
-            Configuration(
-                control=CONTROL | {"badmailfrom": "a@far.example\n", "morercpthosts": "more.example\n"},
-                environment={"RELAYCLIENT": ""},
-                dot_qmail={"alice/.qmail-x": "#\n"},
-                delivering=True,
-            ),
-        )
-        held = await pod.connect()
-        await say(pod, *mail(b"b@far.example", b"alice@here.example", b"c@far.example"))
-        await pod.settle(20.0)
-        assert (await pod.look())["mailboxes"]
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        sight = await pod.look()
-        assert not any(sight.values())
-        with pytest.raises(PodFailure):
-            await pod.send(held, b"NOOP\r\n")
-        recipients = [b"RCPT TO:<x@here.example>", b"RCPT TO:<x@more.example>"]
-        replies = await say(pod, b"MAIL FROM:<a@far.example>", *recipients)
-        assert [answer[:3] for answer in replies] == [b"220", b"250", b"250", b"553"]
-        await say(pod, *mail(b"a@far.example", b"alice@here.example"))
-        assert (await pod.look())["queue"]
-        await pod.prepare(WORLD, Configuration(control=CONTROL, delivering=True))
-        assert await pod.settle(20.0)
-        sight = await pod.look()
-        assert not sight["queue"]
-        assert not sight["mailboxes"]
-        assert not [line for line in sight["log"] if "msg" in line]
+def test_an_engine_whose_connections_break_while_ten_pods_wait(
+    images: tuple[Target, str], client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the ten cases fails with what broke, at once, and no container is left over."""
+    proxy = EngineProxy(tmp_path / "engine.sock")
+    target, internet = images
 
-    in_pod(body)
+    async def body() -> list[Played | BaseException]:
+        pool = PodPool(Plan((target,), internet), size=10)
+        try:
+            script = script_of(pod_scripts.waits_for_a_host_that_stalls)
+            playing = [pool.submit(target, script).played for _ in range(10)]
+            await asyncio.to_thread(_until_all_wait, client, 10)
+            proxy.cut()
+            async with asyncio.timeout(LONG):
+                return await asyncio.gather(*playing, return_exceptions=True)
+        finally:
+            await pool.dispose()
+
+    monkeypatch.setenv("DOCKER_HOST", proxy.host)
+    failures = asyncio.run(body())
+    assert len(failures) == 10
+    assert all(isinstance(failure, PodFailure) for failure in failures), failures
+    assert all("container ended" in str(failure) for failure in failures), failures
+    gone_within(client, [each["Id"] for each in _mine(client)], 20.0)
 
 
-def test_what_a_case_wrote_over_is_as_it_was(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        named = {"me": "other.here.example\n", "badmailfrom": "a@far.example\n"}
-        over = {"bob/.qmail-list": "#\n", "alias/.qmail-root": "#\n", "alice/.qmail-x": "#\n"}
-        await pod.prepare(WORLD, Configuration(control=CONTROL | named, dot_qmail=over, delivering=True))
-        await say(pod, *mail(b"b@far.example", b"alice-x@here.example"))
-        assert await pod.settle(20.0)
-        control = CONTROL | {"locals": "here.example\nmx.here.example\n"}
-        ordinary = Configuration(control=control, delivering=True)
-        for _ in range(2):  # also when nothing needs to be written any more
-            await pod.prepare(WORLD, ordinary)
-            assert (await say(pod))[0].startswith(b"220 mx.here.example ")
-            for recipient in (b"bob-list@here.example", b"root@here.example"):
-                assert (await say(pod, *mail(b"a@far.example", recipient)))[-2].startswith(b"250 ok")
-            rests, sight = await pod.settle_and_look(20.0)
-            assert rests
-            # The fixtures pass bob's list on to alice, and root's mail to the postmaster.
-            assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {
-                "alias": 1,
-                "alice": 1,
-            }
-            assert sight["queue"] == []
-        await pod.prepare(WORLD, ordinary)
-        await say(pod, *mail(b"b@far.example", b"alice-x@here.example"))
-        _, sight = await pod.settle_and_look(20.0)
-        assert any("no_mailbox" in line for line in sight["log"])
-
-    in_pod(body)
-
-
-def test_several_acts_in_one_do_what_each_does(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        connection, heard = await pod.converse(None, [(b"HELO x\r\n", 220), (b"QUIT\r\n", 250)], 20.0)
-        said = [b"".join(octets or b"" for octets, _ in exchange["received"])[:3] for exchange in heard]
-        assert said == [b"220", b"250", b"221"]
-        assert await pod.receive(connection, 20.0) == b""
-        _, [late] = await pod.converse(connection, [(b"NOOP\r\n", 0), (b"NOOP\r\n", 0)], 20.0)
-        assert not late["taken"]
-        await pod.close(connection)
-        result, sight = await pod.remote_and_look("far.example", "", ["b@far.example"], b"\n", 20.0)
-        assert result["report"].startswith("r\0K")
-        assert len(sight["exchanges"]) == 1
-        assert len(sight["exchanges"][0]["messages"]) == 1
-
-    in_pod(body)
-
-
-def test_dns_faults_reach_qmail(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        faults = [Fault("far.example", "rcode", rcode="SERVFAIL")]
-        await pod.prepare(World(zones=[ZONE], faults=faults), Configuration(control=CONTROL))
-        result = await pod.remote("far.example", "", ["b@far.example"], b"\n", 20.0)
-        assert result["report"].startswith("Z")
-
-    in_pod(body)
-
-
-def test_rcptcheck_is_run_and_noted(in_pod: InPod, images: tuple[Target, str]) -> None:
-    if "0009" not in images[0].patches:
-        pytest.skip("the target does not claim 0009")
-
-    async def body(pod: DockerPod) -> None:
-        check = RecipientCheck({"no@here.example": 100})
-        odd = "a\nb='$(id)'"
-        await pod.prepare(
-            WORLD, Configuration(control=CONTROL, recipient_check=check, environment={"ODD": odd})
-        )
-        replies = await say(pod, b"MAIL FROM:<>", b"RCPT TO:<yes@here.example>", b"RCPT TO:<no@here.example>")
-        assert [answer[:3] for answer in replies] == [b"220", b"250", b"250", b"553"]
-        runs = (await pod.look())["runs"]
-        assert [run["environment"]["RECIPIENT"] for run in runs] == ["yes@here.example", "no@here.example"]
-        for run in runs:
-            assert (run["program"], run["arguments"], run["directory"]) == ("rcptcheck", [], "/var/lib/qmail")
-            assert (run["environment"]["SENDER"], run["environment"]["ODD"]) == ("", odd)
-
-    in_pod(body)
-
-
-def test_authentication_with_every_fixture_user(in_pod: InPod, images: tuple[Target, str]) -> None:
-    if "0008" not in images[0].patches:
-        pytest.skip("the target does not claim 0008")
-
-    async def body(pod: DockerPod) -> None:
-        configuration = Configuration(
-            control=CONTROL, environment={"SMTPAUTH": "+cram"}, password_check=PasswordCheck()
-        )
-        await pod.prepare(WORLD, configuration)
-        users = {user.encode(): word.encode("latin-1") for user, word in passwords(load_users()).items()}
-        for user, password in users.items():
-            plain = b"AUTH PLAIN " + base64.b64encode(b"\0" + user + b"\0" + password)
-            assert (await say(pod, b"EHLO far", plain))[-1].startswith(b"235"), user
-            cram: list[Line] = [b"AUTH CRAM-MD5", cram_md5(user, password)]
-            assert (await say(pod, b"EHLO far", *cram))[-1].startswith(b"235"), user
-        runs = (await pod.look())["runs"]
-        assert [run["user"].encode() for run in runs] == [user for user in users for _ in range(2)]
-        assert all(run["accepted"] for run in runs)
-        assert all(run["challenge"] for run in runs[1::2])
-        assert not any(word.decode("latin-1") in json.dumps(runs) for word in users.values())
-
-    in_pod(body)
-
-
-def cram_md5(user: bytes, password: bytes) -> Callable[[bytes], bytes]:
-    def answer(challenge: bytes) -> bytes:
-        digest = hmac.new(password, base64.b64decode(challenge.split()[1]), "md5").hexdigest().encode()
-        return base64.b64encode(user + b" " + digest)
-
-    return answer
-
-
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_container_that_dies_is_a_failure_of_the_pod(in_pod: InPod, client: Any, victim: int) -> None:
-    async def body(pod: DockerPod) -> None:
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        await asyncio.to_thread(client.api.kill, pod.containers[victim])
-        with pytest.raises(PodFailure, match=r"container ended|target agent"):
-            await prepare_until_it_fails(pod)
-
-    in_pod(body)
-
-
-async def prepare_until_it_fails(pod: DockerPod) -> None:
+def _until_all_wait(client: Any, pods: int) -> None:
+    until = time.monotonic() + LONG
     while True:
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        await pod.look()  # with which it is done
+        targets = [each["Id"] for each in _mine(client) if each["Names"][0].endswith("-target")]
+        if len(targets) == pods and all("qmail-remote" in _commands(client, each) for each in targets):
+            return
+        assert time.monotonic() < until, targets
 
 
-def test_a_configuration_that_cannot_be_made_is_a_failure_of_the_pod(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        await pod.prepare(WORLD, Configuration(control=CONTROL, dot_qmail={"nobody/.qmail": "#\n"}))
-        with pytest.raises(PodFailure, match="there is no user nobody"):
-            await pod.look()
-        await pod.prepare(WORLD, Configuration(control=CONTROL))
-        assert (await say(pod, b"NOOP"))[-1].startswith(b"250")
+def _mine(client: Any) -> list[Any]:
+    """The containers of this process."""
+    found: list[Any] = client.api.containers(filters={"label": f"{OWNER_LABEL}={owner()}"})
+    return found
 
-    in_pod(body)
+
+def _processes(client: Any, container: str) -> list[tuple[int, str]]:
+    """Number and command of each process in a container, as the engine's machine counts them."""
+    top = client.api.top(container, ps_args="-eo pid,args")
+    return [(int(row[0]), row[-1]) for row in top["Processes"]]
+
+
+def _commands(client: Any, container: str) -> str:
+    return "\n".join(command for _, command in _processes(client, container))
+
+
+def _until_it_runs(client: Any, container: str, command: str) -> None:
+    until = time.monotonic() + LONG
+    while command not in _commands(client, container):
+        assert time.monotonic() < until, command
 
 
 OWNER = """
 import asyncio, json, sys
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.target import Target
+from conformance.cases.script import script_of
+from tests import pod_scripts
 async def main():
     pod = await DockerPod.start(Target("x", "debs", image=sys.argv[1]), sys.argv[2])
     print(json.dumps(pod.containers), flush=True)
-    await asyncio.Event().wait()
+    await pod.play(script_of(pod_scripts.waits_for_a_host_that_stalls))
 asyncio.run(main())
 """
 
 
-def test_a_killed_owner_leaves_nothing_behind(client: Any, images: tuple[Target, str]) -> None:
+def test_a_suite_that_is_killed_in_a_case_leaves_nothing_behind(
+    client: Any, images: tuple[Target, str]
+) -> None:
     target, internet = images
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, target.image, internet], stdout=subprocess.PIPE)
-    assert owner.stdout is not None
-    containers = json.loads(owner.stdout.readline())
+    suite = subprocess.Popen([sys.executable, "-c", OWNER, target.image, internet], stdout=subprocess.PIPE)
+    assert suite.stdout is not None
+    containers = json.loads(suite.stdout.readline())
+    _until_it_runs(client, containers[0], "qmail-remote")
     assert set(containers) <= standing(client)
     sweep(client)
     assert set(containers) <= standing(client), "the owner is alive"
-    owner.kill()
-    owner.wait()
-    owner.stdout.close()
+    suite.kill()
+    suite.wait()
+    suite.stdout.close()
     gone_within(client, containers, 20.0)
 
 

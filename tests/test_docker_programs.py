@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from conformance.errors import UsageError
-from conformance.internet.targetlink import packed, unpacked
 from conformance.places import data
-from conformance.pod.base import ProgramRun
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
-from conformance.targets.docker.acts import read_run
+from conformance.pod.observation import HookCall
 from conformance.targets.docker.scripts import recipient_check_script, session_script
+from conformance.targets.target_agent import packed, read_hook_call, unpacked
 
 AGENT = data("docker", "target", "agent.pl")
 CHECKPASSWORD = data("docker", "target", "checkpassword")
@@ -48,7 +47,7 @@ def test_the_agent_reads_and_writes_lists_as_the_internet_does(items: list[bytes
 
 @needs_perl
 def test_the_agent_waits_for_a_whole_list() -> None:
-    whole = packed([b"look", b"x" * 20])
+    whole = packed([b"observe", b"x" * 20])
     for cut in range(len(whole)):
         ran = perl("my @found = first_list(\\$in); print scalar @found", whole[:cut])
         assert ran.stdout == b"0", (cut, ran.stderr)
@@ -89,13 +88,13 @@ class Check:
             check=False,
         ).returncode
 
-    def runs(self) -> list[ProgramRun]:
+    def calls(self) -> list[HookCall]:
         return noted(self.state)
 
 
-def noted(state: Path) -> list[ProgramRun]:
+def noted(state: Path) -> list[HookCall]:
     order = (state / "runs" / "order").read_text().split()
-    return [read_run((state / "runs" / name).read_bytes()) for name in order]
+    return [read_hook_call((state / "runs" / name).read_bytes()) for name in order]
 
 
 @pytest.fixture
@@ -120,12 +119,12 @@ def check(tmp_path: Path) -> Check:
 def test_checkpassword_compares_passwords(check: Check, user: bytes, secret: bytes, accepted: bool) -> None:
     status = check.run(user + b"\0" + secret + b"\0", "/bin/true", TCPREMOTEINFO="x", OTHER="y")
     assert status == (0 if accepted else 1)
-    (run,) = check.runs()
-    assert run["program"] == "checkpassword"
-    assert run["arguments"] == ["/bin/true"]
-    assert run["user"] == user.decode("latin-1")
-    assert run["accepted"] is accepted
-    assert run["environment"] == {"TCPREMOTEINFO": "x"}
+    (call,) = check.calls()
+    assert call.program == "checkpassword"
+    assert call.arguments == ["/bin/true"]
+    assert call.user == user.decode("latin-1")
+    assert call.accepted is accepted
+    assert call.environment == {"TCPREMOTEINFO": "x"}
     if secret:
         assert all(secret not in file.read_bytes() for file in (check.state / "runs").iterdir())
 
@@ -139,8 +138,8 @@ def test_checkpassword_compares_cram_md5_digests(check: Check, user: bytes, pass
     assert check.run(b"\0".join([user, digest, challenge, b""]), "/bin/true") == 0
     assert check.run(b"\0".join([user, password, challenge, b""]), "/bin/true") == 1
     assert check.run(b"\0".join([user, digest, challenge + b"x", b""]), "/bin/true") == 1
-    assert [run["accepted"] for run in check.runs()] == [True, False, False]
-    assert check.runs()[0]["challenge"] == challenge.decode()
+    assert [call.accepted for call in check.calls()] == [True, False, False]
+    assert check.calls()[0].challenge == challenge.decode()
 
 
 @needs_perl
@@ -177,7 +176,7 @@ def test_checkpassword_can_crash(check: Check, tmp_path: Path) -> None:
     crash = tmp_path / "checkpassword-crash"
     crash.symlink_to(CHECKPASSWORD)
     assert check.run(b"alice\0secret word\0\0", "/bin/true", program=crash) == -11
-    assert [run["accepted"] for run in check.runs()] == [False]
+    assert [call.accepted for call in check.calls()] == [False]
 
 
 # RCPTCHECK's program
@@ -217,13 +216,13 @@ def test_rcptcheck_prints_and_crashes_as_told(tmp_path: Path) -> None:
 @needs_proc
 def test_rcptcheck_notes_its_whole_environment(tmp_path: Path) -> None:
     rcptcheck(tmp_path, RecipientCheck(), "a@here.example", SENDER="", ODD="a\nb='$(id)' \xe9")
-    (run,) = noted(tmp_path)
-    assert run["program"] == "rcptcheck"
-    assert run["arguments"] == []
-    assert run["directory"] == str(tmp_path.resolve())
-    odd = run["environment"].pop("ODD").encode("latin-1")
+    (call,) = noted(tmp_path)
+    assert call.program == "rcptcheck"
+    assert call.arguments == []
+    assert call.directory == str(tmp_path.resolve())
+    odd = call.environment.pop("ODD").encode("latin-1")
     assert odd == os.fsencode("a\nb='$(id)' \xe9")
-    assert run["environment"] == {"PATH": os.environ["PATH"], "RECIPIENT": "a@here.example", "SENDER": ""}
+    assert call.environment == {"PATH": os.environ["PATH"], "RECIPIENT": "a@here.example", "SENDER": ""}
 
 
 @needs_proc
@@ -239,9 +238,9 @@ def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(run, recipients)) == {0}
-    runs = noted(tmp_path)
-    assert sorted(run["environment"]["RECIPIENT"] for run in runs) == sorted(recipients)
-    assert all(run["environment"]["FILLER"] == run["environment"]["RECIPIENT"] * 200 for run in runs)
+    calls = noted(tmp_path)
+    assert sorted(call.environment["RECIPIENT"] for call in calls) == sorted(recipients)
+    assert all(call.environment["FILLER"] == call.environment["RECIPIENT"] * 200 for call in calls)
 
 
 # What tcpserver runs
@@ -294,34 +293,31 @@ def test_a_variable_that_cannot_be_set_is_refused(name: str) -> None:
 @needs_perl
 def test_the_agent_reads_whole_files(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(b"one\n" * 40_000)
-    ran = perl(
-        f'print length slurp("{tmp_path}/long");print defined slurp("{tmp_path}/none") ? "some" : "none"'
-    )
-    assert ran.stdout == b"160000none", ran.stderr
+    (tmp_path / "empty").touch()
+    lengths = (f'length read_file("{tmp_path}/{name}") // "none"' for name in ("long", "empty", "none"))
+    ran = perl(f'print join " ", {", ".join(lengths)}')
+    assert ran.stdout == b"160000 0 none", ran.stderr
 
 
 @needs_perl
-def test_the_agent_writes_only_what_differs(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    ran = perl(
-        f'keep("{kept}", "one", 0600); utime 1, 1, "{kept}"; keep("{kept}", "one", 0600);'
-        f'print +(stat "{kept}")[9]; keep("{kept}", "two", 0600); print slurp("{kept}");'
-        f'keep_no_more("{kept}"); print -e "{kept}" ? "stands" : "gone"; keep("{kept}", "two", 0600);'
-    )
-    assert ran.stdout == b"1twogone", ran.stderr
-    assert (kept.stat().st_mode & 0o777, kept.read_bytes()) == (0o600, b"two")
+def test_the_agent_writes_files_anew(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    ran = perl(f'write_file("{file}", "long before", 0644); write_file("{file}", "a\\n\\xff", 0600)')
+    assert (file.stat().st_mode & 0o777, file.read_bytes()) == (0o600, b"a\n\xff"), ran.stderr
+    assert perl(f'write_file("{tmp_path}/none/file", "x")').returncode != 0
 
 
 @needs_perl
-def test_the_agent_tells_directories_that_hold_something(tmp_path: Path) -> None:
-    full, empty = tmp_path / "full", tmp_path / "empty"
-    for directory in (full, empty):
-        directory.mkdir()
-    (full / "file").touch()
-    held = f'map {{ entries($_) }} holding("{full}", "{empty}")'
-    ran = perl(f'learn_size_of_empty("{tmp_path}"); print join " ", {held}')
-    assert ran.stdout == b"file", ran.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
+def test_the_agent_empties_directories_and_removes_trees(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "below").mkdir(parents=True)
+    (tmp_path / "tree" / "below").mkdir(parents=True)
+    for file in ("kept/.file", "kept/below/file", "tree/.file", "tree/below/file", "outside"):
+        (tmp_path / file).touch()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "tree" / "dangling").symlink_to("nowhere")
+    ran = perl(f'empty_out("{tmp_path}/kept"); remove("{tmp_path}/$_") for "tree", "outside", "none"')
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["kept", "kept/below", "kept/below/file"], ran.stderr
 
 
 @needs_perl

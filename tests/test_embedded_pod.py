@@ -14,9 +14,10 @@ import pytest
 
 from conformance.catalogue import PPA_PATCHES
 from conformance.errors import UsageError
-from conformance.pod.base import PodFailure, Sight
+from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.mailboxes import load_users, passwords
+from conformance.pod.observation import Observation
 from conformance.pod.world import Exchanger, World
 from conformance.targets.embedded import ReferencePod
 
@@ -40,19 +41,19 @@ async def drain(pod: ReferencePod, connection: int, limit: float = 10.0) -> str:
     return said.decode("latin-1")
 
 
-def delivered(message: str, recipients: list[str], sender: str = "x@big.example", **options: object) -> Sight:
+def delivered(message: str, recipients: list[str], **options: object) -> Observation:
     """What stands in the world when a message has come in by SMTP and qmail-send rests."""
 
-    async def act(pod: ReferencePod) -> Sight:
+    async def act(pod: ReferencePod) -> Observation:
         world = World(zones=[ZONE], exchangers=[Exchanger()])
         await pod.prepare(world, Configuration(CONTROL, delivering=True, **options))  # type: ignore[arg-type]
         connection = await pod.connect()
         envelope = "".join(f"RCPT TO:<{recipient}>\r\n" for recipient in recipients)
-        said = f"MAIL FROM:<{sender}>\r\n{envelope}DATA\r\n{message}\r\n.\r\nQUIT\r\n"
+        said = f"MAIL FROM:<x@big.example>\r\n{envelope}DATA\r\n{message}\r\n.\r\nQUIT\r\n"
         await pod.send(connection, said.encode("latin-1"))
         assert "250 ok 17000" in await drain(pod, connection)
-        assert await pod.settle(60)
-        return await pod.look()
+        assert await pod.wait_until_idle(60)
+        return await pod.observe()
 
     return with_pod(act)
 
@@ -102,12 +103,12 @@ def test_the_programs_runs_are_noted() -> None:
         digest = hmac.new(b"wonderland-7", challenge, hashlib.md5).hexdigest().encode("ascii")
         await pod.send(connection, base64.b64encode(b"alice " + digest) + b"\r\n")
         assert (await drain(pod, connection, 1))[:3] == "235"
-        recipient, password = (await pod.look())["runs"]
-        assert recipient["environment"]["SENDER"] == ""
-        assert recipient["environment"]["EXTRA"] == "x"
-        assert (recipient["directory"], recipient["arguments"]) == ("/var/lib/qmail", [])
-        assert (password["user"], password["accepted"]) == ("alice", True)
-        assert password["challenge"] == challenge.decode("ascii")
+        recipient, password = (await pod.observe()).hook_calls
+        assert recipient.environment["SENDER"] == ""
+        assert recipient.environment["EXTRA"] == "x"
+        assert (recipient.directory, recipient.arguments) == ("/var/lib/qmail", [])
+        assert (password.user, password.accepted) == ("alice", True)
+        assert password.challenge == challenge.decode("ascii")
 
     with_pod(act)
 
@@ -117,10 +118,9 @@ def test_nothing_is_left_after_prepare_and_old_connections_are_gone() -> None:
         await pod.prepare(World(), Configuration(CONTROL))
         connection = await pod.connect()
         await pod.send(connection, b"MAIL FROM:<>\r\nRCPT TO:<a@here.example>\r\nDATA\r\n.\r\n")
-        assert len((await pod.look())["queue"]) == 1
+        assert len((await pod.observe()).queue) == 1
         await pod.prepare(World(), Configuration(CONTROL))
-        sight = await pod.look()
-        assert not any([sight["queue"], sight["log"], sight["runs"], sight["questions"]])
+        assert await pod.observe() == Observation()
         with pytest.raises(PodFailure):
             await pod.send(connection, b"NOOP\r\n")
         assert await pod.connect() != connection
@@ -131,53 +131,53 @@ def test_nothing_is_left_after_prepare_and_old_connections_are_gone() -> None:
 def test_local_delivery_follows_dot_qmail_files() -> None:
     files = {"alice/.qmail-list-default": "# all of it\n./Maildir/\n&bob@here.example\n", "carol/.qmail": ""}
     recipients = ["alice-list-x@here.example", "Carol@here.example", "postmaster@here.example"]
-    sight = delivered("S: x\r\n\r\ny", recipients, dot_qmail=files)
-    assert {user: len(messages) for user, messages in sight["mailboxes"].items()} == {
+    seen = delivered("S: x\r\n\r\ny", recipients, dot_qmail=files)
+    assert {user: len(messages) for user, messages in seen.mailboxes.items()} == {
         "alice": 1, "bob": 1, "carol": 1, "alias": 1,
     }  # fmt: skip
     start = "Return-Path: <x@big.example>\nDelivered-To: bob@here.example\nReceived: (qmail "
-    assert sight["mailboxes"]["bob"][0].startswith(start)
-    assert "\nDelivered-To: alice-list-x@here.example\n" in sight["mailboxes"]["bob"][0]
-    assert sight["queue"] == []
+    assert seen.mailboxes["bob"][0].startswith(start)
+    assert "\nDelivered-To: alice-list-x@here.example\n" in seen.mailboxes["bob"][0]
+    assert seen.queue == []
 
 
 def test_unknown_users_bounce_to_the_sender() -> None:
-    sight = delivered("S: x\r\n\r\ny", ["nobody@here.example"])
-    message = sight["exchanges"][0]["messages"][0]
-    assert (message["sender"], message["recipients"]) == ("", ["x@big.example"])
-    assert "<nobody@here.example>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n" in message["octets"]
-    assert "Hi. This is the qmail-send program at mx.here.example.\r\n" in message["octets"]
+    seen = delivered("S: x\r\n\r\ny", ["nobody@here.example"])
+    message = seen.mx_sessions[0].messages[0]
+    assert (message.sender, message.recipients) == ("", ["x@big.example"])
+    assert "<nobody@here.example>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n" in message.octets
+    assert "Hi. This is the qmail-send program at mx.here.example.\r\n" in message.octets
 
 
 def test_a_failed_bounce_goes_to_the_postmaster_and_no_further() -> None:
     control = {**CONTROL, "locals": "here.example\nmx.here.example\n"}
 
-    async def act(pod: ReferencePod, double_bounce_to: str) -> Sight:
+    async def act(pod: ReferencePod, double_bounce_to: str) -> Observation:
         files = {**control, "doublebounceto": double_bounce_to}
         await pod.prepare(World(), Configuration(files, delivering=True))
         connection = await pod.connect()
         await pod.send(connection, b"MAIL FROM:<>\r\nRCPT TO:<nobody@here.example>\r\nDATA\r\n.\r\n")
-        await pod.settle(60)
-        return await pod.look()
+        await pod.wait_until_idle(60)
+        return await pod.observe()
 
-    sight = with_pod(lambda pod: act(pod, "postmaster"))
-    assert "the bounce bounced!" in sight["mailboxes"]["alias"][0]
-    sight = with_pod(lambda pod: act(pod, "nobody"))
-    assert (sight["mailboxes"], sight["queue"]) == ({}, [])
-    assert any(line.startswith("triple bounce: discarding") for line in sight["log"])
+    seen = with_pod(lambda pod: act(pod, "postmaster"))
+    assert "the bounce bounced!" in seen.mailboxes["alias"][0]
+    seen = with_pod(lambda pod: act(pod, "nobody"))
+    assert (seen.mailboxes, seen.queue) == ({}, [])
+    assert any(line.startswith("triple bounce: discarding") for line in seen.log)
 
 
 def test_a_loop_is_seen() -> None:
-    sight = delivered("Delivered-To: alice@here.example\r\n\r\nx", ["alice@here.example"])
-    assert "alice" not in sight["mailboxes"]
-    assert any("This_message_is_looping" in line for line in sight["log"])
+    seen = delivered("Delivered-To: alice@here.example\r\n\r\nx", ["alice@here.example"])
+    assert "alice" not in seen.mailboxes
+    assert any("This_message_is_looping" in line for line in seen.log)
 
 
 def test_temporary_failures_stay_in_the_queue() -> None:
     recipients = ["a@big.example", "alice@here.example"]
-    sight = delivered("S: x\r\n\r\ny", recipients, dot_qmail={"alice/.qmail": "|exit 111"})
-    assert sight["queue"][0]["recipients"] == ["alice@here.example"]
-    assert [message["recipients"] for message in sight["exchanges"][0]["messages"]] == [["a@big.example"]]
+    seen = delivered("S: x\r\n\r\ny", recipients, dot_qmail={"alice/.qmail": "|exit 111"})
+    assert seen.queue[0].recipients == ["alice@here.example"]
+    assert [message.recipients for message in seen.mx_sessions[0].messages] == [["a@big.example"]]
 
 
 def test_the_fixtures_users() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say, Stall
+from conformance.pod.observation import AcceptedMessage, TranscriptEntry
 from conformance.pod.world import Exchanger
 
 USERS = {"user@here.example": "made up, with 8-bit \xe9"}
@@ -45,23 +46,20 @@ def test_a_whole_session_is_accepted_and_kept() -> None:
     assert said(spoken.receive(LETTER, 1.0)) == ""
     assert said(spoken.receive(b".\r\n", 2.0)) == "250 ok\r\n"
     assert spoken.receive(b"QUIT\r\n", 3.0) == [Say(b"221 mx.plain.example\r\n"), Close()]
-    exchange = spoken.exchange
-    assert exchange["address"] == "127.0.0.3"
-    assert exchange["helo"] == "EHLO here.example"
-    assert exchange["messages"] == [
-        {
-            "sender": "a@here.example",
-            "recipients": ["b@plain.example", '"x>y"@plain.example'],
-            "octets": "Subject: x\r\n\r\n.dot\r\n.\r\nend\r\n",
-        }
+    seen = spoken.seen
+    assert seen.address == "127.0.0.3"
+    assert seen.helo == "EHLO here.example"
+    recipients, octets = ["b@plain.example", '"x>y"@plain.example'], "Subject: x\r\n\r\n.dot\r\n.\r\nend\r\n"
+    assert seen.messages == [AcceptedMessage("a@here.example", recipients, octets)]
+    assert seen.transcript[:2] == [
+        TranscriptEntry(0.5, "event", "connected"),
+        TranscriptEntry(0.5, "exchanger", "220 mx.plain.example ESMTP\r\n"),
     ]
-    assert exchange["transcript"][:2] == [
-        [0.5, "!", "connected"],
-        [0.5, "<", "220 mx.plain.example ESMTP\r\n"],
+    assert seen.transcript[-3:] == [
+        TranscriptEntry(3.0, "client", "QUIT\r\n"),
+        TranscriptEntry(3.0, "exchanger", "221 mx.plain.example\r\n"),
+        TranscriptEntry(3.0, "event", "closed"),
     ]
-    assert exchange["transcript"][-3:] == [
-        [3.0, ">", "QUIT\r\n"], [3.0, "<", "221 mx.plain.example\r\n"], [3.0, "!", "closed"]
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
@@ -74,8 +72,8 @@ def test_the_cut_into_packets_does_not_show(size: int) -> None:
     replies = "".join(said(spoken.receive(octets[i : i + size], 1.0)) for i in range(0, len(octets), size))
     codes = " ".join(line[:3] for line in replies.split("\r\n")[3:])
     assert codes == "250 250 354 250 250 250 250 354 250 221 "
-    assert [message["octets"][-5:] for message in spoken.exchange["messages"]] == ["end\r\n", ""]
-    heard = "".join(entry[2] for entry in spoken.exchange["transcript"] if entry[1] == ">")
+    assert [message.octets[-5:] for message in spoken.seen.messages] == ["end\r\n", ""]
+    heard = "".join(entry.text for entry in spoken.seen.transcript if entry.source == "client")
     assert heard.encode("latin-1") == octets
 
 
@@ -85,7 +83,7 @@ def test_a_bare_line_feed_ends_no_message() -> None:
     for octets in (b"a\n.\n", b"\n.\r\n", b"x\r\n.\n", b"\r.\r\n"):
         assert spoken.receive(octets, 1.0) == []
     assert talk(spoken, "", ".") == "250 ok\r\n"
-    assert spoken.exchange["messages"][0]["octets"] == "a\n.\n\n.\r\nx\r\n\n\r.\r\n\r\n"
+    assert spoken.seen.messages[0].octets == "a\n.\n\n.\r\nx\r\n\n\r.\r\n\r\n"
 
 
 def test_steps_are_replied_to_in_order_and_by_address() -> None:
@@ -96,7 +94,7 @@ def test_steps_are_replied_to_in_order_and_by_address() -> None:
             spoken, "EHLO x", "MAIL FROM:<a@x.example>", *(f"RCPT TO:<{a}@x.example>" for a in "abcd")
         )
         assert replies.split("\r\n")[4:-1] == ["450 later", "251 will forward", "550 no", "550 no"]
-        assert spoken.exchange["recipients"] == ["b@x.example"]
+        assert spoken.seen.recipients == ["b@x.example"]
 
 
 def test_a_correct_host_wants_the_right_order() -> None:
@@ -105,12 +103,12 @@ def test_a_correct_host_wants_the_right_order() -> None:
     assert (
         talk(spoken, "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")[:15] == "550 no\r\n503 MAI"
     )
-    assert spoken.exchange["sender"] is None
+    assert spoken.seen.sender is None
     assert (
         talk(spoken, "MAIL FROM:<>", "RSET", "RCPT TO:<b@x.example>")
         == "250 ok\r\n250 ok\r\n503 MAIL first\r\n"
     )
-    assert spoken.exchange["sender"] == ""
+    assert spoken.seen.sender == ""
     assert talk(spoken, "NOOP", "VRFY x") == "250 ok\r\n502 unimplemented\r\n"
 
 
@@ -118,10 +116,10 @@ def test_a_message_counts_only_when_it_was_accepted() -> None:
     spoken = session(steps={"message": ["554 no", "close", "250 ok"]})
     letter = ("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA", "x", ".")
     assert talk(spoken, "EHLO x", *letter).endswith("554 no\r\n")
-    assert spoken.exchange["messages"] == []
+    assert spoken.seen.messages == []
     talk(spoken, *letter[:-1])
     assert spoken.receive(b".\r\n", 1.0) == [Close()]
-    assert spoken.exchange["messages"] == []
+    assert spoken.seen.messages == []
 
 
 def test_data_that_is_refused_starts_no_message() -> None:
@@ -151,9 +149,11 @@ def test_a_stalled_session_listens_and_says_nothing() -> None:
     assert spoken.receive(b"MAIL FROM:<>\r\nNOOP\r\n", 1.0) == [Stall()]
     assert spoken.receive(b"QUIT\r\n", 2.0) == []
     spoken.closed(3.0)
-    assert spoken.exchange["transcript"][-3:] == [
-        [1.0, "!", "stalled"], [2.0, ">", "QUIT\r\n"], [3.0, "!", "client closed"]
-    ]  # fmt: skip
+    assert spoken.seen.transcript[-3:] == [
+        TranscriptEntry(1.0, "event", "stalled"),
+        TranscriptEntry(2.0, "client", "QUIT\r\n"),
+        TranscriptEntry(3.0, "event", "client closed"),
+    ]
 
 
 def test_a_closed_session_hears_nothing_and_is_left_by_nobody() -> None:
@@ -161,13 +161,13 @@ def test_a_closed_session_hears_nothing_and_is_left_by_nobody() -> None:
     assert spoken.receive(b"XYZ\r\nNOOP\r\n", 1.0) == [Close()]
     assert spoken.receive(b"NOOP\r\n", 1.0) == []
     spoken.closed(2.0)
-    assert spoken.exchange["transcript"][-1] == [1.0, "!", "closed"]
+    assert spoken.seen.transcript[-1] == TranscriptEntry(1.0, "event", "closed")
 
 
 def test_an_old_host_knows_no_ehlo() -> None:
     spoken = session(ehlo=False, auth=["PLAIN"])
     assert talk(spoken, "EHLO x", "HELO x") == "502 unimplemented\r\n250 mx.test.example\r\n"
-    assert spoken.exchange["helo"] == "HELO x"
+    assert spoken.seen.helo == "HELO x"
     assert talk(spoken, "AUTH PLAIN") == "502 unimplemented\r\n"
 
 
@@ -213,7 +213,7 @@ def test_right_credentials_are_accepted(method: str, initial: bool, lines: int) 
     spoken = authenticating()
     ((user, password),) = USERS.items()
     assert login(spoken, method, user, password, initial) == "235 ok\r\n"
-    assert (spoken.exchange["user"], spoken.exchange["credentials"]) == (user, lines)
+    assert (spoken.seen.user, spoken.seen.credentials) == (user, lines)
     assert talk(spoken, "AUTH PLAIN") == "503 already authenticated\r\n"
 
 
@@ -226,7 +226,7 @@ def test_wrong_credentials_are_refused(
 ) -> None:
     spoken = authenticating()
     assert login(spoken, method, user, password, initial and bool(user)) == "535 authentication failed\r\n"
-    assert (spoken.exchange["user"], spoken.exchange["credentials"]) == ("", lines)
+    assert (spoken.seen.user, spoken.seen.credentials) == ("", lines)
 
 
 def test_the_digest_is_that_of_rfc_2195() -> None:
@@ -236,7 +236,7 @@ def test_the_digest_is_that_of_rfc_2195() -> None:
     talk(spoken, "EHLO x")
     assert talk(spoken, "AUTH CRAM-MD5") == challenge + "\r\n"
     assert talk(spoken, "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw") == "235 ok\r\n"
-    assert spoken.exchange["user"] == "tim"
+    assert spoken.seen.user == "tim"
 
 
 def test_the_challenge_of_a_host_is_always_the_same() -> None:
@@ -246,16 +246,16 @@ def test_the_challenge_of_a_host_is_always_the_same() -> None:
 def test_the_script_has_the_last_word_on_credentials() -> None:
     spoken = authenticating(steps={"AUTH": ["432 expired", "235 well"]})
     assert login(spoken, "PLAIN", "user@here.example", USERS["user@here.example"], True) == "432 expired\r\n"
-    assert spoken.exchange["user"] == ""
+    assert spoken.seen.user == ""
     assert login(spoken, "PLAIN", "other", "wrong", True) == "235 well\r\n"
-    assert spoken.exchange["user"] == "other"
+    assert spoken.seen.user == "other"
 
 
 def test_credentials_that_cannot_be_read_are_credentials() -> None:
     spoken = authenticating()
     assert talk(spoken, "AUTH PLAIN", "=not base64=") == "334 \r\n535 authentication failed\r\n"
     assert talk(spoken, "AUTH LOGIN", "*") == "334 VXNlcm5hbWU6\r\n501 authentication cancelled\r\n"
-    assert spoken.exchange["credentials"] == 1
+    assert spoken.seen.credentials == 1
 
 
 def test_methods_are_announced_as_written_and_unknown_ones_are_refused() -> None:
@@ -270,9 +270,9 @@ def test_credentials_for_a_host_that_asked_for_none_are_counted() -> None:
     spoken = session(users=USERS)
     talk(spoken, "EHLO x")
     assert talk(spoken, f"AUTH PLAIN {b64('secret')}") == "502 unimplemented\r\n"
-    assert spoken.exchange["credentials"] == 1
+    assert spoken.seen.credentials == 1
     talk(spoken, "AUTH LOGIN", b64("user"), b64("password"))
-    assert spoken.exchange["credentials"] == 3
+    assert spoken.seen.credentials == 3
     talk(spoken, "NOOP", b64("no longer"))
-    assert spoken.exchange["credentials"] == 3
-    assert spoken.exchange["user"] == ""
+    assert spoken.seen.credentials == 3
+    assert spoken.seen.user == ""

@@ -10,6 +10,7 @@ from dnslib import EDNS0, QTYPE, RCODE, DNSQuestion, DNSRecord
 from conformance.errors import UsageError
 from conformance.internet.nameserver import NameServer, Response
 from conformance.internet.zones import load_zone
+from conformance.pod.observation import Question
 from conformance.pod.world import Fault, Padding, Transport, World
 
 BIG = (
@@ -46,10 +47,10 @@ def test_the_log_tells_each_question_with_its_own_time() -> None:
     names = server(faults=[Fault("mx.big.example", "drop")])
     asked = question("big.example", "MX")
     names.answer(asked, "udp", 0.25)
-    assert names.answer_datagrams([asked], 0.5) == [names.answer(asked, "udp", 0.75).octets]
+    assert names.answer(asked, "udp", 0.5) == names.answer(asked, "udp", 0.75)
     ask(names, "mx.big.example", "A")
     names.answer(asked, "tcp", 1.0)
-    seen = [(q["name"], q["over"], q["size"], q["at"]) for q in names.questions]
+    seen = [(q.name, q.over, q.size, q.at) for q in names.questions]
     assert seen == [
         ("big.example", "udp", 48, 0.25),
         ("big.example", "udp", 48, 0.5),
@@ -59,64 +60,15 @@ def test_the_log_tells_each_question_with_its_own_time() -> None:
     ]
 
 
-def test_only_what_needs_nothing_else_is_answered_at_once() -> None:
-    faulty = [Fault("mx.big.example", "rcode", times=1)]
-    for names, name, qtype in (
-        (server(), "big.example", "MX"),
-        (server(faults=faulty), "mx.big.example", "A"),
-        (server(), "other.example", "MX"),
-        (server(latency=0.1), "big.example", "MX"),
-    ):
-        asked = question(name, qtype)
-        assert names.answer_datagrams([asked], 0.0) == [], "it has not been asked before"
-        assert names.answer_frames(framed(asked), 0, 0.0) == (b"", 0)
-        assert names.questions == []
-        for over in ("udp", "tcp", "tcp"):
-            response = names.answer(asked, over, 0.0)  # type: ignore[arg-type]
-        plain = name == "big.example" and not response.delay
-        assert len(names.answer_datagrams([asked], 0.0)) == plain
-        assert (names.answer_frames(framed(asked), 0, 0.0)[1] > 0) == plain
-
-
-def asked_before(over: Transport) -> tuple[NameServer, bytes, bytes, bytes, list[bytes]]:
-    """A server that was asked a plain question, it again and a faulty one; the plain one's answers."""
-    names = server(faults=[Fault("mx.big.example", "drop")])
-    plain, faulty = question("big.example", "MX"), question("mx.big.example", "A")
-    again = b"\xff\xff" + plain[2:]
-    for asked in (plain, faulty):
-        names.answer(asked, over, 0.0)
-    return names, plain, again, faulty, [names.answer(one, over, 0.0).octets or b"" for one in (plain, again)]
-
-
-def test_datagrams_are_answered_up_to_one_that_needs_more() -> None:
-    names, plain, again, faulty, answers = asked_before("udp")
-    before = len(names.questions)
-    assert names.answer_datagrams([plain, again, faulty, plain], 1.0) == answers
-    assert [(entry["name"], entry["at"]) for entry in names.questions[before:]] == [("big.example", 1.0)] * 2
-
-
-def framed(*messages: bytes) -> bytes:
-    return b"".join(len(message).to_bytes(2, "big") + message for message in messages)
-
-
-def test_frames_are_answered_up_to_one_that_needs_more() -> None:
-    names, plain, again, faulty, answers = asked_before("tcp")
-    before, both = len(names.questions), framed(plain, again)
-    assert names.answer_frames(both + framed(faulty, plain), 0, 1.0) == (framed(*answers), len(both))
-    assert [entry["at"] for entry in names.questions[before:]] == [1.0, 1.0]
-    for cut in (1, 2, 5, len(plain) + 1):
-        assert names.answer_frames(both + framed(plain)[:cut], 0, 1.0) == (framed(*answers), len(both))
-    assert names.answer_frames(both, len(both) // 2, 1.0) == (framed(answers[1]), len(both))
-    assert names.answer_frames(b"", 0, 1.0) == (b"", 0)
-
-
 def test_what_fits_is_another_matter_over_tcp() -> None:
     names = server(paddings=[Padding("big.example", "MX", 600)])
     asked = question("big.example", "MX")
-    assert names.answer(asked, "udp", 0.0).octets != names.answer(asked, "tcp", 0.0).octets
-    (cut,), (whole, _) = names.answer_datagrams([asked], 0.0), names.answer_frames(framed(asked), 0, 0.0)
-    assert cut[2] & 2
-    assert len(whole) == 2 + 600
+    for _ in range(2):  # once made, and once remembered
+        cut, whole = names.answer(asked, "udp", 0.0).octets, names.answer(asked, "tcp", 0.0).octets
+        assert cut is not None
+        assert whole is not None
+        assert cut[2] & 2
+        assert len(whole) == 600
 
 
 # Authority
@@ -137,7 +89,7 @@ def test_id_and_letters_of_the_question_come_back() -> None:
         assert octets[:2] == asked[:2]
         assert octets[12 : len(asked)] == asked[12:]
         assert DNSRecord.parse(octets).rr[0].rname.label == tuple(spelling.encode().split(b"."))
-    assert [entry["name"] for entry in names.questions] == ["bIg.ExAmPle", "BIG.example", "bIg.ExAmPle"]
+    assert [entry.name for entry in names.questions] == ["bIg.ExAmPle", "BIG.example", "bIg.ExAmPle"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +146,7 @@ def test_a_question_without_a_zone_is_stray_and_refused() -> None:
     names = server(faults=[Fault("*", "drop")])
     assert RCODE[answer(names, "Other.example", "MX").header.rcode] == "REFUSED"
     assert names.stray == ["Other.example MX"]
-    assert names.questions[0]["rcode"] == "REFUSED"
+    assert names.questions[0].rcode == "REFUSED"
 
 
 def test_messages_that_are_no_question() -> None:
@@ -222,7 +174,7 @@ def test_what_does_not_fit_into_udp_is_truncated() -> None:
     assert len(answer(names, host, "A", "tcp").rr) == 40
     assert len(answer(names, host, "A", "udp", edns=681).rr) == 40
     assert answer(names, host, "A", "udp", edns=680).header.tc == 1
-    seen = [(q["over"], q["size"], q["truncated"]) for q in names.questions]
+    seen = [(q.over, q.size, q.truncated) for q in names.questions]
     assert seen == [("udp", 41, True), ("tcp", 681, False), ("udp", 681, False), ("udp", 41, True)]
 
 
@@ -311,15 +263,7 @@ def test_padding_behind_an_alias() -> None:
 def test_drop_sends_nothing_and_is_logged() -> None:
     names = server(faults=[Fault("big.example", "drop", type="MX", over="udp")])
     assert ask(names, "BIG.example", "MX").octets is None
-    assert names.questions[0] == {
-        "name": "BIG.example",
-        "type": "MX",
-        "over": "udp",
-        "rcode": "",
-        "size": 0,
-        "truncated": False,
-        "at": 0.0,
-    }
+    assert names.questions == [Question("BIG.example", "MX", "udp", "", 0, False, 0.0)]
     assert ask(names, "big.example", "MX", "tcp").octets is not None
     assert ask(names, "big.example", "TXT").octets is not None
 
@@ -338,7 +282,7 @@ def test_rcode_is_answered_without_records(rcode: str) -> None:
     names = server(faults=[Fault("*", "rcode", type="ANY", rcode=rcode)])
     found = answer(names, "bIg.example", "ANY")
     assert (RCODE[found.header.rcode], found.rr, str(found.q.qname)) == (rcode, [], "bIg.example.")
-    assert (names.questions[0]["rcode"], names.stray) == (rcode, [])
+    assert (names.questions[0].rcode, names.stray) == (rcode, [])
     assert answer(names, "big.example", "MX").rr
 
 
@@ -346,7 +290,7 @@ def test_truncate_bears_the_bit_whatever_the_size() -> None:
     names = server(faults=[Fault("big.example", "truncate", over="udp")])
     found = answer(names, "big.example", "MX")
     assert (found.header.tc, found.rr) == (1, [])
-    assert names.questions[0]["truncated"]
+    assert names.questions[0].truncated
     assert answer(names, "big.example", "MX", "tcp").rr
 
 
@@ -367,7 +311,7 @@ def test_octets_are_cut_patched_and_replaced() -> None:
     def spoilt(**fault: Any) -> bytes | None:
         names = server(faults=[Fault("big.example", **fault)])
         octets = names.answer(asked, "udp", 0.0).octets
-        assert names.questions[0]["size"] == len(octets or b"")
+        assert names.questions[0].size == len(octets or b"")
         return octets
 
     assert spoilt(action="cut", length=20) == right[:20]
@@ -381,7 +325,7 @@ def test_close_and_stall_limit_the_framed_answer_over_tcp_alone() -> None:
         names = server(faults=[Fault("big.example", action, length=30)])
         broken = ask(names, "big.example", "MX", "tcp")
         assert (broken.limit, broken.end, len(broken.octets or b"")) == (30, action, 48)
-        assert names.questions[0]["size"] == 28
+        assert names.questions[0].size == 28
         whole = ask(names, "big.example", "MX")
         assert (whole.limit, whole.end) == (None, "open")
 

@@ -12,6 +12,8 @@ import pytest
 
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.judge.runfile import RunWriter, read_partial, read_run
+from conformance.pod.observation import Observation
+from conformance.pod.record import Observe, Record
 from tests.judge_samples import BASE, CHANGE, GUARD, NOON, PPA, SAMPLES, STOCK, deviation, verdict, write
 
 Lines = list[dict[str, Any]]
@@ -22,8 +24,9 @@ def writer(path: Path) -> RunWriter:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
+    seen = Observation(log=["\x00\u2028\udc80 \xe9"])
     given = [
-        replace(verdict(BASE, PPA), record={"acts": [{"log": "\x00\u2028\udc80 \xe9"}]}),
+        replace(verdict(BASE, PPA), record=Record((Observe(at=0.5, seen=seen),))),
         verdict(CHANGE, PPA, "unmet", deviations=[deviation()]),
         verdict(GUARD, PPA, "unmet", "met", seen="once 421"),
     ]
@@ -38,7 +41,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_the_lines_are_those_of_the_schema(tmp_path: Path) -> None:
     header, first, *_, footer = [json.loads(line) for line in write(tmp_path / "r").read_text().splitlines()]
     assert header["kind"] == "header"
-    assert header["schema"] == 1
+    assert header["schema"] == 2
     assert header["target"] == PPA.to_json()
     assert first["kind"] == "verdict"
     assert footer == {
@@ -130,7 +133,7 @@ def edited(path: Path, edit: Callable[[Lines], Any]) -> Path:
 @pytest.mark.parametrize(
     ("edit", "complaint"),
     [
-        (lambda lines: lines[0].update(schema=2), "line 1: schema is 2; this version"),
+        (lambda lines: lines[0].update(schema=1), "line 1: schema is 1; this version"),
         (lambda lines: lines[0].pop("schema"), "line 1: schema is None"),
         (lambda lines: lines[0].pop("queue"), "line 1: missing: queue"),
         (lambda lines: lines[0].update(suite=1), "line 1: suite is 1"),
@@ -144,6 +147,10 @@ def edited(path: Path, edit: Callable[[Lines], Any]) -> Path:
         (lambda lines: lines.insert(1, lines[0]), "line 2: the header"),
         (lambda lines: lines.insert(2, lines[1]), "line 3: a second verdict on"),
         (lambda lines: lines[1].update(verdict="fine"), "line 2: verdict is 'fine'"),
+        (lambda lines: lines[1].update(record={"acts": 7}), r"line 2: record\.acts is 7"),
+        (lambda lines: lines[1].update(record={"acts": [None]}), r"line 2: record\.acts\[0\] is None"),
+        (lambda lines: lines[1].update(record={"acts": [{"act": "send"}]}), "line 2: .*: missing: at"),
+        (lambda lines: lines[1].update(record={"acts": [{"act": "look"}]}), "line 2: .*, none of prepare"),
         (lambda lines: lines[-1]["counts"].update(met=4), "line 5: the footer counts"),
         (lambda lines: lines[-1]["counts"].pop("unstable"), "line 5: the footer counts"),
         (lambda lines: lines[-1]["counts"].update(met=3.0), "line 5: the footer counts"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from conformance.pod.delivery import read_reports
+from conformance.pod.observation import RemoteResult
 
 
 def _read(report: str):  # type: ignore[no-untyped-def]
-    return read_reports({"report": report, "status": 0, "ended": True, "seconds": 0.0})
+    return read_reports(RemoteResult(report, 0, True, 0.0))
 
 
 def test_reports_in_their_order() -> None:

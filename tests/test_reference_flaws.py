@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -88,8 +87,8 @@ class Scenario:
         if self.sends is not None:
             host, sender, recipients, message = self.sends
             seen.append(await pod.remote(host, sender, list(recipients), message.encode("latin-1"), 60))
-        await pod.settle(60)
-        return json.dumps([seen, await pod.look()])
+        await pod.wait_until_idle(60)
+        return repr([seen, await pod.observe()])
 
 
 def said(*lines: str, **options: Any) -> Scenario:

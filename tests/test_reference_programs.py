@@ -198,7 +198,7 @@ async def standing(world: Callable[[int], World]) -> tuple[Servers, int, int]:
         dns, port = free_port("127.0.0.1"), free_port("127.0.0.2")
         servers = Servers(("127.0.0.1", dns))
         try:
-            servers.set_world(world(port))
+            await servers.set_world(world(port))
             return servers, dns, port
         except WorldError:  # taken in the meantime
             servers.close()
@@ -224,9 +224,8 @@ def remote(tree: Tree, world: Callable[[int], World]) -> tuple[bytes, list[str],
             talk = process.communicate(b"Subject: x\n\n.dot\n")
             report, _ = await asyncio.wait_for(talk, PATIENCE)
             assert process.returncode == 0
-            sight = servers.sight()
-            questions = [f"{question['type']} {question['over']}" for question in sight["questions"]]
-            told = [message["octets"] for exchange in sight["exchanges"] for message in exchange["messages"]]
+            questions = [f"{question.type} {question.over}" for question in servers.nameserver.questions]
+            told = [message.octets for session in servers.mx_sessions for message in session.messages]
             return report, questions, told
         finally:
             servers.close()

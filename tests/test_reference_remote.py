@@ -9,8 +9,8 @@ import hmac
 import pytest
 
 from conformance.catalogue import PPA_PATCHES
-from conformance.pod.base import Exchange, Question, RemoteResult
 from conformance.pod.configuration import Configuration
+from conformance.pod.observation import MxSession, Question, RemoteResult
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.reference.control import ControlFiles
 from conformance.reference.dnsmessage import Malformed, encode_name, expand_name
@@ -41,14 +41,14 @@ def deliver(
     limit: float = 60.0,
     control: dict[str, str] | None = None,
     message: bytes = b"a: b\n\nc\n",
-) -> tuple[RemoteResult, list[Question], list[Exchange]]:
-    async def act() -> tuple[RemoteResult, list[Question], list[Exchange]]:
+) -> tuple[RemoteResult, list[Question], list[MxSession]]:
+    async def act() -> tuple[RemoteResult, list[Question], list[MxSession]]:
         pod = ReferencePod(patches)
         files = {"me": "mx.here.example\n", "timeoutremote": "5\n", **(control or {})}
         await pod.prepare(world, Configuration(control=files))
         result = await pod.remote(host, "a@here.example", [f"b@{host}"], message, limit)
-        sight = await pod.look()
-        return result, sight["questions"], sight["exchanges"]
+        seen = await pod.observe()
+        return result, seen.questions, seen.mx_sessions
 
     return asyncio.run(act())
 
@@ -59,7 +59,7 @@ def world(*, steps: dict[str, str | list[str]] | None = None, **around: list[obj
 
 def asked(questions: list[Question]) -> list[str]:
     names = ("big.example", "mx.big.example")
-    return [f"{question['type']} {question['over']}" for question in questions if question["name"] in names]
+    return [f"{question.type} {question.over}" for question in questions if question.name in names]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_questions_of_a_large_answer(
 ) -> None:
     padded = world(paddings=[Padding("big.example", "MX", octets, "last")])
     result, questions, _ = deliver(padded, patches)
-    assert result["report"].split("\0")[-2][0] == letters
+    assert result.report.split("\0")[-2][0] == letters
     assert asked(questions) == sequence
 
 
@@ -85,23 +85,23 @@ def test_the_questions_of_a_large_answer(
 def test_failures_of_the_server_are_temporary_and_asked_again(rcode: str) -> None:
     failing = world(faults=[Fault("big.example", "rcode", "MX", rcode=rcode)])
     result, questions, _ = deliver(failing, ("0004",))
-    assert result["report"].startswith("ZSorry, I couldn't find any host by that name. (#4.1.2)")
+    assert result.report.startswith("ZSorry, I couldn't find any host by that name. (#4.1.2)")
     assert asked(questions) == ["MX udp", "MX udp"]
 
 
 def test_a_dropped_question_costs_the_resolvers_time() -> None:
     result, questions, _ = deliver(world(faults=[Fault("big.example", "drop", "MX")]), ("0004",))
-    assert (result["seconds"], len(questions)) == (2.0, 2)
+    assert (result.seconds, len(questions)) == (2.0, 2)
 
 
 def test_a_stalled_answer_over_tcp_hangs_stock_and_is_temporary_with_0005() -> None:
     paddings: list[object] = [Padding("big.example", "MX", 4096)]
     stalled = world(paddings=paddings, faults=[Fault("big.example", "stall", "MX", over="tcp", length=9)])
     result, _, _ = deliver(stalled)
-    assert not result["ended"]
+    assert not result.ended
     result, _, _ = deliver(stalled, ("0005",))
-    assert result["report"].startswith("Z")
-    assert result["ended"]
+    assert result.report.startswith("Z")
+    assert result.ended
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_a_stalled_answer_over_tcp_hangs_stock_and_is_temporary_with_0005() -> N
 )
 def test_rubbish_is_no_answer(fault: Fault) -> None:
     result, _, _ = deliver(world(faults=[fault]), ("0004",))
-    assert result["report"].startswith("Z")
+    assert result.report.startswith("Z")
 
 
 def test_aliases_are_rewritten_on_stock_and_kept_with_0004() -> None:
-    _, questions, exchanges = deliver(world(), host="alias.big.example")
-    assert exchanges[0]["recipients"] == ["b@mx.big.example"]
-    _, patched, exchanges = deliver(world(), ("0004",), host="alias.big.example")
-    assert exchanges[0]["recipients"] == ["b@alias.big.example"]
+    _, questions, sessions = deliver(world(), host="alias.big.example")
+    assert sessions[0].recipients == ["b@mx.big.example"]
+    _, patched, sessions = deliver(world(), ("0004",), host="alias.big.example")
+    assert sessions[0].recipients == ["b@alias.big.example"]
     assert len(patched) < len(questions)
 
 
@@ -144,13 +144,13 @@ def test_aliases_are_rewritten_on_stock_and_kept_with_0004() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("patches", [(), PPA_PATCHES])
 def test_reports(steps: dict[str, str | list[str]], report: str, patches: tuple[str, ...]) -> None:
-    assert deliver(world(steps=steps), patches)[0]["report"] == report
+    assert deliver(world(steps=steps), patches)[0].report == report
 
 
 def test_partial_lines_own_addresses_and_no_host() -> None:
-    assert "partial final lines. (#5.6.2)" in deliver(world(), message=b"a: b\n\nc")[0]["report"]
-    assert "(#5.4.6)" in deliver(world(), host="own.big.example")[0]["report"]
-    unknown = deliver(world(), host="none.big.example")[0]["report"]
+    assert "partial final lines. (#5.6.2)" in deliver(world(), message=b"a: b\n\nc")[0].report
+    assert "(#5.4.6)" in deliver(world(), host="own.big.example")[0].report
+    unknown = deliver(world(), host="none.big.example")[0].report
     assert "any host named none.big.example. (#5.1.2)" in unknown
 
 
@@ -196,20 +196,20 @@ def test_the_digest_is_that_of_rfc_2195() -> None:
 
 def test_no_announcement_no_credentials_and_no_early_success() -> None:
     control = {"authsenders": ":[127.0.0.2]|user|secret\n"}
-    result, _, exchanges = deliver(world(), PPA_PATCHES, control=control)
+    result, _, sessions = deliver(world(), PPA_PATCHES, control=control)
     note = "no supported AUTH method found, continuing without authentication."
-    assert result["report"].startswith(f"r\0K{note}\n")
-    assert exchanges[0]["credentials"] == 0
+    assert result.report.startswith(f"r\0K{note}\n")
+    assert sessions[0].credentials == 0
     result, _, _ = deliver(world(steps={"message": "451 x"}), PPA_PATCHES, control=control)
-    assert [report[:1] for report in result["report"].split("\0")] == ["r", "Z", ""]
+    assert [report[:1] for report in result.report.split("\0")] == ["r", "Z", ""]
 
 
 def test_an_expired_password_is_temporary_at_once() -> None:
     exchanger = Exchanger(auth=["PLAIN"], users={"user": "secret"}, steps={"AUTH": "432 expired"})
     control = {"authsenders": ":[127.0.0.2]|user|secret\n"}
     result, _, _ = deliver(World(zones=[ZONE], exchangers=[exchanger]), PPA_PATCHES, control=control)
-    assert result["report"].startswith("ZConnected to 127.0.0.2 but password expired.\n")
-    assert result["seconds"] == 0
+    assert result.report.startswith("ZConnected to 127.0.0.2 but password expired.\n")
+    assert result.seconds == 0
 
 
 @pytest.mark.parametrize(

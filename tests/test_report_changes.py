@@ -75,13 +75,13 @@ def test_gone_and_new_requirements_and_a_new_one_that_is_unmet_is_loud() -> None
 
 def test_other_targets_are_told_and_runs_without_a_common_requirement_refused() -> None:
     found = changes(run(STOCK), run(PPA, suite="0.2.0", selection="--patch 0005"))
-    said = " ".join(found.aside)
+    said = " ".join(found.caveats)
     for part in ("different targets: stock and ppa", "1.06-6.2; now 1.06-6.2~ppa3", "0.1.0; now 0.2.0"):
         assert part in said
     assert "none; now 0004, 0005" in said
     assert "everything; now --patch 0005" in said
     assert "another" in said
-    assert changes(run(PPA), run(PPA)).aside == ()
+    assert changes(run(PPA), run(PPA)).caveats == ()
     with pytest.raises(UsageError, match="no requirement in common"):
         changes(run(PPA, [verdict(BASE, PPA)]), run(PPA, [verdict(GUARD, PPA)]))
 
@@ -89,8 +89,8 @@ def test_other_targets_are_told_and_runs_without_a_common_requirement_refused() 
 def test_runs_that_are_named_the_wrong_way_round_are_told() -> None:
     old, new = run(PPA), run(PPA)
     later = replace(old, header=replace(old.header, started="2024-06-01T12:00:00+00:00"))
-    assert changes(later, new).aside == ("The run named first is the younger one.",)
-    assert changes(new, later).aside == ()
+    assert changes(later, new).caveats == ("The run named first is the younger one.",)
+    assert changes(new, later).caveats == ()
 
 
 def test_the_text_says_what_was_what_is_and_how_to_repeat_it() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
+from conformance.pod.record import Record
 from conformance.report.export import dumps, to_json
 from tests.judge_samples import (
     BASE,
@@ -26,7 +27,8 @@ from tests.judge_samples import (
     verdict,
     write,
 )
-from tests.schemas import faults
+from tests.schemas import faults, schema_of, validator
+from tests.site_samples import told
 from tests.test_report_files import NASTY, with_texts
 
 SAMPLE = Path(__file__).parent.parent / "reports" / "sample"
@@ -61,13 +63,21 @@ def test_the_schema_accepts_every_standing_and_the_sample() -> None:
 
 
 def test_the_schema_of_a_run_file_accepts_its_lines(tmp_path: Path) -> None:
-    paths = [write(tmp_path / "run.jsonl"), *SAMPLE.glob("*.jsonl")]
+    paths = [write(tmp_path / "run.jsonl", PPA, [told(verdict(BASE, PPA), "220 hi")])]
+    paths += SAMPLE.glob("*.jsonl")
     assert len(paths) == 3
     for path in paths:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert [line["kind"] for line in (lines[0], lines[-1])] == ["header", "footer"]
-        for line in (*lines[::20], lines[-1]):
-            assert faults("run-1", line) == []
+        for line in (*lines[::20], *lines[-2:]):
+            assert faults("run-2", line) == []
+
+
+def test_a_record_is_described_as_its_classes_are() -> None:
+    definitions: dict[str, Any] = {}
+    schema_of(Record, definitions)
+    published = validator("run-2").schema["$defs"]
+    assert {name: made for name, made in published.items() if name[0].isupper()} == definitions
 
 
 @pytest.mark.parametrize(
@@ -104,13 +114,15 @@ def test_the_schema_refuses_what_was_changed(change: Callable[[dict[str, Any]], 
 @pytest.mark.parametrize(
     ("line", "changes"),
     [
-        (0, {"schema": 2}),
+        (0, {"schema": 1}),
         (0, {"kind": "verdict"}),
         (0, {"target": {}}),
         (1, {"verdict": "passed"}),
         (1, {"seconds": -1}),
         (1, {"attempts": ["maybe"]}),
         (1, {"record": "none"}),
+        (1, {"record": {"acts": [{"act": "look", "at": 0}]}}),
+        (1, {"record": {"acts": [{"act": "close", "at": -1, "connection": 0}]}}),
         (1, {"more": True}),
         (-1, {"exit_status": 2}),
         (-1, {"counts": {"met": 3}}),
@@ -121,8 +133,8 @@ def test_the_schema_of_a_run_file_refuses_changed_lines(
 ) -> None:
     lines = write(tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()
     data = json.loads(lines[line])
-    assert faults("run-1", data) == []
-    assert faults("run-1", {**data, **changes})
+    assert faults("run-2", data) == []
+    assert faults("run-2", {**data, **changes})
 
 
 def test_it_holds_targets_patches_verdicts_and_deviations() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.verdict import Verdict
+from conformance.pod.record import Failure, Record
 from conformance.report.junit import junit
 from conformance.report.markdown import escape, markdown
 from tests.judge_samples import (
@@ -225,7 +226,8 @@ def test_the_matrix_is_collapsed_and_whole() -> None:
 
 def test_reports_hold_no_record() -> None:
     secret = "made-up-password"
-    one = replace(verdict(CHANGE, PPA, "unmet"), record={"acts": [secret]})
+    record = Record((Failure(at=0.0, reason=secret),))
+    one = replace(verdict(CHANGE, PPA, "unmet"), record=record)
     made = compare([run(PPA, [one])])
     assert secret not in junit(made) + markdown(made)
 

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from conformance.report.story import Event, Pair, first_difference, shortened, side_by_side, tell
+from conformance.pod.configuration import Configuration
+from conformance.pod.observation import MxSession, Observation, Question, RemoteResult, TranscriptEntry
+from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record, Remote
+from conformance.pod.world import World
+from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
+
+PREPARE = Prepare(at=0.0, world=World(), configuration=Configuration())
 
 
-def acts(*given: dict[str, Any]) -> dict[str, Any]:
+def recorded(*given: Act) -> Record:
     """A record of these acts, each a hundredth of a second after the one before."""
-    return {"acts": [{"at": index / 100, **act} for index, act in enumerate(given)]}
+    return Record(tuple(replace(act, at=index / 100) for index, act in enumerate(given)))
 
 
-def prepare() -> dict[str, Any]:
-    return {"act": "prepare", "world": {}, "configuration": {}}
+def received(data: str | None) -> Receive:
+    return Receive(at=0.0, connection=0, data=data)
 
 
-def received(data: str | None) -> dict[str, Any]:
-    return {"act": "receive", "connection": 0, "data": data}
+def observed(**seen: Any) -> Observe:
+    return Observe(at=0.0, seen=Observation(**seen))
 
 
-def looked(**seen: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
-        "questions": [], "exchanges": [], "queue": [], "mailboxes": {}, "runs": [], "log": [], "stray": [],
-    }  # fmt: skip
-    return {"act": "look", "result": {**nothing, **seen}}
-
-
-def question(name: str, at: float = 0.0, **details: Any) -> dict[str, Any]:
-    plain = {"type": "MX", "over": "udp", "rcode": "NOERROR", "size": 50, "truncated": False}
-    return {"name": name, "at": at, **plain, **details}
+def question(name: str, at: float = 0.0, **details: Any) -> Question:
+    plain = Question(name, "MX", "udp", "NOERROR", 50, False, at)
+    return replace(plain, **details)
 
 
 def said(*lines: str, speaker: Any = "qmail", channel: str = "smtpd 0", start: float = 0.0) -> list[Event]:
@@ -41,28 +41,34 @@ def texts(pairs: list[Pair]) -> list[tuple[str | None, str | None, bool]]:
 
 
 def test_nothing_is_told_without_a_record() -> None:
-    assert tell(None) == []
-    assert tell({}) == []
+    assert events_of(None) == []
+    assert events_of(Record()) == []
 
 
 def test_a_reply_is_one_line_wherever_the_network_cut_it() -> None:
-    whole = tell(acts(received("250-a\r\n250 b\r\n")))
-    cut = tell(acts(received("250-a\r"), received("\n25"), received("0 b\r\n")))
+    whole = events_of(recorded(received("250-a\r\n250 b\r\n")))
+    cut = events_of(recorded(received("250-a\r"), received("\n25"), received("0 b\r\n")))
     assert [event.text for event in whole] == ["250-a", "250 b"]
     assert [event.text for event in cut] == ["250-a", "250 b"]
 
 
 def test_a_reply_without_an_end_is_told_before_the_close() -> None:
-    events = tell(acts(received("250 half"), received("")))
+    events = events_of(recorded(received("250 half"), received("")))
     assert [event.text for event in events] == ["250 half", "[closes the connection]"]
 
 
 def test_silence_is_told() -> None:
-    assert [event.text for event in tell(acts(received(None)))] == ["[silence]"]
+    assert [event.text for event in events_of(recorded(received(None)))] == ["[silence]"]
+
+
+def test_the_worlds_failure_is_told_on_one_line() -> None:
+    events = events_of(recorded(PREPARE, Failure(at=0.0, reason="no answer\nfrom the pod")))
+    assert events[-1] == Event(0.01, "world", "suite", "suite", "[the world failed: no answer from the pod]")
 
 
 def test_a_question_and_its_answer_say_size_and_transport() -> None:
-    events = tell(acts(prepare(), looked(questions=[question("big.example", size=4096, over="tcp")])))
+    asked = question("big.example", size=4096, over="tcp")
+    events = events_of(recorded(PREPARE, observed(questions=[asked])))
     shown = [(e.speaker, e.listener, e.text, e.note) for e in events if e.channel == "dns"]
     assert shown == [
         ("qmail", "dns", "big.example MX?", "over tcp"),
@@ -71,23 +77,23 @@ def test_a_question_and_its_answer_say_size_and_transport() -> None:
 
 
 def test_a_question_without_an_answer_says_so() -> None:
-    events = tell(acts(prepare(), looked(questions=[question("big.example", rcode="", size=0)])))
+    events = events_of(recorded(PREPARE, observed(questions=[question("big.example", rcode="", size=0)])))
     assert [event.text for event in events if event.speaker == "dns"] == ["[no answer]"]
 
 
-def test_each_look_since_a_set_up_holds_all_so_only_the_last_one_counts() -> None:
+def test_each_observation_since_a_set_up_holds_all_so_only_the_last_one_counts() -> None:
     first, second = question("a.example", 0.001), question("b.example", 0.002)
-    record = acts(
-        prepare(), looked(questions=[first]), looked(questions=[first, second]), prepare(), looked()
+    record = recorded(
+        PREPARE, observed(questions=[first]), observed(questions=[first, second]), PREPARE, observed()
     )
-    asked = [event.text for event in tell(record) if event.listener == "dns"]
+    asked = [event.text for event in events_of(record) if event.listener == "dns"]
     assert asked == ["a.example MX?", "b.example MX?"]
 
 
 def test_events_stand_in_order_of_time() -> None:
-    exchange = {"address": "127.0.0.2", "port": 25, "transcript": [[0.002, "!", "connected"]]}
-    record = acts(prepare(), looked(exchanges=[exchange], questions=[question("a.example", 0.001)]))
-    told = [event.channel for event in tell(record)]
+    session = MxSession("127.0.0.2", 25, [TranscriptEntry(0.002, "event", "connected")])
+    record = recorded(PREPARE, observed(mx_sessions=[session], questions=[question("a.example", 0.001)]))
+    told = [event.channel for event in events_of(record)]
     assert told.index("dns") < told.index("127.0.0.2:25")
 
 
@@ -159,14 +165,12 @@ def test_a_slower_run_does_not_make_its_difference_a_later_one() -> None:
     assert pairs[found].left == left[0]
 
 
-def test_what_a_look_saw_was_over_with_the_act_before_it() -> None:
+def test_what_an_observation_saw_was_over_with_the_act_before_it() -> None:
     """The pod's clock begins before the record says that the set-up has ended."""
     asked = [question("a.example", 0.010), question("b.example", 0.012)]
-    remote = {
-        "act": "remote", "arguments": [],
-        "result": {"report": "Kdone\0", "status": 0, "ended": True, "seconds": 0.005},
-    }  # fmt: skip
-    events = tell(acts(prepare(), remote, looked(questions=asked)))
+    result = RemoteResult("Kdone\0", status=0, ended=True, seconds=0.005)
+    remote = Remote(at=0.0, host="", sender="", recipients=(), message="", result=result)
+    events = events_of(recorded(PREPARE, remote, observed(questions=asked)))
     order = [event.text for event in events if event.channel != "set-up"]
     assert order.index("b.example MX?") < order.index("Kdone")
     times = [event.at for event in events if event.listener == "dns"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
+from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users, passwords
+from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record
 from conformance.pod.world import Exchanger, Fault
 from conformance.reproduce.directory import directory, directory_name, write
 from conformance.reproduce.readme import story_lines
@@ -146,36 +148,54 @@ def test_a_record_cannot_name_a_file_outside_the_directory() -> None:
 
 def test_an_empty_record_cannot_be_reproduced() -> None:
     made = scene_of("0006.unknown.code")
-    empty: Verdict = dataclasses.replace(made.verdict, record={"acts": []})
+    empty: Verdict = dataclasses.replace(made.verdict, record=Record())
     with pytest.raises(UsageError, match="nothing to reproduce"):
         scene(empty, made.target)
 
 
-@pytest.mark.parametrize("place", ["address", "connection", "subprogram", "verifying", "resolver"])
-def test_a_record_cannot_name_a_path_or_a_command(place: str) -> None:
-    made = scene_of("0008.cram.accepted")
-    record = json.loads(json.dumps(made.verdict.record))
-    acts, odd = record["acts"], "1/../../x; touch y\n"
-    configuration, world = acts[0]["configuration"], acts[0]["world"]
-    where = {
-        "address": world["exchangers"][0],
-        "connection": acts[1],
-        "subprogram": configuration["password_check"],
-        "verifying": configuration,
-        "resolver": configuration,
-    }[place]
-    where[place] = odd
-    with pytest.raises(UsageError, match="not as this suite writes it"):
-        scene(dataclasses.replace(made.verdict, record=record), made.target)
+def changed(verdict: Verdict, kind: type[Act], **changes: Any) -> Verdict:
+    """The verdict with these fields of all acts of a kind changed in its record."""
+    acts = verdict.record.acts if verdict.record else ()
+    others = [dataclasses.replace(act, **changes) if isinstance(act, kind) else act for act in acts]
+    return dataclasses.replace(verdict, record=Record(tuple(others)))
+
+
+def test_a_record_cannot_name_a_path_or_a_command() -> None:
+    made, odd = scene_of("0008.out.cram"), "1/../../x; touch y\n"
+    host = dataclasses.replace(made.world.exchangers[0], address=odd)
+    session = dataclasses.replace(made.seen.mx_sessions[0], address=odd)
+    for verdict in (
+        changed(made.verdict, Prepare, world=dataclasses.replace(made.world, exchangers=[host])),
+        changed(made.verdict, Observe, seen=dataclasses.replace(made.seen, mx_sessions=[session])),
+        changed(made.verdict, Prepare, configuration=dataclasses.replace(made.configuration, resolver=odd)),
+    ):
+        with pytest.raises(UsageError, match="not as this suite writes it"):
+            scene(verdict, made.target)
+
+
+@pytest.mark.parametrize("place", ["connection", "subprogram", "verifying"])
+def test_other_names_of_paths_and_commands_are_refused_when_a_record_is_read(place: str) -> None:
+    data = encode(scene_of("0008.cram.accepted").verdict.record)
+    configuration = data["acts"][0]["configuration"]
+    where = {"connection": data["acts"][1], "subprogram": configuration["password_check"]}
+    where.get(place, configuration)[place] = "1/../../x; touch y\n"
+    with pytest.raises(ValueError, match=rf"\.{place} is '1/"):
+        decode(Record, data)
+
+
+def test_the_failure_of_the_world_is_told_and_not_played() -> None:
+    made = scene_of("0006.unknown.code")
+    assert made.verdict.record is not None
+    record = Record((*made.verdict.record.acts, Failure(at=9.0, reason="the pod is gone")))
+    failed = scene(dataclasses.replace(made.verdict, record=record), made.target)
+    assert steps(failed, {}) == steps(made, {})
+    assert list(story_lines(failed))[-1].endswith("[the world failed: the pod is gone]")
 
 
 def test_what_a_target_says_is_harmless_on_a_terminal_and_in_the_readme() -> None:
     made = scene_of("0006.unknown.code")
-    record = {"acts": [dict(act) for act in (made.verdict.record or {})["acts"]]}
-    for act in record["acts"]:
-        if act["act"] == "receive" and act["data"]:
-            act["data"] = "500 \x1b[2J\x07```\r\n"
-    hostile = scene(dataclasses.replace(made.verdict, record=record, seen="\x1b]0;x\x07<b>"), made.target)
+    verdict = changed(made.verdict, Receive, data="500 \x1b[2J\x07```\r\n")
+    hostile = scene(dataclasses.replace(verdict, seen="\x1b]0;x\x07<b>"), made.target)
     shown = "\n".join(story_lines(hostile)) + directory(hostile, Images())["README.md"].decode()
     assert "\x1b" not in shown
     assert "\x07" not in shown

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from dnslib import DNSRecord
 
+from conformance.pod.record import Receive, Send
 from conformance.reproduce.pcap import SEGMENT, Turn, checksum_of, connection, datagram, pcap
 from conformance.reproduce.traffic import traffic
 from tests.reproductions import scene_of
@@ -126,15 +127,15 @@ def test_a_record_becomes_its_questions_answers_and_sessions(name: str) -> None:
     for (_, destination), octets in said.items():
         if destination[1] == 53:
             asked.append((str(DNSRecord.parse(octets[2:]).q.qname)[:-1], "tcp"))
-    recorded = [(one["name"], one["over"]) for one in made.sight["questions"]]
+    recorded = [(question.name, question.over) for question in made.seen.questions]
     assert sorted(asked) == sorted(recorded)
     sizes = [len(one.payload) for one in seen if one.protocol == 17 and one.source[1] == 53]
     sizes += [max(0, len(octets) - 2) for (source, _), octets in said.items() if source[1] == 53]
-    assert sorted(sizes) == sorted(one["size"] for one in made.sight["questions"])
+    assert sorted(sizes) == sorted(question.size for question in made.seen.questions)
     smtp = sorted(octets for (_, destination), octets in said.items() if destination[1] == 25)
     heard = [
-        "".join(entry[2] for entry in exchange["transcript"] if entry[1] == ">").encode("latin-1")
-        for exchange in made.sight["exchanges"]
+        "".join(entry.text for entry in session.transcript if entry.source == "client").encode("latin-1")
+        for session in made.seen.mx_sessions
     ]
     assert smtp == sorted(heard)
     assert recorded
@@ -144,7 +145,7 @@ def test_a_session_with_qmail_stands_in_it_as_recorded() -> None:
     made = scene_of("0006.unknown.code")
     said = streams(read(pcap(traffic(made))))
     [acts] = made.connections().values()
-    heard = "".join(act["data"] for act in acts if act["act"] == "receive" and act["data"])
-    sent = "".join(act["data"] for act in acts if act["act"] == "send")
+    heard = "".join(act.data or "" for act in acts if isinstance(act, Receive))
+    sent = "".join(act.data for act in acts if isinstance(act, Send))
     by_port = {source[1] == 25: octets for (source, _), octets in said.items()}
     assert by_port == {True: heard.encode("latin-1"), False: sent.encode("latin-1")}

@@ -12,7 +12,8 @@ from conformance.cases.attempt import replay
 from conformance.cases.collection import all_requirements, case_of
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
-from conformance.targets.keeper import fixture_secrets
+from conformance.pod.record import Record
+from conformance.pod.secrets import fixture_secrets
 
 SAMPLE = Path(__file__).parent.parent / "reports" / "sample"
 
@@ -36,11 +37,11 @@ def test_the_cases_of_today_say_the_same_of_its_records() -> None:
 
     async def judged_anew() -> list[str]:
         return [
-            f"{run.header.target.name}, {old.requirement}: was {old.verdict}, is {new.verdict}. {new.seen}"
+            f"{run.header.target.name}, {old.requirement}: was {old.verdict}, is {new.outcome}. {new.seen}"
             for run in (read_run(path) for path in sorted(SAMPLE.glob("*.jsonl")))
             for old in run.verdicts
-            for new in [await replay(case_of(requirements[old.requirement]), old.record or {}, secrets)]
-            if new.verdict != old.verdict
+            for new in [await replay(case_of(requirements[old.requirement]), old.record or Record(), secrets)]
+            if new.outcome != old.verdict
         ]
 
     changed = asyncio.run(judged_anew())

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases.attempt import attempt, replay
+from conformance.cases.attempt import replay
 from conformance.cases.collection import all_requirements, case_of
 from conformance.catalogue import PPA_PATCHES, requirements
 from conformance.errors import UsageError
-from conformance.pod.secrets import Secrets
+from conformance.pod.secrets import Secrets, fixture_secrets
 from conformance.scenario.cases import scenario_cases
 from conformance.targets.embedded import ReferencePod
-from conformance.targets.keeper import fixture_secrets
+from tests.pods import attempt
 
 SCENARIO = """
 session = '''
@@ -55,9 +55,9 @@ def test_a_file_with_a_requirement_becomes_a_case(directory: Path) -> None:
 def test_the_case_is_met_with_the_patch_and_says_what_it_saw_without(directory: Path) -> None:
     case = scenario_cases("conformance.cases.test_scenarios", directory)["test_a_bug"]
     none = Secrets({})
-    assert asyncio.run(attempt(case, ReferencePod(PPA_PATCHES), none)).verdict == "met"
+    assert asyncio.run(attempt(case, ReferencePod(PPA_PATCHES), none)).outcome == "met"
     found = asyncio.run(attempt(case, ReferencePod(()), none))
-    assert found.verdict == "unmet"
+    assert found.outcome == "unmet"
     assert found.seen == "line 4: < 500 after FROB; seen: 502 unimplemented (#5.5.1)"
     assert asyncio.run(replay(case, found.record, none)).seen == found.seen
 
@@ -91,7 +91,7 @@ def test_the_collection_finds_the_fixtures_case() -> None:
     assert known.case == "test_scenarios.py::test_rcptcheck_pipelined"
     case = case_of(known)
     secrets = fixture_secrets()
-    assert asyncio.run(attempt(case, ReferencePod(("0009",)), secrets)).verdict == "met"
+    assert asyncio.run(attempt(case, ReferencePod(("0009",)), secrets)).outcome == "met"
     for flaw in ("0009.100-accepts", "0009.adds-refused", "0009.once"):
         found = asyncio.run(attempt(case, ReferencePod(("0009",), frozenset({flaw})), secrets))
-        assert found.verdict == "unmet", flaw
+        assert found.outcome == "unmet", flaw

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from conformance.cases.internet import Internet
-from conformance.cases.qmail import Qmail
 from conformance.cli import main
 from conformance.errors import UsageError, WorldError
-from conformance.pod.base import Pod, PodFailure, Sight
+from conformance.pod.base import PodFailure
+from conformance.pod.observation import Observation
 from conformance.scenario.cases import scenario_files
 from conformance.scenario.form import Scenario
-from conformance.scenario.playing import Check, play
+from conformance.scenario.playing import Check
 from conformance.scenario.reading import load_scenario, read_scenario
 from conformance.scenario.showing import shown
 from conformance.scenario.trial import Trials, Tried
-from conformance.targets.keeper import Keeper
+from conformance.targets import pool
+from conformance.targets.plan import Plan
 from conformance.targets.ready import Images, make_ready
 from conformance.targets.target import Target
-from tests.pods import NOTHING_SEEN, CombiningPod, ScriptedPod
+from tests.pods import ScriptedPod
 
 BOTH = ("reference-stock", "reference-ppa")
 EXAMPLES = scenario_files()
@@ -90,40 +89,15 @@ def test_what_a_reply_must_be(expected: str, met: bool) -> None:
     assert (unmet(f"session = '''\n> EHLO x.example\n{expected}\n'''") == []) == met
 
 
-@pytest.mark.parametrize(
-    ("session", "octets", "several", "why"),
-    [
-        ("> A\n< 250\n> B\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [4], "all in one act"),
-        ("> A\n< 250\n> B\n< 250", ["220", "550", "250"], [3], "whatever the reply says"),
-        ("< 220\n> A\n< 250", ["220", "250"], [2], "with the greeting named"),
-        ("> A\n> B\n< 250\n< 250\n> C\n< 250", ["220", "250", "250", "250"], [3, 1], "not behind two"),
-        ("> A\n< 250\n< closed", ["220", "250"], [3], "and the end"),
-        ("> A\n< silence 1\n> B\n< 250\n> C\n< 250", ["220", None, "250", "250"], [1, 2], "not unawaited"),
-        ("> A\n< 354\n| x\n< 250", ["220", "354", "250"], [3], "a message that was asked for"),
-        ("> A\n< 354\n| x\n< 250", ["220", "250"], [2], "and one that was not"),
-        (
-            "> A\n< 334\n> \\{cram-md5:alice}\n< 235",
-            ["220", "334 PDE=", "235"],
-            [2, 1],
-            "not what hangs on it",
-        ),
-        ("> A\n< 250\n! half-close\n> B\n< 250", ["220", "250", "250"], [2, 1], "not across a half-close"),
-    ],
-)
-def test_writes_and_what_answers_them_travel_together(
-    session: str, octets: list[str | None], several: list[int], why: str
-) -> None:
-    scenario = read_scenario(f"title = 'x'\nsession = '''\n{session}\n'''\n", Path("x.toml"))
-    heard = [None if one is None else f"{one}{'' if ' ' in one else ' ok'}\r\n".encode() for one in octets]
-    apart, together = ScriptedPod(*heard), CombiningPod(*heard)
+def test_each_write_of_the_file_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    pods = standing_in(monkeypatch, ScriptedPod)
+    checks("session = '''\n> NOOP\n> NO\\c\n! cut\n> OP\n< 250\n< 250\n'''\n")
+    assert pods[0].writes == [b"NOOP\r\nNO", b"OP\r\n"]
 
-    def played(pod: Pod) -> list[Check]:
-        internet = Internet()
-        return asyncio.run(play(scenario, internet, Qmail(pod, internet)))
 
-    assert played(together) == played(apart), why
-    assert together.writes == apart.writes
-    assert together.several == several
+def test_a_challenge_is_answered() -> None:
+    cram = "> AUTH CRAM-MD5\n< 334\n> \\{cram-md5:alice}\n< 235\n"
+    assert unmet(f"session = '''\n> EHLO x\n< 250\n{cram}'''\n[auth]\nmode = '+cram'\n") == []
 
 
 def test_replies_of_a_pipelined_write_belong_to_their_lines() -> None:
@@ -242,9 +216,9 @@ def test_a_name_without_a_zone_is_the_files_mistake() -> None:
 
 
 class Failing(ScriptedPod):
-    """A pod whose world fails at the first look."""
+    """A pod whose world fails when it is first observed."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Observation:
         raise PodFailure("the exchanger is gone")
 
 
@@ -252,17 +226,17 @@ class Hostile(ScriptedPod):
     """A qmail that says what does harm on a terminal."""
 
     def __init__(self) -> None:
-        super().__init__(b"220 \x1b[2Jhello\r\n", b"500 \x1b]0;x\x07\r\n", sight=NOTHING_SEEN)
+        super().__init__(b"220 \x1b[2Jhello\r\n", b"500 \x1b]0;x\x07\r\n")
 
 
 def standing_in(monkeypatch: pytest.MonkeyPatch, made: type[ScriptedPod]) -> list[ScriptedPod]:
     pods: list[ScriptedPod] = []
 
-    async def pod(keeper: Keeper, target: Target) -> Pod:
+    async def start(target: Target, plan: Plan) -> pool.Player:
         pods.append(made())
         return pods[-1]
 
-    monkeypatch.setattr(Keeper, "pod", pod)
+    monkeypatch.setattr(pool, "start", start)
     return pods
 
 
@@ -343,7 +317,8 @@ def test_records_are_written_when_asked_for(tmp_path: Path) -> None:
     data = json.loads(kept)
     assert data["target"]["patches"] == ["0008"]
     assert all(check["met"] for check in data["expectations"])
-    assert {"prepare", "connect", "send", "receive", "look"} <= {act["act"] for act in data["record"]["acts"]}
+    acts = {act["act"] for act in data["record"]["acts"]}
+    assert {"prepare", "connect", "send", "receive", "observe"} <= acts
     assert "wonderland-7" not in kept
     assert "AGFsaWNlAHdvbmRlcmxhbmQtNw==" not in kept
 

@@ -7,18 +7,16 @@ out or with one alone.
 from __future__ import annotations
 
 import asyncio
-from functools import cache
 
 import pytest
 
-from conformance.cases.attempt import attempt
 from conformance.cases.collection import all_requirements, case_of
 from conformance.catalogue import PPA_PATCHES
+from conformance.pod.secrets import fixture_secrets
 from conformance.targets.embedded import ReferencePod
-from conformance.targets.keeper import fixture_secrets
+from tests.pods import attempt
 
 REQUIREMENTS = all_requirements()
-secrets = cache(fixture_secrets)
 
 
 def otherwise(patches: tuple[str, ...]) -> dict[str, str]:
@@ -29,9 +27,9 @@ def otherwise(patches: tuple[str, ...]) -> dict[str, str]:
         found = {}
         for name, one in REQUIREMENTS.items():
             expected = "met" if one.role == "guard" or one.patch in patches else "unmet"
-            came = await attempt(case_of(one), pod, secrets())
-            if came.verdict != expected:
-                found[name] = f"{came.verdict}: {came.seen}"
+            came = await attempt(case_of(one), pod, fixture_secrets())
+            if came.outcome != expected:
+                found[name] = f"{came.outcome}: {came.seen}"
         return found
 
     return asyncio.run(judge())

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from conformance.cases.attempt import Attempt, attempt
+from conformance.cases.attempt import Attempt
 from conformance.cases.collection import DIRECTORY, all_requirements, case_of
-from conformance.internet.clients import Clients
+from conformance.pod.secrets import fixture_secrets
 from conformance.smtp.ordinary import ordinary_client
 from conformance.smtp.reply import ENDLESS
 from conformance.smtp.session import LONGEST_REPLY, Session
-from conformance.targets.keeper import fixture_secrets
+from tests.pods import attempt
 from tests.wrong_engines import ENGINES, WrongPod
 
 #: Seconds of real time for one case. It takes milliseconds; the rest is for a busy machine.
@@ -29,7 +27,6 @@ LIMIT = 5.0
 
 REQUIREMENTS = all_requirements()
 FLOODS = [name for name in ENGINES if name.startswith("floods")]
-secrets = cache(fixture_secrets)
 
 
 async def every_case(pod: WrongPod) -> dict[str, Attempt]:
@@ -38,7 +35,7 @@ async def every_case(pod: WrongPod) -> dict[str, Attempt]:
     for name, requirement in REQUIREMENTS.items():
         try:
             async with asyncio.timeout(LIMIT):
-                attempts[name] = await attempt(case_of(requirement), pod, secrets())
+                attempts[name] = await attempt(case_of(requirement), pod, fixture_secrets())
         except TimeoutError:
             raise TimeoutError(f"{name} does not end in {LIMIT:g} s") from None
     return attempts
@@ -49,10 +46,10 @@ def test_every_case_ends_in_a_verdict_that_is_seldom_met(engine: str) -> None:
     pod = WrongPod(ENGINES[engine])
     attempts = asyncio.run(every_case(pod))
     # Nothing is wrong with the world here, so no verdict may say that there is.
-    invalid = {name: one.seen for name, one in attempts.items() if one.verdict not in ("met", "unmet")}
+    invalid = {name: one.seen for name, one in attempts.items() if one.outcome not in ("met", "unmet")}
     assert invalid == {}
-    assert [name for name, one in attempts.items() if one.verdict == "unmet" and not one.seen] == []
-    counts = Counter(one.verdict for one in attempts.values())
+    assert [name for name, one in attempts.items() if one.outcome == "unmet" and not one.seen] == []
+    counts = Counter(one.outcome for one in attempts.values())
     assert counts["unmet"] > 0.75 * len(attempts), counts
     assert pod.most_said <= 2 * LONGEST_REPLY
 
@@ -60,7 +57,7 @@ def test_every_case_ends_in_a_verdict_that_is_seldom_met(engine: str) -> None:
 def test_no_requirement_is_met_by_every_engine_that_greets() -> None:
     async def met(engine: str) -> set[str]:
         attempts = await every_case(WrongPod(ENGINES[engine]))
-        return {name for name, one in attempts.items() if one.verdict == "met"}
+        return {name for name, one in attempts.items() if one.outcome == "met"}
 
     assert asyncio.run(met("says-yes")) & asyncio.run(met("says-no")) & asyncio.run(met("mute")) == set()
 
@@ -97,29 +94,6 @@ def test_an_ordinary_client_gives_up_at_once(engine: str) -> None:
     assert pod.most_said <= 2 * LONGEST_REPLY
 
 
-def test_octets_that_nobody_reads_wait_in_the_kernel() -> None:
-    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while True:
-                writer.write(b"250 ok\r\n" * 8192)
-                await writer.drain()
-
-    async def talk() -> None:
-        server = await asyncio.start_server(flood, "127.0.0.1", 0)
-        clients = Clients(server.sockets[0].getsockname())
-        connection = clients.get(await clients.connect())
-        for _ in range(3):
-            for _ in range(300):
-                await asyncio.sleep(0)  # the loop's turns, in each of which octets may come
-            piece = await connection.receive(LIMIT)
-            assert piece
-            assert len(piece) < 2_000_000
-        clients.abort()
-        server.close()
-
-    asyncio.run(talk())
-
-
 FILES = ("test_0006_unknown.py", "test_base_session.py")
 
 
@@ -131,20 +105,20 @@ def test_the_command_says_regression_and_writes_a_whole_run(tmp_path: Path) -> N
     # By a conftest, so that it holds wherever the cases are run.
     (package / "conftest.py").write_text(
         """
-from conformance.targets import keeper
+from conformance.targets import pool
 from tests.wrong_engines import ENGINES, WrongPod
 
-async def wrong_pod(target, plan):
+async def start(target, plan):
     return WrongPod(ENGINES["says-yes"])
 
-keeper.start_pod = wrong_pod
+pool.start = start
 """
     )
     out = tmp_path / "out"
     program = f"""
 import pathlib, sys
-from conformance.cli import conduct, main
-conduct.DIRECTORY = pathlib.Path({str(package)!r})
+from conformance.cli import case_run, main
+case_run.DIRECTORY = pathlib.Path({str(package)!r})
 sys.exit(main(["run", "reference-ppa", "-n", "1", "--out", {str(out)!r}]))
 """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("QMAIL_", "PYTEST_"))}

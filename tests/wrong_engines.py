@@ -11,10 +11,13 @@ import itertools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from conformance.pod.base import PodFailure, RemoteResult, Sight, text
+from conformance.cases.attempt import Played, play
+from conformance.cases.script import Script
+from conformance.pod.base import PodFailure, text
 from conformance.pod.configuration import Configuration
+from conformance.pod.observation import Observation, RemoteResult
+from conformance.pod.secrets import fixture_secrets
 from conformance.pod.world import World
-from tests.pods import NOTHING_SEEN
 
 Server = Generator[bytes | None, bytes, None]
 
@@ -227,19 +230,17 @@ class WrongPod:
         await asyncio.sleep(0)
         engine = self._engine
         seconds = 0.0 if engine.ended else limit
-        return {
-            "report": text(engine.report),
-            "status": engine.status,
-            "ended": engine.ended,
-            "seconds": seconds,
-        }
+        return RemoteResult(text(engine.report), engine.status, engine.ended, seconds)
 
-    async def settle(self, limit: float) -> bool:
+    async def wait_until_idle(self, limit: float) -> bool:
         await asyncio.sleep(0)
         return self._engine.rests
 
-    async def look(self) -> Sight:
-        return NOTHING_SEEN
+    async def observe(self) -> Observation:
+        return Observation()
+
+    async def play(self, script: Script) -> Played:
+        return await play(script, self, fixture_secrets())
 
     async def dispose(self) -> None:
         self._connections.clear()

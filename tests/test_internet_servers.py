@@ -1,0 +1,217 @@
+"""The world on sockets: what it shows is replaced, and nothing of the old one reaches the new."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from dnslib import DNSRecord
+
+from conformance.errors import UsageError, WorldError
+from conformance.internet.servers import Servers
+from conformance.internet.zones import load_zone
+from conformance.pod.world import Exchanger, Fault, Padding, World
+from tests.agents import LONG, free_port, on_a_loop
+
+PLAIN = [load_zone("plain.example")]
+
+
+class Shown(Servers):
+    """Servers, and clients of their DNS."""
+
+    def __init__(self) -> None:
+        self.dns = ("127.0.0.1", free_port())
+        super().__init__(self.dns)
+
+    async def show(self, **parts: Any) -> None:
+        await self.set_world(World(**parts))
+
+    async def ask(self, name: str, over: str = "udp") -> DNSRecord:
+        asked = DNSRecord.question(name, "MX")
+        host, port = self.dns
+        octets = await asyncio.to_thread(asked.send, host, port, tcp=over == "tcp", timeout=LONG)
+        return DNSRecord.parse(octets)
+
+
+def shown(test: Callable[..., Awaitable[None]]) -> Callable[[], None]:
+    """A coroutine as a test of servers."""
+
+    async def whole() -> None:
+        servers = Shown()
+        try:
+            await test(servers)
+        finally:
+            servers.close()
+
+    return on_a_loop(whole)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the connection ends without another octet."""
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+@shown
+async def test_questions_are_kept_as_long_as_their_world(servers: Shown) -> None:
+    await servers.show(zones=PLAIN, paddings=[Padding("plain.example", "MX", 4096)])
+    short = await servers.ask("plain.example")
+    assert (short.header.tc, short.rr) == (1, [])
+    assert (await servers.ask("plain.example", "tcp")).rr
+    first, second = servers.nameserver.questions
+    assert (first.over, first.size, second.over, second.size) == ("udp", 31, "tcp", 4096)
+    assert 0 < first.at < second.at < LONG
+    await servers.show(zones=PLAIN)
+    assert servers.nameserver.questions == []
+    assert (await servers.ask("other.example")).rr == []
+    assert servers.nameserver.stray == ["other.example MX"]
+
+
+@shown
+async def test_a_late_answer_comes_late_and_never_from_the_old_world(servers: Shown) -> None:
+    loop, late = asyncio.get_running_loop(), [Fault("plain.example", "delay", seconds=0.05)]
+    await servers.show(zones=PLAIN, faults=late)
+    start = time.monotonic()
+    assert (await servers.ask("plain.example")).rr
+    assert time.monotonic() - start >= 0.05
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        client.connect(servers.dns)
+        client.send(DNSRecord.question("plain.example", "MX").pack())
+        while len(servers.nameserver.questions) < 2:
+            await servers.catch_up()
+        await servers.show(zones=PLAIN, latency=0.1)
+        later = DNSRecord.question("plain.example", "A")
+        client.send(later.pack())
+        assert DNSRecord.parse(await loop.sock_recv(client, 65536)).header.id == later.header.id
+
+
+@shown
+async def test_connections_of_the_old_world_are_dropped(servers: Shown) -> None:
+    stalls = Exchanger(port=free_port("127.0.0.2"), steps={"connect": "stall"})
+    await servers.show(exchangers=[stalls])
+    addresses = [servers.dns, (stalls.address, stalls.port)]
+    streams = [await asyncio.open_connection(*address) for address in addresses]
+    while not servers.mx_sessions:
+        await servers.ask("plain.example")
+    await servers.show(exchangers=[stalls])
+    for reader, writer in streams:
+        assert await ended(reader)
+        writer.close()
+    assert servers.mx_sessions == []
+
+
+@shown
+async def test_exchangers_come_and_go_with_the_world(servers: Shown) -> None:
+    ports = [free_port("127.0.0.2"), free_port("127.0.0.3")]
+    await servers.show(exchangers=[Exchanger(port=ports[0]), Exchanger("127.0.0.3", ports[1])])
+    reader, writer = await asyncio.open_connection("127.0.0.2", ports[0])
+    writer.write(b"QUIT\r\n")
+    assert await reader.read() == b"220 mx.test.example ESMTP\r\n221 mx.test.example\r\n"
+    writer.close()
+    [session] = servers.mx_sessions
+    assert (session.address, session.port) == ("127.0.0.2", ports[0])
+    assert (session.transcript[-1].source, session.transcript[-1].text) == ("event", "closed")
+    await servers.show(exchangers=[Exchanger("127.0.0.3", ports[1], steps={"connect": "421 no; reset"})])
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.2", ports[0])
+    with pytest.raises(ConnectionResetError):  # noqa: PT012  it may come before the client has connected
+        reader, writer = await asyncio.open_connection("127.0.0.3", ports[1])
+        await reader.read()
+    assert [session.address for session in servers.mx_sessions] == ["127.0.0.3"]
+
+
+@shown
+async def test_a_listener_that_the_next_world_needs_too_is_kept(servers: Shown) -> None:
+    port = free_port("127.0.0.2")
+    await servers.show(exchangers=[Exchanger(port=port)])
+    with socket.create_connection(("127.0.0.2", port)) as early:  # nobody has accepted it yet
+        await servers.show(exchangers=[Exchanger(port=port, host="new.test.example")])
+        reader, writer = await asyncio.open_connection(sock=early)
+        assert await reader.readline() == b"220 new.test.example ESMTP\r\n"
+        writer.close()
+
+
+@shown
+async def test_a_client_that_has_gone_is_heard_to_its_end(servers: Shown) -> None:
+    port = free_port("127.0.0.2")
+    await servers.show(exchangers=[Exchanger(port=port)])
+    with socket.create_connection(("127.0.0.2", port)) as client:
+        client.sendall(b"EHLO here.example\r\nMAIL FROM:<a@b.example>\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert servers.mx_sessions == [], "the loop has had no turn yet"
+        await servers.catch_up()
+        [session] = servers.mx_sessions
+        assert (session.helo, session.sender) == ("EHLO here.example", "a@b.example")
+        assert session.transcript[-1].text == "client closed"
+
+
+@shown
+async def test_a_silent_exchanger_answers_no_attempt_to_connect(servers: Shown) -> None:
+    port = free_port("127.0.0.2")
+    for _ in range(2):  # the second time the address has been used already
+        await servers.show(exchangers=[Exchanger(port=port, silent=True)])
+        with socket.socket() as client:
+            client.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                client.connect(("127.0.0.2", port))
+        assert servers.mx_sessions == []
+        await servers.show(exchangers=[Exchanger(port=port)])
+        _, writer = await asyncio.open_connection("127.0.0.2", port)
+        writer.close()
+
+
+@shown
+async def test_replacing_the_world_takes_milliseconds(servers: Shown) -> None:
+    ports = [free_port("127.0.0.2") for _ in range(2)]
+    durations = []
+    for turn in range(20):
+        start = time.monotonic()
+        await servers.show(zones=PLAIN, exchangers=[Exchanger(port=ports[turn % 2])])
+        durations.append(time.monotonic() - start)
+    assert sorted(durations)[10] < 0.05
+
+
+@shown
+async def test_a_wrong_world_is_an_error_and_the_old_one_stays(servers: Shown) -> None:
+    await servers.show(zones=PLAIN)
+    with pytest.raises(UsageError, match="zone 1 of the world, line 2"):
+        await servers.show(zones=["$ORIGIN x.example.\n@ A nowhere\n"])
+    with pytest.raises(UsageError, match="the same address and port"):
+        await servers.show(exchangers=[Exchanger(host="a.example"), Exchanger(host="b.example")])
+    assert (await servers.ask("plain.example")).rr
+
+
+@shown
+async def test_an_address_that_is_taken_is_the_worlds_failure(servers: Shown) -> None:
+    for kind, over in ((socket.SOCK_DGRAM, "udp"), (socket.SOCK_STREAM, "tcp")):
+        with socket.socket(socket.AF_INET, kind) as taken:
+            taken.bind(servers.dns)
+            with pytest.raises(WorldError, match=f"cannot listen on .*:{servers.dns[1]} over {over}"):
+                await servers.show()
+    await servers.show()  # now that it is free
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(WorldError, match=rf"cannot listen on 127\.0\.0\.2:{port} over tcp"):
+            await servers.show(exchangers=[Exchanger(port=port)])
+
+
+def test_a_kernel_that_answers_where_silence_is_wanted_is_the_worlds_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @shown
+    async def test(servers: Shown) -> None:
+        await servers.show()
+        # A longer queue is what such a kernel amounts to.
+        listen = socket.socket.listen
+        monkeypatch.setattr(socket.socket, "listen", lambda self, backlog: listen(self, backlog + 5))
+        with pytest.raises(WorldError, match="should be silent"):
+            await servers.show(exchangers=[Exchanger(port=free_port("127.0.0.2"), silent=True)])
+
+    test()

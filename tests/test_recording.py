@@ -1,0 +1,350 @@
+"""A record is enough to conclude the same again, and nothing else is believed; another case's is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import get_args
+
+import pytest
+
+from conformance.cases.attempt import Attempt, judge, record, replay
+from conformance.cases.credentials import password, plain
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.requirements import Case
+from conformance.pod import recording
+from conformance.pod.base import PodFailure
+from conformance.pod.codec import decode, encode
+from conformance.pod.observation import Observation
+from conformance.pod.record import Act, Failure, Prepare, Receive, Record
+from conformance.pod.secrets import Secrets, fixture_secrets
+from conformance.targets.embedded import ReferencePod
+from tests.pods import ScriptedPod, attempt
+
+NO_SECRETS = Secrets({})
+
+
+async def greets(qmail: Qmail) -> None:
+    """A case for tests."""
+    async with await qmail.connect() as smtp:
+        assert smtp.greeting.code == 220
+        assert (await smtp.command("NOOP")).code == 250
+
+
+async def delivers(internet: Internet, qmail: Qmail) -> None:
+    """Another one."""
+    internet.load("plain.example")
+    delivery = await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
+    assert delivery.accepted
+    assert internet.questions(type="MX")
+
+
+async def authenticates(qmail: Qmail) -> None:
+    """A case that shows a password to the pod."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+
+
+async def does_everything(internet: Internet, qmail: Qmail) -> None:
+    """A case in which every act occurs."""
+    internet.zone("first.example")
+    async with qmail.session() as first, qmail.session() as second:
+        assert (await second.say(b"NO", b"OP\r\n")).code == 250
+        await first.half_close()
+    internet.zone("second.example")
+    assert (await qmail.deliver("a@b.example", ["alice@here.example"])).queue == []
+    with pytest.raises(AssertionError, match="no host has accepted"):
+        await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
+
+
+async def is_mistaken(qmail: Qmail) -> None:
+    """A case with a mistake of its own."""
+    raise KeyError("oops")
+
+
+def tried(case: Case, pod: ScriptedPod, secrets: Secrets = NO_SECRETS) -> Attempt:
+    return asyncio.run(asyncio.wait_for(attempt(case, pod, secrets), 20))
+
+
+def stored(record: Record) -> Record:
+    return decode(Record, json.loads(json.dumps(encode(record))))
+
+
+@pytest.mark.parametrize("case", [greets, delivers, authenticates])
+def test_a_record_survives_json_and_concludes_the_same(case: Case) -> None:
+    async def both() -> tuple[Attempt, Attempt]:
+        live = await attempt(case, ReferencePod(PPA_PATCHES), fixture_secrets())
+        return live, await replay(case, stored(live.record), fixture_secrets())
+
+    live, again = asyncio.run(both())
+    assert (live.outcome, live.seen, again.outcome) == ("met", "", "met")
+    assert live.seconds > 0
+
+
+def test_every_act_is_recorded_and_read_back_as_it_was() -> None:
+    said = [b"220 mx\r\n", b"250 mx\r\n"] * 2 + [b"250 ok\r\n", b"220 mx\r\n", b"250 mx\r\n"]
+    said += [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n", b"221 bye\r\n"]
+    live = tried(does_everything, ScriptedPod(*said))
+    assert (live.outcome, live.seen) == ("met", "")
+    acts = live.record.acts
+    assert stored(live.record) == live.record
+    assert {type(act) for act in acts} == set(get_args(Act)) - {Failure}
+    told = [act.act for act in acts]
+    assert told[-6:] == ["receive", "close", "wait-until-idle", "observe", "remote", "observe"]
+    on = [act.connection for act in acts if isinstance(act, Receive)]
+    assert on == [0, 0, 1, 1, 1, *[2] * 7], "numbers are the case's own, whatever the pod's"
+    zones = [len(act.world.zones) for act in acts if isinstance(act, Prepare)]
+    assert zones == [1, 2], "what the case arranges later is not in the record"
+
+
+def test_acts_bear_the_times_at_which_they_were_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(ScriptedPod):
+        """Takes a second for each octet."""
+
+        at = 100.0
+
+        async def send(self, connection: int, data: bytes) -> bool:
+            self.at += len(data)
+            return True
+
+        async def receive(self, connection: int, limit: float) -> bytes | None:
+            self.at += 9
+            return await super().receive(connection, limit)
+
+    pod = Slow(b"220 mx\r\n", b"250 ok\r\n")
+    monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: pod.at))
+    acts = tried(greets, pod).record.acts
+    assert [act.act for act in acts[2:]] == ["receive", "send", "receive", "close"]
+    assert [act.at for act in acts[2:]] == [9, 9, 24, 24], "what is sent, before the server can answer"
+
+
+def test_an_unmet_record_stays_unmet_and_a_changed_one_changes_the_verdict() -> None:
+    live = tried(greets, ScriptedPod(b"220 mx\r\n", b"500 what\r\n"))
+    again = asyncio.run(replay(greets, live.record, NO_SECRETS))
+    assert (live.outcome, again.outcome) == ("unmet", "unmet")
+    assert isinstance(live.error, AssertionError)
+    assert live.seen == again.seen
+    assert "500" in live.seen
+    live = tried(greets, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n"))
+    acts = [replace(act, data="451 no\r\n") if isinstance(act, Receive) else act for act in live.record.acts]
+    assert asyncio.run(replay(greets, Record(tuple(acts)), NO_SECRETS)).outcome == "unmet"
+
+
+async def observes(qmail: Qmail) -> None:
+    """A case that sets up the same as `greets`."""
+    await qmail.observe()
+
+
+async def says_another(qmail: Qmail) -> None:
+    """A case that sends other octets than `greets`."""
+    async with await qmail.connect() as smtp:
+        await smtp.command("RSET")
+
+
+async def says_more(qmail: Qmail) -> None:
+    """A case that goes on after `greets`."""
+    await greets(qmail)
+    await qmail.observe()
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (delivers, "the case now does prepare with other values than were recorded"),
+        (observes, "the record has connect where the case now does observe"),
+        (says_another, "the case now does send with other values than were recorded"),
+        (says_more, "the record ends before observe: it was made by another version of this case"),
+        (is_mistaken, "the case itself failed: KeyError: 'oops'"),
+    ],
+)
+def test_the_record_of_another_case_is_invalid_and_no_verdict(other: Case, why: str) -> None:
+    live = tried(greets, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n"))
+    result = asyncio.run(replay(other, live.record, NO_SECRETS))
+    assert (result.outcome, result.seen) == ("invalid", why)
+
+
+# A record that does not bear out what came of the case
+
+
+def changing(first: int, later: int) -> Case:
+    """A case that looks at something outside the pod, which is `first` and then `later`; only 1 is right."""
+    outside = iter([first, later])
+
+    async def case(qmail: Qmail) -> None:
+        session = await qmail.connect()
+        await session.reply()
+        assert next(outside) == 1
+
+    return case
+
+
+def test_another_end_than_in_the_pod_is_invalid_and_both_are_told() -> None:
+    said = "the record does not bear out what came of it: "
+    result = tried(changing(1, 2), ScriptedPod(b"220 mx\r\n"))
+    assert result.outcome == "invalid"
+    assert result.seen.startswith(said + "met in the pod, unmet from the record (")
+    result = tried(changing(2, 1), ScriptedPod(b"220 mx\r\n"))
+    assert result.outcome == "invalid"
+    assert result.seen.startswith(said + "unmet in the pod (")
+    assert result.seen.endswith("), met from the record")
+    # The same end twice is one.
+    assert tried(changing(2, 2), ScriptedPod(b"220 mx\r\n")).outcome == "unmet"
+
+
+def test_a_case_that_ends_before_its_record_is_invalid() -> None:
+    turns = iter([2, 1])
+
+    async def case(qmail: Qmail) -> None:
+        for _ in range(next(turns)):
+            await qmail.observe()
+
+    result = tried(case, ScriptedPod())
+    assert result.outcome == "invalid"
+    assert result.seen.endswith("met in the pod, met from the record, with 1 acts left")
+
+
+def test_a_case_that_waits_for_something_else_than_the_pod_is_invalid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("conformance.cases.attempt.LIMIT", 0.05)
+    waits = iter([False, True])
+
+    async def case(qmail: Qmail) -> None:
+        await qmail.observe()
+        if next(waits):
+            await asyncio.Event().wait()
+
+    result = tried(case, ScriptedPod())
+    assert result.outcome == "invalid"
+    assert result.seen.endswith("invalid from the record (the case did not end within 0.05 s)")
+
+
+# What says nothing about qmail
+
+
+def test_a_pod_that_fails_is_no_verdict_about_qmail() -> None:
+    class Failing(ScriptedPod):
+        async def send(self, connection: int, data: bytes) -> bool:
+            raise PodFailure("the container has gone")
+
+    result = tried(greets, Failing(b"220 mx\r\n"))
+    again = asyncio.run(replay(greets, stored(result.record), NO_SECRETS))
+    for each in (result, again):
+        assert (each.outcome, each.seen) == ("invalid", "the container has gone")
+    assert [act.act for act in result.record.acts] == ["prepare", "connect", "receive", "failure"]
+
+
+def test_neither_a_stray_question_nor_a_mistake_in_a_case_is_a_verdict_about_qmail() -> None:
+    result = tried(delivers, ScriptedPod(seen=Observation(stray=["elsewhere.example MX"])))
+    why = "qmail asked for a name outside the world: elsewhere.example MX"
+    assert (result.outcome, result.seen) == ("invalid", why)
+    result = tried(is_mistaken, ScriptedPod())
+    assert (result.outcome, result.seen) == ("invalid", "the case itself failed: KeyError: 'oops'")
+    assert isinstance(result.error, KeyError)
+
+
+def test_a_case_that_does_not_end_is_no_verdict_about_qmail() -> None:
+    class Mute(ScriptedPod):
+        async def receive(self, connection: int, limit: float) -> bytes | None:
+            return await asyncio.Event().wait() and None
+
+    async def both() -> Attempt:
+        return await judge(greets, await record(greets, Mute(), NO_SECRETS, limit=0.05), NO_SECRETS)
+
+    result = asyncio.run(both())
+    assert (result.outcome, result.seen) == ("invalid", "the case did not end within 0.05 s")
+    assert [act.act for act in result.record.acts] == ["prepare", "connect", "failure"]
+
+
+# Secrets
+
+
+def test_no_password_is_in_a_record() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", b"250 mx\r\n", b"235 ok\r\n")
+    written = json.dumps(encode(tried(authenticates, pod, fixture_secrets()).record))
+    assert plain("alice").encode() in pod.sent
+    assert plain("alice") not in written
+    assert password("alice") not in written
+    assert "<plain of alice>" in written
+
+
+def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:
+    async def case(qmail: Qmail) -> None:
+        assert (await qmail.observe()).log == ["<password of alice>"]
+
+    pod = ScriptedPod(seen=Observation(log=["wonderland"]))
+    assert tried(case, pod, Secrets({"alice": b"wonderland"})).outcome == "met"
+
+
+def test_every_secret_is_hidden_wherever_it_stands() -> None:
+    secrets = Secrets({"alice": b"wonderland", "bob": b"password"})
+    hidden = secrets.hide(["short", "wonderland", "x" * 300 + "wonderland", {"wonderland": "a password"}])
+    tokens = ["short", "<password of alice>", "x" * 300 + "<password of alice>"]
+    assert hidden == [*tokens, {"<password of alice>": "a <password of bob>"}]
+    seen = Observation(mailboxes={"alice": ["password"]}, hook_calls=[])
+    assert secrets.hide(seen) == Observation(mailboxes={"alice": ["<password of bob>"]})
+    with_none = Secrets({"carol": b"", "bob": b"password"})
+    assert with_none.hide(("a text", "a password")) == ("a text", "a <password of bob>")
+
+
+async def hears_a_password(qmail: Qmail) -> None:
+    async with await qmail.connect() as smtp:
+        assert (await smtp.command("NOOP")).text == "<password of alice>"
+
+
+def test_a_password_that_the_server_says_is_hidden_from_the_case_too() -> None:
+    pod = ScriptedPod(b"220 mx\r\n", f"250 {password('alice')}\r\n".encode("latin-1"))
+    assert asyncio.run(attempt(hears_a_password, pod, fixture_secrets())).outcome == "met"
+
+
+async def exits(qmail: Qmail) -> None:
+    await qmail.observe()
+    raise SystemExit(3)
+
+
+async def cancels(qmail: Qmail) -> None:
+    await qmail.observe()
+    raise asyncio.CancelledError
+
+
+async def is_late_by_itself(qmail: Qmail) -> None:
+    await qmail.observe()
+    async with asyncio.timeout(0):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [(exits, "SystemExit"), (cancels, "CancelledError"), (is_late_by_itself, "TimeoutError")],
+)
+def test_whatever_a_case_raises_is_its_own_failure(case: Case, told: str) -> None:
+    result = asyncio.run(attempt(case, ReferencePod(()), NO_SECRETS))
+    assert result.outcome == "invalid"
+    assert result.seen.startswith(f"the case itself failed: {told}")
+
+
+async def observes_for_ever(qmail: Qmail) -> None:
+    while True:
+        await qmail.observe()
+
+
+def test_a_case_that_never_waits_is_ended_by_its_acts() -> None:
+    played = asyncio.run(record(observes_for_ever, ReferencePod(()), NO_SECRETS, limit=0.05))
+    assert (played.outcome, played.seen) == ("invalid", "the case did not end within 0.05 s")
+
+
+async def changes_what_it_saw(qmail: Qmail) -> None:
+    seen = await qmail.observe()
+    seen.log[:] = ["nobody has seen this"]
+    assert "nobody has seen this" not in (await qmail.observe()).log
+
+
+def test_a_case_cannot_change_its_record() -> None:
+    result = asyncio.run(attempt(changes_what_it_saw, ReferencePod(()), NO_SECRETS))
+    assert result.outcome == "met"
+    assert "nobody has seen this" not in json.dumps(encode(result.record))

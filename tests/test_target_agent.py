@@ -1,0 +1,259 @@
+"""The way to the target's agent: lists over one connection, in order; what is told and what is read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import StreamReader, StreamWriter
+
+import pytest
+
+from conformance.pod.base import PodFailure
+from conformance.pod.configuration import Configuration, RecipientCheck
+from conformance.pod.mailboxes import User
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.world import Exchanger, World
+from conformance.targets import target_agent
+from conformance.targets.sockets import SocketPod
+from conformance.targets.target_agent import TargetAgent, configuration_items, packed, unpacked
+from tests.agents import LONG, FakeTarget, free_port, on_a_loop, request_of, served
+
+EVERY = bytes(range(256))
+
+
+def test_a_list_is_packed_and_unpacked_and_one_that_is_cut_off_is_an_error() -> None:
+    for items in ([], [b""], [b"a", b"", EVERY * 300]):
+        whole = packed(items)
+        assert int.from_bytes(whole[:4], "big") == len(whole) - 4
+        assert unpacked(whole[4:]) == items
+    whole = packed([b"a", b""])
+    for cut in range(5, len(whole)):
+        if cut != 4 + 5:  # there an item ends
+            with pytest.raises(ValueError, match="cut off"):
+                unpacked(whole[4:cut])
+
+
+class Echo:
+    """A target's agent that says what it heard; to "late" when the test allows it, to "break" nothing."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.late = asyncio.Event()
+
+    async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self.connections += 1
+        while (heard := await request_of(reader)) != [b"break"]:
+            if heard == [b"late"]:
+                await self.late.wait()
+            writer.write(packed([b"ok", *heard]))
+
+
+@on_a_loop
+async def test_requests_over_one_connection_are_answered_in_their_order() -> None:
+    echo = Echo()
+    async with served(echo.serve) as address:
+        agent = TargetAgent(address)
+        assert await agent.ask(b"", EVERY, b"3:abc,") == [b"", EVERY, b"3:abc,"]
+        asked = [agent.ask(word, limit=LONG) for word in (b"a", b"b", b"c")]
+        assert await asyncio.gather(*asked) == [[b"a"], [b"b"], [b"c"]]
+        assert echo.connections == 1
+        with pytest.raises(PodFailure, match="the connection to the target agent broke"):
+            await agent.ask(b"break")
+        assert await agent.ask(b"again") == [b"again"]
+        assert echo.connections == 2
+        agent.close()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+@on_a_loop
+async def test_a_late_answer_is_not_that_to_the_next_request(
+    monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    echo = Echo()
+    async with served(echo.serve) as address:
+        agent = TargetAgent(address)
+        await agent.ask(b"first")
+        if cancelled:  # as by a case that is at its limit
+            asking = asyncio.create_task(agent.ask(b"late"))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+        else:
+            monkeypatch.setattr(target_agent, "LATENESS", 0.05)
+            with pytest.raises(PodFailure, match=r"has not answered 'late' within 0\.1 s"):
+                await agent.ask(b"late", limit=0.05)
+        echo.late.set()
+        assert await agent.ask(b"next", limit=LONG) == [b"next"]
+        agent.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (packed([b"failure", b"no", b"d\xff\n"]), "the target agent failed at 'op': no d\ufffd"),
+        (packed([]), "the target agent failed at 'op': "),
+        (b"", "the connection to the target agent broke: 0 bytes read"),
+        (packed([b"ok", b"cut"])[:-1], "the connection to the target agent broke: 12 bytes read"),
+        (b"\0\0\0\2no", "the connection to the target agent broke: a list of octet strings is cut off"),
+    ],
+)
+@on_a_loop
+async def test_what_is_no_good_answer_is_the_pods_failure(answer: bytes, said: str) -> None:
+    async def once(reader: StreamReader, writer: StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(answer)
+
+    async with served(once) as address:
+        agent = TargetAgent(address)
+        with pytest.raises(PodFailure) as raised:
+            await agent.ask(b"op")
+        assert str(raised.value).startswith(said)
+        agent.close()
+
+
+@on_a_loop
+async def test_an_agent_that_is_just_coming_up_is_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target_agent, "LATENESS", 0.1)
+    address = ("127.0.0.1", free_port())
+    agent = TargetAgent(address)
+    with pytest.raises(PodFailure, match=r"not answered 'op' within 0\.1 s"):
+        await agent.ask(b"op")
+    pending = asyncio.create_task(agent.ask(b"op", limit=LONG))
+    await asyncio.sleep(0)
+    async with served(FakeTarget().serve, address[1]):
+        assert await pending == []
+
+
+# What is told, and what is read
+
+
+def test_a_configuration_is_told_whole() -> None:
+    configuration = Configuration(
+        control={"me": "mx.h\xe9re.example\n"},
+        recipient_check=RecipientCheck(),
+        dot_qmail={"alice/.qmail-list": "./Maildir/\n"},
+        delivering=True,
+        resolver="timeout:3",
+        verifying="mute",
+    )
+    items = configuration_items(configuration)
+    told = {(items[at], items[at + 1]): items[at + 2] for at in range(0, len(items), 3)}
+    assert told[b"control", b"me"] == b"mx.h\xe9re.example\n"
+    assert told[b"dot-qmail", b"alice/.qmail-list"] == b"./Maildir/\n"
+    assert told[b"resolver", b""] == b"timeout:3"
+    assert told[b"verifying", b""] == b"mute"
+    assert {(b"program", b"session"), (b"program", b"rcptcheck"), (b"delivering", b"")} <= set(told)
+    assert not {b"delivering", b"verifying", b"rcptcheck"} & set(configuration_items(Configuration()))
+    missing = Configuration(recipient_check=RecipientCheck(fate="missing"), verifying=True)
+    assert b"rcptcheck" not in configuration_items(missing)
+    assert configuration_items(missing)[-3:] == [b"verifying", b"", b""]
+
+
+@on_a_loop
+async def test_acts_are_one_request_each() -> None:
+    ran = [b"ok", b"r\0Kok\n\0\xff", b"-11", b"0", b"0.25"]
+    target = FakeTarget({b"remote": ran, b"wait_until_idle": [b"ok", b"0"]})
+    async with served(target.serve) as address:
+        agent = TargetAgent(address)
+        users = [User("alias", None, {".qmail-root": "&a@here.example"}), User("bob", "p\xe9")]
+        await agent.make_users(users)
+        result = await agent.remote("h", "", ["r\xe9", "s"], EVERY, 1.5)
+        assert result == RemoteResult("r\0Kok\n\0\xff", -11, False, 0.25)
+        assert await agent.wait_until_idle(0.25) is False
+        await agent.prepare(Configuration())
+        agent.close()
+    told, remote, idle, prepare = target.asked
+    assert told == [
+        b"users",
+        b"dot-qmail", b"alias/.qmail-root", b"&a@here.example",
+        b"user", b"bob", b"",
+        b"password", b"bob", b"p\xe9",
+    ]  # fmt: skip
+    assert remote == [b"remote", b"1500", EVERY, b"h", b"", b"r\xe9", b"s"]
+    assert idle == [b"wait_until_idle", b"250"]
+    assert prepare == [b"prepare", *configuration_items(Configuration())]
+
+
+SEEN = [
+    b"ok",
+    b"queued", b"", b"a@x.example\0b\xe9@x.example\0", b"Subject: \xff\n",
+    b"mail", b"alice", b"first", b"",
+    b"mail", b"alice", b"second", b"",
+    b"hook", b"rcptcheck\0/var/lib/qmail\0" b"1\0x\0\0\0" b"0\0A=b=c\0B=\0", b"", b"",
+    b"hook", b"checkpassword\0/\0" b"2\0t\0u\0bob\0<c>\0" b"1\0", b"", b"",
+    b"log", b"one\ntwo\n", b"", b"",
+]  # fmt: skip
+
+
+@on_a_loop
+async def test_an_observation_is_read_from_the_target_and_the_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port("127.0.0.2")
+    async with served(FakeTarget({b"observe": SEEN}).serve) as address:
+        agent = TargetAgent(address)
+        pod = SocketPod(agent, address, ("127.0.0.1", free_port()))
+        await pod.prepare(World(exchangers=[Exchanger(port=port)]), Configuration())
+        inside = await agent.observe()
+        with socket.socket() as client:
+
+            async def observe() -> Observation:
+                client.connect(("127.0.0.2", port))  # what comes before the target's answer is seen
+                return inside
+
+            monkeypatch.setattr(agent, "observe", observe)
+            seen = await pod.observe()
+        await pod.dispose()
+    recipients = ["a@x.example", "b\xe9@x.example"]
+    assert seen.queue == [QueuedMessage("", recipients, "Subject: \xff\n")]
+    assert seen.mailboxes == {"alice": ["first", "second"]}
+    assert seen.hook_calls == [
+        HookCall("rcptcheck", ["x"], "/var/lib/qmail", {"A": "b=c", "B": ""}),
+        HookCall("checkpassword", ["t", "u"], "/", {}, "bob", "<c>", True),
+    ]
+    assert seen.log == ["one", "two"]
+    assert (seen.questions, seen.stray) == ([], [])
+    assert [session.port for session in seen.mx_sessions] == [port]
+
+
+# The pod of which it is a part
+
+
+@on_a_loop
+async def test_connections_of_a_pod_end_with_a_new_world_and_their_numbers_are_not_used_again() -> None:
+    async def greet(reader: StreamReader, writer: StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        writer.write(await reader.read())
+
+    async with served(greet) as smtp, served(FakeTarget().serve) as target:
+        pod = SocketPod(TargetAgent(target), smtp, ("127.0.0.1", free_port()))
+        first, second = await pod.connect(), await pod.connect()
+        assert await pod.receive(second, LONG) == b"220 mx\r\n"
+        assert await pod.send(second, b"more")
+        await pod.shut(second)
+        assert await pod.receive(second, LONG) == b"more"
+        await pod.close(second)
+        assert await pod.receive(first, LONG) == b"220 mx\r\n"
+        pending = asyncio.create_task(pod.receive(first, LONG))
+        await asyncio.sleep(0)
+        await pod.prepare(World(), Configuration())
+        assert await pending == b""
+        for gone in (first, second):
+            with pytest.raises(PodFailure, match=f"there is no connection {gone}"):
+                await pod.send(gone, b"x")
+        assert await pod.connect() not in (first, second)
+        await pod.dispose()
+
+
+@on_a_loop
+async def test_the_old_world_stands_until_the_target_is_prepared() -> None:
+    target = FakeTarget()
+    async with served(target.serve) as address:
+        pod = SocketPod(TargetAgent(address), address, ("127.0.0.1", free_port()))
+        await pod.prepare(World(tcp="refuse"), Configuration())
+        before = pod.servers.nameserver
+        target.says[b"prepare"] = [b"failure", b"no"]
+        with pytest.raises(PodFailure, match="failed at 'prepare': no"):
+            await pod.prepare(World(), Configuration())
+        assert pod.servers.nameserver is before
+        await pod.dispose()
