@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--no-repeat", action="store_true", help="do not repeat an unexpected verdict in a fresh pod"
     )
-    group.addoption("--pods", type=int, default=4, help="how many pods of each target a worker has (4)")
+    group.addoption("--pods", type=int, default=4, help="how many pods of each target there are (4)")
     for option, (variable, what) in IMAGE_OPTIONS.items():
         group.addoption(option, default=None, help=f"{what} [{variable}]")
 
@@ -176,7 +176,9 @@ class Worker:
         self.runner = asyncio.Runner()
         # Of the items that pytest-xdist hands out one by one it is not known which are this worker's.
         self.ahead = "share" in getattr(config, "workerinput", {"share": None})
-        self.pool = PodPool(self.plan, config.getoption("--pods") if self.ahead else 1)
+        share, workers = getattr(config, "workerinput", {}).get("share", (0, 1))
+        pods = (config.getoption("--pods") + workers - 1 - share) // workers  # this worker's part of them
+        self.pool = PodPool(self.plan, max(1, pods) if self.ahead else 1)
         self._jobs: dict[pytest.Item, Job] = {}
         self._deviations: list[Deviation] | None = None
         self._stored: dict[str, dict[str, Verdict]] = {}

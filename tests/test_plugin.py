@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -306,17 +307,17 @@ def test_as_many_processes_as_cores_pods_and_cases_are_worth(
 
 
 @pytest.mark.parametrize(
-    ("option", "says", "each"),
-    [((), "7 cases", "4"), (("-n", "auto"), "7 cases", "4"), (("-n", "1"), "1 case", "1")],
+    ("option", "says", "pods"),
+    [((), "7 cases", "7"), (("-n", "auto"), "7 cases", "7"), (("-n", "1"), "1 case", "1")],
 )
 @pytest.mark.parametrize(
     "command", [("run", "reference-ppa"), ("compare", "reference-ppa"), ("gate", "reference-ppa")]
 )
-def test_the_number_of_pods_is_said_first_and_shared_among_the_processes(
+def test_the_number_of_pods_is_said_first_and_handed_on(
     command: tuple[str, ...],
     option: tuple[str, ...],
     says: str,
-    each: str,
+    pods: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -333,8 +334,22 @@ def test_the_number_of_pods_is_said_first_and_shared_among_the_processes(
     assert main([*command, *option, "--patch", "0006", "--out", str(tmp_path)]) == 4
     count = sum(one.patch == "0006" for one in all_requirements().values())
     assert capsys.readouterr().out == f"{count} cases, {says} at a time on each target.\n"
-    assert given[given.index("--pods") + 1] == each
-    assert given[given.index("-n") + 1] == ("0" if each == "1" else "2")
+    assert given[given.index("--pods") + 1] == pods
+    assert given[given.index("-n") + 1] == ("0" if pods == "1" else "2")
+
+
+@pytest.mark.parametrize(("pods", "processes"), [(7, 2), (3, 3), (8, 3)])
+def test_the_processes_share_the_pods_among_them(pods: int, processes: int) -> None:
+    def worker(share: int) -> plugin.Worker:
+        options = {"--pods": pods, "--no-repeat": False}
+        config: Any = SimpleNamespace(stash=pytest.Stash(), getoption=options.get)
+        config.workerinput = {"share": (share, processes)}
+        config.stash[plugin.PLAN] = Plan(())
+        return plugin.Worker(config)
+
+    sizes = [worker(share).pool.size for share in range(processes)]
+    assert sum(sizes) == pods
+    assert max(sizes) - min(sizes) <= 1
 
 
 def test_an_unexpected_verdict_is_believed_when_it_comes_twice() -> None:

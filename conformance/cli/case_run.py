@@ -176,7 +176,7 @@ def run_cases(
     arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
     arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
-    arguments += ["--tb", "no", "--dist", "each", "--pods", str(-(-pods // processes))]
+    arguments += ["--tb", "no", "--dist", "each", "--pods", str(pods)]
     arguments += ["-k", selection.keyword] if selection.keyword else []
     arguments += [word for patch in selection.patches for word in ("--patch", patch)]
     arguments += [] if repeat else ["--no-repeat"]

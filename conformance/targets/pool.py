@@ -64,7 +64,7 @@ class PodPool:
 
     def __init__(self, plan: Plan, size: int = 1) -> None:
         self._plan = plan
-        self._size = size
+        self.size = size
         self._jobs: dict[str, deque[Job]] = defaultdict(deque)
         self._idle: dict[str, list[Player]] = defaultdict(list)
         self._servers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
@@ -92,7 +92,7 @@ class PodPool:
             if not self._disposed:  # a job may have come just as it ended
                 self._see_to_servers(target)
 
-        if self._jobs[target.name] and len(servers) < self._size:
+        if self._jobs[target.name] and len(servers) < self.size:
             # One begins with the last, so that quick scripts are played while the others wait for qmail.
             server = asyncio.create_task(self._serve(target, last_first=not servers))
             servers.add(server)
