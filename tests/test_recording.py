@@ -197,7 +197,7 @@ def test_another_end_than_in_the_pod_is_invalid_and_both_are_told() -> None:
 
 
 def test_a_case_that_ends_before_its_record_is_invalid() -> None:
-    turns = iter([2, 1])
+    turns = iter([2, 1, 1])
 
     async def case(qmail: Qmail) -> None:
         for _ in range(next(turns)):
@@ -206,6 +206,9 @@ def test_a_case_that_ends_before_its_record_is_invalid() -> None:
     result = tried(case, ScriptedPod())
     assert result.outcome == "invalid"
     assert result.seen.endswith("met in the pod, met from the record, with 1 acts left")
+    # And whoever judges it again says the same.
+    again = asyncio.run(replay(case, result.record, NO_SECRETS))
+    assert (again.outcome, again.seen) == ("invalid", result.seen)
 
 
 def test_a_case_that_waits_for_something_else_than_the_pod_is_invalid(

@@ -91,6 +91,8 @@ async def judge(case: Case, played: Played, secrets: Secrets) -> Attempt:
             + (f", with {left} acts left" if left else "")
         )
         result.outcome, result.error = "invalid", None  # what was raised says nothing about qmail then
+        # Before all else, so that whoever judges the stored record says the same.
+        result.record = Record((Failure(at=0.0, reason=result.seen), *played.record.acts))
     return result
 
 
