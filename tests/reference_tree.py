@@ -1,7 +1,5 @@
 """The package qmail-reference, unpacked into a directory, as its programs find themselves when installed."""
 
-from __future__ import annotations
-
 import io
 import os
 import select
@@ -9,9 +7,9 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 from conformance.reference.package import package
 
@@ -80,6 +78,11 @@ class Tree:
     def path(self, name: str) -> str:
         return str(self.home / "bin" / name)
 
+    def run(self, name: str, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a program to its end, within PATIENCE."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": PATIENCE, **options}
+        return subprocess.run([self.path(name), *words], **options)
+
     def files(self, kind: str) -> list[Path]:
         """The files of one kind in the queue."""
         return [path for path in (self.home / "queue" / kind).rglob("*") if path.is_file()]
@@ -93,18 +96,14 @@ class Tree:
         """Run qmail-queue; its exit status."""
         if envelope is None:
             envelope = f"F{sender}\0".encode() + b"".join(f"T{r}\0".encode() for r in recipients) + b"\0"
-        reader, writer = os.pipe()
-        os.write(writer, envelope)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as addresses:
-            done = subprocess.run(
-                [self.path("qmail-queue")], input=b"Subject: x\n\nhello\n", stdout=addresses, timeout=PATIENCE
-            )
-        return done.returncode
+        written = self.homes / "envelope"
+        written.write_bytes(envelope)
+        with written.open("rb") as addresses:
+            return self.run("qmail-queue", input=b"Subject: x\n\nhello\n", stdout=addresses).returncode
 
 
 class Smtp:
-    """A client of qmail-smtpd, which runs between the ends of a socket pair."""
+    """A client of qmail-smtpd, which runs between the ends of a socket pair; it has heard the greeting."""
 
     def __init__(
         self, tree: Tree, environment: dict[str, str] | None = None, checks: Sequence[str] = ()
@@ -121,17 +120,18 @@ class Smtp:
             stderr=subprocess.PIPE,
         )
         theirs.close()
-        self._unread = b""
+        self._lines = ours.makefile("r", encoding="latin-1", newline="\r\n")
+        self.greeting = self.line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def line(self) -> str:
         """The next line from the server; "" when it closed."""
-        while b"\n" not in self._unread:
-            octets = self._socket.recv(4096)
-            if not octets:
-                return ""
-            self._unread += octets
-        line, _, self._unread = self._unread.partition(b"\n")
-        return line.decode("latin-1").rstrip("\r")
+        return self._lines.readline().rstrip("\r\n")
 
     def say(self, *lines: str) -> str:
         """Send lines; the reply's last line to the last of them."""
@@ -144,6 +144,7 @@ class Smtp:
 
     def end(self) -> tuple[int, str]:
         """Leave; exit status and log of qmail-smtpd."""
+        self._lines.close()
         self._socket.close()
         _, log = self._process.communicate(timeout=PATIENCE)
         return self._process.returncode, log.decode("latin-1")
@@ -154,37 +155,34 @@ class Sending:
 
     def __init__(self, tree: Tree) -> None:
         self.lines: list[str] = []
-        self._unread = b""
         self.process = subprocess.Popen(
             [tree.path("qmail-start"), "./Maildir/"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            bufsize=0,  # so that select sees all that is unread
             env={"PATH": "/usr/bin:/bin"},
         )
 
-    def wait_for(self, beginning: str) -> str:
-        """The next line of the log that begins so."""
+    def wait_for(self, *beginnings: str) -> str:
+        """Read the log up to lines that begin so, one after the other; the last of them."""
         assert self.process.stdout is not None
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            while b"\n" in self._unread:
-                line, _, self._unread = self._unread.partition(b"\n")
-                self.lines.append(line.decode("latin-1"))
-                if self.lines[-1].startswith(beginning):
-                    return self.lines[-1]
-            left = deadline - time.monotonic()
-            assert left > 0, f"no line begins with {beginning!r}: {self.lines}"
-            if select.select([self.process.stdout], [], [], left)[0]:
-                octets = os.read(self.process.stdout.fileno(), 65536)
-                assert octets, f"qmail-start ended: {self.lines}"
-                self._unread += octets
+        for beginning in beginnings:
+            line = ""
+            while not line.startswith(beginning):
+                assert select.select([self.process.stdout], [], [], PATIENCE)[0], (beginning, self.lines)
+                line = self.process.stdout.readline().decode("latin-1").rstrip("\n")
+                assert line, f"qmail-start ended: {self.lines}"
+                self.lines.append(line)
+        return line
 
     def end(self) -> int:
         """SIGTERM; the exit status."""
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
-    def clear_away(self) -> None:
-        """End it, if it still runs."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()

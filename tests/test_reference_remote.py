@@ -1,22 +1,22 @@
 """qmail-remote's engine and resolver: sequences of questions, reports, routes and credentials."""
 
-from __future__ import annotations
-
 import asyncio
-import hashlib
-import hmac
+from collections.abc import Sequence
 
 import pytest
 
 from conformance.catalogue import PPA_PATCHES
 from conformance.pod.configuration import Configuration
-from conformance.pod.observation import MxSession, Question, RemoteResult
-from conformance.pod.world import Exchanger, Fault, Padding, World
+from conformance.pod.observation import Question
+from conformance.pod.world import Exchanger, Padding, World
+from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles
+from conformance.reference.dialogue import Dialogue, Report
 from conformance.reference.dnsmessage import Malformed, encode_name, expand_name
-from conformance.reference.remote_auth import choose_method, cram_digest
-from conformance.reference.routes import Route, choose
-from conformance.reference.send import remote_report
+from conformance.reference.queue import Message
+from conformance.reference.remote_auth import RemoteAuthentication
+from conformance.reference.routes import Route, Routes
+from conformance.reference.rspawn import QmailRspawn
 from conformance.targets.embedded import ReferencePod
 
 ZONE = """$ORIGIN big.example.
@@ -25,45 +25,30 @@ $TTL 60
 @ IN NS ns
 @ IN MX 10 mx
 mx IN A 127.0.0.2
-alias IN CNAME mx
-loop IN CNAME loop2
-loop2 IN CNAME loop
-own IN MX 5 self
-self IN A 127.0.0.1
 """
-PPA = frozenset(PPA_PATCHES)
+AUTHENTICATION = RemoteAuthentication(Dialogue(Report(), "127.0.0.2", 5.0))
 
 
 def deliver(
-    world: World,
     patches: tuple[str, ...] = (),
-    host: str = "big.example",
-    limit: float = 60.0,
-    control: dict[str, str] | None = None,
-    message: bytes = b"a: b\n\nc\n",
-) -> tuple[RemoteResult, list[Question], list[MxSession]]:
-    async def act() -> tuple[RemoteResult, list[Question], list[MxSession]]:
+    steps: dict[str, str | list[str]] | None = None,
+    paddings: Sequence[Padding] = (),
+) -> tuple[str, list[Question]]:
+    """The report of one qmail-remote, and the questions that it asked."""
+
+    async def act() -> tuple[str, list[Question]]:
         pod = ReferencePod(patches)
-        files = {"me": "mx.here.example\n", "timeoutremote": "5\n", **(control or {})}
-        await pod.prepare(world, Configuration(control=files))
-        result = await pod.remote(host, "a@here.example", [f"b@{host}"], message, limit)
-        seen = await pod.observe()
-        return result, seen.questions, seen.mx_sessions
+        world = World(zones=[ZONE], exchangers=[Exchanger(steps=steps or {})], paddings=list(paddings))
+        await pod.prepare(world, Configuration({"me": "mx.here.example\n", "timeoutremote": "5\n"}))
+        recipients, message = ["b@big.example"], b"a: b\n\nc\n"
+        result = await pod.remote("big.example", "a@here.example", recipients, message, 60.0)
+        return result.report, (await pod.observe()).questions
 
     return asyncio.run(act())
 
 
-def world(*, steps: dict[str, str | list[str]] | None = None, **around: list[object]) -> World:
-    return World(zones=[ZONE], exchangers=[Exchanger(steps=steps or {})], **around)  # type: ignore[arg-type]
-
-
-def asked(questions: list[Question]) -> list[str]:
-    names = ("big.example", "mx.big.example")
-    return [f"{question.type} {question.over}" for question in questions if question.name in names]
-
-
 @pytest.mark.parametrize(
-    ("patches", "octets", "letters", "sequence"),
+    ("patches", "octets", "letter", "sequence"),
     [
         ((), 512, "K", ["ANY udp", "MX udp", "A udp"]),
         ((), 4096, "Z", ["ANY udp", "MX udp", "MX tcp"]),
@@ -73,55 +58,11 @@ def asked(questions: list[Question]) -> list[str]:
     ],
 )
 def test_the_questions_of_a_large_answer(
-    patches: tuple[str, ...], octets: int, letters: str, sequence: list[str]
+    patches: tuple[str, ...], octets: int, letter: str, sequence: list[str]
 ) -> None:
-    padded = world(paddings=[Padding("big.example", "MX", octets, "last")])
-    result, questions, _ = deliver(padded, patches)
-    assert result.report.split("\0")[-2][0] == letters
-    assert asked(questions) == sequence
-
-
-@pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NOTIMP"])
-def test_failures_of_the_server_are_temporary_and_asked_again(rcode: str) -> None:
-    failing = world(faults=[Fault("big.example", "rcode", "MX", rcode=rcode)])
-    result, questions, _ = deliver(failing, ("0004",))
-    assert result.report.startswith("ZSorry, I couldn't find any host by that name. (#4.1.2)")
-    assert asked(questions) == ["MX udp", "MX udp"]
-
-
-def test_a_dropped_question_costs_the_resolvers_time() -> None:
-    result, questions, _ = deliver(world(faults=[Fault("big.example", "drop", "MX")]), ("0004",))
-    assert (result.seconds, len(questions)) == (2.0, 2)
-
-
-def test_a_stalled_answer_over_tcp_hangs_stock_and_is_temporary_with_0005() -> None:
-    paddings: list[object] = [Padding("big.example", "MX", 4096)]
-    stalled = world(paddings=paddings, faults=[Fault("big.example", "stall", "MX", over="tcp", length=9)])
-    result, _, _ = deliver(stalled)
-    assert not result.ended
-    result, _, _ = deliver(stalled, ("0005",))
-    assert result.report.startswith("Z")
-    assert result.ended
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault("big.example", "cut", "MX", length=11),
-        Fault("big.example", "patch", "MX", offset=13, octets="zzz"),
-    ],
-)
-def test_rubbish_is_no_answer(fault: Fault) -> None:
-    result, _, _ = deliver(world(faults=[fault]), ("0004",))
-    assert result.report.startswith("Z")
-
-
-def test_aliases_are_rewritten_on_stock_and_kept_with_0004() -> None:
-    _, questions, sessions = deliver(world(), host="alias.big.example")
-    assert sessions[0].recipients == ["b@mx.big.example"]
-    _, patched, sessions = deliver(world(), ("0004",), host="alias.big.example")
-    assert sessions[0].recipients == ["b@alias.big.example"]
-    assert len(patched) < len(questions)
+    report, questions = deliver(patches, paddings=[Padding("big.example", "MX", octets, "last")])
+    assert report.split("\0")[-2][0] == letter
+    assert [f"{question.type} {question.over}" for question in questions] == sequence
 
 
 @pytest.mark.parametrize(
@@ -144,14 +85,7 @@ def test_aliases_are_rewritten_on_stock_and_kept_with_0004() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("patches", [(), PPA_PATCHES])
 def test_reports(steps: dict[str, str | list[str]], report: str, patches: tuple[str, ...]) -> None:
-    assert deliver(world(steps=steps), patches)[0].report == report
-
-
-def test_partial_lines_own_addresses_and_no_host() -> None:
-    assert "partial final lines. (#5.6.2)" in deliver(world(), message=b"a: b\n\nc")[0].report
-    assert "(#5.4.6)" in deliver(world(), host="own.big.example")[0].report
-    unknown = deliver(world(), host="none.big.example")[0].report
-    assert "any host named none.big.example. (#5.1.2)" in unknown
+    assert deliver(patches, steps=steps)[0] == report
 
 
 SENDERS = (
@@ -172,44 +106,27 @@ SENDERS = (
 )
 def test_the_manual_pages_lines_of_authsenders(sender: bytes, route: Route) -> None:
     control = ControlFiles({"authsenders": SENDERS, "smtproutes": ":relay.example\n"})
-    assert choose(control, b"host.example", sender, PPA, frozenset()) == route
-    stock = choose(control, b"host.example", sender, frozenset(), frozenset())
-    assert stock == Route(b"relay.example")
+    assert Routes(Build(PPA_PATCHES), control).choose(b"host.example", sender) == route
+    assert Routes(Build(), control).choose(b"host.example", sender) == Route(b"relay.example")
 
 
-def test_methods_are_found_in_any_order_and_case() -> None:
-    def chosen(line: bytes) -> bytes | None:
-        return choose_method(b"250-mx\n250-" + line + b"\n250 8BITMIME\n", frozenset())
-
-    assert chosen(b"AUTH LOGIN PLAIN CRAM-MD5") == b"CRAM-MD5"
-    assert chosen(b"auth xoauth2 login Plain") == b"PLAIN"
-    assert chosen(b"AUTH=LOGIN") == b"LOGIN"
-    assert chosen(b"AUTH GSSAPI") is None
-    assert chosen(b"AUTHOR LOGIN") is None
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        (b"AUTH LOGIN PLAIN CRAM-MD5", b"CRAM-MD5"),
+        (b"auth xoauth2 login Plain", b"PLAIN"),
+        (b"AUTH=LOGIN", b"LOGIN"),
+        (b"AUTH GSSAPI", None),
+        (b"AUTHOR LOGIN", None),
+    ],
+)
+def test_methods_are_found_in_any_order_and_case(line: bytes, method: bytes | None) -> None:
+    assert AUTHENTICATION.method(b"250-mx\n250-" + line + b"\n250 8BITMIME\n") == method
 
 
 def test_the_digest_is_that_of_rfc_2195() -> None:
     challenge, secret = b"<1896.697170952@postoffice.reston.mci.net>", b"tanstaaftanstaaf"
-    assert cram_digest(challenge, secret) == b"b913a602c7eda7a495b4e6e7334d3890"
-    assert cram_digest(challenge, secret).decode() == hmac.digest(secret, challenge, hashlib.md5).hex()
-
-
-def test_no_announcement_no_credentials_and_no_early_success() -> None:
-    control = {"authsenders": ":[127.0.0.2]|user|secret\n"}
-    result, _, sessions = deliver(world(), PPA_PATCHES, control=control)
-    note = "no supported AUTH method found, continuing without authentication."
-    assert result.report.startswith(f"r\0K{note}\n")
-    assert sessions[0].credentials == 0
-    result, _, _ = deliver(world(steps={"message": "451 x"}), PPA_PATCHES, control=control)
-    assert [report[:1] for report in result.report.split("\0")] == ["r", "Z", ""]
-
-
-def test_an_expired_password_is_temporary_at_once() -> None:
-    exchanger = Exchanger(auth=["PLAIN"], users={"user": "secret"}, steps={"AUTH": "432 expired"})
-    control = {"authsenders": ":[127.0.0.2]|user|secret\n"}
-    result, _, _ = deliver(World(zones=[ZONE], exchangers=[exchanger]), PPA_PATCHES, control=control)
-    assert result.report.startswith("ZConnected to 127.0.0.2 but password expired.\n")
-    assert result.seconds == 0
+    assert AUTHENTICATION.digest(challenge, secret) == b"b913a602c7eda7a495b4e6e7334d3890"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +140,8 @@ def test_an_expired_password_is_temporary_at_once() -> None:
     ],
 )
 def test_reports_for_qmail_send(output: bytes, report: bytes) -> None:
-    assert remote_report(0, output) == report
+    rspawn = QmailRspawn(lambda *_: (0, output))
+    assert rspawn.deliver(Message(1, 1, 1, b"", [], b""), b"b@big.example") == report
 
 
 def test_names_are_read_within_bounds() -> None:
@@ -234,3 +152,4 @@ def test_names_are_read_within_bounds() -> None:
             expand_name(b"\0" * 12 + rubbish, 12 + len(rubbish), 12)
     with pytest.raises(Malformed):
         encode_name(b"a" * 64 + b".example")
+    assert encode_name(b"a\\046b\\\\.c\\") == b"\4a.b\\\2c\\\0"

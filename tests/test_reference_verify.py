@@ -1,7 +1,5 @@
 """qmail-verify in the reference: whose address it is, who receives it, and the question over UDP."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.reference.control import ControlFiles
-from conformance.reference.local import Homes
+from conformance.reference.local import HomesInMemory
 from conformance.reference.programs.verify import ask, serve
 from conformance.reference.verify import verified
 from tests.reference_tree import Smtp, Tree
@@ -22,7 +20,8 @@ CONTROL = {
     "virtualdomains": "virtual.example:alice\n.plain.example:\n",
     "percenthack": "here.example\n",
 }
-HOMES = Homes({"alice": {".qmail-list": "", ".qmail-box-default": ""}, "alias": {".qmail-postmaster": ""}})
+ALICE = {".qmail-list": "", ".qmail-box-default": ""}
+HOMES = HomesInMemory({"alice": ALICE, "alias": {".qmail-postmaster": ""}})
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ HOMES = Homes({"alice": {".qmail-list": "", ".qmail-box-default": ""}, "alias": 
     ],
 )
 def test_who_exists(address: str, exists: bool) -> None:
-    assert verified(ControlFiles(CONTROL), lambda box: HOMES, address.encode()) is exists
+    assert verified(ControlFiles(CONTROL), HOMES, address.encode()) is exists
 
 
 @contextmanager
@@ -65,25 +64,13 @@ def test_the_server_reads_users_and_their_files(tmp_path: Path) -> None:
     tree = Tree(tmp_path, ())
     (tree.homes / "alice/.qmail-list").write_text("./Maildir/\n")
     with serving(tree) as port:
-        found = [
-            ask(f"DEFER,127.0.0.1:{port}", address)
-            for address in (b"alice@here.example", b"alice-list@here.example", b"alice-no@here.example")
-        ]
-    assert found == ["valid", "valid", "invalid"]
-
-
-def test_a_closed_port_is_no_answer() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    assert ask(f":{port}", b"alice@here.example") not in ("valid", "invalid")
+        for box, answer in ((b"alice", "valid"), (b"alice-list", "valid"), (b"alice-no", "invalid")):
+            assert ask(f"DEFER,127.0.0.1:{port}", box + b"@here.example") == answer
+    assert ask(":1", b"alice@here.example") == "Connection refused"
 
 
 def test_qmail_smtpd_asks_it(tmp_path: Path) -> None:
     tree = Tree(tmp_path, ())
-    with serving(tree) as port:
-        smtp = Smtp(tree, {"VERIFY": f":{port}"})
-        assert smtp.line().startswith("220 ")
+    with serving(tree) as port, Smtp(tree, {"VERIFY": f":{port}"}) as smtp:
         assert smtp.say("MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>") == "250 ok"
         assert smtp.say("RCPT TO:<nobody-at-all@here.example>").startswith("550 ")
-        smtp.end()

@@ -1,7 +1,5 @@
 """What an engine asks of the world around it: each act is yielded, and its result is sent back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Dict, Generator, Optional, Tuple
 
@@ -11,7 +9,21 @@ MISSING = "missing"
 
 
 class Act:
-    """One request of an engine to its driver."""
+    """One request of an engine to the ports that it is driven on (`driver.py`).
+
+    `port` names the method that does such things; it is given the fields, or with `whole` the act itself.
+    """
+
+    _port: str
+    _whole: bool
+
+    def __init_subclass__(cls, port: str, whole: bool = False) -> None:
+        cls._port, cls._whole = port, whole
+
+    def carry_out(self, ports: Any) -> Any:
+        """Have it done by its port; the result."""
+        given = (self,) if self._whole else vars(self).values()
+        return getattr(ports, self._port)(*given)
 
 
 #: An engine: yields acts, is sent their results, and returns nothing, or what its docstring says.
@@ -19,49 +31,49 @@ Engine = Generator[Act, Any, Any]
 
 
 @dataclass(frozen=True)
-class Now(Act):
+class Now(Act, port="now"):
     """The time. Result: seconds since the epoch, a float."""
 
 
 @dataclass(frozen=True)
-class Receive(Act):
+class Receive(Act, port="receive"):
     """The next octets from the other side. Result: bytes, b"" when it closed, None after `limit` seconds."""
 
     limit: float
 
 
 @dataclass(frozen=True)
-class Send(Act):
+class Send(Act, port="send"):
     """Send octets to the other side. No result; a loss shows at the next `Receive`."""
 
     octets: bytes
 
 
 @dataclass(frozen=True)
-class Sleep(Act):
+class Sleep(Act, port="sleep"):
     """Do nothing for some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Log(Act):
+class Log(Act, port="log"):
     """One line for the log, without its line feed."""
 
     line: str
 
 
 @dataclass(frozen=True)
-class CheckRecipient(Act):
+class CheckRecipient(Act, port="check_recipient", whole=True):
     """Run the program RCPTCHECK names. Result: its exit status, or CRASHED or MISSING."""
 
     program: str
     environment: Dict[str, str]
-    to_client: bool = False  #: a flaw: what the program prints goes to the SMTP client
+    to_client: bool = False  #: whether what the program prints goes to the SMTP client
 
 
 @dataclass(frozen=True)
-class CheckPassword(Act):
+class CheckPassword(Act, port="check_password", whole=True):
     """Run `arguments` with the credentials on descriptor 3. Result: exit status, or CRASHED or MISSING."""
 
     arguments: Tuple[str, ...]
@@ -72,7 +84,7 @@ class CheckPassword(Act):
 
 
 @dataclass(frozen=True)
-class VerifyRecipient(Act):
+class VerifyRecipient(Act, port="verify_recipient"):
     """Ask the qmail-verify server. Result: "valid", "invalid", "timeout", or an error's text."""
 
     server: str
@@ -88,7 +100,7 @@ class Queued:
 
 
 @dataclass(frozen=True)
-class Enqueue(Act):
+class Enqueue(Act, port="enqueue", whole=True):
     """Run qmail-queue. `message` has no qmail-queue line of its own yet. Result: `Queued`."""
 
     message: bytes
@@ -98,7 +110,7 @@ class Enqueue(Act):
 
 
 @dataclass(frozen=True)
-class AskDns(Act):
+class AskDns(Act, port="ask_dns", whole=True):
     """Send one question. Result over "udp": a datagram, None after `limit` seconds, or "refused".
 
     Over "tcp": `Stream`, or "refused". A `limit` of None is no limit.
@@ -110,7 +122,7 @@ class AskDns(Act):
 
 
 @dataclass(frozen=True)
-class AwaitDns(Act):
+class AwaitDns(Act, port="await_dns"):
     """Wait for another datagram to the same question. Result as for `AskDns` over "udp"."""
 
     limit: float
@@ -125,7 +137,7 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Connect(Act):
+class Connect(Act, port="connect"):
     """Open a connection. Result: "" or why not ("refused", "timeout")."""
 
     address: str
@@ -134,5 +146,5 @@ class Connect(Act):
 
 
 @dataclass(frozen=True)
-class Close(Act):
+class Close(Act, port="close"):
     """Close the connection."""

@@ -1,11 +1,5 @@
 """The message as it comes after DATA: its end, dots, stray line feeds, hops and size, line by line."""
 
-from __future__ import annotations
-
-from typing import FrozenSet
-
-_MOST_HOPS = 100
-
 
 class StrayNewline(Exception):
     """A line feed without a carriage return before it."""
@@ -18,54 +12,56 @@ class Blast:
     is read to its end all the same.
     """
 
-    def __init__(self, databytes: int, flaws: FrozenSet[str]) -> None:
+    #: A message with so many hops loops (RFC 5321 6.3).
+    most_hops = 100
+    #: What the fields begin with that count as hops, of one that was relayed and of one that was delivered.
+    hop_fields = (b"received", b"delivered")
+
+    def __init__(self, databytes: int) -> None:
         self.message = bytearray()
-        self.hops = 0
+        self.databytes = databytes
+        self._hops = 0
         self._in_header = True
-        self._databytes = databytes
-        self._flaws = flaws
 
     @property
     def looping(self) -> bool:
-        most = _MOST_HOPS + 1 if "smtpd.hops-off-by-one" in self._flaws else _MOST_HOPS
-        return self.hops >= most and "smtpd.hops-ignored" not in self._flaws
+        return self._hops >= self.most_hops
 
-    @property
     def too_large(self) -> bool:
-        if not self._databytes or "smtpd.databytes-ignored" in self._flaws:
-            return False
-        size = len(self.message) + (1 if "smtpd.databytes-off-by-one" in self._flaws else 0)
-        return size > self._databytes
+        """Whether the message is longer than databytes, if there is a limit (qmail-smtpd(8))."""
+        return 0 < self.databytes < len(self.message)
 
     def line(self, line: bytes) -> bool:
         """Take one line; True when it was the final dot. Raises StrayNewline."""
-        if "smtpd.nuls-dropped" in self._flaws:
-            line = line.replace(b"\0", b"")
         if not line.endswith(b"\r"):
-            if "smtpd.bare-lf-accepted" not in self._flaws:
-                raise StrayNewline
-            line += b"\r"
+            line = self.without_carriage_return(line)
         self._count(line)
-        if line == b".\r" or (line.rstrip(b"\r") == b"." and "smtpd.extra-cr-ends" in self._flaws):
+        if self.ends_message(line):
             return True
-        if line.startswith(b".") and line[1:2] != b"\r" and "smtpd.dots-kept" not in self._flaws:
-            line = line[1:]
-        stored = line[:-1] + b"\n"
-        if "smtpd.carriage-returns-lost" in self._flaws:
-            stored = stored.replace(b"\r", b"")
-        if "smtpd.seven-bit" in self._flaws:
-            stored = bytes(octet & 0x7F for octet in stored)
-        if "smtpd.long-lines-cut" in self._flaws:
-            stored = stored[:998].rstrip(b"\n") + b"\n"
-        self.message += stored
+        self.message += self.stored(self.unstuffed(line))
         return False
 
+    def without_carriage_return(self, line: bytes) -> bytes:
+        """The line that a line feed alone ends: none (RFC 5321 2.3.8). Raises StrayNewline."""
+        raise StrayNewline
+
+    def ends_message(self, line: bytes) -> bool:
+        """CR LF . CR LF and nothing else ends a message (RFC 5321 4.1.1.4)."""
+        return line == b".\r"
+
+    def unstuffed(self, line: bytes) -> bytes:
+        """A line without the dot that the client put before another one (RFC 5321 4.5.2)."""
+        return line[1:] if line.startswith(b".") and line[1:2] != b"\r" else line
+
+    def stored(self, line: bytes) -> bytes:
+        """A line as the queue has it: every octet of it, and a line feed (RFC 6152 for the eighth bit)."""
+        return line[:-1] + b"\n"
+
+    def ends_header(self, line: bytes) -> bool:
+        """An empty line ends the header (RFC 5322 2.1)."""
+        return line == b"\r"
+
     def _count(self, line: bytes) -> None:
-        if not self._in_header and "smtpd.hops-in-body" not in self._flaws:
-            return
-        if line[:9].lower() == b"delivered" and "smtpd.delivered-not-counted" not in self._flaws:
-            self.hops += 1
-        if line[:8].lower() == b"received":
-            self.hops += 1
-        if line == b"\r":
-            self._in_header = False
+        if self._in_header:
+            self._hops += line.lower().startswith(self.hop_fields)
+            self._in_header = not self.ends_header(line)

@@ -1,7 +1,5 @@
 """Control files as qmail reads them, from texts: one character is one octet (Latin-1)."""
 
-from __future__ import annotations
-
 from typing import Dict, List, Optional, Tuple
 
 from conformance.reference.octets import leading_number
@@ -32,8 +30,7 @@ class ControlFiles:
 
     def number(self, name: str, default: int) -> int:
         """The number at the start of the first line."""
-        line = self.line(name)
-        number = leading_number(line) if line is not None else None
+        number = leading_number(self.line(name) or b"")
         return default if number is None else number
 
     def lines(self, name: str) -> Optional[List[bytes]]:

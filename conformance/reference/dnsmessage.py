@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
@@ -11,7 +12,9 @@ NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
 HEADER_SIZE = 12
 _QUESTION_SIZE = 4
 _LONGEST_NAME = 255
-_SPECIAL = b'".;\\()@$'
+_SPECIAL = re.compile(rb'[".;\\()@$]')
+_INVISIBLE = re.compile(rb"[^!-~]")
+_PRESENTED = re.compile(rb"(\.)|\\([0-9]{3})|\\?(.)", re.DOTALL)  #: a dot between labels, or an octet of one
 
 
 class Malformed(Exception):
@@ -19,25 +22,14 @@ class Malformed(Exception):
 
 
 def encode_name(name: bytes) -> bytes:
-    """A name in presentation form as labels. Raises Malformed for a label or a name that is too long."""
+    """A name in presentation form as labels (RFC 1035 3.1). Raises Malformed for what is too long (2.3.4)."""
     labels: List[bytearray] = [bytearray()]
-    at = 0
-    while at < len(name):
-        octet = name[at : at + 1]
-        if octet == b"\\" and name[at + 1 : at + 4].isdigit() and len(name[at + 1 : at + 4]) == 3:
-            labels[-1].append(int(name[at + 1 : at + 4]) & 0xFF)
-            at += 4
-            continue
-        if octet == b"\\" and at + 1 < len(name):
-            labels[-1] += name[at + 1 : at + 2]
-            at += 2
-            continue
-        if octet == b".":
+    for dot, number, octet in _PRESENTED.findall(name):
+        if dot:
             labels.append(bytearray())
         else:
-            labels[-1] += octet
-        at += 1
-    if labels and not labels[-1]:
+            labels[-1] += bytes([int(number) & 0xFF]) if number else octet
+    if not labels[-1]:
         labels.pop()
     if any(not label or len(label) > 63 for label in labels):
         raise Malformed("label")
@@ -50,7 +42,7 @@ def encode_name(name: bytes) -> bytes:
 def expand_name(message: bytes, end: int, start: int) -> Tuple[bytes, int]:
     """The name at `start` in presentation form, and the octets it takes there. Raises Malformed.
 
-    Nothing at or beyond `end` is read; compression pointers may point anywhere before it.
+    Nothing at or beyond `end` is read; compression pointers (RFC 1035 4.1.4) may point anywhere before it.
     """
     if not 0 <= start < end:
         raise Malformed("beyond the end")
@@ -88,19 +80,13 @@ def expand_name(message: bytes, end: int, start: int) -> Tuple[bytes, int]:
 
 
 def _presented(label: bytes) -> bytes:
-    shown = bytearray()
-    for octet in label:
-        if octet in _SPECIAL:
-            shown += b"\\" + bytes([octet])
-        elif 32 < octet < 127:
-            shown.append(octet)
-        else:
-            shown += b"\\%03d" % octet
-    return bytes(shown)
+    """A label in presentation form: `\\` before what means something in a zone file (RFC 1035 5.1)."""
+    escaped = _SPECIAL.sub(rb"\\\g<0>", label)
+    return _INVISIBLE.sub(lambda found: b"\\%03d" % ord(found.group()), escaped)
 
 
 def question(number: int, name: bytes, kind: int, edns_size: Optional[int] = None) -> bytes:
-    """A recursive question; `edns_size` is advertised by an OPT record. Raises Malformed."""
+    """A recursive question; `edns_size` is advertised by an OPT record (RFC 6891 6.1). Raises Malformed."""
     message = struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0 if edns_size is None else 1)
     message += encode_name(name) + struct.pack(">HH", kind, 1)
     if edns_size is not None:
@@ -109,8 +95,8 @@ def question(number: int, name: bytes, kind: int, edns_size: Optional[int] = Non
 
 
 @dataclass(frozen=True)
-class Header:
-    """The twelve octets that every message starts with."""
+class MessageHeader:
+    """The twelve octets that every message starts with (RFC 1035 4.1.1)."""
 
     number: int
     authoritative: bool
@@ -122,24 +108,16 @@ class Header:
     additional: int
 
     @classmethod
-    def read(cls, message: bytes) -> Header:
+    def read(cls, message: bytes) -> MessageHeader:
         """Of at least twelve octets."""
         number, flags, questions, answers, _, additional = struct.unpack(">HHHHHH", message[:HEADER_SIZE])
-        return cls(
-            number,
-            bool(flags & 0x0400),
-            bool(flags & 0x0200),
-            bool(flags & 0x0080),
-            flags & 15,
-            questions,
-            answers,
-            additional,
-        )
+        authoritative, truncated, available = (bool(flags & bit) for bit in (0x0400, 0x0200, 0x0080))
+        return cls(number, authoritative, truncated, available, flags & 15, questions, answers, additional)
 
 
 def same_question(asked: bytes, answer: bytes) -> bool:
     """Whether `answer` repeats the question of `asked`; a name that cannot be read passes, as in glibc."""
-    if Header.read(answer).questions != 1:
+    if MessageHeader.read(answer).questions != 1:
         return False
     try:
         asked_name, taken = expand_name(asked, len(asked), HEADER_SIZE)

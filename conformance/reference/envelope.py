@@ -1,72 +1,68 @@
 """Addresses and parameters of MAIL and RCPT, as qmail-smtpd reads them."""
 
-from __future__ import annotations
-
 import re
-from typing import FrozenSet, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from conformance.reference.octets import bracketed, split_address
 
 
-def parse_address(
-    argument: bytes, local_ip_host: Optional[bytes], own_addresses: Sequence[str], flaws: FrozenSet[str]
-) -> bytes:
-    """The address in `FROM:<…>` or `TO:<…>`: without quotes, source route and what follows it.
+class AddressReader:
+    """Reads paths. `local_ip_host` is what stands for an address of ours in brackets; None: nothing."""
 
-    `box@[own address]` becomes `box@local_ip_host`. Never fails: rubbish gives a rubbish address.
-    """
-    start = argument.find(b"<")
-    end = b">"
-    if start >= 0:
-        argument = argument[start + 1 :]
-    else:
-        end = b" "
-        argument = argument.partition(b":")[2].lstrip(b" ")
-    if argument.startswith(b"@") and "smtpd.source-route-kept" not in flaws:
-        argument = argument.partition(b":")[2]
-    address = bytearray()
-    escaped = quoted = False
-    for octet in argument:
-        if escaped:
-            address.append(octet)
-            escaped = False
-        elif not quoted and octet == end[0]:
-            break
-        elif octet == ord("\\"):
-            escaped = True
-        elif octet == ord('"') and "smtpd.quotes-kept" not in flaws:
-            quoted = not quoted
+    #: What begins and ends a quoted string (RFC 5321 4.1.2).
+    quotes = b'"'
+    #: What asks a relay to send on when it stands in a local part (0007; `@` a further one).
+    relay_characters = b"%!@"
+
+    def __init__(self, local_ip_host: Optional[bytes], own_addresses: Sequence[str]) -> None:
+        self._local_ip_host = local_ip_host
+        self._own_addresses = own_addresses
+
+    def address(self, argument: bytes) -> bytes:
+        """The address in `FROM:<…>` or `TO:<…>`: without quotes, source route and what follows it.
+
+        Never fails: rubbish gives a rubbish address.
+        """
+        start = argument.find(b"<")
+        end = b">"
+        if start >= 0:
+            argument = argument[start + 1 :]
         else:
-            address.append(octet)
-    box, host = split_address(bytes(address))
-    if local_ip_host is None or host is None or "smtpd.localiphost-ignored" in flaws:
-        return bytes(address)
-    return box + b"@" + local_ip_host if bracketed(host) in own_addresses else bytes(address)
+            end = b" "
+            argument = argument.partition(b":")[2].lstrip(b" ")
+        address = bytearray()
+        escaped = quoted = False
+        for octet in self.without_route(argument):
+            if escaped:
+                address.append(octet)
+                escaped = False
+            elif not quoted and octet == end[0]:
+                break
+            elif octet == ord("\\"):
+                escaped = True
+            elif octet in self.quotes:
+                quoted = not quoted
+            else:
+                address.append(octet)
+        return self.here(bytes(address))
 
+    def without_route(self, path: bytes) -> bytes:
+        """A path without its source route, which is to be ignored (RFC 5321 appendix C)."""
+        return path.partition(b":")[2] if path.startswith(b"@") else path
 
-def relays(address: bytes, flaws: FrozenSet[str]) -> bool:
-    """Whether the local part holds a relay character: `%`, `!` or a further `@` (patch 0007)."""
-    if "0007.null-refused" in flaws and not address:
-        return True
-    box, host = split_address(address)
-    if "0007.domain-screened" in flaws:
-        box += (host or b"").replace(b"@", b"")
-    characters = b"%!@"
-    if "0007.bang-forgotten" in flaws:
-        characters = b"%@"
-    if "0007.at-forgotten" in flaws:
-        characters = b"%!"
-    if "0007.percent-forgotten" in flaws:
-        characters = b"!@"
-    if "0007.plus-refused" in flaws:
-        characters = b"%!@+"
-    if "0007.first-octet" in flaws:
-        box = box[1:]
-    return any(octet in characters for octet in box)
+    def here(self, address: bytes) -> bytes:
+        """`box@[own address]` becomes `box@local_ip_host` (qmail-smtpd(8), localiphost)."""
+        box, host = split_address(address)
+        ours = host is not None and bracketed(host) in self._own_addresses
+        return box + b"@" + self._local_ip_host if ours and self._local_ip_host is not None else address
+
+    def relays(self, address: bytes) -> bool:
+        """Whether the local part holds a relay character (0007)."""
+        return any(octet in self.relay_characters for octet in split_address(address)[0])
 
 
 def parse_parameters(argument: bytes) -> List[Tuple[bytes, bytes]]:
-    """What follows the address of MAIL: `(NAME, value)`, names in upper case."""
+    """What follows the address of MAIL: `(NAME, value)`, names in upper case (RFC 5321 4.1.1.11)."""
     after = argument.rpartition(b">")[2] if b">" in argument else b""
     pairs = [word.partition(b"=") for word in after.split()]
     return [(name.upper(), value) for name, _, value in pairs]
@@ -79,6 +75,4 @@ def xtext_decoded(value: bytes) -> bytes:
 
 def xtext(value: bytes) -> bytes:
     """Octets as xtext: `+`, `=` and what is not a visible character as `+` and two hexadecimal digits."""
-    plain = (octet for octet in range(33, 127) if octet not in b"+=")
-    table = {octet: bytes([octet]) for octet in plain}
-    return b"".join(table.get(octet, b"+%02X" % octet) for octet in value)
+    return re.sub(rb"[^!-~]|[+=]", lambda found: b"+%02X" % ord(found.group()), value)

@@ -1,18 +1,19 @@
 """Local delivery as qmail-lspawn, qmail-getpw and qmail-local do it: Maildirs and dot-qmail files."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
-from typing import Callable, Dict, FrozenSet, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Protocol, Tuple
 
 from conformance.reference.acts import Enqueue, Queued
+from conformance.reference.build import Build
 from conformance.reference.octets import quote_address, split_address
+from conformance.reference.queue import Message
 
-_ALIAS = "alias"
-_DEFAULT_DELIVERY = b"./Maildir/\n"
+ALIAS = "alias"
+
 _EXIT = re.compile(rb"\s*exit\s+([0-9]{1,3})\s*")
 _PERMANENT = (100, 64, 65, 70, 76, 77, 78, 112)
+_ENOUGH = 99
 
 
 class Failed(Exception):
@@ -24,134 +25,181 @@ class Failed(Exception):
         self.text = text
 
 
-@dataclass
-class Homes:
-    """The home directories: dot-qmail files by user, and the Maildirs' messages, in order of arrival."""
+class Accounts(Protocol):
+    """Who has mail on this host, in memory or in the system; methods raise Failed."""
 
-    dot_qmail: Dict[str, Dict[str, str]]
+    def has(self, name: str) -> bool:
+        """Whether there is an account of that name."""
+
+    def dot_qmail(self, user: str) -> Dict[str, str]:
+        """His dot-qmail files: name -> text, one character an octet."""
+
+
+class Homes(Accounts, Protocol):
+    """Home directories that can be delivered into, once the user's dot-qmail files have been read."""
+
+    def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
+        """Store a message in a maildir(5), named as seen from his home."""
+
+    def to_mbox(self, user: str, file: bytes, octets: bytes) -> None:
+        """Append a message to an mbox(5)."""
+
+
+@dataclass
+class HomesInMemory:
+    """Dot-qmail files by user, and the messages of the Maildirs in order of arrival; mboxes are not kept."""
+
+    files: Dict[str, Dict[str, str]]
     mailboxes: Dict[str, List[bytes]] = field(default_factory=dict)
 
+    def has(self, name: str) -> bool:
+        return name in self.files
 
-def _account(local: bytes, homes: Homes) -> Tuple[str, str, bytes]:
-    """(user, dash, extension) for the local part of an address."""
-    cuts = [len(local)] + [at for at in range(len(local) - 1, -1, -1) if local[at] == ord("-")]
-    for cut in cuts:
-        name = local[:cut].lower().decode("latin-1")
-        if name in homes.dot_qmail:
-            return name, "-" if cut < len(local) else "", local[cut + 1 :]
-    return _ALIAS, "-", local
+    def dot_qmail(self, user: str) -> Dict[str, str]:
+        return self.files.get(user, {})
+
+    def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
+        if directory not in (b"./Maildir/", b"Maildir/"):
+            raise Failed(111, "Unable to chdir to maildir. (#4.2.1)\n")
+        self.mailboxes.setdefault(user, []).append(octets)
+
+    def to_mbox(self, user: str, file: bytes, octets: bytes) -> None:
+        """Nobody looks at one."""
 
 
-class Local:
-    """Delivers one message to one local address at a time; `enqueue` takes what is forwarded."""
+class DotQmail:
+    """Whose a local part is, `dash` and `extension` behind his name, and what his dot-qmail file says."""
 
-    def __init__(self, homes: Homes, enqueue: Callable[[Enqueue], Queued], flaws: FrozenSet[str]) -> None:
-        self._homes = homes
-        self._enqueue = enqueue
-        self._flaws = flaws
+    def __init__(self, accounts: Accounts, box: bytes) -> None:
+        self._accounts = accounts
+        self.user, self.dash, self.extension = self.controller(box)
 
-    def deliver(self, address: bytes, sender: bytes, message: bytes) -> bytes:
-        """The report as qmail-lspawn gives it on: `K`, `Z` or `D` and a text."""
+    def controller(self, box: bytes) -> Tuple[str, str, bytes]:
+        """The longest name before a dash that is an account's, in any case; else alias (qmail-getpw(8))."""
+        cuts = [len(box)] + [at for at in range(len(box) - 1, -1, -1) if box[at] == ord("-")]
+        for cut in cuts:
+            name = box[:cut].lower().decode("latin-1")
+            if self._accounts.has(name):
+                return name, "-" if cut < len(box) else "", box[cut + 1 :]
+        return ALIAS, "-", box
+
+    def names(self) -> List[str]:
+        """The dot-qmail files that may be meant, best first (dot-qmail(5), EXTENSION ADDRESSES)."""
+        safe = self.extension.lower().replace(b".", b":").decode("latin-1")
+        cuts = [at for at in range(len(safe), -1, -1) if at == 0 or safe[at - 1] == "-"]
+        return [f".qmail{self.dash}{name}" for name in (safe, *(safe[:at] + "default" for at in cuts))]
+
+    def instructions(self) -> Optional[bytes]:
+        """The text of the dot-qmail file, or None when there is none."""
+        files = self._accounts.dot_qmail(self.user)
+        return next((files[name].encode("latin-1") for name in self.names() if name in files), None)
+
+    def exists(self) -> bool:
+        """Whether somebody here receives mail for this local part."""
+        return not self.dash or self.instructions() is not None
+
+
+@dataclass
+class QmailLocal:
+    """One delivery to one address; `enqueue` takes what is forwarded."""
+
+    build: Build
+    homes: Homes
+    enqueue: Callable[[Enqueue], Queued]
+    message: Message
+    address: bytes
+    user: str = ALIAS  #: whose mail it is
+
+    #: What a user without a dot-qmail file, or with an empty one, gets (dot-qmail(5)).
+    default_delivery = b"./Maildir/\n"
+
+    def report(self) -> bytes:
+        """Deliver; qmail-lspawn's report of it: `K`, `Z` or `D` and a text."""
         try:
-            return b"K" + self._deliver(address, sender, message).encode("ascii")
+            return b"K" + self.run().encode("ascii")
         except Failed as failed:
             kind = b"D" if failed.status == 100 else b"Z"
             return kind + failed.text.encode("latin-1")
 
-    def _deliver(self, address: bytes, sender: bytes, message: bytes) -> str:
-        box, _ = split_address(address)
+    def run(self) -> str:
+        """Deliver; what is printed. Raises Failed. An empty mailbox is a trash address (qmail-lspawn(8))."""
+        box, _ = split_address(self.address)
         if not box:
             return ""
-        user, dash, extension = _account(box, self._homes)
-        delivered_to = b"Delivered-To: " + address.replace(b"\n", b"_") + b"\n"
-        header = message.partition(b"\n\n")[0] + b"\n"
-        looping = b"\n" + delivered_to in b"\n" + header
-        if looping and "send.loop-unseen" not in self._flaws:
+        dot_qmail = self.build.of(DotQmail)(self.homes, box)
+        self.user = dot_qmail.user
+        if self.is_looping():
             raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
-        commands = self._commands(user, dash, extension)
-        if commands is None and dash and "send.unknown-user-dropped" in self._flaws:
-            return "did 0+0+0\n"
-        if commands is None and dash:
-            raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
-        return_path = b"Return-Path: <" + quote_address(sender).replace(b"\n", b"_") + b">\n"
-        if "send.no-return-path" in self._flaws:
-            return_path = b""
-        if "send.no-delivered-to" in self._flaws:
-            delivered_to = b""
-        return self._obey(commands or _DEFAULT_DELIVERY, user, sender, return_path, delivered_to, message)
+        instructions = dot_qmail.instructions()
+        if instructions is None and dot_qmail.dash:
+            return self.no_mailbox()
+        return self.obey(instructions or self.default_delivery)
 
-    def exists(self, box: bytes) -> bool:
-        """Whether somebody here receives mail for this local part; nothing is delivered."""
-        user, dash, extension = _account(box, self._homes)
-        return not dash or self._commands(user, dash, extension) is not None
+    def is_looping(self) -> bool:
+        """Whether the header has this address's Delivered-To line already (qmail-local(8))."""
+        header = self.message.octets.partition(b"\n\n")[0] + b"\n"
+        return b"\n" + _delivered_to(self.address) in b"\n" + header
 
-    def _commands(self, user: str, dash: str, extension: bytes) -> Optional[bytes]:
-        """The text of the dot-qmail file for this address, or None when there is none."""
-        files = self._homes.dot_qmail.get(user, {})
-        safe = extension.lower().replace(b".", b":").decode("latin-1")
-        names = [f".qmail{dash}{safe}"]
-        cuts = [at for at in range(len(safe), -1, -1) if at == 0 or safe[at - 1] == "-"]
-        if "send.no-default" not in self._flaws:
-            names += [f".qmail{dash}{safe[:at]}default" for at in cuts]
-        for name in names:
-            if name in files:
-                return files[name].encode("latin-1")
-        return None
+    def no_mailbox(self) -> str:
+        """An extension without a dot-qmail file bounces (dot-qmail(5), EXTENSION ADDRESSES)."""
+        raise Failed(100, "Sorry, no mailbox here by that name. (#5.1.1)\n")
 
-    def _obey(
-        self,
-        commands: bytes,
-        user: str,
-        sender: bytes,
-        return_path: bytes,
-        delivered_to: bytes,
-        message: bytes,
-    ) -> str:
-        """Follow the lines of a dot-qmail file; the counts that qmail-local prints."""
+    def return_path(self) -> bytes:
+        """The envelope sender, as the line before a stored message tells it (qmail-local(8))."""
+        return b"Return-Path: <" + quote_address(self.message.sender).replace(b"\n", b"_") + b">\n"
+
+    def delivered_to(self) -> bytes:
+        """The line that is put before a stored or forwarded message (qmail-local(8))."""
+        return _delivered_to(self.address)
+
+    def obey(self, instructions: bytes) -> str:
+        """Follow each line (dot-qmail(5), THE QMAIL FILE); the counts of files, forwards and programs."""
         files = programs = 0
         forwards: List[bytes] = []
-        lines = commands.rstrip(b"\n").split(b"\n")
-        for index, line in enumerate(lines):
+        for index, line in enumerate(instructions.rstrip(b"\n").split(b"\n")):
             line = line.rstrip(b" \t")
             if not line:
                 if index == 0:
                     raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
             elif line[:1] in (b".", b"/"):
                 files += 1
-                self._store(user, line, return_path + delivered_to + message)
+                self.store(line)
             elif line[:1] == b"|":
                 programs += 1
-                if _program(line[1:]):
+                if self.run_program(line[1:]) == _ENOUGH:
                     break
             elif line[:1] not in (b"#", b"+"):
                 forwards.append(line[1:] if line[:1] == b"&" else line)
-        text = f"did {files}+{len(forwards)}+{programs}\n"
-        if forwards and "send.forward-lost" not in self._flaws:
-            by = "by alias" if user == _ALIAS else f"by uid {user}"
-            queued = self._enqueue(Enqueue(delivered_to + message, sender, tuple(forwards), by))
-            if queued.error:
-                status = 100 if queued.error[0] == "D" else 111
-                raise Failed(status, f"Unable to forward message: {queued.error[1:]}.\n")
-            text += f"qp {queued.number}\n"
-        return text
+        did = f"did {files}+{len(forwards)}+{programs}\n"
+        return did + self.forward(forwards) if forwards else did
 
-    def _store(self, user: str, name: bytes, message: bytes) -> None:
-        if not name.endswith(b"/"):
-            return  # an mbox file: no Maildir, so nothing that is looked at
-        if name not in (b"./Maildir/", b"Maildir/"):
-            raise Failed(111, "Unable to chdir to maildir. (#4.2.1)\n")
-        copies = 2 if "send.delivered-twice" in self._flaws else 1
-        self._homes.mailboxes.setdefault(user, []).extend([message] * copies)
+    def store(self, name: bytes) -> None:
+        """Into a Maildir when the name ends with a slash, else into an mbox (dot-qmail(5))."""
+        put = self.homes.to_maildir if name.endswith(b"/") else self.homes.to_mbox
+        put(self.user, name, self.return_path() + self.delivered_to() + self.message.octets)
+
+    def run_program(self, command: bytes) -> int:
+        """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES). Only `exit N` is known."""
+        found = _EXIT.fullmatch(command)
+        if not found:
+            raise Failed(111, "The reference runs no programs.\n")
+        status = int(found.group(1))
+        if status in _PERMANENT:
+            raise Failed(100)
+        if status not in (0, _ENOUGH):
+            raise Failed(111)
+        return status
+
+    def forward(self, addresses: List[bytes]) -> str:
+        """Queue the message anew, without its Return-Path line (dot-qmail(5)); the line that names its qp."""
+        by = "by alias" if self.user == ALIAS else f"by uid {self.user}"
+        wanted = Enqueue(self.delivered_to() + self.message.octets, self.message.sender, tuple(addresses), by)
+        queued = self.enqueue(wanted)
+        if queued.error:
+            status = 100 if queued.error[0] == "D" else 111
+            raise Failed(status, f"Unable to forward message: {queued.error[1:]}.\n")
+        return f"qp {queued.number}\n"
 
 
-def _program(command: bytes) -> bool:
-    """What follows from a program line; True: the lines below are ignored. Only `exit N` is understood."""
-    found = _EXIT.fullmatch(command)
-    if not found:
-        raise Failed(111, "The reference runs no programs.\n")
-    status = int(found.group(1))
-    if status in _PERMANENT:
-        raise Failed(100)
-    if status not in (0, 99):
-        raise Failed(111)
-    return status == 99
+def _delivered_to(address: bytes) -> bytes:
+    return b"Delivered-To: " + address.replace(b"\n", b"_") + b"\n"

@@ -1,225 +1,203 @@
 """qmail's own reading of DNS answers: aliases, addresses and mail exchangers (patches 0004 and 0005)."""
 
-from __future__ import annotations
-
-import contextlib
 from dataclasses import dataclass
-from typing import FrozenSet, List, Optional, Tuple
+from itertools import islice
+from typing import Callable, Iterator, List, Tuple
 
-from conformance.reference.acts import AwaitDns, Engine
-from conformance.reference.dnsmessage import ANY, CNAME, HEADER_SIZE, MX, A, Header, Malformed, expand_name
+from conformance.reference import dnsmessage
+from conformance.reference.acts import Engine
+from conformance.reference.build import Build
+from conformance.reference.dnsmessage import HEADER_SIZE, Malformed, MessageHeader, expand_name
 from conformance.reference.octets import bracketed, dotted
-from conformance.reference.resolver import Answer, NoAnswer, Resolver
+from conformance.reference.resolver import NoAnswer, Resolver, ResolverAnswer
 
-_STOCK_BUFFER = 512
-_LARGE_BUFFER = 65536
+_STOCK_BUFFER = 512  # RFC 1035 4.2.1
 _MOST_ALIASES = 10
 _WRAP = 2**64
 
 
-class Soft(Exception):
+class LookupFailed(Exception):
     """It cannot be known now."""
 
 
-class Hard(Exception):
-    """There is no such thing."""
+class NameNotFound(Exception):
+    """The name does not exist, or has no such records."""
 
 
 @dataclass(frozen=True)
-class Exchange:
+class MxAddress:
     """One address to try."""
 
     address: str
     preference: int
 
 
-class Reply:
-    """The answer section of one reply, read record by record, with qmail's own idea of what is malformed."""
+class AnswerSection:
+    """The answer section of one answer, read record by record, with qmail's own idea of what is malformed.
+
+    Every reading of it raises LookupFailed at what is malformed.
+    """
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
         self._end = len(octets)
-        self._at = HEADER_SIZE
-        header = Header.read(octets)
+        self._start = HEADER_SIZE
+        header = MessageHeader.read(octets)
         for _ in range(header.questions):
-            self._skip_name()
-            if self._end - self._at < 4:
-                raise Soft
-            self._at += 4
-        self.remaining = header.answers
-
-    def _skip_name(self) -> None:
-        self._at += self._name(self._at)[1]
+            self._start += self._name(self._start)[1]
+            if self._end - self._start < 4:
+                raise LookupFailed
+            self._start += 4
+        self._records = header.answers
 
     def _name(self, at: int) -> Tuple[bytes, int]:
         try:
             return expand_name(self._octets, self._end, at)
         except Malformed as malformed:
-            raise Soft from malformed
+            raise LookupFailed from malformed
 
-    def _record(self, wanted: int) -> Optional[Tuple[int, int]]:
-        """Move past one record; where its data stands and how long it is, when it is of the wanted type."""
-        self.remaining -= 1
-        if self._at == self._end:
-            raise Soft
-        self._skip_name()
-        if self._end - self._at < 10:
-            raise Soft
-        kind = int.from_bytes(self._octets[self._at : self._at + 2], "big")
-        size = int.from_bytes(self._octets[self._at + 8 : self._at + 10], "big")
-        data = self._at + 10
-        self._at = data + size
-        return (data, size) if kind == wanted else None
+    def _number(self, at: int) -> int:
+        return int.from_bytes(self._octets[at : at + 2], "big")
+
+    def _data(self, kind: int, least: int = 0) -> Iterator[int]:
+        """Where the data of each record of a kind stands (RFC 1035 4.1.3), `least` octets or more."""
+        at = self._start
+        for _ in range(self._records):
+            if at == self._end:
+                raise LookupFailed
+            at += self._name(at)[1]
+            if self._end - at < 10:
+                raise LookupFailed
+            size = self._number(at + 8)
+            if self._number(at) == kind:
+                if size < least:
+                    raise LookupFailed
+                yield at + 10
+            at += 10 + size
 
     def aliases(self) -> List[bytes]:
-        """The first alias, as a list of at most one. Raises Soft."""
-        while self.remaining > 0:
-            found = self._record(CNAME)
-            if found is not None:
-                return [self._name(found[0])[0]]
-        return []
+        """The first alias, as a list of at most one; what follows it is not read."""
+        return [self._name(at)[0] for at in islice(self._data(dnsmessage.CNAME), 1)]
 
     def addresses(self) -> List[str]:
-        """All A records. Raises Soft."""
-        addresses: List[str] = []
-        while self.remaining > 0:
-            found = self._record(A)
-            if found is not None:
-                if found[1] < 4:
-                    raise Soft
-                octets = self._octets[found[0] : found[0] + 4].ljust(4, b"\0")
-                addresses.append(".".join(str(octet) for octet in octets))
-        return addresses
+        """All A records (RFC 1035 3.4.1)."""
+        found = [self._octets[at : at + 4].ljust(4, b"\0") for at in self._data(dnsmessage.A, 4)]
+        return [".".join(map(str, address)) for address in found]
 
     def exchangers(self) -> List[Tuple[int, bytes]]:
-        """All MX records: preference and name. Raises Soft."""
-        exchangers: List[Tuple[int, bytes]] = []
-        while self.remaining > 0:
-            found = self._record(MX)
-            if found is not None:
-                if found[1] < 3:
-                    raise Soft
-                preference = int.from_bytes(self._octets[found[0] : found[0] + 2], "big")
-                exchangers.append((preference, self._name(found[0] + 2)[0]))
-        return exchangers
+        """All MX records: preference and name (RFC 1035 3.3.9)."""
+        return [(self._number(at), self._name(at + 2)[0]) for at in self._data(dnsmessage.MX, 3)]
 
 
 class Lookup:
     """What one qmail-remote process asks of the DNS. The buffer grows once and stays grown (0005)."""
 
-    def __init__(self, resolver: Resolver, patches: FrozenSet[str], flaws: FrozenSet[str]) -> None:
-        self._resolver = resolver
-        self._patches = patches
-        self._flaws = flaws
-        self._large = "0005" in patches and "0005.dropped" not in flaws
-        self._size = _STOCK_BUFFER
-        if self._large and "0005.exact-512-buffer" not in flaws:
-            self._size += 1
+    #: What an answer is read into when it did not fit, and how it is asked for again (0005; RFC 1035 4.2.2).
+    large_size = 65536
+    large_over_tcp = True
 
-    def _resolve(self, name: bytes, kind: int) -> Engine:
-        """One question; returns a `Reply`. Raises Soft, Hard."""
-        found = yield from self._resolver.query(name, kind, self._size)
-        if self._large and isinstance(found, Answer) and self._asks_again(found, kind):
-            self._size = 4096 if "0005.only-4096" in self._flaws else _LARGE_BUFFER
-            over_tcp = "0005.udp-again" not in self._flaws
-            found = yield from self._resolver.query(name, kind, self._size, over_tcp=over_tcp)
-        if isinstance(found, NoAnswer):
-            if self._large and found.over_tcp and "0005.tcp-failure-hard" in self._flaws:
-                raise Hard
-            again = found.again and "remote.servfail-hard" not in self._flaws
-            raise Soft if again or "remote.no-host-soft" in self._flaws else Hard
-        unread = "0004" in self._patches and "0004.aliases-unread" in self._flaws and kind in (A, MX)
-        if unread and Reply(found.octets).aliases():
-            raise Soft
-        return Reply(found.octets)
+    def __init__(self, build: Build, options: str, number: Callable[[], int]) -> None:
+        self.build = build
+        self.resolver = build.of(Resolver)(build, options, number)
+        self.size = self.first_size()
 
-    def _asks_again(self, found: Answer, kind: int) -> bool:
-        if "0005.mx-only" in self._flaws and kind != MX:
-            return False
-        if "0005.always-tcp" in self._flaws:
-            return True
-        if "0005.tc-ignored" in self._flaws:
-            return found.length >= self._size
-        if "0005.tc-only" in self._flaws:
-            return found.truncated and found.length <= self._size
-        return found.length >= self._size or found.truncated
+    def first_size(self) -> int:
+        """Octets of the buffer: with 0005 one more, so that an answer of 512 octets does not fill it."""
+        return _STOCK_BUFFER + 1 if self.build.carries("0005") else _STOCK_BUFFER
+
+    def resolve(self, name: bytes, kind: int) -> Engine:
+        """One question; returns an `AnswerSection`. Raises LookupFailed, NameNotFound."""
+        answer = yield from self.resolver.query(name, kind, self.size)
+        cut = self.build.carries("0005") and isinstance(answer, ResolverAnswer) and self.is_cut(answer, kind)
+        if cut:
+            self.size = self.large_size
+            answer = yield from self.resolver.query(name, kind, self.size, over_tcp=self.large_over_tcp)
+        if isinstance(answer, NoAnswer):
+            raise self.failure(answer)
+        return AnswerSection(answer.octets)
+
+    def is_cut(self, answer: ResolverAnswer, kind: int) -> bool:
+        """Whether an answer fills the buffer, or the server cut it (RFC 1035 4.1.1, TC), of whatever kind."""
+        return answer.length >= self.size or answer.truncated
+
+    def failure(self, found: NoAnswer) -> Exception:
+        """What to raise: a failure is final only when the resolver says so."""
+        return LookupFailed() if found.again else NameNotFound()
 
     def canonical(self, name: bytes) -> Engine:
-        """(the name behind a chain of aliases, whether there was one), as stock asks for it. Raises Soft.
+        """(a recipient's domain as it goes out, whether it was an alias). Raises LookupFailed."""
+        if self.build.carries("0004"):
+            return (yield from self.as_written(name)), False
+        return (yield from self.behind_aliases(name))
 
-        With 0004 nothing is asked, and the name is what it is.
-        """
-        if "0004" in self._patches and "0004.dropped" not in self._flaws:
-            if "0004.asks-cname" in self._flaws:
-                yield from self._resolve_quietly(name, CNAME)
-            if "0004.loop-followed" in self._flaws:
-                yield from self._follow(name)
-            if "0004.asks-and-ignores" in self._flaws:
-                yield from self._resolve_quietly(name, ANY)
-            return (name.lower() if "0004.lower-case" in self._flaws else name), False
-        original = name
+    def as_written(self, name: bytes) -> Engine:
+        """The domain of a recipient with 0004: nothing is asked, and it is what it is (RFC 5321 2.3.5)."""
+        yield from ()
+        return name
+
+    def behind_aliases(self, name: bytes) -> Engine:
+        """(the name behind a chain of aliases, whether there was one), by ANY questions (RFC 1123 5.2.2)."""
         for steps in range(_MOST_ALIASES):
             if not name or name.endswith(b"]"):
                 return name, steps > 0
-            if name.endswith(b"."):
-                name = name[:-1]
-                continue
             try:
-                reply: Reply = yield from self._resolve(name, ANY)
-            except Hard:
-                return name, steps > 0
-            aliases = reply.aliases()
+                ends = name.endswith(b".")
+                aliases = [name[:-1]] if ends else (yield from self.resolve(name, dnsmessage.ANY)).aliases()
+            except NameNotFound:
+                aliases = []
             if not aliases:
-                return (original if "remote.alias-kept" in self._flaws else name), steps > 0
+                return name, steps > 0
             name = aliases[0]
         return name, True
 
-    def _follow(self, name: bytes) -> Engine:
-        """A flaw: follow aliases one by one, a second for each, however many they are."""
-        while True:
-            try:
-                reply: Reply = yield from self._resolve(name, CNAME)
-            except (Soft, Hard):
-                return
-            aliases = reply.aliases()
-            if not aliases:
-                return
-            name = aliases[0]
-            yield AwaitDns(1.0)
-
-    def _resolve_quietly(self, name: bytes, kind: int) -> Engine:
-        with contextlib.suppress(Soft, Hard):
-            yield from self._resolve(name, kind)
-
     def addresses(self, name: bytes, preference: int = 0) -> Engine:
-        """The addresses of a host, or of a literal. Returns a list of `Exchange`. Raises Soft, Hard."""
+        """The addresses of a host, or of a literal. Returns a list of `MxAddress`.
+
+        Raises LookupFailed, NameNotFound.
+        """
         literal = dotted(name) or bracketed(name)
         if literal is not None:
-            return [Exchange(literal, 0)]
-        reply: Reply = yield from self._resolve(name, A)
-        return [Exchange(address, preference) for address in reply.addresses()]
+            return [MxAddress(literal, 0)]
+        section: AnswerSection = yield from self.resolve(name, dnsmessage.A)
+        return [MxAddress(address, preference) for address in section.addresses()]
 
     def exchangers(self, name: bytes, random: int) -> Engine:
-        """(exchanges in the order to try, whether some could not be looked up). Raises Soft, Hard."""
+        """(addresses in the order to try, whether some could not be looked up).
+
+        Literals count (qmail-remote(8); RFC 5321 4.1.3). Raises LookupFailed, NameNotFound.
+        """
         literal = dotted(name) or bracketed(name)
-        if literal is not None and "remote.no-literals" not in self._flaws:
-            return [Exchange(literal, 0)], False
-        asks_any = "0004" in self._patches and "0004.any-for-mx" in self._flaws
+        if literal is not None:
+            return [MxAddress(literal, 0)], False
+        return (yield from self.by_mx(name, random))
+
+    def by_mx(self, name: bytes, random: int) -> Engine:
+        """As `exchangers`, of a name; without MX it is its own exchanger (RFC 5321 5.1)."""
         try:
-            reply: Reply = yield from self._resolve(name, ANY if asks_any else MX)
-        except Hard:
-            if "remote.no-a-fallback" in self._flaws:
-                raise
+            records: List[Tuple[int, bytes]] = (yield from self.resolve(name, dnsmessage.MX)).exchangers()
+        except NameNotFound:
+            records = self.without_mx()
+        if not records:
             return (yield from self.addresses(name)), False
-        remaining = reply.exchangers()
-        if not remaining:
-            return (yield from self.addresses(name)), False
-        if "remote.worst-first" in self._flaws:
-            remaining = [(65535 - preference, exchange) for preference, exchange in remaining]
-        if "remote.first-mx-only" in self._flaws:
-            remaining = [min(remaining, key=lambda exchanger: exchanger[0])]
-        exchanges: List[Exchange] = []
-        soft = False
+        addresses: List[MxAddress] = []
+        failed = False
+        for preference, exchanger in self.in_order(records, random):
+            try:
+                addresses += yield from self.addresses(exchanger, preference)
+            except LookupFailed:
+                failed = True
+            except NameNotFound:
+                pass
+        return addresses, failed
+
+    def without_mx(self) -> List[Tuple[int, bytes]]:
+        """The MX records of a name that has none: that alone does not fail (RFC 5321 5.1)."""
+        return []
+
+    def in_order(self, records: List[Tuple[int, bytes]], random: int) -> List[Tuple[int, bytes]]:
+        """MX records with the lowest preference first, and at random among equals (RFC 5321 5.1)."""
+        remaining = list(records)
+        ordered: List[Tuple[int, bytes]] = []
         while remaining:
             best, same = 0, 1
             for other in range(1, len(remaining)):
@@ -227,16 +205,11 @@ class Lookup:
                     best, same = other, 1
                 elif remaining[other][0] == remaining[best][0]:
                     same += 1
+                    # qmail's own generator: each of the equals is as likely as the others.
                     random = (random * 69069 + 1) % _WRAP
                     if random // 2 < 2147483647 // same:
                         best = other
-            preference, exchange = remaining[best]
-            try:
-                exchanges += yield from self.addresses(exchange, preference)
-            except Soft:
-                soft = True
-            except Hard:
-                pass
+            ordered.append(remaining[best])
             remaining[best] = remaining[-1]
             remaining.pop()
-        return exchanges, soft
+        return ordered

@@ -1,14 +1,11 @@
 """Small readings that many parts share: numbers, addresses in dotted form, dates, safe text."""
 
-from __future__ import annotations
-
 import re
 import time
 from typing import Optional, Tuple
 
 _NUMBER = re.compile(rb"[0-9]+")
 _DOTTED = re.compile(rb"([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def leading_number(octets: bytes) -> Optional[int]:
@@ -31,8 +28,12 @@ def bracketed(octets: bytes) -> Optional[str]:
 def date(when: float) -> str:
     """`26 Sep 1995 04:46:53 -0000`."""
     parts = time.gmtime(when)
-    clock = f"{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}"
-    return f"{parts.tm_mday} {_MONTHS[parts.tm_mon - 1]} {parts.tm_year} {clock} -0000"
+    return f"{parts.tm_mday} {time.strftime('%b %Y %H:%M:%S', parts)} -0000"
+
+
+def showing(octets: bytes, other: bytes) -> bytes:
+    """A table for `bytes.translate` that keeps these octets, and has `other` in the place of all others."""
+    return bytes(octet if octet in octets else other[0] for octet in range(256))
 
 
 def split_address(address: bytes) -> Tuple[bytes, Optional[bytes]]:
@@ -41,6 +42,8 @@ def split_address(address: bytes) -> Tuple[bytes, Optional[bytes]]:
     return (box, host) if at else (address, None)
 
 
+#: The octets of printable ASCII that leave a mark on paper.
+VISIBLE = bytes(range(33, 127))
 _PLAIN = frozenset(b"!#$%&'*+-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~")
 
 

@@ -4,8 +4,6 @@ A .deb is an ar archive of two tar files (deb(5)); both are written here, so tha
 files and patches give the same octets: times, owners and order are fixed.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile
@@ -37,38 +35,9 @@ _TIME = 1_700_000_000
 _LIBRARY = "usr/lib/qmail-reference"
 _HOME = "var/lib/qmail"
 
-_LAUNCHER = """#!/usr/bin/python3 -IS
-import os
-import sys
-
-home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-sys.path.insert(0, os.path.realpath(os.path.join(home, "../../../{library}")))
-from conformance.reference.programs.{module} import {function}
-
-sys.exit({function}(home))
-"""
-
-_CONTROL = """Package: {package}
-Version: {version}
-Architecture: all
-Maintainer: qmail-conformance <qmail-conformance@maintainer.invalid>
-Installed-Size: {size}
-Depends: python3 (>= 3.8), passwd
-Provides: qmail
-Conflicts: qmail
-Section: mail
-Priority: optional
-Description: executable specification of qmail, which is not qmail
- Programs in the places of qmail's own that behave as qmail's documentation says,
- {carried}.
- .
- They exist to test a test suite where qmail's packages cannot be had: slow, open
- to every local user, and not fit to carry anybody's mail.
-"""
-
 
 @dataclass(frozen=True)
-class Entry:
+class PackageEntry:
     """A directory (neither content nor target), a file or a link of the package."""
 
     mode: int
@@ -95,15 +64,10 @@ def package(patches: Sequence[str]) -> bytes:
     entries = contents(patches)
     size = sum(len(entry.content) + 1023 for entry in entries.values()) // 1024
     carried = f"with the patches {', '.join(patches)}" if patches else "without any patch"
-    control = {
-        "./control": Entry(
-            0o644,
-            _CONTROL.format(package=PACKAGE, version=version(patches), size=size, carried=carried).encode(),
-        )
-    }
-    scripts = Path(__file__).parent / "programs" / "maintainer"
+    text = _text("control").format(package=PACKAGE, version=version(patches), size=size, carried=carried)
+    control = {"./control": PackageEntry(0o644, text.encode())}
     for name in ("postinst", "prerm", "postrm"):
-        control[f"./{name}"] = Entry(0o755, (scripts / name).read_bytes())
+        control[f"./{name}"] = PackageEntry(0o755, _text(name).encode())
     return _ar(
         {
             "debian-binary": b"2.0\n",
@@ -113,46 +77,53 @@ def package(patches: Sequence[str]) -> bytes:
     )
 
 
-def contents(patches: Sequence[str]) -> Dict[str, Entry]:
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "programs" / "maintainer" / name).read_text(encoding="utf-8")
+
+
+def contents(patches: Sequence[str]) -> Dict[str, PackageEntry]:
     """What the package installs: path below / -> entry, every directory among them."""
-    entries: Dict[str, Entry] = {
-        f"{_LIBRARY}/{PATCHES_FILE}": Entry(0o644, "".join(f"{patch}\n" for patch in patches).encode()),
-        "etc/qmail": Entry(0o755, directory=True),
-        "etc/qmail/users": Entry(0o755, directory=True),
-        f"{_HOME}/alias": Entry(0o755, directory=True),
-        f"{_HOME}/control": Entry(0o777, target="../../../etc/qmail"),
-        f"{_HOME}/users": Entry(0o777, target="../../../etc/qmail/users"),
+    entries: Dict[str, PackageEntry] = {
+        f"{_LIBRARY}/{PATCHES_FILE}": PackageEntry(
+            0o644, "".join(f"{patch}\n" for patch in patches).encode()
+        ),
+        "etc/qmail": PackageEntry(0o755, directory=True),
+        "etc/qmail/users": PackageEntry(0o755, directory=True),
+        f"{_HOME}/alias": PackageEntry(0o755, directory=True),
+        f"{_HOME}/control": PackageEntry(0o777, target="../../../etc/qmail"),
+        f"{_HOME}/users": PackageEntry(0o777, target="../../../etc/qmail/users"),
     }
     reference = Path(__file__).parent
     sources = [reference.parent / "__init__.py", *reference.rglob("*.py")]
     for source in sources:
-        if source.name != Path(__file__).name:
+        # Programs never have flaws.
+        if source != Path(__file__) and source.parent.name != "flaws":
             name = source.relative_to(reference.parent.parent).as_posix()
-            entries[f"{_LIBRARY}/{name}"] = Entry(0o644, source.read_bytes())
+            entries[f"{_LIBRARY}/{name}"] = PackageEntry(0o644, source.read_bytes())
     for name, (module, function) in PROGRAMS.items():
-        launcher = _LAUNCHER.format(library=_LIBRARY, module=module, function=function)
-        entries[f"{_HOME}/bin/{name}"] = Entry(0o755, launcher.encode())
+        launcher = _text("launcher").format(library=_LIBRARY, module=module, function=function)
+        entries[f"{_HOME}/bin/{name}"] = PackageEntry(0o755, launcher.encode())
     entries.update({f"{_HOME}/queue/{name}": entry for name, entry in _queue().items()})
     for name in list(entries):
         for parent in Path(name).parents:
-            entries.setdefault(parent.as_posix(), Entry(0o755, directory=True))
+            entries.setdefault(parent.as_posix(), PackageEntry(0o755, directory=True))
     return dict(sorted(entries.items()))
 
 
-def _queue() -> Dict[str, Entry]:
+def _queue() -> Dict[str, PackageEntry]:
     """The queue. Whoever calls qmail-queue writes in it himself: a script cannot be setuid."""
-    everybody, nobody = Entry(0o1777, directory=True), Entry(0o755, directory=True)
+    everybody, nobody = PackageEntry(0o1777, directory=True), PackageEntry(0o755, directory=True)
     entries = {name: everybody for name in ("pid", "intd", "todo")}
     entries.update({"lock": nobody, "bounce": nobody})
     for part in range(SPLIT):
         entries[f"mess/{part}"] = everybody
         entries.update({f"{kind}/{part}": nobody for kind in ("info", "local", "remote")})
-    entries["lock/sendmutex"] = Entry(0o600)
-    entries["lock/tcpto"] = Entry(0o644, bytes(1024))
+    entries["lock/sendmutex"] = PackageEntry(0o600)
+    entries["lock/tcpto"] = PackageEntry(0o644, bytes(1024))
     return entries
 
 
-def _tar(entries: Dict[str, Entry]) -> bytes:
+def _tar(entries: Dict[str, PackageEntry]) -> bytes:
     """A compressed tar file of the entries, in their order."""
     buffer = io.BytesIO()
     with (

@@ -1,88 +1,74 @@
 """What qmail-smtpd is told: its settings, and the decisions that follow from the control files alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
+from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles
-from conformance.reference.flaws import checked
-from conformance.reference.octets import leading_number, split_address
+from conformance.reference.octets import VISIBLE, leading_number, showing, split_address
 
 
 @dataclass
 class SmtpdSettings:
-    """One qmail-smtpd: its control files, environment (tcpserver's variables too) and arguments.
-
-    Raises ValueError when a flaw is named that does not exist.
-    """
+    """One qmail-smtpd: its control files, environment (tcpserver's variables too), arguments and build."""
 
     control: Dict[str, str] = field(default_factory=dict)
     environment: Dict[str, str] = field(default_factory=dict)
-    patches: FrozenSet[str] = frozenset()
-    flaws: FrozenSet[str] = frozenset()
+    build: Build = field(default_factory=Build)
     checkprogram: Tuple[str, ...] = ()  #: arguments of qmail-smtpd: checkprogram, subprogram
     own_addresses: Tuple[str, ...] = ("0.0.0.0", "127.0.0.1")
     pid: int = 1
 
-    def __post_init__(self) -> None:
-        self.flaws = checked(self.flaws)
-
 
 class Policy:
-    """The control files of qmail-smtpd, read once at the start."""
+    """The control files of qmail-smtpd (qmail-smtpd(8), CONTROL FILES), read once at the start."""
 
     def __init__(self, settings: SmtpdSettings) -> None:
-        control = ControlFiles(settings.control)
-        self.flaws = settings.flaws
-        self.greeting: Optional[bytes] = control.line("smtpgreeting", control.me)
-        if "smtpd.greeting-file-ignored" in self.flaws:
-            self.greeting = control.me
-        if "smtpd.greeting-without-me" in self.flaws:
-            self.greeting = control.line("smtpgreeting", b"unknown")
-        self.local_ip_host: Optional[bytes] = control.line("localiphost", control.me)
-        self.timeout = max(control.number("timeoutsmtpd", 1200), 1)
-        self._rcpthosts = control.keys("rcpthosts")
-        self._more = control.keys("morercpthosts") or []
-        self._bad_senders: List[bytes] = control.keys("badmailfrom") or []
-        self.databytes = control.number("databytes", 0)
-        if "DATABYTES" in settings.environment:
-            given = settings.environment["DATABYTES"].encode("latin-1")
-            if "smtpd.databytes-variable-ignored" not in self.flaws:
-                self.databytes = leading_number(given) or 0
+        self.control = ControlFiles(settings.control)
+        self.greeting = self.greeting_text()
+        self.local_ip_host = self.control.line("localiphost", self.control.me)
+        self.timeout = max(self.control.number("timeoutsmtpd", 1200), 1)
+        self.databytes = self.most_octets(settings.environment.get("DATABYTES"))
+        self.rcpthosts = self.control.keys("rcpthosts")
+        self.bad_senders = self.control.keys("badmailfrom") or []
+        self._more_rcpthosts = self.control.keys("morercpthosts") or []
+
+    def greeting_text(self) -> Optional[bytes]:
+        """The words of the greeting: smtpgreeting, by default me; None without either (qmail-smtpd(8))."""
+        return self.control.line("smtpgreeting", self.control.me)
+
+    def most_octets(self, variable: Optional[str]) -> int:
+        """The limit of a message's size, 0 for none; the variable DATABYTES overrides the control file."""
+        if variable is None:
+            return self.control.number("databytes", 0)
+        return leading_number(variable.encode("latin-1")) or 0
 
     def allowed(self, address: bytes) -> bool:
-        """Whether mail for this recipient is taken in from anybody."""
-        if self._rcpthosts is None:
-            return True
+        """Whether mail for this recipient is taken in from anybody (qmail-smtpd(8), rcpthosts)."""
         host = split_address(address)[1]
-        if host is None:
-            return "smtpd.no-host-refused" not in self.flaws
-        if "smtpd.open-relay" in self.flaws:
+        if self.rcpthosts is None or host is None:
             return True
-        host = host if "smtpd.rcpthosts-case" in self.flaws else host.lower()
-        tails = [host[at:] for at in range(len(host)) if at == 0 or host[at] == ord(".")]
-        if "smtpd.no-wildcards" in self.flaws:
-            tails = [host]
-        more = [] if "smtpd.no-morercpthosts" in self.flaws else self._more
-        return any(tail in self._rcpthosts or tail in more for tail in tails)
+        return any(self.listed(key) for key in self.rcpthosts_keys(host))
+
+    def listed(self, key: bytes) -> bool:
+        """Whether rcpthosts or morercpthosts has this line."""
+        return key in (self.rcpthosts or []) or key in self._more_rcpthosts
+
+    def rcpthosts_keys(self, host: bytes) -> List[bytes]:
+        """The lines that allow a host: itself, and `.domain` for every domain that it is in."""
+        host = host.lower()
+        return [host[at:] for at in range(len(host)) if at == 0 or host[at] == ord(".")]
 
     def bad_sender(self, address: bytes) -> bool:
-        """Whether badmailfrom lists this address or its host."""
-        if address.lower() in self._bad_senders:
-            return True
+        """Whether badmailfrom lists this address or, as `@host`, its host (qmail-smtpd(8))."""
         host = split_address(address)[1]
-        return (
-            host is not None
-            and b"@" + host.lower() in self._bad_senders
-            and "smtpd.badmailfrom-no-hosts" not in self.flaws
-        )
+        keys = [address.lower()] if host is None else [address.lower(), b"@" + host.lower()]
+        return any(key in self.bad_senders for key in keys)
+
+
+_CLEAN = showing(b" " + VISIBLE.translate(None, b":<>"), b"_")
 
 
 def clean(octets: bytes) -> str:
-    """Octets as the log shows them."""
-    shown = bytearray()
-    for octet in octets:
-        plain = 32 <= octet <= 126 and octet not in b":<>"
-        shown.append(0x2F if octet == 10 else octet if plain else 0x5F)
-    return shown.decode("ascii")
+    """Octets as qmail-smtpd's log shows them, a line feed as `/`."""
+    return octets.replace(b"\n", b"/").translate(_CLEAN).decode("ascii")

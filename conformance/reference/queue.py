@@ -1,14 +1,14 @@
-"""The queue, in memory: what was accepted and is not yet delivered to everybody."""
-
-from __future__ import annotations
+"""The queue: what was accepted and is not yet delivered to everybody."""
 
 from dataclasses import dataclass, field
-from typing import Callable, List, Tuple
+from typing import Callable, List, Optional, Protocol, Sequence
 
 from conformance.reference.acts import Enqueue, Queued
 from conformance.reference.octets import date
 
-_LONGEST_ADDRESS = 1003
+LOCAL, REMOTE = "local", "remote"
+
+_LONGEST_ADDRESS = 1000
 _QMAILD, _QMAILS, _ALIAS = 64011, 64012, 64010
 _UIDS = {"from network": _QMAILD, "for bounce": _QMAILS, "by alias": _ALIAS}
 
@@ -18,6 +18,8 @@ class Recipient:
     """One recipient of a queued message, and what became of it."""
 
     address: bytes
+    channel: str = ""  #: LOCAL or REMOTE, once the message is taken up
+    rewritten: bytes = b""  #: the address as it is delivered to, from then on
     tried: bool = False
     done: bool = False
 
@@ -33,41 +35,77 @@ class Message:
     recipients: List[Recipient]
     octets: bytes
     bounce: bytes = b""
-    announced: bool = False
+    taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
 
     @property
     def pending(self) -> List[Recipient]:
         return [recipient for recipient in self.recipients if not recipient.done]
 
+    @property
+    def untried(self) -> List[Recipient]:
+        return [recipient for recipient in self.pending if not recipient.tried]
+
+
+class Queue(Protocol):
+    """The queue that a `QmailSend` works on: in memory, or on disk (`programs/send.py`)."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def enqueue(self, wanted: Enqueue) -> Queued:
+        """Have qmail-queue put a message in the queue."""
+
+    def next_due(self) -> Optional[Message]:
+        """The next message that is to be handled; None when there is none now."""
+
+    def take_up(self, message: Message) -> None:
+        """Keep what was found of the message's recipients: channels, and rewritten addresses."""
+
+    def settle(self, message: Message, recipient: Recipient, failure: bytes) -> None:
+        """Keep that a recipient is done, and what the sender must be told of it, b"" for nothing."""
+
+    def remove(self, message: Message) -> None:
+        """Forget a message that is at its end."""
+
 
 @dataclass
-class Queue:
-    """`clock` gives seconds since the epoch; `process` the next process id."""
+class QueueInMemory:
+    """`now` gives seconds since the epoch; `process` the next process id."""
 
-    clock: Callable[[], float]
+    now: Callable[[], float]
     process: Callable[[], int]
     messages: List[Message] = field(default_factory=list)
     _last: int = 0
 
     def enqueue(self, wanted: Enqueue) -> Queued:
-        """What qmail-queue does: put the message in the queue, under a Received line of its own."""
         qp = self.process()
-        addresses: Tuple[bytes, ...] = (wanted.sender, *wanted.recipients)
-        if any(len(address) + 2 >= _LONGEST_ADDRESS for address in addresses):
+        if has_long_address(wanted.sender, wanted.recipients):
             return Queued(qp, "Denvelope address too long for qq (#5.1.3)")
         self._last += 1
-        received = f"Received: (qmail {qp} invoked {wanted.by}); {date(self.clock())}\n".encode("ascii")
-        self.messages.append(
-            Message(
-                self._last,
-                qp,
-                _UIDS.get(wanted.by, 0),
-                wanted.sender,
-                [Recipient(address) for address in wanted.recipients],
-                received + wanted.message,
-            )
-        )
+        recipients = [Recipient(address) for address in wanted.recipients]
+        octets = received(qp, wanted.by, self.now()) + wanted.message
+        uid = _UIDS.get(wanted.by, 0)
+        self.messages.append(Message(self._last, qp, uid, wanted.sender, recipients, octets))
         return Queued(qp)
+
+    def next_due(self) -> Optional[Message]:
+        return next((message for message in self.messages if message.untried), None)
+
+    def take_up(self, message: Message) -> None:
+        """The message itself has it."""
+
+    def settle(self, message: Message, recipient: Recipient, failure: bytes) -> None:
+        """The message itself has it."""
 
     def remove(self, message: Message) -> None:
         self.messages.remove(message)
+
+
+def has_long_address(sender: bytes, recipients: Sequence[bytes]) -> bool:
+    """Whether qmail-queue refuses the envelope, as status 11 says (qmail-queue(8), EXIT CODES)."""
+    return any(len(address) > _LONGEST_ADDRESS for address in (sender, *recipients))
+
+
+def received(qp: int, by: str, when: float) -> bytes:
+    """The Received field that qmail-queue puts before a message, without the envelope (qmail-queue(8))."""
+    return f"Received: (qmail {qp} invoked {by}); {date(when)}\n".encode("ascii")

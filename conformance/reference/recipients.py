@@ -1,105 +1,102 @@
 """What others say about a recipient: the program of RCPTCHECK (patch 0009) and the qmail-verify server."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any, Dict, Optional
 
 from conformance.reference import acts
 from conformance.reference.acts import Engine
+from conformance.reference.build import Build
+from conformance.reference.client import Client
+from conformance.reference.wire import Quit, Wire
 
-if TYPE_CHECKING:
-    from conformance.reference.smtpd import Session
-
-
-class Quit(Exception):
-    """The process ends: everything said so far goes out first."""
-
-    def __init__(self, status: int, logged: str = "", reply: bytes = b"") -> None:
-        super().__init__(logged)
-        self.status = status
-        self.logged = logged
-        self.reply = reply
+#: What an exit status of RCPTCHECK's program says of the recipient.
+GOOD, REFUSED, UNKNOWN, NOT_RUN = "good", "refused", "unknown", "not run"
 
 
-def check_recipient(session: Session, address: bytes) -> Engine:
-    """RCPTCHECK (0009): True when the recipient may be added. Exits 111 and 120 end the session."""
-    program = session.environment.get("RCPTCHECK")
-    if "0009" not in session.patches:
-        return True
-    if program is None:
-        if "0009.unset-refuses" not in session.flaws:
+class RecipientChecks:
+    """Each check returns True when the recipient may be added; refused, the client has been told."""
+
+    #: The reply when the program cannot tell now (0009, exit 111).
+    unknown_reply = b"421 unable to verify recipient (#4.3.0)\r\n"
+
+    def __init__(self, build: Build, client: Client, wire: Wire) -> None:
+        self.build = build
+        self.client = client
+        self.wire = wire
+        self.unverified = False  #: VERIFY is deferred, and a recipient of the transaction is not valid
+
+    def rcptcheck(self, sender: bytes, address: bytes) -> Engine:
+        """RCPTCHECK (0009), for every recipient."""
+        program = self.program()
+        if program is None or not self.build.carries("0009"):
             return True
-        program = ""
-    if "0009.once" in session.flaws and session.recipients:
-        return True
-    sender = session.sender or b""
-    if "0009.null-sender" in session.flaws and not sender:
-        sender = b"<>"
-    envelope = {"SENDER": sender.decode("latin-1"), "RECIPIENT": address.decode("latin-1")}
-    if "0009.no-sender" in session.flaws:
-        del envelope["SENDER"]
-    if "0009.recipient-lower" in session.flaws:
-        envelope["RECIPIENT"] = envelope["RECIPIENT"].lower()
-    if "0009.recipient-7bit" in session.flaws:
-        envelope["RECIPIENT"] = "".join(chr(ord(octet) & 0x7F) for octet in envelope["RECIPIENT"])
-    if "0009.recipient-cut" in session.flaws:
-        envelope["RECIPIENT"] = envelope["RECIPIENT"][:255]
-    if "0009.relayclient-given" in session.flaws:
-        envelope["RELAYCLIENT"] = ""
-    inherited = {} if "0009.bare-environment" in session.flaws else session.environment
-    status = yield acts.CheckRecipient(
-        program, {**inherited, **envelope}, to_client="0009.output-shown" in session.flaws
-    )
-    if status == 111 and "0009.111-accepts" not in session.flaws:
-        code = b"451" if "0009.111-451" in session.flaws else b"421"
-        last = code + b" unable to verify recipient (#4.3.0)\r\n"
-        if "0009.111-stays" not in session.flaws:
-            raise Quit(1, "Unable to verify recipient: quitting", last)
-        session.wire.say(last)
-        return False
-    if status in (120, acts.CRASHED, acts.MISSING) and not _forgives(session, status):
-        last = b"421 unable to execute recipient check (#4.3.0)\r\n"
-        raise Quit(1, "Unable to execute recipient check: quitting", last)
-    refusals = (100, 1) if "0009.exit-1" in session.flaws else (100,)
-    if status in refusals and "0009.100-accepts" not in session.flaws:
-        if "0009.adds-refused" in session.flaws:
-            session.recipients.append(address)
-        reply = "553 sorry, no mailbox here by that name. (#5.1.1)"
-        yield from session.answer(reply, "Recipient could not be externally validated")
-        return False
-    return True
+        status = yield self.run(program, self.program_environment(sender, address))
+        meaning = self.meaning(status)
+        if meaning == UNKNOWN:
+            return self.cannot_tell()
+        if meaning == NOT_RUN:
+            last = b"421 unable to execute recipient check (#4.3.0)\r\n"
+            raise Quit(1, "Unable to execute recipient check: quitting", last)
+        if meaning == REFUSED:
+            reply = "553 sorry, no mailbox here by that name. (#5.1.1)"
+            yield from self.wire.answer(reply, "Recipient could not be externally validated")
+        return meaning == GOOD
 
+    def program(self) -> Optional[str]:
+        """The program to run; None without RCPTCHECK (0009)."""
+        return self.client.environment.get("RCPTCHECK")
 
-def _forgives(session: Session, status: object) -> bool:
-    if status == 120:
-        return "0009.120-accepts" in session.flaws
-    if status == acts.CRASHED:
-        return "0009.crash-accepts" in session.flaws
-    return status == acts.MISSING and "0009.missing-accepts" in session.flaws
+    def program_environment(self, sender: bytes, address: bytes) -> Dict[str, str]:
+        """qmail-smtpd's own, with SENDER and RECIPIENT as they are, whatever octets they hold (0009)."""
+        envelope = {"SENDER": sender.decode("latin-1"), "RECIPIENT": address.decode("latin-1")}
+        return {**self.client.environment, **envelope}
 
+    def run(self, program: str, environment: Dict[str, str]) -> acts.CheckRecipient:
+        """How the program is run: the client does not hear it."""
+        return acts.CheckRecipient(program, environment)
 
-def verify_recipient(session: Session, address: bytes) -> Engine:
-    """The distribution's recipient verification: True when the recipient may be added."""
-    verify = session.environment.get("VERIFY")
-    if verify == "" and "smtpd.verify-empty-on" in session.flaws:
-        verify = ":"
-    if not verify or "smtpd.verify-ignored" in session.flaws:
-        return True
-    deferred = verify[0] in "Dd"
-    if deferred and session.unverified:
-        return True
-    found: str = yield acts.VerifyRecipient(verify, address)
-    unanswered = found != "invalid" and "smtpd.verify-silence-accepts" in session.flaws
-    if found == "valid" or unanswered:
-        return True
-    if found != "invalid":
+    def meaning(self, status: Any) -> str:
+        """What an exit status says (0009): 100 refuses, 111 cannot tell, 120 that nothing was run."""
+        if status in (120, acts.CRASHED, acts.MISSING):
+            return NOT_RUN
+        return {100: REFUSED, 111: UNKNOWN}.get(status, GOOD)
+
+    def cannot_tell(self) -> bool:
+        """The program cannot tell now: the session ends (0009)."""
+        raise Quit(1, "Unable to verify recipient: quitting", self.unknown_reply)
+
+    def verify(self, sender: bytes, address: bytes) -> Engine:
+        """The distribution's recipient verification (qmail-smtpd(8), VERIFY)."""
+        server = self.verify_server()
+        deferred = self.verifies_later(server)
+        if not server or (deferred and self.unverified):
+            return True
+        found: str = yield acts.VerifyRecipient(server, address)
+        if found == "valid":
+            return True
+        if found != "invalid":
+            return self.not_answered(found)
+        self.unverified = True
+        if not deferred:
+            reply = "550 sorry, no mailbox here by that name. (#5.1.1)"
+            yield from self.wire.answer(reply, "Unverified mailbox at RCPT time")
+        return deferred
+
+    def verify_server(self) -> str:
+        """The value of VERIFY; empty, as unset, it turns verification off (qmail-smtpd(8))."""
+        return self.client.environment.get("VERIFY", "")
+
+    @staticmethod
+    def verifies_later(server: str) -> bool:
+        """Whether a value of VERIFY that begins with D defers the answer to DATA (qmail-smtpd(8))."""
+        return server[:1] in ("D", "d")
+
+    def not_answered(self, found: str) -> bool:
+        """qmail-verify says neither: the session ends, for now nothing is known (qmail-smtpd(8))."""
         logged = f"temporary failure ({found})"
         if found == "timeout":
             logged = "Timeout (no response from verification server)"
         raise Quit(1, logged, b"451 qv temporary failure (#4.3.0)\r\n")
-    session.unverified = True
-    if deferred:
-        return True
-    reply = "550 sorry, no mailbox here by that name. (#5.1.1)"
-    yield from session.answer(reply, "Unverified mailbox at RCPT time")
-    return False
+
+    def refuses_data(self) -> bool:
+        """Whether a deferred verification has found a recipient that does not exist."""
+        return self.unverified and self.verifies_later(self.client.environment.get("VERIFY", ""))

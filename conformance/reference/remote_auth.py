@@ -1,94 +1,91 @@
-"""AUTH as qmail-remote uses it (patch 0008): the method by the server's announcement, and its exchange."""
-
-from __future__ import annotations
+"""AUTH as qmail-remote uses it (patch 0008; RFC 4954): the method by the announcement, and its exchange."""
 
 import base64
 import binascii
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, FrozenSet, List, Optional
+from typing import List, Optional
 
 from conformance.reference.acts import Engine
+from conformance.reference.dialogue import Dialogue
 
-if TYPE_CHECKING:
-    from conformance.reference.remote import Conversation
-
-_ORDER = (b"CRAM-MD5", b"PLAIN", b"LOGIN")
-_ACCEPTED, _CONTINUE, _EXPIRED = 235, 334, 432
+_ACCEPTED, _CONTINUE, _EXPIRED = 235, 334, 432  # RFC 4954 4 and 6
 
 
-def announced(reply: bytes, flaws: FrozenSet[str]) -> List[bytes]:
-    """The methods in an EHLO reply, in upper case: whatever the order and the case they came in."""
-    methods: List[bytes] = []
-    for line in reply.split(b"\n"):
-        words = line[4:].replace(b"=", b" ").split()
-        if "0008.methods-case" not in flaws:
-            words = [word.upper() for word in words]
-        if words and words[0] == b"AUTH":
-            methods += words[1:2] if "0008.first-method-only" in flaws else words[1:]
-    return methods
+class RemoteAuthentication:
+    """Authenticates to one host; that it does not succeed is a failure for now (0008, qmail-remote(8))."""
 
+    #: The methods from best to worst (0008, qmail-remote(8)).
+    order = (b"CRAM-MD5", b"PLAIN", b"LOGIN")
+    #: Of the report that credentials were rejected.
+    rejection_kind = b"Z"
 
-def choose_method(reply: bytes, flaws: FrozenSet[str]) -> Optional[bytes]:
-    """The method to use: CRAM-MD5, else PLAIN, else LOGIN; None when the server announced none of them."""
-    offered = announced(reply, flaws)
-    order = tuple(reversed(_ORDER)) if "0008.login-first" in flaws else _ORDER
-    if "0008.plain-unasked" in flaws and not offered:
-        return b"PLAIN"
-    return next((method for method in order if method in offered), None)
+    def __init__(self, dialogue: Dialogue) -> None:
+        self.dialogue = dialogue
 
+    def method(self, reply: bytes) -> Optional[bytes]:
+        """The best of the methods that a reply to EHLO announces; None when it announces none of them."""
+        offered = self.announced(reply)
+        return next((method for method in self.order if method in offered), None)
 
-def cram_digest(challenge: bytes, password: bytes, flaws: FrozenSet[str] = frozenset()) -> bytes:
-    """The keyed digest of RFC 2195, in lower-case hexadecimal."""
-    key, text = (challenge, password) if "0008.digest-swapped" in flaws else (password, challenge)
-    return hmac.new(key, text, hashlib.md5).hexdigest().encode("ascii")
+    def announced(self, reply: bytes) -> List[bytes]:
+        """The methods in a reply to EHLO, in upper case, in whatever order they came."""
+        return [method for line in reply.split(b"\n") for method in self.methods(self.words(line))]
 
+    def words(self, line: bytes) -> List[bytes]:
+        """The words of a line; their case means nothing (RFC 5321 4.1.1.1), `AUTH=` is an old form."""
+        return line[4:].replace(b"=", b" ").upper().split()
 
-def authenticate(conversation: Conversation, method: bytes, user: bytes, password: bytes) -> Engine:
-    """The exchange; it returns when the server accepted, and gives the message up for now when not."""
-    if method == b"CRAM-MD5":
-        yield from _begin(conversation, method)
-        encoded = conversation.text[4:].rstrip(b"\n")
+    def methods(self, words: List[bytes]) -> List[bytes]:
+        """Those of a line that begins with AUTH (RFC 4954 3)."""
+        return words[1:] if words[:1] == [b"AUTH"] else []
+
+    def exchange(self, method: bytes, user: bytes, password: bytes) -> Engine:
+        """One exchange; it returns when the host accepted, and gives the message up when not."""
+        yield from self.dialogue.say(b"AUTH " + method)
+        yield from self._continued("AUTH " + method.decode("ascii"))
+        if method == b"CRAM-MD5":
+            challenge: bytes = yield from self._challenge()
+            yield from self._send(user + b" " + self.digest(challenge, password))
+            yield from self.verdict("username+digest")
+        elif method == b"PLAIN":
+            yield from self._send(user + b"\0" + user + b"\0" + password)  # RFC 4616 2
+            yield from self.verdict("plain")
+        else:
+            yield from self._send(user)
+            yield from self._continued("username")
+            yield from self._send(password)
+            yield from self.verdict("password")
+
+    def _challenge(self) -> Engine:
         try:
-            challenge = base64.b64decode(encoded, validate=True)
+            challenge = base64.b64decode(self.dialogue.text[4:].rstrip(b"\n"), validate=True)
         except binascii.Error:
             challenge = b""
         if not challenge:
-            yield from conversation.give_up(b"Z", " but unable to base64decode challenge")
-        response = user + b" " + cram_digest(challenge, password, conversation.flaws)
-        yield from _credentials(conversation, response)
-        yield from _verdict(conversation, "username+digest")
-    elif method == b"PLAIN":
-        yield from _begin(conversation, method)
-        yield from _credentials(conversation, user + b"\0" + user + b"\0" + password)
-        yield from _verdict(conversation, "plain")
-    else:
-        yield from _begin(conversation, method)
-        yield from _credentials(conversation, user)
-        if (yield from conversation.reply()) != _CONTINUE:
-            yield from conversation.give_up(b"Z", " but authentication was rejected (username)")
-        yield from _credentials(conversation, password)
-        yield from _verdict(conversation, "password")
+            yield from self.dialogue.give_up(b"Z", " but unable to base64decode challenge")
+        return challenge
 
+    def digest(self, challenge: bytes, password: bytes) -> bytes:
+        """The keyed digest of RFC 2195 2, in lower-case hexadecimal: the password is the key."""
+        return hmac.new(password, challenge, hashlib.md5).hexdigest().encode("ascii")
 
-def _begin(conversation: Conversation, method: bytes) -> Engine:
-    yield from conversation.say(b"AUTH " + method)
-    if (yield from conversation.reply()) != _CONTINUE:
-        rejected = f" but authentication was rejected (AUTH {method.decode('ascii')})"
-        yield from conversation.give_up(b"Z", rejected)
+    def _send(self, octets: bytes) -> Engine:
+        yield from self.dialogue.say(base64.b64encode(octets))
 
+    def _continued(self, said: str) -> Engine:
+        if (yield from self.dialogue.reply()) != _CONTINUE:
+            yield from self.dialogue.give_up(b"Z", f" but authentication was rejected ({said})")
 
-def _credentials(conversation: Conversation, octets: bytes) -> Engine:
-    yield from conversation.say(base64.b64encode(octets))
+    def verdict(self, said: str) -> Engine:
+        """The host's last word on the credentials."""
+        code: int = yield from self.dialogue.reply()
+        if code == _EXPIRED:
+            yield from self.expired()
+        if code != _ACCEPTED:
+            rejected = f" but authentication was rejected ({said})"
+            yield from self.dialogue.give_up(self.rejection_kind, rejected)
 
-
-def _verdict(conversation: Conversation, rejected: str) -> Engine:
-    code: int = yield from conversation.reply()
-    if code == _ACCEPTED or "0008.rejection-ignored" in conversation.flaws:
-        return
-    kind = b"D" if "0008.rejection-permanent" in conversation.flaws else b"Z"
-    if code == _EXPIRED:
-        if "0008.expired-reads-again" in conversation.flaws:
-            yield from conversation.reply()
-        yield from conversation.give_up(kind, " but password expired")
-    yield from conversation.give_up(kind, f" but authentication was rejected ({rejected})")
+    def expired(self) -> Engine:
+        """432, a password transition is needed (RFC 4954 6): reported at once."""
+        yield from self.dialogue.give_up(self.rejection_kind, " but password expired")

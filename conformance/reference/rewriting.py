@@ -1,24 +1,21 @@
 """Whose an address is: local or not, by locals, virtualdomains, percenthack (qmail-send, qmail-verify)."""
 
-from __future__ import annotations
-
-from typing import Dict, FrozenSet, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from conformance.reference.control import ControlFiles, suffixes
+from conformance.reference.octets import split_address
 
 
 class Rewriting:
-    """The control files that decide it, read once at the start."""
+    """The control files that decide it (qmail-send(8), CONTROL FILES), read once at the start."""
 
-    def __init__(self, read: ControlFiles, flaws: FrozenSet[str] = frozenset()) -> None:
-        me = read.me
-        self._flaws = flaws
-        self._locals: Optional[List[bytes]] = read.keys("locals")
-        if self._locals is None:
-            self._locals = [me.lower()] if me else []
-        self.virtual: Dict[bytes, bytes] = read.pairs("virtualdomains")
-        self._no_host = read.line("envnoathost", me, b"envnoathost") or b""
-        self._percent_hack = read.keys("percenthack") or []
+    def __init__(self, control: ControlFiles) -> None:
+        me = control.me
+        named = control.keys("locals")
+        self._locals: List[bytes] = ([me.lower()] if me else []) if named is None else named
+        self._virtual: Dict[bytes, bytes] = control.pairs("virtualdomains")
+        self._no_host = control.line("envnoathost", me, b"envnoathost") or b""
+        self._percent_hack = control.keys("percenthack") or []
 
     def rewrite(self, address: bytes) -> Tuple[bool, bytes]:
         """(whether it is local, the address as it is delivered to)."""
@@ -28,11 +25,20 @@ class Rewriting:
         while host.lower() in self._percent_hack and b"%" in box:
             box, host = box.rpartition(b"%")[::2]
         address = box + b"@" + host
-        if host.lower() in (self._locals or []):
+        if host.lower() in self._locals:
             return True, address
-        keys = (address.lower(), *suffixes(host.lower()))
-        for key in keys:
-            if key in self.virtual and "send.no-virtualdomains" not in self._flaws:
-                prefix = self.virtual[key]
-                return (True, prefix + b"-" + address) if prefix else (False, address)
-        return False, address
+        prefix = self.virtual_prefix(address, host)
+        return (True, prefix + b"-" + address) if prefix else (False, address)
+
+    def virtual_prefix(self, address: bytes, host: bytes) -> Optional[bytes]:
+        """What virtualdomains puts before an address; empty for an exception, None when it has no line."""
+        return self._first_prefix((address.lower(), *suffixes(host.lower())))
+
+    def unprefixed(self, address: bytes) -> bytes:
+        """The address without what virtualdomains put before it, as a bounce names it."""
+        host = split_address(address)[1]
+        prefix = None if host is None else self._first_prefix(suffixes(host.lower()))
+        return address[len(prefix) + 1 :] if prefix and address.startswith(prefix + b"-") else address
+
+    def _first_prefix(self, keys: Iterable[bytes]) -> Optional[bytes]:
+        return next((self._virtual[key] for key in keys if key in self._virtual), None)

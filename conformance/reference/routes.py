@@ -1,14 +1,13 @@
-"""Where qmail-remote sends a message and as whom: smtproutes and authsenders (patch 0008)."""
-
-from __future__ import annotations
+"""Where qmail-remote sends a message and as whom: smtproutes, and authsenders of patch 0008."""
 
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
+from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles, suffixes
 from conformance.reference.octets import leading_number
 
-_SMTP_PORT = 25
+SMTP_PORT = 25
 
 
 @dataclass(frozen=True)
@@ -16,95 +15,76 @@ class Route:
     """`relay` None: the host's own exchangers. Without `user` and `password` nobody authenticates."""
 
     relay: Optional[bytes] = None
-    port: int = _SMTP_PORT
+    port: int = SMTP_PORT
     user: bytes = b""
     password: bytes = b""
 
-    @property
-    def credentials(self) -> bool:
-        return bool(self.user) and bool(self.password)
+
+class Routes:
+    """The control files that say how a message goes out (qmail-remote(8), CONTROL FILES)."""
+
+    def __init__(self, build: Build, control: ControlFiles) -> None:
+        self.control = control
+        self.authenticates = build.carries("0008")
+        self.sender_lines = (control.lines("authsenders") or []) if self.authenticates else []
+
+    def choose(self, host: bytes, sender: bytes) -> Route:
+        """The route for a message from `sender` to `host`: authsenders goes before smtproutes (0008)."""
+        entry = self.sender_entry(sender) if self.sender_lines else b""
+        if entry:
+            return sender_route(entry)
+        entry = self.host_entry(host)
+        return self.host_route(entry) if entry else Route()
+
+    def host_entry(self, host: bytes) -> bytes:
+        """What smtproutes has for the host or, as `.domain`, for the nearest domain that it is in."""
+        routes = self.control.pairs("smtproutes")
+        return next((routes[key] for key in suffixes(host.lower()) if key in routes), b"")
+
+    def host_route(self, entry: bytes) -> Route:
+        """An entry `relay:port` of smtproutes (qmail-remote(8)), with 0008 `relay:port|user|password`."""
+        user = password = b""
+        if self.authenticates:
+            entry, user, password = without_credentials(entry)
+        relay, colon, port = entry.partition(b":")
+        exchangers = self.authenticates and not relay
+        return Route(None if exchangers else relay, port_number(port) if colon else SMTP_PORT, user, password)
+
+    def sender_entry(self, sender: bytes) -> bytes:
+        """What authsenders has for the sender, the most particular line (0008, qmail-remote(8)); or b""."""
+        entries = self.sender_entries()
+        return next((entries[key] for key in self.sender_keys(sender) if key in entries), b"")
+
+    def sender_keys(self, sender: bytes) -> Tuple[bytes, ...]:
+        """The lines for a sender: the address, `@domain`, `.subdomain`, and the empty one for everybody."""
+        return suffixes(sender.lower(), b".@")
+
+    def sender_entries(self) -> Dict[bytes, bytes]:
+        """Lines `sender:relay:port|user|password` by sender, in lower case; the last of a sender's wins.
+
+        The relay and the port with their colons may be left out (0008, qmail-remote(8)).
+        """
+        entries: Dict[bytes, bytes] = {}
+        for line in self.sender_lines:
+            route, bar, credentials = line.partition(b"|")
+            name, _, relay = route.partition(b":")
+            entries[name.lower()] = relay + bar + credentials
+        return entries
 
 
-def choose(
-    control: ControlFiles, host: bytes, sender: bytes, patches: FrozenSet[str], flaws: FrozenSet[str]
-) -> Route:
-    """The route for a message from `sender` to `host`; a line of authsenders goes before smtproutes."""
-    authenticates = "0008" in patches
-    if authenticates and "0008.authsenders-ignored" not in flaws:
-        entry = _sender_entry(control, sender, flaws)
-        if entry and not ("0008.smtproutes-first" in flaws and _host_entry(control, host)):
-            return _sender_route(entry)
-    entry = _host_entry(control, host)
-    if not entry or "remote.smtproutes-ignored" in flaws:
-        return Route()
-    user = password = b""
-    if authenticates:
-        entry, user, password = _without_credentials(entry)
-        if not entry and not (user and password):
-            return Route()
-        if "0008.smtproutes-credentials-ignored" in flaws:
-            user = password = b""
-        if "0008.leaks-to-other-line" in flaws and not user:
-            user, password = _any_credentials(control)
-    relay, colon, port = entry.partition(b":")
-    number = _port(port) if colon and "remote.route-port-ignored" not in flaws else _SMTP_PORT
-    if authenticates and not relay:
-        return Route(None, number, user, password)
-    return Route(relay, number, user, password)
+def sender_route(entry: bytes) -> Route:
+    """An entry `relay:port|user|password` of authsenders; without a relay, the host's own exchangers."""
+    rest, user, password = without_credentials(entry)
+    relay, _, port = rest.partition(b":")
+    return Route(relay or None, port_number(port) if port else SMTP_PORT, user, password)
 
 
-def _port(text: bytes) -> int:
+def port_number(text: bytes) -> int:
     return (leading_number(text) or 0) % 65536
 
 
-def _without_credentials(entry: bytes) -> Tuple[bytes, bytes, bytes]:
+def without_credentials(entry: bytes) -> Tuple[bytes, bytes, bytes]:
     """An entry, and the user and password that follow it."""
     rest, _, credentials = entry.partition(b"|")
     user, _, password = credentials.partition(b"|")
     return rest, user, password
-
-
-def _host_entry(control: ControlFiles, host: bytes) -> bytes:
-    routes = control.pairs("smtproutes")
-    for suffix in suffixes(host.lower()):
-        if suffix in routes:
-            return routes[suffix]
-    return b""
-
-
-def _sender_entry(control: ControlFiles, sender: bytes, flaws: FrozenSet[str]) -> bytes:
-    """What follows the sender in the line of authsenders that is for this sender; b"" when none is.
-
-    A line is `sender:relay:port|user|password`; the relay and the port with their colons may be left out.
-    """
-    entries: Dict[bytes, bytes] = {}
-    for line in control.lines("authsenders") or []:
-        route, bar, credentials = line.partition(b"|")
-        name, colon, relay = route.partition(b":")
-        if not colon and "0008.short-form-ignored" in flaws:
-            continue
-        entries[name.lower()] = relay + bar + credentials
-    tried = suffixes(sender.lower(), b".@")
-    if "0008.authsenders-exact-only" in flaws:
-        tried = (sender.lower(), b"")
-    if "0008.authsenders-first-line" in flaws and entries:
-        return next(iter(entries.values()))
-    for suffix in tried:
-        if suffix in entries:
-            return entries[suffix]
-    return b""
-
-
-def _sender_route(entry: bytes) -> Route:
-    rest, user, password = _without_credentials(entry)
-    relay, _, port = rest.partition(b":")
-    return Route(relay or None, _port(port) if port else _SMTP_PORT, user, password)
-
-
-def _any_credentials(control: ControlFiles) -> Tuple[bytes, bytes]:
-    for name in ("authsenders", "smtproutes"):
-        for line in control.lines(name) or []:
-            _, user, password = _without_credentials(line)
-            if user and password:
-                return user, password
-    return b"", b""

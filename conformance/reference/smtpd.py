@@ -4,65 +4,75 @@
 switches: where a patched qmail departs from its patch's documentation, this keeps the documentation.
 """
 
-from __future__ import annotations
-
 from typing import Callable, Dict, List, Optional, Tuple
 
 from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.blast import Blast, StrayNewline
-from conformance.reference.envelope import parse_address, parse_parameters, relays, xtext_decoded
-from conformance.reference.octets import date, leading_number
+from conformance.reference.client import Client
+from conformance.reference.envelope import AddressReader, parse_parameters, xtext_decoded
+from conformance.reference.octets import leading_number
 from conformance.reference.policy import Policy, SmtpdSettings, clean
-from conformance.reference.recipients import Quit, check_recipient, verify_recipient
+from conformance.reference.recipients import RecipientChecks
 from conformance.reference.smtpd_auth import Authentication
-from conformance.reference.wire import Gone, Silence, Wire
+from conformance.reference.wire import Gone, Quit, Silence, Wire, without_carriage_return
 
 __all__ = ["SmtpdSettings", "session"]
+
+#: Verb -> the method of `SmtpdSession`, and whether its reply leaves at once (RFC 2920 3.2).
+_COMMANDS: Dict[bytes, Tuple[str, bool]] = {
+    b"RCPT": ("rcpt", False),
+    b"MAIL": ("mail", False),
+    b"DATA": ("data", True),
+    b"AUTH": ("auth", True),
+    b"QUIT": ("quit", True),
+    b"HELO": ("helo", True),
+    b"EHLO": ("ehlo", True),
+    b"RSET": ("rset", False),
+    b"HELP": ("help", True),
+    b"NOOP": ("noop", True),
+    b"VRFY": ("vrfy", True),
+}
 
 
 def session(settings: SmtpdSettings) -> Engine:
     """One session from the greeting on; returns the exit status of the process."""
-    return Session(settings).run()
+    smtpd: SmtpdSession = settings.build.of(SmtpdSession)(settings)
+    return smtpd.run()
 
 
-class Session:
-    """What qmail-smtpd knows of the other side, and its commands."""
+class SmtpdSession:
+    """What qmail-smtpd knows of the transaction, and its commands."""
+
+    #: The most octets of an address; RFC 5321 4.5.3.1.3 wants 256 at least.
+    longest_address = 900
+    #: The domain of a recipient is not in rcpthosts (qmail-smtpd(8)).
+    not_allowed_code = 553
+    #: An address holds relay characters (0007).
+    relay_code = 553
+    #: A message is over databytes (RFC 1870 6.1).
+    too_large_code = 552
+    #: VRFY neither confirms nor denies (RFC 5321 3.5.3).
+    vrfy_code = 252
+    #: An unknown command is one that is not recognised (0006; RFC 5321 4.2.4).
+    unrecognized = "500 unrecognised (#5.5.2)"
 
     def __init__(self, settings: SmtpdSettings) -> None:
-        self.settings = settings
-        self.flaws = settings.flaws
-        self.patches = settings.patches
-        self.policy = Policy(settings)
-        self.environment = dict(settings.environment)
-        self.wire = Wire(self.policy.timeout, joins="smtpd.pieces-lost" not in self.flaws)
-        self.authentication = Authentication(self)
-        self.relay_suffix: Optional[bytes] = self._variable("RELAYCLIENT")
-        if "smtpd.relayclient-empty-ignored" in self.flaws and not self.relay_suffix:
-            self.relay_suffix = None
-        self.remote_host = self._variable("TCPREMOTEHOST") or b"unknown"
-        self.remote_info = self._variable("TCPREMOTEINFO")
-        self.remote_address = self._variable("TCPREMOTEIP") or b"unknown"
-        self.local = self._variable("TCPLOCALHOST") or self._variable("TCPLOCALIP") or b"unknown"
-        self.helo: Optional[bytes] = None
-        self.protocol = b"SMTP"
+        build = settings.build
+        self.build = build
+        self.policy = build.of(Policy)(settings)
+        self.client = build.of(Client)(settings.environment)
+        place = f"pid {settings.pid} from {self.client.address.decode('latin-1')}"
+        self.wire = build.of(Wire)(self.policy.timeout, place)
+        self.authentication = build.of(Authentication)(
+            build, self.client, self.wire, settings.checkprogram, settings.pid
+        )
+        self.checks = build.of(RecipientChecks)(build, self.client, self.wire)
+        self.reader = build.of(AddressReader)(self.policy.local_ip_host, settings.own_addresses)
+        self.greeting = self.policy.greeting or b""
         self.sender: Optional[bytes] = None
         self.recipients: List[bytes] = []
-        self.sender_is_bad = False
-        self.unverified = False
-
-    def _variable(self, name: str) -> Optional[bytes]:
-        value = self.environment.get(name)
-        return None if value is None else value.encode("latin-1")
-
-    def log(self, line: str) -> Engine:
-        place = f"pid {self.settings.pid} from {self.remote_address.decode('latin-1')}"
-        yield acts.Log(f"qmail-smtpd: {place}: {line}")
-
-    def answer(self, reply: str, logged: str) -> Engine:
-        """Log one line and hold a reply back for the next flush."""
-        yield from self.log(logged)
-        self.wire.say(reply.encode("latin-1") + b"\r\n")
+        self._sender_is_bad = False
 
     # The session
 
@@ -70,331 +80,308 @@ class Session:
         try:
             yield from self._converse()
         except Quit as quit:
-            if quit.logged:
-                yield from self.log(quit.logged)
-            self.wire.say(quit.reply)
+            status, logged, reply = quit.args
+            yield from self.wire.log(logged)
+            self.wire.say(reply)
             yield from self.wire.flush()
             yield acts.Close()
-            return quit.status
+            return status
         except Gone:
-            yield from self.log("Read error (disconnect?): quitting")
-            if "smtpd.lost-connection-queues" in self.flaws and self.recipients:
-                yield acts.Enqueue(b"", self.sender or b"", tuple(self.recipients))
+            yield from self.connection_lost()
         except Silence:
-            yield from self.log("Connection timed out: quitting")
-            if "smtpd.timeout-silent" not in self.flaws:
-                self.wire.say(b"451 timeout (#4.4.2)\r\n")
+            yield from self.wire.log("Connection timed out: quitting")
+            self.timed_out()
             yield from self.wire.flush()
         yield acts.Close()
         return 1
+
+    def connection_lost(self) -> Engine:
+        """A transaction without its end is dropped (RFC 5321 4.1.1.10)."""
+        yield from self.wire.log("Read error (disconnect?): quitting")
+
+    def timed_out(self) -> None:
+        """A client that is silent for timeoutsmtpd seconds is told so (qmail-smtpd(8), timeoutsmtpd)."""
+        self.wire.say(b"451 timeout (#4.4.2)\r\n")
 
     def _converse(self) -> Engine:
         if self.policy.greeting is None:
             reply = b"421 unable to read controls (#4.3.0)\r\n"
             raise Quit(1, "Unable to read controls: quitting", reply)
-        verify = self.environment.get("VERIFY")
-        if verify == "":
-            yield from self.log("Note recipient verification explicitly disabled.")
-        yield from self.log("New session")
-        self.wire.say(b"220 " + self.policy.greeting + b" ESMTP\r\n")
+        if self.client.environment.get("VERIFY") == "":
+            yield from self.wire.log("Note recipient verification explicitly disabled.")
+        yield from self.wire.log("New session")
+        self.wire.say(b"220 " + self.greeting + b" ESMTP\r\n")
         while True:
-            line: bytes = yield from self.wire.line()
-            if "smtpd.bare-cr-ends-command" in self.flaws:
-                line = self.wire.break_at_cr(line)
-            if "smtpd.long-command-closes" in self.flaws and len(line) > 4096:
-                raise Gone
-            if line.endswith(b"\r"):
-                line = line[:-1]
+            line: bytes = yield from self.command_line()
             verb, _, argument = line.partition(b"\0")[0].partition(b" ")
-            if "smtpd.verb-case" in self.flaws:
-                known = verb if verb == verb.upper() else b"?"
-            else:
-                known = verb.upper()
-            command, flushes = self._commands().get(known, (self.unknown, True))
+            name, flushes = _COMMANDS.get(self.verb(verb), ("unknown", True))
+            command: Callable[[bytes], Engine] = getattr(self, name)
             yield from command(argument.lstrip(b" "))
             if flushes:
                 yield from self.wire.flush()
 
-    def _commands(self) -> Dict[bytes, Tuple[Callable[[bytes], Engine], bool]]:
-        commands: Dict[bytes, Tuple[Callable[[bytes], Engine], bool]] = {
-            b"RCPT": (self.rcpt, False),
-            b"MAIL": (self.mail, False),
-            b"DATA": (self.data, True),
-            b"QUIT": (self.quit, True),
-            b"HELO": (self.hello, True),
-            b"EHLO": (self.ehlo, True),
-            b"RSET": (self.rset, False),
-            b"HELP": (self.help, True),
-            b"NOOP": (self.noop, True),
-            b"VRFY": (self.vrfy, True),
-        }
-        if "0008" in self.patches:
-            commands[b"AUTH"] = (self.authentication.command, True)
-        for verb in (b"HELP", b"VRFY"):
-            if f"smtpd.{verb.decode('ascii').lower()}-unknown" in self.flaws:
-                del commands[verb]
-        return commands
+    def command_line(self) -> Engine:
+        """The next command, without its line end."""
+        return without_carriage_return((yield from self.wire.line()))
+
+    def verb(self, written: bytes) -> bytes:
+        """A verb as the table of commands has it: verbs have no case (RFC 5321 2.4)."""
+        return written.upper()
 
     # Commands that change nothing
 
     def unknown(self, argument: bytes) -> Engine:
-        if "0006" not in self.patches or "0006.dropped" in self.flaws:
-            yield from self.answer("502 unimplemented (#5.5.1)", "Unimplemented command")
-        elif "0006.closes" in self.flaws:
-            raise Quit(1, "Unrecognized command", b"500 unrecognised (#5.5.2)\r\n")
+        """A verb that is not in the table: recognised nowhere (0006), or not implemented (stock)."""
+        if self.build.carries("0006"):
+            yield from self.wire.answer(self.unrecognized, "Unrecognized command")
         else:
-            status = "#5.5.1" if "0006.enhanced-status" in self.flaws else "#5.5.2"
-            if "0006.resets" in self.flaws:
-                self.sender = None
-            yield from self.answer(f"500 unrecognised ({status})", "Unrecognized command")
+            yield from self.wire.answer("502 unimplemented (#5.5.1)", "Unimplemented command")
 
     def noop(self, argument: bytes) -> Engine:
-        if "0006.known-verbs" in self.flaws and "0006" in self.patches:
-            yield from self.answer("500 unrecognised (#5.5.2)", "Unrecognized command")
-            return
-        if "smtpd.noop-resets" in self.flaws:
-            self.sender = None
-        yield from self.answer("250 ok", "NOOP")
+        """NOOP has no effect (RFC 5321 4.1.1.9)."""
+        yield from self.wire.answer("250 ok", "NOOP")
 
     def vrfy(self, argument: bytes) -> Engine:
-        code = "250" if "smtpd.vrfy-250" in self.flaws else "252"
-        yield from self.answer(f"{code} send some mail, i'll try my best", "VRFY requested")
+        yield from self.wire.answer(f"{self.vrfy_code} send some mail, i'll try my best", "VRFY requested")
 
     def help(self, argument: bytes) -> Engine:
         self.wire.say(b"214 netqmail home page: http://qmail.org/netqmail\r\n")
         yield from ()
 
     def quit(self, argument: bytes) -> Engine:
-        reply = b"221 " + (self.policy.greeting or b"") + b"\r\n"
-        if "smtpd.quit-stays" not in self.flaws:
-            raise Quit(0, "Remote end QUIT: quitting", reply)
-        self.wire.say(reply)
+        """QUIT: a reply, and the connection is closed (RFC 5321 4.1.1.10)."""
         yield from ()
+        raise Quit(0, "Remote end QUIT: quitting", b"221 " + self.greeting + b"\r\n")
 
     # Greetings and RSET
 
-    def _greeted(self, argument: bytes) -> None:
-        if "smtpd.helo-keeps-transaction" not in self.flaws:
-            self.sender = None
-        same = argument.lower() == self.remote_host.lower()
-        self.helo = None if same else argument
+    def reset(self) -> None:
+        """There is no transaction any more."""
+        self.sender = None
 
-    def hello(self, argument: bytes) -> Engine:
-        if "smtpd.helo-as-ehlo" in self.flaws:
-            yield from self.ehlo(argument)
-            return
-        yield from self.log(f"Received HELO {clean(argument)}")
-        self.wire.say(b"250 " + (self.policy.greeting or b"") + b"\r\n")
-        if "0008.helo-announces" in self.flaws and self.authentication.methods:
-            self.wire.say(b"250 AUTH " + b" ".join(self.authentication.methods) + b"\r\n")
-        self._greeted(argument)
+    def greeted(self, name: bytes) -> None:
+        """HELO and EHLO end a transaction as RSET does (RFC 5321 4.1.4)."""
+        self.reset()
+        self.client.greets(name)
+
+    def helo(self, argument: bytes) -> Engine:
+        """HELO: one line, no extensions (RFC 5321 4.1.1.1)."""
+        yield from self.wire.log(f"Received HELO {clean(argument)}")
+        self.wire.say(b"250 " + self.greeting + b"\r\n")
+        self.greeted(argument)
 
     def ehlo(self, argument: bytes) -> Engine:
-        yield from self.log(f"Received EHLO {clean(argument)}")
-        lines = [self.policy.greeting or b"", b"PIPELINING", b"8BITMIME"]
-        if "smtpd.no-8bitmime" in self.flaws:
-            lines.remove(b"8BITMIME")
-        if "0008" in self.patches:
-            if self.authentication.methods and "0008.not-announced" not in self.flaws:
-                lines.append(b"AUTH " + b" ".join(self.authentication.methods))
-            if "0008.size-not-announced" not in self.flaws:
-                lines.append(b"SIZE %d" % self.policy.databytes)
-        for line in lines[:-1]:
+        yield from self.wire.log(f"Received EHLO {clean(argument)}")
+        *lines, last = [self.greeting, *self.extensions()]
+        for line in lines:
             self.wire.say(b"250-" + line + b"\r\n")
-        self.wire.say(b"250 " + lines[-1] + b"\r\n")
-        self._greeted(argument)
+        self.wire.say(b"250 " + last + b"\r\n")
+        self.greeted(argument)
+
+    def extensions(self) -> List[bytes]:
+        """PIPELINING (RFC 2920), 8BITMIME (RFC 6152), and with 0008 AUTH (RFC 4954 3), SIZE (RFC 1870 3)."""
+        lines = [b"PIPELINING", b"8BITMIME"]
+        if self.build.carries("0008"):
+            if self.authentication.methods:
+                lines.append(b"AUTH " + b" ".join(self.authentication.methods))
+            lines.append(b"SIZE %d" % self.policy.databytes)
+        return lines
 
     def rset(self, argument: bytes) -> Engine:
-        if "smtpd.rset-keeps-unverified" not in self.flaws:
-            self.unverified = False
-        if "smtpd.rset-keeps-sender" not in self.flaws:
-            self.sender = None
-        if "0008.rset-forgets" in self.flaws:
-            self.authentication.user = b""
-        yield from self.answer("250 flushed", "Session RSET")
+        self.flush_transaction()
+        yield from self.wire.answer("250 flushed", "Session RSET")
+
+    def flush_transaction(self) -> None:
+        """RSET forgets sender and recipients, also what was found out about them (RFC 5321 4.1.1.5)."""
+        self.reset()
+        self.checks.unverified = False
+
+    def auth(self, argument: bytes) -> Engine:
+        """AUTH, which only 0008 knows."""
+        if self.build.carries("0008"):
+            yield from self.authentication.command(argument, self.sender is not None)
+        else:
+            yield from self.unknown(argument)
 
     # The envelope
 
     def _address(self, argument: bytes, command: str) -> Engine:
-        """The address in `argument`, or None when it was refused as too long."""
-        address = parse_address(argument, self.policy.local_ip_host, self.settings.own_addresses, self.flaws)
-        longest = 1200 if "smtpd.longer-addresses" in self.flaws else 900
-        if len(address) + ("smtpd.end-counted" in self.flaws) > longest:
+        """The address in `argument`, or None when it was refused."""
+        address = self.reader.address(argument)
+        if len(address) > self.longest_address:
             logged = f"{command} with too long address ({len(address) + 1} bytes) given"
-            yield from self.answer("555 syntax error (#5.5.4)", logged)
+            yield from self.wire.answer("555 syntax error (#5.5.4)", logged)
             return None
         return address
 
-    def _relay_characters(self, address: bytes) -> bool:
-        if "0007" not in self.patches or "0007.dropped" in self.flaws:
-            return False
-        return relays(address, self.flaws)
+    def relays(self, address: bytes, command: str) -> bool:
+        """Whether MAIL or RCPT is refused for relay characters, whoever the client is (0007)."""
+        return self.build.carries("0007") and self.reader.relays(address)
 
-    def _refuse_relay(self) -> Engine:
-        code = "550" if "0007.550" in self.flaws else "553"
-        yield from self.answer(f"{code} we don't relay (#5.7.1)", "Rejecting attempt to use relay characters")
+    def refuse_relaying(self, address: bytes, command: str) -> Engine:
+        """An address with relay characters is no sender and no recipient (0007)."""
+        reply = f"{self.relay_code} we don't relay (#5.7.1)"
+        yield from self.wire.answer(reply, "Rejecting attempt to use relay characters")
 
     def mail(self, argument: bytes) -> Engine:
-        if self.authentication.lacking and "0008.not-required" not in self.flaws:
+        if self.authentication.lacking():
             reply = "530 Authorization required (#5.7.1) "
-            yield from self.answer(reply, "auth - authorization required")
+            yield from self.wire.answer(reply, "auth - authorization required")
             return
         address: Optional[bytes] = yield from self._address(argument, "MAIL")
         if address is None:
             return
-        if "0008" in self.patches:
-            refused: bool = yield from self._parameters(argument)
-            if refused:
-                return
-        if "0007.recipients-only" not in self.flaws and self._relay_characters(address):
-            yield from self._refuse_relay()
+        if self.build.carries("0008") and not (yield from self._obeys_parameters(argument)):
             return
-        self.sender_is_bad = self.policy.bad_sender(address)
-        self.sender = address
-        if "smtpd.mail-keeps-recipients" not in self.flaws:
-            self.recipients = []
-        yield from self.answer("250 ok", f"Sender <{clean(address)}>")
+        if self.relays(address, "MAIL"):
+            yield from self.refuse_relaying(address, "MAIL")
+            return
+        self.start_transaction(address)
+        yield from self.wire.answer("250 ok", f"Sender <{clean(address)}>")
 
-    def _parameters(self, argument: bytes) -> Engine:
-        """Obey SIZE and AUTH on MAIL; True when the message is refused for its size."""
+    def start_transaction(self, sender: bytes) -> None:
+        """MAIL starts anew: no recipient of a transaction before stays (RFC 5321 4.1.1.2)."""
+        self._sender_is_bad = self.policy.bad_sender(sender)
+        self.sender = sender
+        self.recipients = []
+
+    def _obeys_parameters(self, argument: bytes) -> Engine:
+        """Read SIZE and AUTH on MAIL (0008); False when the message is refused for its size."""
         for name, value in parse_parameters(argument):
-            if name == b"SIZE" and "0008.size-ignored" not in self.flaws:
-                announced = leading_number(value) or 0
-                limit = self.policy.databytes
-                over = announced >= limit if "0008.size-off-by-one" in self.flaws else announced > limit
-                if limit and over:
-                    yield from self._too_large()
-                    return True
-            if name == b"AUTH" and self.remote_info is None:
-                self.remote_info = b"unknown" if value == b"<>" else xtext_decoded(value)
-                self.environment["TCPREMOTEINFO"] = self.remote_info.decode("latin-1")
-        return False
+            if name == b"SIZE" and self.is_over_size(leading_number(value) or 0):
+                yield from self._too_large()
+                return False
+            if name == b"AUTH" and self.client.info is None:
+                self.client.is_named(b"unknown" if value == b"<>" else xtext_decoded(value))
+        return True
+
+    def is_over_size(self, announced: int) -> bool:
+        """Whether a message of that size would be over databytes, if that is a limit (RFC 1870 6.1)."""
+        return 0 < self.policy.databytes < announced
 
     def rcpt(self, argument: bytes) -> Engine:
-        if self.sender is None and "smtpd.rcpt-without-mail" not in self.flaws:
-            yield from self.answer("503 MAIL first (#5.5.1)", "Attempted RCPT or DATA before MAIL")
+        if self.lacks_mail():
+            yield from self.wire.answer("503 MAIL first (#5.5.1)", "Attempted RCPT or DATA before MAIL")
             return
         address: Optional[bytes] = yield from self._address(argument, "RCPT")
         if address is None:
             return
-        exempt = "0007.relayclient-exempt" in self.flaws and self.relay_suffix is not None
-        if "0007.sender-only" not in self.flaws and not exempt and self._relay_characters(address):
-            if "0007.adds-recipient" in self.flaws:
-                self.recipients.append(address)
-            yield from self._refuse_relay()
+        if self.relays(address, "RCPT"):
+            yield from self.refuse_relaying(address, "RCPT")
             return
-        if self.sender_is_bad and "smtpd.badmailfrom-ignored" not in self.flaws:
+        if self._sender_is_bad:
             reply = "553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)"
-            yield from self.answer(reply, "Sender address in badmailfrom")
+            yield from self.wire.answer(reply, "Sender address in badmailfrom")
             return
-        checked = self.relay_suffix is None
-        if self.relay_suffix is not None:
-            address += b"" if "smtpd.relayclient-no-suffix" in self.flaws else self.relay_suffix
+        if self.client.relay_suffix is not None:
+            address = self.relayed(address, self.client.relay_suffix)
         elif not self.policy.allowed(address):
-            code = "550" if "smtpd.rcpthosts-550" in self.flaws else "553"
-            reply = f"{code} sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
-            yield from self.answer(reply, f"Recipient domain not in rcpthosts <{clean(address)}>")
+            reply = (
+                f"{self.not_allowed_code} sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
+            )
+            yield from self.wire.answer(reply, f"Recipient domain not in rcpthosts <{clean(address)}>")
             return
-        if checked or "0009.relayclient-checked" in self.flaws:
-            good: bool = yield from check_recipient(self, address)
+        for check in self.recipient_checks():
+            good: bool = yield from self.passes(check, address)
             if not good:
                 return
-        if checked or "smtpd.relayclient-verified" in self.flaws:
-            good = yield from verify_recipient(self, address)
-            if not good:
-                return
-        if "smtpd.one-recipient" in self.flaws:
-            self.recipients = []
+        self.add_recipient(address)
+        yield from self.wire.answer("250 ok", f"Recipient <{clean(address)}>")
+
+    def lacks_mail(self) -> bool:
+        """RCPT needs MAIL before it (RFC 5321 4.1.4)."""
+        return self.sender is None
+
+    def relayed(self, address: bytes, suffix: bytes) -> bytes:
+        """A recipient of a client that may relay: RELAYCLIENT's value is appended (qmail-smtpd(8))."""
+        return address + suffix
+
+    def recipient_checks(self) -> List[Callable[[bytes, bytes], Engine]]:
+        """Who is asked about a recipient: nobody when the client may relay (0009; qmail-smtpd(8), VERIFY)."""
+        if self.client.relay_suffix is not None:
+            return []
+        return [self.checks.rcptcheck, self.checks.verify]
+
+    def passes(self, check: Callable[[bytes, bytes], Engine], address: bytes) -> Engine:
+        """Whether a check lets the recipient pass; what is refused is not added."""
+        return check(self.sender or b"", address)
+
+    def add_recipient(self, address: bytes) -> None:
+        """One more recipient (RFC 5321 4.1.1.3)."""
         self.recipients.append(address)
-        yield from self.answer("250 ok", f"Recipient <{clean(address)}>")
 
     # The message
 
     def data(self, argument: bytes) -> Engine:
-        unordered = "smtpd.data-without-mail" in self.flaws
-        if self.sender is None and not unordered:
-            yield from self.answer("503 MAIL first (#5.5.1)", "Attempted RCPT or DATA before MAIL")
+        refusal = self.refuses_data()
+        if refusal is not None:
+            yield from self.wire.answer(*refusal)
             return
-        if not self.recipients and not unordered:
-            yield from self.answer("503 RCPT first (#5.5.1)", "Attempted DATA before RCPT")
-            return
-        if self.unverified and self.environment.get("VERIFY", "")[:1] in ("D", "d"):
-            reply = "554 sorry, invalid mailbox name(s). (#5.1.1)"
-            yield from self.answer(reply, "Unverified mailbox(es) at DATA time")
-            return
-        sender = self.sender or b""
-        if "smtpd.data-keeps-sender" not in self.flaws:
-            self.sender = None
+        sender = self.begin_message()
         self.wire.say(b"354 go ahead\r\n")
         when: float = yield acts.Now()
-        blast = Blast(self.policy.databytes, self.flaws)
-        ended = False
-        while not ended:
-            line: bytes = yield from self.wire.line()
-            if "smtpd.bare-cr-ends-line" in self.flaws and b"\r.\r" in line[:-1]:
-                line, _, behind = line.partition(b"\r.\r")
-                self.wire.put_back(b".\r\n" + behind + b"\n")
-                line += b"\r"
-            if "smtpd.any-line-end" in self.flaws:
-                line = self.wire.break_at_cr(line).rstrip(b"\r") + b"\r"
-            try:
-                ended = blast.line(line)
-            except StrayNewline:
-                last = b"451 See http://pobox.com/~djb/docs/smtplf.html.\r\n"
-                raise Quit(1, "Stray newline: quitting", last) from None
+        blast = self.build.of(Blast)(self.policy.databytes)
+        try:
+            while not blast.line((yield from self.message_line())):
+                pass
+        except StrayNewline:
+            last = b"451 See http://pobox.com/~djb/docs/smtplf.html.\r\n"
+            raise Quit(1, "Stray newline: quitting", last) from None
         if blast.looping:
             reply = "554 too many hops, this message is looping (#5.4.6)"
-            yield from self.answer(reply, "Exceeded hop count")
-            return
-        if blast.too_large:
+            yield from self.wire.answer(reply, "Exceeded hop count")
+        elif blast.too_large():
             yield from self._too_large()
-            return
-        message = self._received(when) + bytes(blast.message)
-        recipients = tuple(self.recipients)
-        if "smtpd.last-recipient-lost" in self.flaws and len(recipients) > 1:
-            recipients = recipients[:-1]
-        if "smtpd.accepts-without-queueing" in self.flaws:
-            queued = acts.Queued(1)
         else:
-            queued = yield acts.Enqueue(message, sender, recipients)
-        yield from self._queued(queued, len(recipients), len(blast.message))
+            recipients = self.all_recipients()
+            message = self.received_field(when) + bytes(blast.message)
+            queued: acts.Queued = yield from self.enqueue(message, sender, recipients)
+            yield from self._queued(queued, len(recipients), len(blast.message))
+
+    def refuses_data(self) -> Optional[Tuple[str, str]]:
+        """The reply, and its line of the log, when DATA may not come now (RFC 5321 4.1.4); else None."""
+        if self.sender is None:
+            return "503 MAIL first (#5.5.1)", "Attempted RCPT or DATA before MAIL"
+        if not self.recipients:
+            return "503 RCPT first (#5.5.1)", "Attempted DATA before RCPT"
+        if self.checks.refuses_data():
+            return "554 sorry, invalid mailbox name(s). (#5.1.1)", "Unverified mailbox(es) at DATA time"
+        return None
+
+    def begin_message(self) -> bytes:
+        """The sender; whatever becomes of the message, the transaction is over (RFC 5321 4.1.1.4)."""
+        sender = self.sender or b""
+        self.reset()
+        return sender
+
+    def message_line(self) -> Engine:
+        """The next line of the message, up to a line feed and nothing else."""
+        return self.wire.line()
+
+    def all_recipients(self) -> Tuple[bytes, ...]:
+        """Whom the message goes to: everybody who was accepted (RFC 5321 4.1.1.3)."""
+        return tuple(self.recipients)
+
+    def received_field(self, when: float) -> bytes:
+        """What is put before the message (RFC 5321 4.4)."""
+        return self.client.received(when)
+
+    def enqueue(self, message: bytes, sender: bytes, recipients: Tuple[bytes, ...]) -> Engine:
+        """Give the message to qmail-queue; the `Queued` that comes of it."""
+        return (yield acts.Enqueue(message, sender, recipients))
 
     def _too_large(self) -> Engine:
-        code = "452" if "smtpd.databytes-452" in self.flaws else "552"
-        reply = f"{code} sorry, that message size exceeds my databytes limit (#5.3.4)"
-        yield from self.answer(reply, "Exceeded DATABYTES limit")
+        reply = f"{self.too_large_code} sorry, that message size exceeds my databytes limit (#5.3.4)"
+        yield from self.wire.answer(reply, "Exceeded DATABYTES limit")
 
     def _queued(self, queued: acts.Queued, recipients: int, size: int) -> Engine:
-        if queued.error and "smtpd.queue-trouble-accepted" not in self.flaws:
+        """Accepted means queued: 250 comes after qmail-queue's success alone (qmail-queue(8))."""
+        if queued.error:
             code = "554" if queued.error[0] == "D" else "451"
             rejected = clean(queued.error[1:].encode("latin-1"))
             self.wire.say(f"{code} {queued.error[1:]}\r\n".encode("latin-1"))
-            yield from self.log(f"Message rejected ({code} {rejected})")
+            yield from self.wire.log(f"Message rejected ({code} {rejected})")
             return
         now: float = yield acts.Now()
         logged = f"Message accepted, qp {queued.number} ({recipients} recipients, {size} bytes)"
-        yield from self.answer(f"250 ok {int(now)} qp {queued.number}", logged)
-
-    def _received(self, when: float) -> bytes:
-        """The Received field, folded as qmail does."""
-        if "smtpd.no-received" in self.flaws:
-            return b""
-        helo = b"" if self.helo is None else b" (HELO " + safe(self.helo) + b")"
-        info = b"" if self.remote_info is None else safe(self.remote_info) + b"@"
-        return b"Received: from %s%s (%s%s)\n  by %s with %s; %s\n" % (
-            safe(self.remote_host),
-            helo,
-            info,
-            safe(self.remote_address),
-            safe(self.local),
-            self.protocol,
-            date(when).encode("ascii"),
-        )
-
-
-_SAFE = frozenset(b".@%+/=:-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-
-
-def safe(octets: bytes) -> bytes:
-    """What a Received field may hold; anything else is a question mark."""
-    return bytes(octet if octet in _SAFE else 0x3F for octet in octets)
+        yield from self.wire.answer(f"250 ok {int(now)} qp {queued.number}", logged)

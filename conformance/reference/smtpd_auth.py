@@ -1,210 +1,188 @@
 """AUTH as qmail-smtpd offers it (patch 0008; RFC 4954, 4616, 2195)."""
 
-from __future__ import annotations
-
 import base64
 import re
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 from conformance.reference import acts
 from conformance.reference.acts import Engine
-from conformance.reference.wire import Gone
+from conformance.reference.build import Build
+from conformance.reference.client import Client
+from conformance.reference.wire import Wire, without_carriage_return
 
-if TYPE_CHECKING:
-    from conformance.reference.smtpd import Session
-
-_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_WAIT_AFTER_FAILURE = 5.0
+BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 class Abandoned(Exception):
-    """The exchange ends with this reply, without a verdict on credentials."""
-
-    def __init__(self, reply: str, logged: str) -> None:
-        super().__init__(reply)
-        self.reply = reply
-        self.logged = logged
+    """The exchange ends with this reply and line of the log, without a verdict on credentials."""
 
 
-_CANCELLED = ("501 auth exchange canceled (#5.0.0)", "auth - exchange cancelled")
-_MALFORMED = ("501 malformed auth input (#5.5.4)", "auth - malformed input")
-_UNKNOWN = ("504 auth type unimplemented (#5.5.1)", "auth - type unimplemented")
-_CHILD = ("454 oops, problem with child and I can't auth (#4.3.0)", "auth - problem with child")
+#: What SMTPAUTH allows: the methods to announce, none when AUTH is off; whether MAIL needs authentication.
+AuthMode = Tuple[Tuple[bytes, ...], bool]
 
 
 class Authentication:
-    """What SMTPAUTH allows, and who has authenticated in this session."""
+    """Who has authenticated in this session, and how one does. `pid` is qmail-smtpd's own.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.flaws = session.settings.flaws
+    `methods` are those that EHLO announces.
+    """
+
+    # Replies (RFC 4954 4 and 6), each with its line of the log.
+    malformed = ("501 malformed auth input (#5.5.4)", "auth - malformed input")
+    cancelled = ("501 auth exchange canceled (#5.0.0)", "auth - exchange cancelled")
+    unknown_method = ("504 auth type unimplemented (#5.5.1)", "auth - type unimplemented")
+    failed = ("535 authentication failed (#5.7.1)", "auth - authentication failed")
+    child_trouble = ("454 oops, problem with child and I can't auth (#4.3.0)", "auth - problem with child")
+
+    def __init__(
+        self, build: Build, client: Client, wire: Wire, checkprogram: Tuple[str, ...], pid: int
+    ) -> None:
+        self.client = client
+        self.wire = wire
         self.user = b""
+        self._checkprogram = checkprogram
+        self._pid = pid
         self._attempts = 0
-        mode = session.environment.get("SMTPAUTH")
-        self.enabled, self.required, self.methods = self._mode(mode)
+        value = client.environment.get("SMTPAUTH")
+        self.methods, self.required = self.mode(value) if build.carries("0008") else ((), False)
 
-    @property
+    def mode(self, value: Optional[str]) -> AuthMode:
+        """What a value of SMTPAUTH means (qmail-smtpd(8), SMTPAUTH)."""
+        if value is None or value.startswith("-"):
+            return (), False
+        required = value.startswith("!")
+        words = value[required:].lower()
+        methods = () if words.startswith("cram") else (b"LOGIN", b"PLAIN")
+        cram = (b"CRAM-MD5",) if words.startswith(("cram", "+cram")) else ()
+        return (*methods, *cram), required
+
     def lacking(self) -> bool:
         """Whether MAIL has to wait for authentication."""
         return self.required and not self.user
 
-    def _mode(self, mode: Optional[str]) -> Tuple[bool, bool, List[bytes]]:
-        """(enabled, required before MAIL, methods) for a value of SMTPAUTH, per the manual page."""
-        if "0008" not in self.session.settings.patches:
-            return False, False, []
-        if mode is None:
-            if "0008.unset-enables" not in self.flaws:
-                return False, False, []
-            mode = ""
-        mode = mode.lower()
-        if mode.startswith("-") and "0008.dash-announces" not in self.flaws:
-            return False, False, []
-        required = mode.startswith("!")
-        mode = mode[1:] if required else mode
-        required = required or "0008.required-always" in self.flaws
-        if mode.startswith("cram") and "0008.cram-adds" not in self.flaws:
-            return True, required, [b"CRAM-MD5"]
-        if mode.startswith(("+cram", "cram")) and "0008.plus-cram-lost" not in self.flaws:
-            return True, required, [b"LOGIN", b"PLAIN", b"CRAM-MD5"]
-        return True, required, [b"LOGIN", b"PLAIN"]
-
-    def command(self, argument: bytes) -> Engine:
+    def command(self, argument: bytes, in_transaction: bool) -> Engine:
         """The AUTH command."""
-        session = self.session
-        if not self.enabled or not session.settings.checkprogram:
-            session.wire.say(b"503 auth not available (#5.3.3)\r\n")
-        elif self.user and "0008.twice" not in self.flaws:
+        if not self.methods or not self._checkprogram:
+            self.wire.say(b"503 auth not available (#5.3.3)\r\n")
+        elif self.is_done():
             reply = "503 you're already authenticated (#5.5.0)"
-            yield from session.answer(reply, "auth - already authenticated")
-        elif session.sender is not None and "0008.in-transaction" not in self.flaws:
+            yield from self.wire.answer(reply, "auth - already authenticated")
+        elif self.must_not_begin(in_transaction):
             reply = "503 no auth during mail transaction (#5.5.0)"
-            yield from session.answer(reply, "auth - no auth during mail transaction")
+            yield from self.wire.answer(reply, "auth - no auth during mail transaction")
         else:
             method, _, initial = argument.partition(b" ")
             try:
-                accepted: Optional[bytes] = yield from self._exchange(method.upper(), initial.strip(b" "))
+                yield from self._exchange(method.upper(), initial.strip(b" "))
             except Abandoned as abandoned:
-                reply = abandoned.reply
-                if abandoned.logged == _MALFORMED[1] and "0008.malformed-535" in self.flaws:
-                    reply = "535" + reply[3:]
-                yield from session.answer(reply, abandoned.logged)
-                return
-            if accepted is None:
-                code = "454" if "0008.failure-454" in self.flaws else "535"
-                reply = f"{code} authentication failed (#5.7.1)"
-                yield from session.answer(reply, "auth - authentication failed")
-            else:
-                self._succeeded(accepted)
-                session.wire.say(b"235 ok, go ahead (#2.0.0)\r\n")
+                yield from self.wire.answer(*abandoned.args)
 
-    def _succeeded(self, user: bytes) -> None:
-        session = self.session
-        self.user = user
-        if "0008.esmtpa-forgotten" not in self.flaws:
-            session.protocol = b"ESMTPA"
-        if "0008.no-relaying" not in self.flaws:
-            session.relay_suffix = b""
-            session.environment["RELAYCLIENT"] = ""
-        if "0008.no-remote-info" not in self.flaws:
-            session.remote_info = user
-            session.environment["TCPREMOTEINFO"] = user.decode("latin-1")
+    def is_done(self) -> bool:
+        """After success there is no second AUTH in a session (RFC 4954 4)."""
+        return bool(self.user)
+
+    def must_not_begin(self, in_transaction: bool) -> bool:
+        """There is no AUTH during a mail transaction (RFC 4954 4)."""
+        return in_transaction
+
+    def offers(self, method: bytes) -> bool:
+        """What was not announced is not taken (RFC 4954 4, 504)."""
+        return method in self.methods
 
     def _exchange(self, method: bytes, initial: bytes) -> Engine:
-        """The user when the credentials were right, None when not. Raises Abandoned."""
-        offered = self.methods
-        if "0008.unoffered-methods" in self.flaws:
-            offered = [b"LOGIN", b"PLAIN", b"CRAM-MD5"]
-        if method not in offered:
-            reply, logged = _UNKNOWN
-            if "0008.unknown-method-501" in self.flaws:
-                reply = "501" + reply[3:]
-            raise Abandoned(reply, logged)
-        if method == b"LOGIN":
-            user, password, challenge = yield from self._login(initial)
-        elif method == b"PLAIN":
-            user, password, challenge = yield from self._plain(initial)
+        """One exchange to its end. Raises Abandoned."""
+        if not self.offers(method):
+            raise Abandoned(*self.unknown_method)
+        credentials = {b"LOGIN": self.login, b"PLAIN": self.plain, b"CRAM-MD5": self.cram_md5}[method]
+        user, password, challenge = yield from credentials(initial)
+        if not self.complete(user, password) or b"\0" in user + password:
+            raise Abandoned(*self.malformed)
+        status = yield self.question(user, password, challenge)
+        if self.accepts(status):
+            self.user = user
+            self.client.speaks_esmtpa()
+            self.client.may_relay()
+            self.client.is_named(user)
+            self.wire.say(b"235 ok, go ahead (#2.0.0)\r\n")
         else:
-            user, password, challenge = yield from self._cram()
-        if "0008.password-cut" in self.flaws:
-            password = password[:127]
-        if (not user or not password) and "0008.empty-password" not in self.flaws:
-            raise Abandoned(*_MALFORMED)
-        if b"\0" in user + password:
-            raise Abandoned(*_MALFORMED)
-        session = self.session
-        status = yield acts.CheckPassword(
-            session.settings.checkprogram, user, password, challenge, dict(session.environment)
-        )
-        if status == acts.CRASHED and "0008.crash-accepts" not in self.flaws:
-            raise Abandoned(*_CHILD)
-        if status in (0, acts.CRASHED) or (status == acts.MISSING and "0008.missing-accepts" in self.flaws):
-            return user
-        if "0008.any-password" in self.flaws:
-            return user
-        if "0008.no-delay" not in self.flaws:
-            yield acts.Sleep(_WAIT_AFTER_FAILURE)
-        if "0008.failure-relays" in self.flaws:
-            session.relay_suffix = b""
-        return None
+            yield from self.after_failure()
+            yield from self.wire.answer(*self.failed)
 
-    def _ask(self, prompt: bytes) -> Engine:
-        """Send a challenge and decode the answer. Raises Abandoned."""
-        self.session.wire.say(b"334 " + prompt + b"\r\n")
-        yield from self.session.wire.flush()
-        line: bytes = yield from self.session.wire.line()
-        line = line[:-1] if line.endswith(b"\r") else line
-        if line == b"*":
-            if "0008.no-cancel" in self.flaws:
-                return line
-            raise Abandoned(*_CANCELLED)
-        if not line:
-            raise Abandoned(*_MALFORMED)
-        return self._decoded(line)
+    def complete(self, user: bytes, password: bytes) -> bool:
+        """An empty user or password is not worth a question (0008)."""
+        return bool(user) and bool(password)
 
-    def _decoded(self, line: bytes) -> bytes:
-        if "0008.padding-crashes" in self.flaws and not line.strip(b"="):
-            raise Gone
-        if not _BASE64.fullmatch(line):
-            if "0008.bad-base64" in self.flaws:
-                return line
-            raise Abandoned(*_MALFORMED)
-        return base64.b64decode(line)
+    def question(self, user: bytes, password: bytes, challenge: bytes) -> acts.CheckPassword:
+        """What the checkprogram is asked: all of it, on descriptor 3 (the checkpassword interface)."""
+        environment = dict(self.client.environment)
+        return acts.CheckPassword(self._checkprogram, user, password, challenge, environment)
 
-    def _initial(self, initial: bytes) -> bytes:
-        empty = initial == b"=" and "0008.padding-crashes" not in self.flaws
-        return b"" if empty else self._decoded(initial)
+    def accepts(self, status: Any) -> bool:
+        """Exit status 0 alone accepts (the checkpassword interface). Raises Abandoned."""
+        if status == acts.CRASHED:
+            raise Abandoned(*self.child_trouble)
+        return bool(status == 0)
 
-    def _login(self, initial: bytes) -> Engine:
-        if initial and "0008.login-initial-ignored" not in self.flaws:
-            user = self._initial(initial)
-        else:
-            user = yield from self._ask(b"VXNlcm5hbWU6")
-        password: bytes = yield from self._ask(b"UGFzc3dvcmQ6")
-        if "0008.login-prompts-swapped" in self.flaws:
-            user, password = password, user
+    def after_failure(self) -> Engine:
+        """A guesser has to wait, five seconds (0008)."""
+        yield acts.Sleep(5.0)
+
+    # The methods: each returns user, password or digest, and challenge
+
+    def login(self, initial: bytes) -> Engine:
+        """LOGIN, with the user as initial response or asked for: `Username:`, `Password:`."""
+        user: bytes = self.initial_response(initial) if initial else (yield from self.ask(b"VXNlcm5hbWU6"))
+        password: bytes = yield from self.ask(b"UGFzc3dvcmQ6")
         return user, password, b""
 
-    def _plain(self, initial: bytes) -> Engine:
-        if initial and "0008.plain-initial-ignored" not in self.flaws:
-            response = self._initial(initial)
-        elif "0008.plain-initial-only" in self.flaws:
-            raise Abandoned(*_MALFORMED)
-        else:
-            response = yield from self._ask(b"")
-        identity, _, credentials = response.partition(b"\0")
-        user, _, password = credentials.partition(b"\0")
-        if "0008.plain-identity" in self.flaws and identity:
-            user = identity
-        return user, password.partition(b"\0")[0], b""
+    def plain(self, initial: bytes) -> Engine:
+        """PLAIN: authorization identity, user and password (RFC 4616 2)."""
+        response: bytes = self.initial_response(initial) if initial else (yield from self.ask(b""))
+        identity, user, password = [*response.split(b"\0"), b"", b""][:3]
+        return self.plain_user(identity, user), password, b""
 
-    def _cram(self) -> Engine:
-        session = self.session
+    def plain_user(self, identity: bytes, user: bytes) -> bytes:
+        """Whose password it is: the authentication identity's (RFC 4616 2)."""
+        return user
+
+    def cram_md5(self, initial: bytes) -> Engine:
+        """CRAM-MD5: user, space, digest of a challenge that does not come again (RFC 2195 2)."""
         now: float = yield acts.Now()
-        self._attempts += 0 if "0008.stale-challenge" in self.flaws else 1
-        unique = b"%d.%d%06d" % (session.settings.pid, int(now), self._attempts)
-        challenge = b"<" + unique + b"@" + session.local + b">"
-        response: bytes = yield from self._ask(base64.b64encode(challenge))
+        unique = b"%d.%d%06d" % (self._pid, int(now), self.attempt())
+        challenge = b"<" + unique + b"@" + self.client.local + b">"
+        response: bytes = yield from self.ask(base64.b64encode(challenge))
         user, space, digest = response.rpartition(b" ")
         if not space:
-            raise Abandoned(*_MALFORMED)
+            raise Abandoned(*self.malformed)
         return user.rstrip(b" "), digest, challenge
+
+    def attempt(self) -> int:
+        """A number that no other challenge of the session has."""
+        self._attempts += 1
+        return self._attempts
+
+    # What the client says
+
+    def ask(self, prompt: bytes) -> Engine:
+        """Send a challenge (RFC 4954 4); the octets that the client answers. Raises Abandoned."""
+        self.wire.say(b"334 " + prompt + b"\r\n")
+        yield from self.wire.flush()
+        return self.response(without_carriage_return((yield from self.wire.line())))
+
+    def response(self, line: bytes) -> bytes:
+        """The octets of a response; `*` cancels (RFC 4954 4). Raises Abandoned."""
+        if line == b"*":
+            raise Abandoned(*self.cancelled)
+        if not line:
+            raise Abandoned(*self.malformed)
+        return self.decoded(line)
+
+    def initial_response(self, line: bytes) -> bytes:
+        """The octets of an initial response; `=` is an empty one (RFC 4954 4). Raises Abandoned."""
+        return b"" if line == b"=" else self.decoded(line)
+
+    def decoded(self, line: bytes) -> bytes:
+        """Base64 without anything else (RFC 4648 3.3). Raises Abandoned."""
+        if not BASE64.fullmatch(line):
+            raise Abandoned(*self.malformed)
+        return base64.b64decode(line)

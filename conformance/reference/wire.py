@@ -1,10 +1,8 @@
-"""The server's two buffers: lines out of what arrives, replies held back until the next blocking read."""
-
-from __future__ import annotations
+"""The server's side of a session: lines from what arrives, replies held back until a read that waits."""
 
 from typing import Optional
 
-from conformance.reference.acts import Engine, Receive, Send
+from conformance.reference.acts import Engine, Log, Receive, Send
 
 
 class Gone(Exception):
@@ -15,53 +13,60 @@ class Silence(Exception):
     """The client said nothing for the whole limit."""
 
 
-class Wire:
-    """Octets of one session. What `say` gathers leaves at `flush`, or before a read that waits."""
+class Quit(Exception):
+    """The process ends with (status, line of the log, last reply): what was said before goes out first."""
 
-    def __init__(self, limit: float, joins: bool = True) -> None:
+
+def without_carriage_return(line: bytes) -> bytes:
+    """A line without the carriage return before its line feed, which is no part of it (RFC 5321 2.3.8)."""
+    return line[:-1] if line.endswith(b"\r") else line
+
+
+class Wire:
+    """Octets of one session. What `say` gathers leaves at `flush`, or before a read that waits.
+
+    `limit` is how long the client may be silent, in seconds; `place` tells the session in the log.
+    """
+
+    def __init__(self, limit: float, place: str) -> None:
         self.limit = limit
-        self._joins = joins  #: False is a flaw: of a line in pieces only the last one is kept
-        self._arrived = bytearray()
-        self._searched = 0
+        self.arrived = bytearray()
+        self._place = place
         self._waiting = bytearray()
 
     def say(self, reply: bytes) -> None:
+        """Hold a reply back for the next flush."""
         self._waiting += reply
+
+    def log(self, line: str) -> Engine:
+        yield Log(f"qmail-smtpd: {self._place}: {line}")
+
+    def answer(self, reply: str, logged: str) -> Engine:
+        """Log one line and say a reply."""
+        yield from self.log(logged)
+        self.say(reply.encode("latin-1") + b"\r\n")
 
     def flush(self) -> Engine:
         if self._waiting:
             octets, self._waiting = bytes(self._waiting), bytearray()
             yield Send(octets)
 
-    def put_back(self, octets: bytes) -> None:
-        """Have `octets` read before whatever else has arrived."""
-        self._arrived[:0] = octets
-        self._searched = 0
-
-    def break_at_cr(self, line: bytes) -> bytes:
-        """A flaw: `line` up to its first carriage return; what follows is read as the next line."""
-        first, end, rest = line.partition(b"\r")
-        if rest:
-            self.put_back(rest + b"\n")
-        return first + end
+    def take_in(self, octets: bytes) -> None:
+        """Add what came to what came before: a line may arrive in pieces."""
+        self.arrived += octets
 
     def line(self) -> Engine:
         """The next octets up to and without a line feed. Raises Gone, Silence."""
         while True:
-            end = self._arrived.find(b"\n", self._searched)
+            end = self.arrived.find(b"\n")
             if end >= 0:
-                line = bytes(self._arrived[:end])
-                del self._arrived[: end + 1]
-                self._searched = 0
+                line = bytes(self.arrived[:end])
+                del self.arrived[: end + 1]
                 return line
-            self._searched = len(self._arrived)
             yield from self.flush()
             octets: Optional[bytes] = yield Receive(self.limit)
             if octets is None:
                 raise Silence
             if not octets:
                 raise Gone
-            if not self._joins:
-                self._arrived.clear()
-                self._searched = 0
-            self._arrived += octets
+            self.take_in(octets)

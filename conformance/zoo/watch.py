@@ -1,31 +1,58 @@
-"""Which flaws a case can show at all: those that the reference asks about while the case runs.
+"""Which flaws a case can show at all: those about a decision of the reference that the case reached.
 
-A flaw is a name that the reference looks up. It does the same thing each time it is run, so a case during
-which it never looks a flaw up runs with that flaw octet for octet as without it, and need not be run again.
+The reference does the same thing each time it is run, so a case during which a decision is never taken runs
+octet for octet alike however that decision falls, and need not be run again.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar
 
-from typing import NoReturn
+from conformance.reference.build import Build
+from conformance.reference.flaws import FLAWS
+
+T = TypeVar("T")
+
+#: A class of the reference and its attribute or method; for a patch that may be lacking "" and its number.
+Decision = tuple[str, str]
 
 
-class Watched(frozenset[str]):
-    """No flaw at all; notes in `asked` which ones the reference asked about, by `"name" in flaws`."""
+@cache
+def decisions_of(flaw: str) -> frozenset[Decision]:
+    """The decisions that fall otherwise with this flaw."""
+    found = FLAWS[flaw]
+    decisions = {(kind.__name__, name) for kind, instead in found.instead.items() for name in instead}
+    return frozenset(decisions | ({("", found.dropped_patch)} if found.dropped_patch else set()))
 
-    asked: set[str]
 
-    def __new__(cls) -> Watched:
-        made = super().__new__(cls)
-        made.asked = set()
-        return made
+@cache
+def _decisions_about(kind: type) -> frozenset[str]:
+    """The attributes of a class that some flaw is about."""
+    return frozenset(name for flaw in FLAWS.values() for name in flaw.instead.get(kind, ()))
 
-    def __contains__(self, name: object) -> bool:
-        self.asked.add(str(name))
-        return False
 
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError('a flaw is asked about by `"name" in flaws`: any other way is not seen by the zoo')
+class WatchedBuild(Build):
+    """A faultless build that notes in `reached` which decisions were taken."""
 
-    # Any other look at the set would escape the notes, and a case would be left out that could have shown
-    # the flaw.
-    __iter__ = __len__ = __and__ = __or__ = __sub__ = isdisjoint = _refuse
+    def __init__(self, patches: Iterable[str] = ()) -> None:
+        super().__init__(patches)
+        self.reached: set[Decision] = set()
+
+    def carries(self, patch: str) -> bool:
+        self.reached.add(("", patch))
+        return super().carries(patch)
+
+    def of(self, kind: type[T]) -> type[T]:
+        about: frozenset[str] = _decisions_about(kind)  # type: ignore[arg-type]  # a class is hashable
+        reached, name_of_kind = self.reached, kind.__name__
+
+        def noting(self: Any, name: str) -> Any:
+            if name in about:
+                reached.add((name_of_kind, name))
+            return object.__getattribute__(self, name)
+
+        return type(name_of_kind, (kind,), {"__getattribute__": noting}) if about else kind
+
+    def can_show(self, flaw: str) -> bool:
+        """Whether a decision that this flaw is about was taken."""
+        return not self.reached.isdisjoint(decisions_of(flaw))

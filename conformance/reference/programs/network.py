@@ -1,7 +1,5 @@
 """The sockets of qmail-remote: questions to the nameserver, and one connection to a mail exchanger."""
 
-from __future__ import annotations
-
 import fcntl
 import socket
 import struct
@@ -27,8 +25,8 @@ def own_addresses() -> Tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class NameServer:
-    """One nameserver, over UDP and TCP."""
+class ResolverSocket:
+    """The sockets to one nameserver, over UDP and TCP."""
 
     def __init__(self, address: str, port: int = 53) -> None:
         self._address = (address, port)
@@ -63,59 +61,51 @@ class NameServer:
 
     def _over_tcp(self, message: bytes, limit: Optional[float]) -> Union[acts.Stream, str]:
         deadline = None if limit is None else time.monotonic() + limit
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
+        try:
+            stream = socket.create_connection(self._address, limit)
+        except OSError:
+            return "refused"
+        came = b""
+        with stream:
             try:
-                stream.settimeout(limit)
-                stream.connect(self._address)
                 stream.sendall(struct.pack(">H", len(message)) + message)
-            except OSError:
-                return "refused"
-            came = bytearray()
-            while not _whole(came):
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return acts.Stream(bytes(came), "stalled")
-                stream.settimeout(left)
-                try:
+                while not _whole(came):
+                    if deadline is not None:
+                        # A time limit of 0 would mean that nothing is waited for, and end otherwise.
+                        stream.settimeout(max(deadline - time.monotonic(), 0.000001))
                     octets = stream.recv(_LONGEST_DATAGRAM)
-                except socket.timeout:
-                    return acts.Stream(bytes(came), "stalled")
-                except OSError:
-                    octets = b""
-                if not octets:
-                    return acts.Stream(bytes(came), "closed")
-                came += octets
-            return acts.Stream(bytes(came))
+                    if not octets:
+                        return acts.Stream(came, "closed")
+                    came += octets
+            except socket.timeout:
+                return acts.Stream(came, "stalled")
+            except OSError:
+                return acts.Stream(came, "closed")
+        return acts.Stream(came)
 
 
-def _whole(came: bytearray) -> bool:
+def _whole(came: bytes) -> bool:
     """Whether one framed answer is there to its end."""
     return len(came) >= 2 and len(came) - 2 >= int.from_bytes(came[:2], "big")
 
 
-class Connection:
+class MxConnection:
     """The connection to a mail exchanger. A loss while sending shows at the next `receive`."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._stream: Optional[socket.socket] = None
 
-    def open(self, act: acts.Connect) -> str:
+    def open(self, address: str, port: int, limit: float) -> str:
         """The result of a `Connect`: "" or why not."""
-        self.close()
-        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        stream.settimeout(act.limit)
         try:
-            stream.connect((act.address, act.port))
+            self._stream = socket.create_connection((address, port), limit)
         except socket.timeout:
-            stream.close()
             return "timeout"
         except OSError:
-            stream.close()
             return "refused"
         # A command and its reply are one round trip: none of them may wait for another's acknowledgement.
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = stream
+        self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return ""
 
     def send(self, octets: bytes) -> None:
@@ -143,3 +133,14 @@ class Connection:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+class Network:
+    """The ports of qmail-remote (`acts.py`): one nameserver, and one connection at a time."""
+
+    now = staticmethod(time.time)
+
+    def __init__(self, resolver: ResolverSocket, connection: MxConnection) -> None:
+        self.ask_dns, self.await_dns = resolver.ask, resolver.wait
+        self.connect, self.close = connection.open, connection.close
+        self.send, self.receive = connection.send, connection.receive

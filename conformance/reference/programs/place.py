@@ -1,7 +1,5 @@
 """Where a program stands: its control files, the patches that it carries, its environment."""
 
-from __future__ import annotations
-
 import os
 from typing import Dict, FrozenSet, List, Tuple
 
@@ -14,10 +12,8 @@ PATCHES_FILE = "patches"
 
 def carried_patches() -> FrozenSet[str]:
     """The patches that were chosen when the package was built."""
-    root = os.path.abspath(__file__)
-    for _ in range(4):
-        root = os.path.dirname(root)
-    with open(os.path.join(root, PATCHES_FILE), encoding="ascii") as file:
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..", PATCHES_FILE)
+    with open(beside, encoding="ascii") as file:
         return frozenset(file.read().split())
 
 
@@ -26,15 +22,19 @@ def control_files(home: str) -> Dict[str, str]:
 
     Without `me` every program says by itself that it cannot read its control files.
     """
-    directory = os.path.join(home, "control")
-    found: Dict[str, str] = {}
     try:
-        for entry in os.scandir(directory):
-            if entry.is_file():
-                with open(entry.path, encoding="latin-1", newline="") as file:
-                    found[entry.name] = file.read()
+        return texts(os.path.join(home, "control"))
     except OSError:
         return {}
+
+
+def texts(directory: str, beginning: str = "") -> Dict[str, str]:
+    """The files whose names begin so: name -> text, one character an octet. Raises OSError."""
+    found = {}
+    for entry in os.scandir(directory):
+        if entry.name.startswith(beginning) and entry.is_file():
+            with open(entry.path, encoding="latin-1", newline="") as file:
+                found[entry.name] = file.read()
     return found
 
 
@@ -56,15 +56,11 @@ def arguments(argv: List[str]) -> List[str]:
 
 def resolver(path: str = "/etc/resolv.conf") -> Tuple[str, str]:
     """(address of the first nameserver, options in one line) as resolv.conf(5) says them."""
-    server, options = "", []
     try:
         with open(path, encoding="latin-1") as file:
-            lines = file.read().splitlines()
+            lines = [line.split() for line in file]
     except OSError:
         lines = []
-    for words in (line.split() for line in lines):
-        if words[:1] == ["nameserver"] and len(words) > 1:
-            server = server or words[1]
-        elif words[:1] == ["options"]:
-            options += words[1:]
-    return server or "127.0.0.1", " ".join(options)
+    servers = [word for words in lines if words[:1] == ["nameserver"] for word in words[1:2]]
+    options = [word for words in lines if words[:1] == ["options"] for word in words[1:]]
+    return servers[0] if servers else "127.0.0.1", " ".join(options)

@@ -1,18 +1,18 @@
 """Other programs, run with chosen descriptors, and what became of them."""
 
-from __future__ import annotations
-
 import fcntl
 import os
+import pwd
 import signal
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
-from conformance.reference.acts import CRASHED, Queued
+from conformance.reference.acts import CRASHED, Enqueue, Queued
 
 #: Exit status of a child that could not run its program, as qmail-smtpd's own children have it.
 CANNOT_RUN = 120
 
-_QUEUE_TROUBLE = {
+_QUEUE_TROUBLE: Dict[Union[int, str], str] = {
+    CRASHED: "Zqq crashed (#4.3.0)",
     11: "Denvelope address too long for qq (#5.1.3)",
     31: "Dmail server permanently rejected message (#5.3.0)",
     51: "Zqq out of memory (#4.3.0)",
@@ -27,19 +27,29 @@ _QUEUE_TROUBLE = {
 }
 
 
-class User(NamedTuple):
-    """Whom a process runs as."""
+class Account(NamedTuple):
+    """Whom a process runs as, and the home of whoever receives mail."""
 
     uid: int
     gid: int
+    home: str
 
 
-def become(user: Optional[User]) -> None:
-    """Go on as that user; who is not root stays who he is."""
-    if user is not None and os.geteuid() == 0:
+def system_account(name: str) -> Optional[Account]:
+    """An account of the system; None when there is none."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid, entry.pw_dir)
+
+
+def become(account: Optional[Account]) -> None:
+    """Go on as that user; who is not root, or is given nobody, stays who he is."""
+    if account is not None and os.geteuid() == 0:
         os.setgroups([])
-        os.setgid(user.gid)
-        os.setuid(user.uid)
+        os.setgid(account.gid)
+        os.setuid(account.uid)
 
 
 def spawn(
@@ -47,7 +57,7 @@ def spawn(
     environment: Dict[str, str],
     descriptors: Dict[int, int],
     directory: str,
-    user: Optional[User] = None,
+    account: Optional[Account] = None,
 ) -> int:
     """Start a program; its process id. `descriptors` maps the child's to ours; 2 is inherited.
 
@@ -61,7 +71,7 @@ def spawn(
         kept = [fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 10) for ours in descriptors.values()]
         for wanted, ours in zip(descriptors, kept):
             os.dup2(ours, wanted)
-        become(user)
+        become(account)
         os.chdir(directory)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         words = [word.encode("latin-1") for word in command]
@@ -75,6 +85,16 @@ def ended(pid: int) -> Union[int, str]:
     """Wait for a process: its exit status, or CRASHED."""
     _, status = os.waitpid(pid, 0)
     return CRASHED if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def output_of(start: Callable[[int], int]) -> Tuple[Union[int, str], bytes]:
+    """Exit status, or CRASHED, and output of the child that `start` makes to write to a given descriptor."""
+    reader, writer = os.pipe()
+    pid = start(writer)
+    os.close(writer)
+    output = read_all(reader)
+    os.close(reader)
+    return ended(pid), output
 
 
 def run_apart(
@@ -100,22 +120,17 @@ def run_apart(
 
 
 def hand_in(
-    home: str,
-    message: bytes,
-    sender: bytes,
-    recipients: Sequence[bytes],
-    environment: Dict[str, str],
-    user: Optional[User] = None,
+    home: str, wanted: Enqueue, environment: Dict[str, str], account: Optional[Account] = None
 ) -> Queued:
     """Give a message to qmail-queue, or to the program that QMAILQUEUE names, over its two pipes."""
     program = environment.get("QMAILQUEUE") or os.path.join(home, "bin", "qmail-queue")
     readers, writers = zip(os.pipe(), os.pipe())
-    pid = spawn([program], environment, {0: readers[0], 1: readers[1]}, home, user)
+    pid = spawn([program], environment, {0: readers[0], 1: readers[1]}, home, account)
     for reader in readers:
         os.close(reader)
-    addresses = b"".join(b"T" + recipient + b"\0" for recipient in recipients)
+    addresses = b"".join(b"T" + recipient + b"\0" for recipient in wanted.recipients)
     whole = True
-    for writer, octets in zip(writers, (message, b"F" + sender + b"\0" + addresses + b"\0")):
+    for writer, octets in zip(writers, (wanted.message, b"F" + wanted.sender + b"\0" + addresses + b"\0")):
         whole = write_all(writer, octets) and whole
         os.close(writer)
     status = ended(pid)
@@ -123,14 +138,10 @@ def hand_in(
 
 
 def _trouble(status: Union[int, str]) -> str:
-    if status == CRASHED:
-        return "Zqq crashed (#4.3.0)"
-    if isinstance(status, int):
-        if status in _QUEUE_TROUBLE:
-            return _QUEUE_TROUBLE[status]
-        if 11 <= status <= 40:
-            return "Dqq permanent problem (#5.3.0)"
-    return "Zqq temporary problem (#4.3.0)"
+    """What qmail-smtpd says of an exit status of qmail-queue, after Z or D (qmail-queue(8), EXIT CODES)."""
+    permanent = isinstance(status, int) and 11 <= status <= 40
+    other = "Dqq permanent problem (#5.3.0)" if permanent else "Zqq temporary problem (#4.3.0)"
+    return _QUEUE_TROUBLE.get(status, other)
 
 
 def write_all(descriptor: int, octets: bytes) -> bool:
@@ -144,11 +155,16 @@ def write_all(descriptor: int, octets: bytes) -> bool:
     return True
 
 
+def write_durably(descriptor: int, octets: bytes) -> None:
+    """Write to a file, have it on the disk, close. Raises OSError."""
+    try:
+        write_all(descriptor, octets)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_all(descriptor: int) -> bytes:
     """Everything up to the end. Raises OSError."""
-    pieces: List[bytes] = []
-    while True:
-        piece = os.read(descriptor, 1 << 16)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()

@@ -4,17 +4,14 @@ Not setuid, which scripts cannot be: the package leaves the queue open to every 
 tests and for nothing else.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import time
 from typing import List, Optional, Tuple
 
-from conformance.reference.acts import Enqueue
 from conformance.reference.programs.processes import read_all
-from conformance.reference.programs.queuefiles import Envelope, QueueFiles
-from conformance.reference.queue import Queue
+from conformance.reference.programs.queuefiles import QueueFiles
+from conformance.reference.queue import has_long_address, received
 
 _ADDRESS_TOO_LONG, _CANNOT_READ, _CANNOT_WRITE, _BAD_ENVELOPE = 11, 54, 53, 91
 
@@ -32,15 +29,12 @@ def main(home: str) -> int:
     read = read_envelope(written)
     if read is None:
         return _BAD_ENVELOPE
-    sender, recipients = read
-    uid = os.getuid()
-    queue = Queue(time.time, os.getpid)
-    if queue.enqueue(Enqueue(message, sender, tuple(recipients), _invoked(uid))).error:
+    if has_long_address(*read):
         return _ADDRESS_TOO_LONG
-    queued = queue.messages[0]
+    uid, qp = os.getuid(), os.getpid()
     files = QueueFiles(os.path.join(home, "queue"))
     try:
-        files.store(queued.octets, Envelope(uid, queued.qp, sender, recipients))
+        files.store(received(qp, _invoked(uid), time.time()) + message, uid, qp, *read)
     except OSError:
         return _CANNOT_WRITE
     files.pull_trigger()

@@ -1,7 +1,5 @@
 """qmail-newu and qmail-newmrh: check what the other programs read. The reference needs no cdb files."""
 
-from __future__ import annotations
-
 import os
 
 from conformance.reference.programs.accounts import BadTable, read_assign

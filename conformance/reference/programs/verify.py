@@ -1,21 +1,16 @@
 """qmail-verify: answers over UDP whether a recipient exists; and the question that qmail-smtpd asks it."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket
 from typing import NoReturn, Tuple
 
 from conformance.reference.control import ControlFiles
-from conformance.reference.local import Homes
 from conformance.reference.programs import place
-from conformance.reference.programs.accounts import Accounts, dot_qmail_files
-from conformance.reference.verify import verified
+from conformance.reference.programs.accounts import SystemAccounts
+from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, verified
 
-_ADDRESS, _PORT = "127.0.0.1", 11113
 _LONGEST = 900
-_LIMIT = 5.0  #: seconds that qmail-smtpd waits for an answer
 _VALID, _INVALID = b"\0", b"\1"
 
 
@@ -30,15 +25,9 @@ def main(home: str) -> NoReturn:
 def serve(home: str, service: socket.socket) -> NoReturn:
     """Answer what comes in at a bound socket, until the process ends."""
     control = ControlFiles(place.control_files(home))
-
-    def homes(box: bytes) -> Homes:
-        accounts = Accounts(home)
-        found = ((name, accounts.find(name)) for name in accounts.candidates(box))
-        return Homes({name: dot_qmail_files(account.home) for name, account in found if account})
-
     while True:
         recipient, asker = service.recvfrom(_LONGEST)
-        exists = verified(control, homes, recipient.partition(b"\0")[0])
+        exists = verified(control, SystemAccounts(home), recipient.partition(b"\0")[0])
         service.sendto(_VALID if exists else _INVALID, asker)
 
 
@@ -46,7 +35,7 @@ def ask(server: str, recipient: bytes) -> str:
     """The result of a `VerifyRecipient` for the value of VERIFY."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(_LIMIT)
+            asking.settimeout(ANSWER_LIMIT)
             asking.connect(_server(server))
             asking.send(recipient + b"\0")
             return "valid" if asking.recv(_LONGEST)[:1] == _VALID else "invalid"
@@ -60,4 +49,4 @@ def _server(text: str) -> Tuple[str, int]:
     """ADDRESS and port in a text such as `DEFER,127.0.0.1:11113`; either may be missing."""
     found = re.search(r"(\d+\.\d+\.\d+\.\d+)?(?::(\d+))?$", text)
     address, port = found.groups() if found else (None, None)
-    return address or _ADDRESS, int(port or _PORT)
+    return address or ADDRESS, int(port or PORT)

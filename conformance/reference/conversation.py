@@ -1,0 +1,147 @@
+"""The mail transaction of qmail-remote with one exchanger (RFC 5321 3.3), from greeting to QUIT."""
+
+from typing import List
+
+from conformance.reference import acts
+from conformance.reference.acts import Engine
+from conformance.reference.build import Build
+from conformance.reference.dialogue import Dialogue
+from conformance.reference.envelope import xtext
+from conformance.reference.remote_auth import RemoteAuthentication
+from conformance.reference.routes import Route
+
+_OUTPUT_BUFFER = 1024
+_NO_METHOD = b"no supported AUTH method found, continuing without authentication.\n"
+
+
+class Conversation:
+    """One message to its recipients. Codes count as RFC 5321 4.2.1 says: 5yz for good, 4yz for now."""
+
+    #: Of the report that HELO was refused.
+    hello_kind = b"Z"
+    #: What goes before a line that begins with a dot (RFC 5321 4.5.2).
+    stuffing = b"."
+
+    def __init__(self, build: Build, dialogue: Dialogue, helo_host: bytes) -> None:
+        self.build = build
+        self.dialogue = dialogue
+        self.report = dialogue.report
+        self.helo_host = helo_host
+        self.authenticates = build.carries("0008")
+
+    def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
+        """Greeting, hello, AUTH, envelope, message, QUIT (RFC 5321 3.3); raises Ended."""
+        code: int = yield from self.dialogue.reply()
+        if code != 220:
+            yield from self.dialogue.give_up(self.greeting_kind(code), " but greeting failed")
+        extensions = yield from self._hello()
+        parameter = note = b""
+        if self.authenticates and route.user and route.password:
+            parameter, note = yield from self.authenticated(route, extensions)
+        yield from self.dialogue.say(b"MAIL FROM:<" + sender + b">" + parameter)
+        code = yield from self.dialogue.reply()
+        if code >= 400:
+            yield from self.dialogue.give_up(self.mail_kind(code), " but sender was rejected")
+        yield from self._recipients(recipients)
+        yield from self.data()
+        yield from self.send_message(message)
+        code = yield from self.message_reply()
+        self.dialogue.message_sent = False
+        if not 200 <= code < 300:
+            yield from self.not_accepted(code)
+        yield from self.dialogue.finish(b"K" + note, " accepted message")
+
+    def greeting_kind(self, code: int) -> bytes:
+        """Another greeting than 220 is a failure for now, a 5yz too: qmail tries again."""
+        return b"Z"
+
+    def _hello(self) -> Engine:
+        """EHLO (0008) or HELO; the reply to EHLO, b"" when the host only knows HELO."""
+        reply: bytes = b""
+        if self.authenticates:
+            reply = yield from self.ehlo()
+        if not reply:
+            yield from self.dialogue.say(b"HELO " + self.helo_host)
+            if (yield from self.dialogue.reply()) != 250:
+                yield from self.dialogue.give_up(self.hello_kind, " but my name was rejected")
+        return reply
+
+    def ehlo(self) -> Engine:
+        """The reply to EHLO; b"" when the host refuses it, and HELO has to follow (RFC 5321 3.2)."""
+        yield from self.dialogue.say(b"EHLO " + self.helo_host)
+        return bytes(self.dialogue.text) if (yield from self.dialogue.reply()) == 250 else b""
+
+    def authenticated(self, route: Route, extensions: bytes) -> Engine:
+        """(parameter of MAIL (RFC 4954 5), words before the success report), after AUTH.
+
+        A host that announces no method gets the mail without authentication, which the report of success
+        says first (0008): the report K must not come before the host accepted the message.
+        """
+        authentication = self.build.of(RemoteAuthentication)(self.dialogue)
+        method = authentication.method(extensions)
+        if method is None:
+            return b"", _NO_METHOD
+        yield from authentication.exchange(method, route.user, route.password)
+        return b" AUTH=" + xtext(route.user), b""
+
+    def mail_kind(self, code: int) -> bytes:
+        return b"D" if code >= 500 else b"Z"
+
+    def _recipients(self, recipients: List[bytes]) -> Engine:
+        """A report for each recipient; with none of them accepted there is nothing to send."""
+        wanted = False
+        for recipient in recipients:
+            yield from self.dialogue.say(b"RCPT TO:<" + recipient + b">")
+            code: int = yield from self.dialogue.reply()
+            report = self.refusal(code) if code >= 400 else b"r"
+            self.report.add(report)
+            wanted = wanted or report == b"r"
+        if not wanted:
+            yield from self.dialogue.finish(b"DGiving up on ", "")
+
+    def refusal(self, code: int) -> bytes:
+        words = self.dialogue.address + b" does not like recipient.\n"
+        return self.recipient_kind(code) + words + self.dialogue.quoted_reply()
+
+    def recipient_kind(self, code: int) -> bytes:
+        return b"h" if code >= 500 else b"s"
+
+    def data(self) -> Engine:
+        """DATA, and that the host wants the message."""
+        yield from self.dialogue.say(b"DATA")
+        code: int = yield from self.dialogue.reply()
+        if code >= 400:
+            yield from self.dialogue.finish(b"D" if code >= 500 else b"Z", " failed on DATA command")
+
+    def send_message(self, message: bytes) -> Engine:
+        """The message and the final dot (RFC 5321 4.1.1.4)."""
+        *lines, partial = message.split(b"\n")
+        octets = self.encoded(lines)
+        if partial:
+            octets = yield from self.with_partial_line(octets, partial)
+        self.dialogue.message_sent = True
+        yield acts.Send(octets + b".\r\n")
+
+    def with_partial_line(self, octets: bytes, partial: bytes) -> Engine:
+        """A final line without its end cannot be sent (qmail-remote(8), TRANSPARENCY)."""
+        octets += partial
+        if len(octets) >= _OUTPUT_BUFFER:
+            yield acts.Send(octets[: len(octets) // _OUTPUT_BUFFER * _OUTPUT_BUFFER])
+        yield acts.Close()
+        self.report.end(b"DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n")
+
+    def encoded(self, lines: List[bytes]) -> bytes:
+        """Lines as they go out: ended by CR LF, and dots at the start stuffed (RFC 5321 4.5.2)."""
+        stuffed = (self.stuffing + line if line.startswith(b".") else line for line in lines)
+        return b"".join(line + b"\r\n" for line in stuffed)
+
+    def message_reply(self) -> Engine:
+        """The code of the reply to the message: until it has come nothing is accepted (RFC 5321 4.2.5)."""
+        return (yield from self.dialogue.reply())
+
+    def not_accepted(self, code: int) -> Engine:
+        """Whatever is not 2yz has not taken the message over (RFC 5321 4.2.1)."""
+        yield from self.dialogue.finish(self.message_kind(code), " failed after I sent the message")
+
+    def message_kind(self, code: int) -> bytes:
+        return b"D" if code >= 500 else b"Z"

@@ -1,0 +1,123 @@
+"""Flaws of patch 0008 in qmail-smtpd: AUTH offered, SIZE."""
+
+import re
+from typing import Any
+
+from conformance.reference.acts import CRASHED, MISSING, Engine
+from conformance.reference.client import Client
+from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
+from conformance.reference.smtpd import SmtpdSession
+from conformance.reference.smtpd_auth import BASE64, Abandoned, Authentication
+from conformance.reference.wire import Gone
+
+
+def _announces_after_helo(self: Any, argument: bytes) -> Engine:
+    yield from SmtpdSession.helo(self, argument)
+    if self.authentication.methods:
+        self.wire.say(b"250 AUTH " + b" ".join(self.authentication.methods) + b"\r\n")
+
+
+def _rset_that_forgets(self: Any) -> None:
+    SmtpdSession.flush_transaction(self)
+    self.authentication.user = b""
+
+
+def _required_always(self: Any, value: Any) -> Any:
+    methods, _ = Authentication.mode(self, value)
+    return methods, bool(methods)
+
+
+def _plain_with_initial_response(self: Any, initial: bytes) -> Engine:
+    if not initial:
+        raise Abandoned(*self.malformed)
+    return (yield from Authentication.plain(self, initial))
+
+
+def _relays_after_failure(self: Any) -> Engine:
+    yield from Authentication.after_failure(self)
+    self.client.relay_suffix = b""
+
+
+def _crashes_on_padding(self: Any, line: bytes) -> bytes:
+    if not line.strip(b"="):
+        raise Gone
+    return Authentication.decoded(self, line)
+
+
+def _without(word: bytes) -> Any:
+    return lambda self: [line for line in SmtpdSession.extensions(self) if not line.startswith(word)]
+
+
+FLAWS = (
+    flaw("0008.any-password", "accepts whatever password",
+        Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
+    flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
+        decoded=lambda self, line: Authentication.decoded(self, line) if BASE64.fullmatch(line) else line),
+    flaw("0008.cram-adds", "SMTPAUTH=cram adds CRAM-MD5 and leaves LOGIN and PLAIN", Authentication,
+        mode=lambda self, value: Authentication.mode(self, value and re.sub("(?i)^(!?)cram", r"\1+cram",
+        value))),
+    flaw("0008.crash-accepts", "takes a crashed checkprogram for acceptance",
+        Authentication, accepts=lambda self, status: status in (0, CRASHED)),
+    flaw("0008.dash-announces", "SMTPAUTH=- announces and accepts AUTH", Authentication,
+        mode=lambda self, value: Authentication.mode(self, "" if value and value[0] == "-" else value)),
+    flaw("0008.empty-password", "asks the checkprogram about empty passwords",
+        Authentication, complete=lambda self, user, password: True),
+    flaw("0008.esmtpa-forgotten", "says SMTP in Received after authentication",
+        Client, speaks_esmtpa=nothing),
+    flaw("0008.failure-454", "answers a wrong password with 454",
+        Authentication, failed=("454 authentication failed (#5.7.1)", "auth - authentication failed")),
+    flaw("0008.failure-relays", "lets a client relay after a failed authentication",
+        Authentication, after_failure=_relays_after_failure),
+    flaw("0008.helo-announces", "announces AUTH after HELO", SmtpdSession, helo=_announces_after_helo),
+    flaw("0008.in-transaction", "takes AUTH inside a mail transaction",
+        Authentication, must_not_begin=lambda self, in_transaction: False),
+    flaw("0008.login-initial-ignored", "ignores an initial response of LOGIN",
+        Authentication, login=lambda self, initial: Authentication.login(self, b"")),
+    flaw("0008.login-prompts-swapped", "takes LOGIN's answers for password and user, in this order",
+        Authentication, login=then(Authentication.login, lambda said: (said[1], said[0], said[2]))),
+    flaw("0008.malformed-535", "answers credentials that cannot be read with 535",
+        Authentication, malformed=("535 malformed auth input (#5.5.4)", "auth - malformed input")),
+    flaw("0008.missing-accepts", "takes a missing checkprogram for acceptance", Authentication,
+        accepts=lambda self, status: status == MISSING or Authentication.accepts(self, status)),
+    flaw("0008.no-cancel", "does not let a client cancel with *", Authentication,
+        response=lambda self, line: line if line == b"*" else Authentication.response(self, line)),
+    flaw("0008.no-delay", "does not wait after a failed authentication",
+        Authentication, after_failure=at_once(nothing)),
+    flaw("0008.no-relaying", "does not let an authenticated client relay", Client, may_relay=nothing),
+    flaw("0008.no-remote-info", "does not name the user in Received", Client, is_named=nothing),
+    flaw("0008.not-announced", "does not announce AUTH", SmtpdSession, extensions=_without(b"AUTH")),
+    flaw("0008.not-required", "does not require authentication before MAIL",
+        Authentication, lacking=lambda self: False),
+    flaw("0008.padding-crashes", "ends without a reply when credentials are padding alone",
+        Authentication, decoded=_crashes_on_padding, initial_response=lambda self, line: self.decoded(line)),
+    flaw("0008.password-cut", "cuts passwords to 127 octets", Authentication,
+        question=lambda self, user, password, challenge: Authentication.question(self, user,
+        password[:127], challenge)),
+    flaw("0008.plain-identity", "checks the authorization identity instead of the user",
+        Authentication, plain_user=lambda self, identity, user: identity or user),
+    flaw("0008.plain-initial-ignored", "ignores an initial response of PLAIN",
+        Authentication, plain=lambda self, initial: Authentication.plain(self, b"")),
+    flaw("0008.plain-initial-only", "refuses PLAIN without an initial response",
+        Authentication, plain=_plain_with_initial_response),
+    flaw("0008.plus-cram-lost", "SMTPAUTH=+cram offers LOGIN and PLAIN only", Authentication,
+        mode=lambda self, value: Authentication.mode(self, value and re.sub(r"(?i)^(!?)\+cram", r"\1",
+        value))),
+    flaw("0008.required-always", "requires authentication wherever it offers any",
+        Authentication, mode=_required_always),
+    flaw("0008.rset-forgets", "RSET undoes authentication",
+        SmtpdSession, flush_transaction=_rset_that_forgets),
+    flaw("0008.size-ignored", "does not read SIZE on MAIL",
+        SmtpdSession, is_over_size=lambda self, announced: False),
+    flaw("0008.size-not-announced", "does not announce SIZE", SmtpdSession, extensions=_without(b"SIZE")),
+    flaw("0008.size-off-by-one", "refuses SIZE of exactly databytes",
+        SmtpdSession, is_over_size=lambda self, announced: 0 < self.policy.databytes <= announced),
+    flaw("0008.stale-challenge", "gives the same CRAM-MD5 challenge again",
+        Authentication, attempt=lambda self: 0),
+    flaw("0008.twice", "takes a second AUTH after success", Authentication, is_done=lambda self: False),
+    flaw("0008.unknown-method-501", "answers an unknown method with 501",
+        Authentication, unknown_method=("501 auth type unimplemented (#5.5.1)", "auth - type unimplemented")),
+    flaw("0008.unoffered-methods", "takes methods that were not announced",
+        Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5")),
+    flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
+        Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""Flaws of patch 0008 in qmail-remote: which credentials go to whom."""
+
+from dataclasses import replace
+from typing import Dict, Optional
+
+from conformance.reference.acts import Engine
+from conformance.reference.conversation import Conversation
+from conformance.reference.flaws.flaw import at_once, flaw, then
+from conformance.reference.remote_auth import RemoteAuthentication
+from conformance.reference.routes import Route, Routes, without_credentials
+
+
+def _success_before_mail(self: Conversation, route: Route, extensions: bytes) -> Engine:
+    parameter, note = yield from Conversation.authenticated(self, route, extensions)
+    if note:
+        self.report.add(b"K" + note)
+    return parameter, note
+
+
+def _no_method_gives_up(self: Conversation, route: Route, extensions: bytes) -> Engine:
+    parameter, note = yield from Conversation.authenticated(self, route, extensions)
+    if note:
+        yield from self.dialogue.give_up(b"Z", " but no supported AUTH method found")
+    return parameter, note
+
+
+def _no_helo_after_ehlo(self: Conversation) -> Engine:
+    reply: bytes = yield from Conversation.ehlo(self)
+    if not reply:
+        yield from self.dialogue.give_up(b"Z", " but my name was rejected")
+    return reply
+
+
+def _waits_after_432(self: RemoteAuthentication) -> Engine:
+    yield from self.dialogue.reply()
+    yield from RemoteAuthentication.expired(self)
+
+
+def _swapped_digest(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
+    return RemoteAuthentication.digest(self, password, challenge)
+
+
+def _plain_unasked(self: RemoteAuthentication, reply: bytes) -> Optional[bytes]:
+    return RemoteAuthentication.method(self, reply) if self.announced(reply) else b"PLAIN"
+
+
+def _short_form_unread(self: Routes) -> Dict[bytes, bytes]:
+    self.sender_lines = [line for line in self.sender_lines if b":" in line.partition(b"|")[0]]
+    return Routes.sender_entries(self)
+
+
+def _any_credentials(self: Routes, entry: bytes) -> Route:
+    """Those of the first line that has any."""
+    route = Routes.host_route(self, entry)
+    if not route.user:
+        for name in ("authsenders", "smtproutes"):
+            for line in self.control.lines(name) or []:
+                _, user, password = without_credentials(line)
+                if user and password:
+                    return replace(route, user=user, password=password)
+    return route
+
+
+def _smtproutes_first(self: Routes, host: bytes, sender: bytes) -> Route:
+    entry = self.host_entry(host)
+    return self.host_route(entry) if entry else Routes.choose(self, host, sender)
+
+
+FLAWS = (
+    flaw("0008.authsenders-exact-only", "does not know @domain and .subdomain in authsenders",
+         Routes, sender_keys=lambda self, sender: (sender.lower(), b"")),
+    flaw("0008.authsenders-first-line", "uses the first line of authsenders for every sender",
+         Routes, sender_entry=lambda self, sender: next(iter(self.sender_entries().values()), b"")),
+    flaw("0008.authsenders-ignored", "does not read authsenders",
+         Routes, sender_entry=lambda self, sender: b""),
+    flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
+         RemoteAuthentication, digest=_swapped_digest),
+    flaw("0008.early-success", "reports K before the host accepted the message",
+         Conversation, authenticated=_success_before_mail),
+    flaw("0008.expired-reads-again", "waits for another reply after 432",
+         RemoteAuthentication, expired=_waits_after_432),
+    flaw("0008.first-method-only", "reads the first announced method only",
+         RemoteAuthentication, methods=lambda self, words: RemoteAuthentication.methods(self, words)[:1]),
+    flaw("0008.leaks-to-other-line", "uses another line's credentials for a route without its own",
+         Routes, host_route=_any_credentials),
+    flaw("0008.login-first", "prefers LOGIN over CRAM-MD5",
+         RemoteAuthentication, order=(b"LOGIN", b"PLAIN", b"CRAM-MD5")),
+    flaw("0008.methods-case", "knows announced methods in upper case only",
+         RemoteAuthentication, words=lambda self, line: line[4:].replace(b"=", b" ").split()),
+    flaw("0008.no-auth-gives-up", "does not deliver to a host that announces no AUTH",
+         Conversation, authenticated=_no_method_gives_up),
+    flaw("0008.no-helo-fallback", "gives up when EHLO is refused", Conversation, ehlo=_no_helo_after_ehlo),
+    flaw("0008.no-mail-parameter", "sends MAIL without AUTH= after authentication",
+         Conversation, authenticated=then(Conversation.authenticated, lambda found: (b"", found[1]))),
+    flaw("0008.plain-unasked", "sends credentials to a host that did not announce AUTH",
+         RemoteAuthentication, method=_plain_unasked),
+    flaw("0008.rejection-ignored", "goes on after its credentials were rejected",
+         RemoteAuthentication, verdict=lambda self, said: self.dialogue.reply()),
+    flaw("0008.rejection-permanent", "reports rejected credentials as a permanent failure",
+         RemoteAuthentication, rejection_kind=b"D"),
+    flaw("0008.remote-helo-only", "says HELO, and so never authenticates",
+         Conversation, ehlo=at_once(lambda self: b"")),
+    flaw("0008.short-form-ignored", "does not know lines of authsenders without a relay",
+         Routes, sender_entries=_short_form_unread),
+    flaw("0008.smtproutes-credentials-ignored", "does not read credentials in smtproutes",
+         Routes, host_route=lambda self, entry: replace(Routes.host_route(self, entry), user=b"")),
+    flaw("0008.smtproutes-first", "lets smtproutes go before authsenders", Routes, choose=_smtproutes_first),
+)  # fmt: skip

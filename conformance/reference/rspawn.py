@@ -1,0 +1,43 @@
+"""qmail-rspawn: runs qmail-remote for one recipient, and makes one report of what that says."""
+
+from typing import Callable, Tuple
+
+from conformance.reference.octets import split_address
+from conformance.reference.queue import Message
+
+#: Runs qmail-remote: (message, host, recipient) -> (exit status or minus a signal, its output).
+RunRemote = Callable[[Message, bytes, bytes], Tuple[int, bytes]]
+
+_RANKS = {b"K": 1, b"Z": 0, b"D": -1}
+
+
+class QmailRspawn:
+    """Reports are `K` (delivered), `Z` (failed for now) or `D` (failed), and a text."""
+
+    def __init__(self, run: RunRemote) -> None:
+        self._run = run
+
+    def deliver(self, message: Message, address: bytes) -> bytes:
+        """The report of one delivery."""
+        host = split_address(address)[1] or b""
+        return self.report(*self._run(message, host, address))
+
+    def report(self, status: int, output: bytes) -> bytes:
+        """What is made of one run for one recipient: a report for it, and one for the message."""
+        if status < 0:
+            return b"Zqmail-remote crashed.\n"
+        if status:
+            return b"ZUnable to run qmail-remote.\n" if status == 111 else b"DUnable to run qmail-remote.\n"
+        if not output:
+            return b"Zqmail-remote produced no output.\n"
+        reports = output.split(b"\0")[:-1]
+        of_message = next((_RANKS[report[:1]] for report in reports if report[:1] in _RANKS), -1)
+        rank = self.rank(output[:1], of_message)
+        text = reports[0][1:] if reports else b""
+        if of_message <= rank and len(reports) > 1 and reports[1][:1] in _RANKS:
+            text += reports[1][1:]
+        return {1: b"K", 0: b"Z", -1: b"D"}[rank] + text
+
+    def rank(self, letter: bytes, of_message: int) -> int:
+        """A recipient refused for now (`s`) or for good (`h`) stays so (qmail-remote(8), RESULTS)."""
+        return {b"s": 0, b"h": -1}.get(letter, of_message)

@@ -1,0 +1,120 @@
+"""The network of the embedded reference, in memory: a nameserver and exchangers on a clock that jumps."""
+
+import struct
+
+from conformance.internet.exchanger import ExchangerSession, Output
+from conformance.internet.nameserver import NameServer
+from conformance.pod.world import Exchanger, World
+from conformance.reference import acts
+from conformance.targets.virtual import Clock
+
+
+class DeadlineReached(Exception):
+    """The limit of an act has passed."""
+
+
+class ExchangerConnection:
+    """The exchanger's end of one connection of qmail-remote."""
+
+    def __init__(self, exchanger: Exchanger, at: float) -> None:
+        self.session = ExchangerSession(exchanger, at)
+        self._said = bytearray()
+        self._closed = False
+        self._take(self.session.open(at))
+
+    def _take(self, output: Output) -> None:
+        self._said += output.octets
+        self._closed = output.end in ("close", "reset")
+
+    def tell(self, said: bytes, at: float) -> None:
+        self._take(self.session.receive(said, at))
+
+    def hear(self) -> bytes | None:
+        """What the exchanger said; b"" when it closed, None when it is silent."""
+        if not self._said:
+            return b"" if self._closed else None
+        said, self._said = bytes(self._said), bytearray()
+        return said
+
+
+class VirtualNetwork:
+    """The ports of qmail-remote in a world: whoever waits there lets the clock jump.
+
+    `connections` has every connection to an exchanger, in their order. A wait that would go beyond
+    `deadline` raises DeadlineReached.
+    """
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self.nameserver = NameServer(world)
+        self.connections: list[ExchangerConnection] = []
+        self.deadline = float("inf")
+        self._world = world
+        self._clock = clock
+        self._open: ExchangerConnection | None = None
+        self.now = clock.now
+
+    def ask_dns(self, act: acts.AskDns) -> bytes | acts.Stream | str | None:
+        return self._ask_udp(act) if act.over == "udp" else self._ask_tcp(act)
+
+    def _ask_udp(self, act: acts.AskDns) -> bytes | None:
+        answer = self.nameserver.answer(act.message, "udp", self._clock.at)
+        late = act.limit is not None and answer.delay >= act.limit
+        if answer.octets is None or late:
+            self._wait(act.limit)
+            return None
+        self._wait(answer.delay)
+        return answer.octets
+
+    def _ask_tcp(self, act: acts.AskDns) -> acts.Stream | str:
+        if self._world.tcp == "refuse":
+            return "refused"
+        answer = self.nameserver.answer(act.message, "tcp", self._clock.at)
+        silent = answer.octets is None and answer.end != "close"
+        if silent or (act.limit is not None and answer.delay >= act.limit):
+            self._wait(act.limit)
+            return acts.Stream(b"", "stalled")
+        self._wait(answer.delay)
+        framed = b"" if answer.octets is None else struct.pack(">H", len(answer.octets)) + answer.octets
+        sent = framed if answer.limit is None else framed[: answer.limit]
+        if answer.end == "stall" and len(sent) < len(framed):
+            self._wait(None if act.limit is None else act.limit - answer.delay)
+            return acts.Stream(b"", "stalled")
+        return acts.Stream(sent, "closed" if answer.end == "close" else "whole")
+
+    def await_dns(self, limit: float) -> None:
+        """Nothing comes that nobody asked for."""
+        self._wait(limit)
+
+    def connect(self, address: str, port: int, limit: float) -> str:
+        for exchanger in self._world.exchangers:
+            if (exchanger.address, exchanger.port) != (address, port):
+                continue
+            if exchanger.silent:
+                self._wait(limit)
+                return "timeout"
+            self._open = ExchangerConnection(exchanger, self._clock.at)
+            self.connections.append(self._open)
+            return ""
+        return "refused"
+
+    def send(self, said: bytes) -> None:
+        if self._open is not None:
+            self._open.tell(said, self._clock.at)
+
+    def receive(self, limit: float) -> bytes | None:
+        said = b"" if self._open is None else self._open.hear()
+        if said is None:
+            self._wait(limit)
+        return said
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.session.closed(self._clock.at)
+            self._open = None
+
+    def _wait(self, seconds: float | None) -> None:
+        """Let time pass; None is for ever."""
+        if seconds is None or self._clock.at + seconds > self.deadline:
+            self._clock.reach(self.deadline)
+            raise DeadlineReached
+        self._clock.reach(self._clock.at + seconds)
