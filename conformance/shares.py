@@ -1,33 +1,73 @@
-"""How pytest-xdist hands out cases where each worker has a share of its own (`--dist each`)."""
-
-from __future__ import annotations
+"""How pytest-xdist hands out cases with `--shares`: to each worker its share, all at once."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from xdist.scheduler import EachScheduling  # type: ignore[import-untyped]
 
+def share_of(number: int, shares: int, targets: int) -> int:
+    """The share of the case with this number in the collection; a case's targets have the same one.
 
-class ShareScheduling(EachScheduling):  # type: ignore[misc]
-    """Each worker runs its share; one in the place of a worker that died what was left of it, be it nothing.
-
-    pytest-xdist's own tells workers apart by how they were started, and here all were started alike.
+    The quick cases come first, so that each share has its part of those that wait.
     """
+    return number // targets % shares
+
+
+class ShareScheduling:
+    """What `xdist.scheduler.Scheduling` asks for where no case goes back: a worker takes what is left of a
+    share that no other has."""
+
+    def __init__(self, targets: int) -> None:
+        self._targets = targets
+        self._workers = 0
+        self._collections: dict[Any, Sequence[str] | None] = {}  #: by worker; None until it has one
+        self._share: dict[Any, int] = {}
+        self._left: list[list[int]] = []  #: of each share, what is not done
+
+    @property
+    def nodes(self) -> list[Any]:
+        return list(self._collections)
+
+    @property
+    def collection_is_completed(self) -> bool:
+        ready = [collection for collection in self._collections.values() if collection is not None]
+        return bool(self._left) or len(ready) == self._workers
+
+    @property
+    def tests_finished(self) -> bool:
+        return bool(self._left) and not self.has_pending
+
+    @property
+    def has_pending(self) -> bool:
+        return any(self._left)
+
+    def add_node(self, node: Any) -> None:
+        self._workers = node.workerinput["workercount"]
+        self._collections[node] = None
 
     def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
-        share = node.workerinput["share"]
-        before = [one for one in self.node2collection if one.workerinput["share"] == share]
-        pending = [] if before else list(range(len(collection)))
-        for one in before:
-            pending += self._removed2pending.pop(one, [])
-        self.node2collection[node] = list(collection)
-        self.node2pending[node] = pending
-        shares = {one.workerinput["share"] for one in self.node2collection}
-        self.collection_is_completed = len(shares) == self.numnodes
+        self._collections[node] = collection
 
     def schedule(self) -> None:
-        for node, pending in self.node2pending.items():
-            if node in self.node2collection and node not in self._started:
-                self._started.append(node)
-                node.send_runtest_some(pending)
-                node.shutdown()
+        for node, collection in self._collections.items():
+            if collection is None or node in self._share:
+                continue
+            if not self._left:
+                numbers = range(len(collection))
+                self._left = [
+                    [number for number in numbers if share_of(number, self._workers, self._targets) == share]
+                    for share in range(self._workers)
+                ]
+            free = set(range(self._workers)) - set(self._share.values())
+            share = self._share[node] = max(free, key=lambda share: len(self._left[share]))
+            node.send_runtest_some(self._left[share])
+            node.shutdown()  # when it has done this
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        self._left[self._share[node]].remove(item_index)
+
+    def remove_node(self, node: Any) -> str | None:
+        """The case that a worker died of, if it did; the rest of its share is free."""
+        collection = self._collections.pop(node)
+        share = self._share.pop(node, None)
+        left = [] if share is None else self._left[share]
+        return collection[left.pop(0)] if collection and left else None

@@ -1,18 +1,18 @@
 """Verdicts, runs and deviations made up for the tests of judging and of reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from conformance.cases.attempt import Attempt
 from conformance.catalogue import PATCHES, PPA_PATCHES, Requirement
+from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import Deviation
-from conformance.judge.expectation import expect, judged
+from conformance.judge.expectation import expect
 from conformance.judge.outcome import exit_status
-from conformance.judge.runfile import Footer, Header, Run, RunWriter
+from conformance.judge.runfile import Run, RunFooter, RunHeader, RunWriter, verdict_line
 from conformance.judge.verdict import Verdict, VerdictName, counted
 from conformance.targets.target import Target
 
@@ -60,7 +60,8 @@ def verdict(
 ) -> Verdict:
     """What `attempts` come to; as expected where none is given."""
     expectation = expect(requirement, target, list(deviations))
-    return judged(requirement, expectation, attempts or (expectation.verdict,), seconds=0.25, seen=seen)
+    made = [Attempt(outcome, seen, seconds=0.25) for outcome in attempts or (expectation.verdict,)]
+    return verdict_of(requirement, expectation, made)
 
 
 def run(
@@ -75,16 +76,17 @@ def run(
 ) -> Run:
     """A whole run in memory; every sample as expected where no verdict is given."""
     given = [verdict(one, target) for one in SAMPLES] if verdicts is None else list(verdicts)
-    footer = Footer(counted(given), exit_status(given) if status is None else status, NOON.isoformat())
-    header = Header(target, NOON.isoformat(), suite, queue, selection)
+    footer = RunFooter(counted(given), exit_status(given) if status is None else status, NOON.isoformat())
+    header = RunHeader(target, NOON.isoformat(), suite, queue, selection)
     return Run(path, header, tuple(given), footer)
 
 
 def write(path: Path, target: Target = PPA, verdicts: Sequence[Verdict] | None = None) -> Path:
     """A whole run file."""
     given = [verdict(one, target) for one in SAMPLES] if verdicts is None else verdicts
-    with RunWriter(path, target, suite="0.1.0", queue="tmpfs", selection="", now=lambda: NOON) as writer:
-        for one in given:
-            writer.write(one)
-        writer.finish()
+    header = RunHeader(target, NOON.isoformat(), "0.1.0", "tmpfs", "")
+    writer = RunWriter(path, header, now=NOON.isoformat)
+    for made in given:
+        writer.write(verdict_line(made))
+    writer.finish()
     return path

@@ -1,7 +1,5 @@
 """A pod for tests, which answers from a script and notes what was done; a whole attempt on any pod."""
 
-from __future__ import annotations
-
 from conformance.cases.attempt import Attempt, Played, judge, play, record
 from conformance.cases.script import Script
 from conformance.catalogue.requirements import Case

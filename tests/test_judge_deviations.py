@@ -1,7 +1,5 @@
 """Files of known deviations: what they may say, and what is refused with file and entry."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 
@@ -24,42 +22,41 @@ WHOLE = {
 
 def entry(**changes: str | None) -> str:
     keys: dict[str, str | None] = {**WHOLE, **changes}
-    return "[[deviation]]\n" + "".join(
-        f"{key} = {value}\n" for key, value in keys.items() if value is not None
-    )
+    lines = [f"{key} = {value}\n" for key, value in keys.items() if value is not None]
+    return "[[deviation]]\n" + "".join(lines)
 
 
 def written(directory: Path, *entries: str, name: str = "known.toml") -> Path:
-    (directory / name).write_text("\n".join(entries), encoding="utf-8")
+    (directory / name).write_text("\n".join(entries), encoding="latin-1")
     return directory
 
 
 def test_a_whole_entry_is_read_with_its_place(tmp_path: Path) -> None:
-    [one] = load_deviations(KNOWN, written(tmp_path, entry(patches='["0005", "0007"]')))
-    assert (one.target, one.requirement, one.verdict) == ("qmail=1.06-6*", CHANGE.name, "unmet")
-    assert (one.patches, one.since) == (("0005", "0007"), date(2024, 5, 1))
-    assert one.reason == "the buffer is too small"
-    assert one.place == f"{tmp_path / 'known.toml'}, deviation 1"
+    [known] = load_deviations(KNOWN, written(tmp_path, entry(patches='["0005", "0007"]')))
+    assert (known.target, known.requirement, known.verdict) == ("qmail=1.06-6*", CHANGE.name, "unmet")
+    assert (known.patches, known.since) == (("0005", "0007"), date(2024, 5, 1))
+    assert known.reason == "the buffer is too small"
+    assert known.place == f"{tmp_path / 'known.toml'}, deviation 1"
 
 
 def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: Path) -> None:
     written(tmp_path, entry(target='"b"'), name="b.toml")
     written(tmp_path, entry(target='"a"'), name="a.toml")
     written(tmp_path, "no toml", name="notes.txt")
-    assert [one.target for one in load_deviations(KNOWN, tmp_path)] == ["a", "b"]
+    assert [known.target for known in load_deviations(KNOWN, tmp_path)] == ["a", "b"]
     assert load_deviations(KNOWN, tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        *((entry(**{key: None}), f"missing: {key}") for key in WHOLE),
+        *((entry(**{key: None}), f"missing: {key}") for key in WHOLE if key != "since"),
+        (entry(since=None), "since is no date"),
         *((entry(**{key: '"  "'}), f"{key} is empty") for key in WHOLE if key != "since"),
         *((entry(**{key: "3"}), f"{key} is no text") for key in WHOLE if key != "since"),
         (entry(since='"2024-05-01"'), "since is no date"),
         (entry(since="2024-05-01T12:00:00Z"), "since is no date"),
         (entry(verdict='"invalid"'), "verdict is 'invalid'"),
-        (entry(verdict="[]"), "verdict is"),
         (entry(patches='"0007"'), "patches is '0007'"),
         (entry(patches='["0999"]'), "patches is"),
         (entry(patches='["base"]'), "patches is"),
@@ -83,6 +80,7 @@ def test_a_wrong_entry_is_named_with_its_file(tmp_path: Path, text: str, complai
     ("text", "complaint"),
     [
         ("[[deviation]\n", "line 1"),
+        ("\xff", "utf-8"),
         ("[deviation]\n", "no list of tables"),
         ("deviation = [1]\n", "no list of tables"),
         ("[[deviations]]\n", "unknown: deviations"),
@@ -91,12 +89,6 @@ def test_a_wrong_entry_is_named_with_its_file(tmp_path: Path, text: str, complai
 def test_a_file_of_another_form_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=rf"known\.toml: .*{complaint}"):
         load_deviations(KNOWN, written(tmp_path, text))
-
-
-def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
-    (tmp_path / "known.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match=r"known\.toml"):
-        load_deviations(KNOWN, tmp_path)
 
 
 def test_the_same_entry_twice_is_refused_across_files(tmp_path: Path) -> None:
@@ -108,7 +100,7 @@ def test_the_same_entry_twice_is_refused_across_files(tmp_path: Path) -> None:
 
 def test_names_are_not_checked_when_not_all_cases_are_known(tmp_path: Path) -> None:
     written(tmp_path, entry(requirement='"0006.later"'))
-    assert [one.requirement for one in load_deviations(None, tmp_path)] == ["0006.later"]
+    assert [known.requirement for known in load_deviations(None, tmp_path)] == ["0006.later"]
 
 
 def test_the_files_of_the_package_are_in_order() -> None:

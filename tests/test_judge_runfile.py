@@ -1,7 +1,5 @@
 """The run file: whole or refused, and what a cut-off one still tells."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,16 +9,18 @@ from typing import Any
 import pytest
 
 from conformance.errors import EXIT_USAGE, UsageError
-from conformance.judge.runfile import RunWriter, read_partial, read_run
+from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_run, verdict_line
 from conformance.pod.observation import Observation
 from conformance.pod.record import Observe, Record
+from conformance.targets.names import parse_target
 from tests.judge_samples import BASE, CHANGE, GUARD, NOON, PPA, SAMPLES, STOCK, deviation, verdict, write
 
 Lines = list[dict[str, Any]]
 
 
 def writer(path: Path) -> RunWriter:
-    return RunWriter(path, PPA, suite="0.1.0", queue="tmpfs", selection="--patch 0005", now=lambda: NOON)
+    header = RunHeader(PPA, NOON.isoformat(), "0.1.0", "tmpfs", "--patch 0005")
+    return RunWriter(path, header, now=NOON.isoformat)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -40,58 +40,34 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 def test_the_lines_are_those_of_the_schema(tmp_path: Path) -> None:
     header, first, *_, footer = [json.loads(line) for line in write(tmp_path / "r").read_text().splitlines()]
-    assert header["kind"] == "header"
-    assert header["schema"] == 2
-    assert header["target"] == PPA.to_json()
+    assert (header["kind"], header["schema"], header["target"]) == ("header", 2, PPA.to_json())
     assert first["kind"] == "verdict"
-    assert footer == {
-        "kind": "footer",
-        "counts": {
-            "met": 3,
-            "unmet": 0,
-            "invalid": 0,
-            "unsupported": 0,
-            "expected": 3,
-            "unexpected": 0,
-            "unstable": 0,
-        },
-        "exit_status": 0,
-        "finished": NOON.isoformat(),
-    }
+    counts = dict.fromkeys(("unmet", "invalid", "unsupported", "unexpected", "unstable"), 0)
+    counts |= {"met": 3, "expected": 3}
+    assert footer == {"kind": "footer", "counts": counts, "exit_status": 0, "finished": NOON.isoformat()}
+
+
+def test_flaws_stand_in_the_header_where_there_are_some(tmp_path: Path) -> None:
+    flawed = parse_target("reference-ppa~0006.dropped,smtpd.noop-resets")
+    path = write(tmp_path / "flawed.jsonl", flawed)
+    assert json.loads(path.read_text().splitlines()[0])["target"]["flaws"] == list(flawed.flaws)
+    assert read_run(path).target == flawed
+    assert read_run(write(tmp_path / "plain.jsonl")).target == PPA
+    assert "flaws" not in PPA.to_json()
 
 
 def test_each_line_stands_in_the_file_at_once(tmp_path: Path) -> None:
-    with writer(tmp_path / "run.jsonl") as out:
-        assert read_partial(out.path).header is not None
-        for number, requirement in enumerate(SAMPLES, 1):
-            out.write(verdict(requirement, PPA))
-            assert len(read_partial(out.path).verdicts) == number
-        out.finish()
-        assert read_partial(out.path).problem == ""
-
-
-def test_an_exception_leaves_no_footer_and_says_what_was_kept(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-
-    def interrupted() -> None:
-        with writer(path) as out:
-            out.write(verdict(BASE, PPA))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    partial = read_partial(path)
-    assert (len(partial.verdicts), partial.problem) == (1, "line 3: the footer is missing")
-    assert partial.kept == f"what was recorded is kept in {path}: 1 verdict"
-    with pytest.raises(UsageError, match="footer is missing"):
-        read_run(path)
-
-
-def test_leaving_early_without_an_exception_leaves_no_footer_either(tmp_path: Path) -> None:
-    with writer(tmp_path / "run.jsonl") as out:
-        out.write(verdict(BASE, PPA))
-    with pytest.raises(UsageError, match="footer is missing"):
-        read_run(out.path)
+    out = writer(path)
+    assert PartialRun(path).header is not None
+    for number, requirement in enumerate(SAMPLES, 1):
+        out.write(verdict_line(verdict(requirement, PPA)))
+        partial = PartialRun(path)
+        assert len(partial.verdicts) == number
+        assert partial.problem == f"line {number + 2}: the footer is missing"
+        assert partial.kept.startswith(f"what was recorded is kept in {path}: {number} verdict")
+    out.finish()
+    assert PartialRun(path).problem == ""
 
 
 def test_a_file_cut_off_at_any_octet_is_refused_and_never_a_short_success(tmp_path: Path) -> None:
@@ -104,23 +80,19 @@ def test_a_file_cut_off_at_any_octet_is_refused_and_never_a_short_success(tmp_pa
         assert f"{cut}: line {whole[:length].count(10) + 1}: " in caught.value.message
         assert caught.value.hint
         assert caught.value.exit_status == EXIT_USAGE
-        assert len(read_partial(cut).verdicts) == max(0, whole[:length].count(b"\n") - 1)
+        assert len(PartialRun(cut).verdicts) == max(0, whole[:length].count(b"\n") - 1)
 
 
-def test_anything_behind_the_footer_is_refused_even_without_its_line_end(tmp_path: Path) -> None:
-    path = write(tmp_path / "run.jsonl")
-    path.write_bytes(path.read_bytes() + b"{")
-    with pytest.raises(UsageError, match="line 6: the line is cut off"):
-        read_run(path)
-
-
-def test_a_file_with_any_line_missing_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_any_line_missing_or_with_more_after_its_footer_is_refused(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
     short = tmp_path / "short.jsonl"
     for missing in range(len(whole)):
         short.write_bytes(b"".join(whole[:missing] + whole[missing + 1 :]))
         with pytest.raises(UsageError, match=r"short\.jsonl: line \d"):
             read_run(short)
+    short.write_bytes(b"".join([*whole, b"{"]))
+    with pytest.raises(UsageError, match="line 6: the line is cut off"):
+        read_run(short)
 
 
 def edited(path: Path, edit: Callable[[Lines], Any]) -> Path:
@@ -134,31 +106,20 @@ def edited(path: Path, edit: Callable[[Lines], Any]) -> Path:
     ("edit", "complaint"),
     [
         (lambda lines: lines[0].update(schema=1), "line 1: schema is 1; this version"),
-        (lambda lines: lines[0].pop("schema"), "line 1: schema is None"),
-        (lambda lines: lines[0].pop("queue"), "line 1: missing: queue"),
-        (lambda lines: lines[0].update(suite=1), "line 1: suite is 1"),
         (lambda lines: lines[0].update(started="noon"), "line 1: 'noon' is no time"),
         (lambda lines: lines[0].update(started="2024-05-01T12:00:00"), "line 1: .* is no time"),
-        (lambda lines: lines[0]["target"].update(kind="exim"), "line 1: kind of target is 'exim'"),
-        (lambda lines: lines[0]["target"].update(patches=[5]), "line 1: patches and packages"),
-        (lambda lines: lines[0]["target"].pop("name"), "line 1: missing: name"),
+        (lambda lines: lines[0]["target"].update(kind="exim"), "line 1: runheader.target.kind is 'exim'"),
+        (lambda lines: lines[0]["target"].update(location="/etc"), "line 1: .*unknown: 'location'"),
         (lambda lines: lines[1].update(kind="remark"), "line 2: kind is 'remark'"),
-        (lambda lines: lines[1].pop("kind"), "line 2: kind is None"),
         (lambda lines: lines.insert(1, lines[0]), "line 2: the header"),
         (lambda lines: lines.insert(2, lines[1]), "line 3: a second verdict on"),
-        (lambda lines: lines[1].update(verdict="fine"), "line 2: verdict is 'fine'"),
-        (lambda lines: lines[1].update(record={"acts": 7}), r"line 2: record\.acts is 7"),
-        (lambda lines: lines[1].update(record={"acts": [None]}), r"line 2: record\.acts\[0\] is None"),
-        (lambda lines: lines[1].update(record={"acts": [{"act": "send"}]}), "line 2: .*: missing: at"),
+        (lambda lines: lines[1].update(verdict="fine"), "line 2: verdict.verdict is 'fine'"),
         (lambda lines: lines[1].update(record={"acts": [{"act": "look"}]}), "line 2: .*, none of prepare"),
         (lambda lines: lines[-1]["counts"].update(met=4), "line 5: the footer counts"),
         (lambda lines: lines[-1]["counts"].pop("unstable"), "line 5: the footer counts"),
-        (lambda lines: lines[-1]["counts"].update(met=3.0), "line 5: the footer counts"),
         (lambda lines: lines[-1].update(exit_status=7), "line 5: exit status 7 has no meaning"),
         (lambda lines: lines[-1].update(exit_status=2), "line 5: exit status 2 has no meaning"),
-        (lambda lines: lines[-1].update(exit_status=False), "line 5: exit_status is False"),
         (lambda lines: lines.append(lines[-1]), "line 6: there is more after the footer"),
-        (lambda lines: lines.append(lines[1]), "line 6: there is more after the footer"),
     ],
 )
 def test_a_changed_file_is_refused_with_its_line(
@@ -178,17 +139,7 @@ def test_a_footer_that_claims_success_over_a_regression_is_refused(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "octets",
-    [
-        b"",
-        b"\n",
-        b"{}\n",
-        b"[]\n",
-        b"null\n",
-        b"\xff\n",
-        b"{" * 99,
-        b"[" * 200_000 + b"\n",
-        b'{"kind": NaN}\n',
-    ],
+    [b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\n", b"{" * 99, b"[" * 200_000 + b"\n", b"NaN\n"],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "run.jsonl"
@@ -197,39 +148,31 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, octets: bytes) -> Non
         read_run(path)
 
 
-def test_a_file_that_is_missing_is_one_clear_message(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_read_or_written_is_one_clear_message(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"absent\.jsonl: No such file"):
         read_run(tmp_path / "absent.jsonl")
-
-
-def test_a_place_that_cannot_be_written_is_one_clear_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="--out"):
         writer(tmp_path / "file" / "run.jsonl")
 
 
 def test_the_writer_refuses_what_no_reader_would_accept(tmp_path: Path) -> None:
-    with writer(tmp_path / "run.jsonl") as out:
-        out.write(verdict(CHANGE, PPA, "unmet"))
-        with pytest.raises(ValueError, match="has its verdict already"):
-            out.write(verdict(CHANGE, PPA))
-        with pytest.raises(ValueError, match="as_expected"):
-            out.write(replace(verdict(BASE, PPA), as_expected=False))
-        with pytest.raises(ValueError, match="no meaning"):
-            out.finish(256)
-        with pytest.raises(ValueError, match="the verdicts say 1"):
-            out.finish(0)
-        assert out.finish() == 1
-    assert [one.requirement for one in read_run(out.path).verdicts] == [CHANGE.name]
+    out = writer(tmp_path / "run.jsonl")
+    out.write(verdict_line(verdict(CHANGE, PPA, "unmet")))
+    with pytest.raises(ValueError, match="has its verdict already"):
+        out.write(verdict_line(verdict(CHANGE, PPA)))
+    with pytest.raises(ValueError, match="as_expected"):
+        out.write(verdict_line(replace(verdict(BASE, PPA), as_expected=False)))
+    with pytest.raises(ValueError, match="no verdict's line"):
+        out.write("{}")
+    out.finish()
+    run = read_run(out.path)
+    assert [verdict.requirement for verdict in run.verdicts] == [CHANGE.name]
+    assert run.footer.exit_status == 1
 
 
-def test_a_run_may_end_worse_than_its_verdicts(tmp_path: Path) -> None:
-    with writer(tmp_path / "run.jsonl") as out:
-        out.write(verdict(CHANGE, PPA))
-        assert out.finish(3) == 3
-    assert read_run(out.path).footer.exit_status == 3
-
-
-def test_a_run_of_nothing_is_whole_and_says_so(tmp_path: Path) -> None:
-    run = read_run(write(tmp_path / "run.jsonl", STOCK, []))
+def test_a_run_may_end_worse_than_its_verdicts_and_one_of_nothing_is_whole(tmp_path: Path) -> None:
+    path = edited(tmp_path / "run.jsonl", lambda lines: lines[-1].update(exit_status=3))
+    assert read_run(path).footer.exit_status == 3
+    run = read_run(write(tmp_path / "nothing.jsonl", STOCK, []))
     assert (run.verdicts, run.footer.exit_status) == ((), 4)

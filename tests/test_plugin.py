@@ -1,12 +1,6 @@
 """The plugin, for people who live in pytest: selection, outcomes, pods and processes, workers that die."""
 
-from __future__ import annotations
-
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,39 +12,31 @@ from conformance import plugin
 from conformance.cases.collection import DIRECTORY, all_requirements
 from conformance.catalogue import Requirement
 from conformance.cli import case_run, main, workers
-from conformance.plugin import _is_doubtful
+from conformance.shares import ShareScheduling
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
+from tests.processes import Finished, python, run_own_cases
 
 BOTH = ("--target", "reference-stock", "--target", "reference-ppa")
 PPA = ("--target", "reference-ppa")
+GUARDS_OF_0007 = "patch(number='0007') and requirement(role='guard')"
 
 OWN_CASES = """
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
 
-@requirement("base.own.slow", source="rfc5321:4.1.1.9", waits=5)
-async def test_slow(qmail: Qmail) -> None:
-    '''NOOP is answered with 250, in a case that comes first in its file.'''
-    await noop_is_answered(qmail)
-
-
-@requirement("base.own.quick", source="rfc5321:4.1.1.9")
-async def test_quick(qmail: Qmail) -> None:
-    '''NOOP is answered with 250, and nothing waits.'''
-    await noop_is_answered(qmail)
-
-
-@requirement("base.own.middling", source="rfc5321:4.1.1.9", waits=1)
-async def test_middling(qmail: Qmail) -> None:
-    '''NOOP is answered with 250, in a case that waits for a second.'''
-    await noop_is_answered(qmail)
-
-
 async def noop_is_answered(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         assert (await smtp.command("NOOP")).code == 250
+"""
+for _name, _waits in (("slow", 5), ("quick", 0), ("middling", 1)):
+    OWN_CASES += f"""
+
+@requirement("base.own.{_name}", source="rfc5321:4.1.1.9", waits={_waits})
+async def test_{_name}(qmail: Qmail) -> None:
+    '''NOOP is answered with 250, in a {_name} case.'''
+    await noop_is_answered(qmail)
 """
 DYING_CASE = """
 import os
@@ -65,31 +51,27 @@ def kill(qmail):
     if isinstance(qmail._pod, Replay):
         os.kill(os.getpid(), signal.SIGKILL)
 """
-for _number in range(5):
+DYING_CONFTEST = """
+import os
+import signal
+
+
+def pytest_runtest_logstart(nodeid):
+    if "kills_its_worker_4[" in nodeid and "PYTEST_XDIST_WORKER" in os.environ:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+for _number, _does in enumerate(["kill(qmail)"] * 4 + ["pass  # it dies before"]):
     DYING_CASE += f"""
 
 @requirement("base.test.dies-{_number}", source="rfc5321:1")
 async def test_that_kills_its_worker_{_number}(qmail: Qmail) -> None:
-    '''A case that takes its worker with it when it is judged, number {_number}.'''
-    kill(qmail)
+    '''A case that takes its worker with it, number {_number}.'''
+    {_does}
 """
 
 
-def _python(*arguments: str, told: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("QMAIL_", "PYTEST_"))}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env={**kept, **environment},
-        input=told,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def _pytest(*arguments: str, told: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return _python("-m", "pytest", "-p", "no:cacheprovider", *arguments, told=told, **environment)
+def _pytest(*arguments: str, told: str = "") -> Finished:
+    return python("-m", "pytest", "-p", "no:cacheprovider", *arguments, told=told)
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2")])
@@ -103,31 +85,32 @@ def test_expected_verdicts_pass_or_fail_as_expected(processes: tuple[str, ...]) 
 
 def test_an_unexpected_verdict_fails_at_the_line_of_the_case_and_pdb_stops_there() -> None:
     done = _pytest(
-        *(str(DIRECTORY), *PPA, "-k", "0006.unknown.code", "--pdb"),
+        *(str(DIRECTORY), "--target", "reference-ppa~0006.dropped", "-k", "unknown.code", "--pdb"),
         told="p 6 * 7\nq\n",
-        QMAIL_CONFORMANCE_FLAWS="0006.dropped",
     )
     assert done.returncode != 0
     assert re.search(r"^>  +assert .*\.code == 500\nE  +.*assert 502 == 500$", done.stdout, re.MULTILINE)
     assert "(Pdb) 42" in done.stdout
     stopped = r"^> .*/test_0006_unknown\.py\(\d+\)test_unknown_verb\(\)\n-> assert .*\.code == 500$"
     assert re.search(stopped, done.stdout, re.MULTILINE)
-    assert not re.search(r"plugin\.py|attempt\.py|recording\.py", done.stdout), "how it was run is not shown"
+    how_it_was_run = r"(plugin|attempt|decider|recording)\.py"
+    assert not re.search(how_it_was_run, done.stdout)
 
 
-def test_markers_select() -> None:
-    done = _pytest(str(DIRECTORY), *PPA, "--patch", "0006", "-k", "change", "--collect-only", "-q")
-    assert "test_0006_unknown.py::test_unknown_verb[reference-ppa]" in done.stdout
-    assert "test_known_verbs" not in done.stdout
-
-
-def test_a_patch_is_selected_by_its_marker() -> None:
-    expression = "patch(number='0007') and requirement(role='guard')"
-    done = _pytest(str(DIRECTORY), *PPA, "-m", expression, "--collect-only", "-q")
-    tests = [line for line in done.stdout.splitlines() if "::" in line]
-    assert tests
-    assert {line.partition("::")[0].rpartition("/")[2] for line in tests} == {"test_0007_relay.py"}
-    assert not any("::test_percent[" in line for line in tests)
+@pytest.mark.parametrize(
+    ("option", "value", "file", "there", "left_out"),
+    [
+        ("--patch=0006", "-k=change", "test_0006_unknown.py", "unknown_verb", "known_verbs"),
+        ("-m", GUARDS_OF_0007, "test_0007_relay.py", "null_sender", "percent"),
+    ],
+)
+def test_patches_roles_markers_select(option: str, value: str, file: str, there: str, left_out: str) -> None:
+    done = _pytest(str(DIRECTORY), *PPA, option, value, "--collect-only", "-q")
+    found = re.findall(r"(\w+\.py)::test_(\w+)\[", done.stdout)
+    assert {each for each, _ in found} == {file}
+    names = {name for _, name in found}
+    assert there in names
+    assert left_out not in names
 
 
 def test_an_unknown_target_is_one_line_and_a_usage_error() -> None:
@@ -177,15 +160,13 @@ def test_the_shares_of_the_workers_are_all_cases_once() -> None:
     listed = _pytest(*arguments, "--collect-only", "-q").stdout
     every = re.findall(r"(\w+\.py::\w+)\[([\w-]+)\]$", listed, re.MULTILINE)
     assert len(every) > 20
-    done = _pytest(*arguments, "-n", "3", "--dist", "each", "-v")
+    done = _pytest(*arguments, "-n", "3", "--shares", "-v")
     assert done.returncode == 0, done.stdout
-    ran = re.findall(
-        r"^\[gw(\d)\].* (?:PASSED|XFAIL) .*?(\w+\.py::\w+)\[([\w-]+)\]", done.stdout, re.MULTILINE
-    )
+    passed = r"(?m)^\[gw(\d)\].* (?:PASSED|XFAIL) .*?(\w+\.py::\w+)\[([\w-]+)\]"
+    ran = re.findall(passed, done.stdout)
     assert Counter((case, target) for _, case, target in ran) == Counter(every)
-    assert len({(worker, case) for worker, case, _ in ran}) == len(every) / 2, (
-        "one worker has a case's targets"
-    )
+    shares = {(worker, case) for worker, case, _ in ran}
+    assert len(shares) == len(every) / 2, "one worker has a case's targets"
     waiting = Counter(worker for worker, case, _ in ran if "test_0008" in case)
     assert max(waiting.values()) - min(waiting.values()) <= 2, "each has its part of those that wait"
     assert len(waiting) == 3
@@ -195,51 +176,65 @@ def test_the_shares_of_the_workers_are_all_cases_once() -> None:
 
 
 class Node:
-    """A worker as pytest-xdist's controller has it."""
+    """A worker as pytest-xdist's controller has it, up and with its collection."""
 
-    def __init__(self, config: SimpleNamespace) -> None:
-        self.config = config
-        self.workerinput: dict[str, object] = {"workercount": 3}
-        plugin.pytest_configure_node(self)
+    def __init__(self, scheduling: ShareScheduling, cases: int | None = 7) -> None:
+        self.workerinput = {"workercount": 2}
+        self.told: list[list[int] | str] = []
+        scheduling.add_node(self)
+        if cases is not None:
+            scheduling.add_node_collection(self, [f"case {number}" for number in range(cases)])
+        if scheduling.collection_is_completed:
+            scheduling.schedule()
+
+    def send_runtest_some(self, numbers: list[int]) -> None:
+        self.told.append(list(numbers))
+
+    def shutdown(self) -> None:
+        self.told.append("shutdown")
 
 
-def test_the_worker_in_the_place_of_one_that_died_takes_its_share() -> None:
-    config = SimpleNamespace(stash=pytest.Stash(), getoption={"dist": "each"}.get)
-    config.stash[plugin.PLAN] = Plan(())
-    done, dies, _ = nodes = [Node(config) for _ in range(3)]
-    assert [node.workerinput["share"] for node in nodes] == [(0, 3), (1, 3), (2, 3)]
-    plugin.pytest_testnodedown(done, None)
-    plugin.pytest_testnodedown(dies, "Not properly terminated")
-    assert Node(config).workerinput["share"] == (1, 3)
+@pytest.mark.parametrize(
+    ("done", "crashed", "rest"), [(0, "case 2", [3, 6]), (1, "case 3", [6]), (2, "case 6", []), (3, None, [])]
+)
+def test_the_worker_in_the_place_of_one_that_died_does_what_was_left(
+    done: int, crashed: str | None, rest: list[int]
+) -> None:
+    scheduling = ShareScheduling(targets=2)
+    never_ready = Node(scheduling, cases=None)
+    assert not scheduling.collection_is_completed
+    assert scheduling.remove_node(never_ready) is None
+    lives, dies = Node(scheduling), Node(scheduling)
+    assert [lives.told, dies.told] == [[[0, 1, 4, 5], "shutdown"], [[2, 3, 6], "shutdown"]]
+    for number in [2, 3, 6][:done]:
+        scheduling.mark_test_complete(dies, number)
+    assert scheduling.remove_node(dies) == crashed
+    for number in [0, 1, 4, 5]:
+        scheduling.mark_test_complete(lives, number)
+    assert scheduling.remove_node(lives) is None, "it has ended, and its share is free, but done"
+    assert scheduling.tests_finished is not bool(rest)
+    other = Node(scheduling)
+    assert other.told == [rest, "shutdown"]
+    for number in rest:
+        scheduling.mark_test_complete(other, number)
+    assert scheduling.tests_finished
+    assert scheduling.nodes == [other]
+    nothing = ShareScheduling(targets=2)
+    assert [Node(nothing, cases=0).told, Node(nothing, cases=0).told] == [[[], "shutdown"]] * 2
+    assert nothing.tests_finished, "shares of nothing are over at once"
 
 
 def test_workers_that_die_are_the_worlds_failure_and_the_rest_is_kept(tmp_path: Path) -> None:
-    package = tmp_path / "dying"
-    package.mkdir()
     files = ("test_0006_unknown.py", "test_0007_relay.py")
-    for name in ("__init__.py", "pytest.ini", *files):
-        (package / name).write_text((DIRECTORY / name).read_text())
-    (package / "test_0007_dying.py").write_text(DYING_CASE)  # between the two
-    program = f"""
-import pathlib, sys
-from conformance.cli import case_run, main
-sys.path.insert(0, {str(tmp_path)!r})
-import dying.test_0007_dying
-case_run.DIRECTORY = pathlib.Path({str(package)!r})
-case_run.process_count = lambda *_: 2
-sys.exit(main(["run", "reference-ppa", "-n", "2", "--out", {str(tmp_path / "out")!r}]))
-"""
-    done = _python("-c", program, PYTHONPATH=str(tmp_path))
+    own = {"test_0007_dying.py": DYING_CASE, "conftest.py": DYING_CONFTEST}  # between the two
+    done, (_, *verdicts, footer) = run_own_cases(tmp_path, files, own, processes=2)
     assert done.returncode == 3, done.stdout + done.stderr
-    written = (tmp_path / "out" / "reference-ppa.jsonl").read_text().splitlines()
-    _, *verdicts, footer = map(json.loads, written)
-    invalid = {
-        verdict["requirement"]: verdict["seen"] for verdict in verdicts if verdict["verdict"] == "invalid"
-    }
+    failed = [verdict for verdict in verdicts if verdict["verdict"] == "invalid"]
+    invalid = {verdict["requirement"]: verdict["seen"] for verdict in failed}
     assert sorted(invalid) == [f"base.test.dies-{number}" for number in range(5)]
     for name, seen in invalid.items():
         assert f"crashed while running 'test_0007_dying.py::test_that_kills_its_worker_{name[-1]}[" in seen
-    rest = [one.name for one in all_requirements().values() if one.case.partition("::")[0] in files]
+    rest = [found.name for found in all_requirements().values() if found.case.partition("::")[0] in files]
     met = sorted(verdict["requirement"] for verdict in verdicts if verdict["verdict"] == "met")
     assert met == rest, "the worker in its place has done what was left, and nothing again"
     assert footer["exit_status"] == 3
@@ -256,9 +251,8 @@ STOCK, BUILD = Target("stock", "stock"), Target("debs:build", "debs")
 def cases(count: int, waits: int = 0) -> list[Requirement]:
     """So many cases, the first of which waits for so many seconds."""
     seconds = [waits] + [0] * (count - 1)
-    return [
-        Requirement(f"base.x.n{n}", "base", "rfc5321:2", "It is so.", waits=s) for n, s in enumerate(seconds)
-    ]
+    numbered = enumerate(seconds)
+    return [Requirement(f"base.x.n{n}", "base", "rfc5321:2", "So it is.", waits=s) for n, s in numbered]
 
 
 @pytest.mark.parametrize(
@@ -293,70 +287,58 @@ def test_as_many_pods_as_waits_cores_memory_and_cases_are_worth(
 
 
 @pytest.mark.parametrize(
-    ("targets", "count", "pods", "processes"),
-    [
-        ((STOCK,), 356, 20, 4), ((STOCK,), 356, 2, 2), ((STOCK,), 5000, 20, 4), ((STOCK,), 99, 20, 1),
-        ((STOCK,), 100, 20, 2), ((STOCK, BUILD), 50, 20, 2), ((STOCK,), 0, 1, 1),
-    ],
-)  # fmt: skip
+    ("total", "pods", "processes"),
+    [(356, 20, 4), (356, 2, 2), (5000, 20, 4), (99, 20, 1), (100, 20, 2), (0, 1, 1)],
+)
 def test_as_many_processes_as_cores_pods_and_cases_are_worth(
-    targets: tuple[Target, ...], count: int, pods: int, processes: int, monkeypatch: pytest.MonkeyPatch
+    total: int, pods: int, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "core_count", lambda: 4)
-    assert workers.process_count(Plan(targets), count, pods) == processes
+    assert workers.process_count(total, pods) == processes
 
 
+@pytest.mark.parametrize(("option", "pods"), [((), 7), (("-n", "auto"), 7), (("-n", "1"), 1)])
 @pytest.mark.parametrize(
-    ("option", "says", "pods"),
-    [((), "7 cases", "7"), (("-n", "auto"), "7 cases", "7"), (("-n", "1"), "1 case", "1")],
-)
-@pytest.mark.parametrize(
-    "command", [("run", "reference-ppa"), ("compare", "reference-ppa"), ("gate", "reference-ppa")]
+    ("command", "where"),
+    [
+        (("run", "reference-ppa"), ("", "")),
+        (("compare", "reference-ppa", "reference-stock"), (" on 2 targets", " on each")),
+        (("gate", "reference-ppa"), ("", "")),
+    ],
 )
 def test_the_number_of_pods_is_said_first_and_handed_on(
     command: tuple[str, ...],
+    where: tuple[str, str],
     option: tuple[str, ...],
-    says: str,
-    pods: str,
+    pods: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given: list[str] = []
 
-    def nothing_collected(arguments: list[str], plugins: list[object]) -> int:
+    def interrupted(arguments: list[str], plugins: list[object]) -> int:
         given.extend(arguments)
-        return pytest.ExitCode.NO_TESTS_COLLECTED
+        return pytest.ExitCode.INTERRUPTED
 
     monkeypatch.setattr(case_run, "pod_count", lambda plan, chosen: 7)
-    monkeypatch.setattr(case_run, "process_count", lambda plan, count, pods: min(2, pods))
-    monkeypatch.setattr(pytest, "main", nothing_collected)
-    assert main([*command, *option, "--patch", "0006", "--out", str(tmp_path)]) == 4
-    count = sum(one.patch == "0006" for one in all_requirements().values())
-    assert capsys.readouterr().out == f"{count} cases, {says} at a time on each target.\n"
-    assert given[given.index("--pods") + 1] == pods
-    assert given[given.index("-n") + 1] == ("0" if pods == "1" else "2")
+    monkeypatch.setattr(case_run, "process_count", lambda total, pods: min(2, pods))
+    monkeypatch.setattr(pytest, "main", interrupted)
+    assert main([*command, *option, "--patch", "0006", "--out", str(tmp_path)]) == 3
+    count = sum(one.patch == "0006" for one in all_requirements().values()) * (2 if where[0] else 1)
+    told = capsys.readouterr()
+    assert told.out == f"{count} cases{where[0]}, {pods} at a time{where[1]}.\n"
+    assert "the run was interrupted\n  what was recorded is kept in" in told.err
+    assert given[given.index("--pods") + 1] == str(pods)
+    assert given[given.index("-n") + 1] == ("0" if pods == 1 else "2")
 
 
 @pytest.mark.parametrize(("pods", "processes"), [(7, 2), (3, 3), (8, 3)])
 def test_the_processes_share_the_pods_among_them(pods: int, processes: int) -> None:
-    def worker(share: int) -> plugin.Worker:
-        options = {"--pods": pods, "--no-repeat": False}
-        config: Any = SimpleNamespace(stash=pytest.Stash(), getoption=options.get)
-        config.workerinput = {"share": (share, processes)}
-        config.stash[plugin.PLAN] = Plan(())
-        return plugin.Worker(config)
-
-    sizes = [worker(share).pool.size for share in range(processes)]
+    options = {"--pods": pods, "--no-repeat": False, "--shares": True}
+    config: Any = SimpleNamespace(stash=pytest.Stash(), getoption=options.get)
+    config.workerinput = {"workercount": processes}
+    config.stash[plugin.PLAN] = Plan(())
+    sizes = [plugin.Worker(config).pool_size(share) for share in range(processes)]
     assert sum(sizes) == pods
     assert max(sizes) - min(sizes) <= 1
-
-
-def test_an_unexpected_verdict_is_believed_when_it_comes_twice() -> None:
-    assert not _is_doubtful(["met"], "met")
-    assert _is_doubtful(["unmet"], "met")
-    assert not _is_doubtful(["unmet", "unmet"], "met")
-    assert not _is_doubtful(["unmet", "met"], "met")
-    assert _is_doubtful(["invalid", "unmet"], "met")
-    assert not _is_doubtful(["invalid", "invalid", "invalid"], "met")
-    assert not _is_doubtful(["unsupported"], "met")

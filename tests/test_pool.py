@@ -1,7 +1,5 @@
 """Pods are started while the first scripts are played, kept warm, and replaced when they fail."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 
@@ -23,7 +21,7 @@ HERE, THERE, ELSEWHERE = (Target(name, "stock") for name in ("here", "there", "e
 class Pod:
     """Says what came of a script by the script's name; "dies" is its own end, and else a case is met."""
 
-    def __init__(self, engine: Engine, target: Target) -> None:
+    def __init__(self, engine: "Engine", target: Target) -> None:
         self._engine = engine
         self.target = target.name
         self.played: list[str] = []
@@ -119,9 +117,8 @@ async def test_each_target_has_pods_of_its_own_and_no_more_than_its_size(make: M
     jobs = submitted(pool, *"abcd") + submitted(pool, *"efgh", target=THERE)
     await catch_up()
     # The first up plays while the others start, one after the other.
-    assert (
-        sorted((pod.target, len(pod.played)) for pod in engine.pods) == [("here", 1)] * 2 + [("there", 1)] * 2
-    )
+    played = sorted((pod.target, len(pod.played)) for pod in engine.pods)
+    assert played == [("here", 1)] * 2 + [("there", 1)] * 2
     assert engine.most_starts == 1
     engine.lets_play.set()
     assert await outcomes(jobs) == ["met"] * 8
@@ -135,7 +132,7 @@ async def test_a_pod_is_kept_warm_and_one_on_which_a_case_was_invalid_is_replace
     pool, engine = make(1)
     assert await outcomes(submitted(pool, "a", "unmet")) == ["met", "unmet"]
     await catch_up()
-    assert (await pool.play(HERE, Script("m", "b"))).outcome == "met"
+    assert await outcomes(submitted(pool, "b")) == ["met"]
     assert await outcomes(submitted(pool, "c", "invalid")) == ["met", "invalid"]
     assert engine.done == [(["unmet", "a", "b", "invalid"], 1), (["c"], 0)]
 
@@ -165,33 +162,39 @@ async def test_a_mistake_of_ours_fails_one_job_and_nobody_waits_for_ever(make: M
 
 
 @on_a_loop
-async def test_a_retired_pod_plays_nothing_more(make: Make) -> None:
+async def test_what_is_played_again_is_on_a_pod_of_its_own_and_the_first_plays_no_more(make: Make) -> None:
     pool, engine = make(1)
     engine.lets_play.clear()
     [waiting, playing] = submitted(pool, "a", "b")
-    await pool.retire(waiting)  # it is on no pod yet
     await engine.playing.wait()
-    await pool.retire(playing)
-    assert engine.done == [(["b"], 0)], "what it plays it may end"
+    again = [asyncio.create_task(pool.played(job, again=True)) for job in (waiting, playing)]
+    await catch_up()
+    assert engine.done == [(["b"], 0), (["a"], 0), (["b"], 0)], "what it plays it may end"
     engine.lets_play.set()
+    assert [(await task).outcome for task in again] == ["met", "met"]
     assert await outcomes([waiting, playing]) == ["met", "met"]
-    assert engine.done == [(["b"], 1), (["a"], 0)]
-    await catch_up()  # now the other is idle
-    await pool.retire(waiting)
-    await pool.retire(waiting)
-    assert engine.done == [(["b"], 1), (["a"], 1)]
+    await catch_up()
+    assert engine.done == [(["b"], 1), (["a"], 1), (["b"], 1), (["a"], 0)]
+    await pool.played(waiting, again=True)
+    await pool.played(waiting, again=True)  # its own is idle the first time, and gone the second
+    assert engine.done[3:] == [(["a"], 1)] * 3
     assert await outcomes(submitted(pool, "c")) == ["met"]
-    assert engine.done[2] == (["c"], 0)
+    assert engine.done[6:] == [(["c"], 0)]
 
 
 @on_a_loop
-async def test_a_pod_that_is_retired_as_soon_as_it_has_played_plays_nothing_more(make: Make) -> None:
+async def test_a_pod_whose_job_is_played_again_as_soon_as_it_ended_plays_nothing_more(make: Make) -> None:
     pool, engine = make(1)
     [after, job] = submitted(pool, "after", "a")
-    await job.played
-    await pool.retire(job)
+    assert (await pool.played(job)).outcome == "met"
+    assert (await pool.played(job, again=True)).outcome == "met"
     assert await outcomes([after]) == ["met"]
-    assert engine.done == [(["a"], 1), (["after"], 0)]
+    assert sorted(engine.done) == [(["a"], 1), (["a"], 1), (["after"], 0)]
+    [job] = submitted(pool, "dies")
+    for again in (False, True):
+        with pytest.raises(PodFailure, match="ended"):
+            await pool.played(job, again=again)
+    assert engine.done[3:] == [(["dies"], 1)], "one of its own is taken down too"
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -204,15 +207,6 @@ async def test_a_job_that_comes_as_the_last_one_ends_is_played(make: Make, turns
     [job] = submitted(pool, "b")
     await catch_up()
     assert job.played.done()
-
-
-@on_a_loop
-async def test_a_pod_of_its_own_is_taken_down_whatever_comes_of_it(make: Make) -> None:
-    pool, engine = make(1)
-    assert (await pool.play_in_a_fresh_pod(HERE, Script("m", "a"))).outcome == "met"
-    with pytest.raises(PodFailure, match="ended"):
-        await pool.play_in_a_fresh_pod(HERE, Script("m", "dies"))
-    assert engine.done == [(["a"], 1), (["dies"], 1)]
 
 
 @on_a_loop

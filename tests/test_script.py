@@ -1,7 +1,5 @@
 """A script names a function of this package, or brings the text of its file along."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path
@@ -39,22 +37,14 @@ def test_a_file_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> None
     assert played.__globals__["WORD"] == "ä"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_cannot_be_found_is_told_when_it_is_played(tmp_path: Path) -> None:
+    for text in (
         b"def made():\n    async def case(qmail): pass\n    return case\ncase = made()\n",
         b"class Cases:\n    @staticmethod\n    async def case(qmail): pass\ncase = Cases.case\n",
-    ],
-)
-def test_what_does_not_stand_at_the_top_of_its_file_is_told_when_it_is_played(
-    tmp_path: Path, text: bytes
-) -> None:
-    script = script_of(own(tmp_path, text))
-    with pytest.raises(ImportError, match="stands at the top of its file"):
-        function_of(script)
-
-
-def test_a_file_that_has_gone_is_told_when_it_is_played(tmp_path: Path) -> None:
+    ):
+        script = script_of(own(tmp_path, text))
+        with pytest.raises(ImportError, match="stands at the top of its file"):
+            function_of(script)
     case = own(tmp_path, b"async def case(qmail): pass\n", "gone_case")
     (tmp_path / "gone_case.py").unlink()
     with pytest.raises(ImportError, match="No such file"):

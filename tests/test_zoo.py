@@ -1,6 +1,4 @@
-"""The zoo: what it runs and what it may leave out, bars that turn red, and a published table that is true."""
-
-from __future__ import annotations
+"""The zoo: what it runs and may leave out, bars that turn red, and a table that is the same each time."""
 
 import json
 import re
@@ -12,18 +10,17 @@ from conformance.cases.collection import all_requirements
 from conformance.catalogue import Requirement
 from conformance.cli import main
 from conformance.cli import zoo as command
-from conformance.reference.flaws import FLAWS, checked
+from conformance.judge.verdict import Verdict, VerdictName
+from conformance.reference.flaws import FLAWS
+from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.pages import markdown, to_json
-from conformance.zoo.table import Table, lay_out
-from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, baseline, run_trial, run_trials
-from conformance.zoo.watch import Watched
+from conformance.zoo.trial import BUILDS, Baseline, Trial, baseline, run_trial, run_trials
+from tests.judge_samples import verdict
 
-PUBLISHED = Path(__file__).resolve().parent.parent / "docs" / "zoo.md"
 REQUIREMENTS = all_requirements()
-MET, UNMET = Outcome("met", ""), Outcome("unmet", "it was otherwise")
 
 
-def rounds(names: list[str], flaws: list[str]) -> Table:
+def rounds(names: list[str], flaws: list[str]) -> ZooTable:
     """A small round of the zoo, in this process."""
     without = baseline(names)
     trials = without.trials(lambda flaw, _: flaw in flaws)
@@ -33,14 +30,14 @@ def rounds(names: list[str], flaws: list[str]) -> Table:
 
 def test_flaws_are_caught_both_ways() -> None:
     names = ["0006.unknown.code", "0006.session.goes-on", "0006.known.unaffected"]
-    table = rounds(names, ["0006.dropped", "0006.closes", "0006.known-verbs"])
+    flaws = ["0006.dropped", "0006.closes", "0006.known-verbs"]
+    table = rounds(names, flaws)
     assert table.broken == []
+    assert markdown(table) == markdown(rounds(names, flaws)), "a page is the same each time"
     assert table.caught_by["0006.dropped"] == ["0006.unknown.code"]
     assert "0006.session.goes-on" in table.caught_by["0006.closes"]
     assert table.catches["0006.known.unaffected"] == ["0006.known-verbs"]
-
-
-def test_a_change_that_stock_meets_under_a_flaw_of_base_catches_it() -> None:
+    # A change that stock meets under a flaw of base catches it.
     table = rounds(["0004.alias.recipient-as-written"], ["remote.alias-kept"])
     assert table.caught_by["remote.alias-kept"] == ["0004.alias.recipient-as-written"]
     assert not [line for line in table.broken if line.startswith("remote.alias-kept")]
@@ -59,31 +56,18 @@ def test_a_flaw_of_base_meets_both_builds_and_that_of_a_patch_the_patched_one() 
 @pytest.mark.parametrize("name", ["0006.unknown.code", "0005.small.one-question", "0009.exit-100.refused"])
 def test_a_flaw_that_is_never_asked_about_makes_no_difference(name: str) -> None:
     without = baseline([name])
-    for build in BUILDS:
-        left_out = [flaw for flaw in FLAWS if flaw not in without.asked[build][name]]
-        assert len(left_out) > 50
-        for flaw in left_out:
-            assert run_trial(Trial(flaw, build, (name,)))[name] == without.outcomes[build][name], flaw
-
-
-def test_only_questions_about_one_flaw_can_be_watched() -> None:
-    watched = Watched()
-    assert checked(watched) is watched
-    assert "0006.dropped" not in watched
-    assert watched.asked == {"0006.dropped"}
-    for look in (list, len, bool, lambda flaws: flaws & {"0006.dropped"}, lambda flaws: flaws.isdisjoint([])):
-        with pytest.raises(TypeError, match="in flaws"):
-            look(watched)
+    left_out, plain = set(FLAWS) - without.asked["patched"][name], without.outcomes["patched"][name]
+    assert len(left_out) > 50
+    for flaw in left_out:
+        under = run_trial(Trial(flaw, "patched", (name,)))[name]
+        assert (under.verdict, under.seen) == (plain.verdict, plain.seen), flaw
 
 
 def test_worker_processes_come_to_the_same() -> None:
     trials = [Trial(flaw, "patched", ("0006.unknown.code",)) for flaw in ("0006.dropped", "0006.closes")]
-
-    def verdicts(workers: int) -> list[list[tuple[str, str]]]:
-        rounds = run_trials(trials, workers)
-        return [[(name, one.verdict) for name, one in outcomes.items()] for _, outcomes in rounds]
-
-    assert verdicts(2) == verdicts(1) == [[("0006.unknown.code", word)] for word in ("unmet", "met")]
+    for workers in (1, 2):
+        found = [verdicts["0006.unknown.code"].verdict for _, verdicts in run_trials(trials, workers)]
+        assert found == ["unmet", "met"]
 
 
 # Bars
@@ -93,51 +77,45 @@ FLAW = "0006.dropped"
 
 
 def made(
-    under: dict[str, Outcome],
+    under: dict[str, VerdictName],
     chosen: tuple[str, ...] = (*NAMES, FLAW),
     build: str = "patched",
-    **odd: Outcome,
-) -> Table:
-    """A table of outcomes that are made up: `under` the flaw, and `odd` ones without any, by build."""
-    outcomes = {
-        "stock": {NAMES[0]: MET, NAMES[1]: odd.get("stock", UNMET)},
-        "patched": {NAMES[0]: MET, NAMES[1]: odd.get("patched", MET)},
+    **odd: VerdictName,
+) -> ZooTable:
+    """A table of verdicts that are made up: `under` the flaw, and `odd` ones without any, by build."""
+
+    def verdicts(build: str, found: dict[str, VerdictName]) -> dict[str, Verdict]:
+        said = {"met": "", "unmet": "it was otherwise", "invalid": "no pod"}
+        return {
+            name: verdict(REQUIREMENTS[name], BUILDS[build], outcome, seen=said[outcome])
+            for name, outcome in found.items()
+        }
+
+    without = {
+        "stock": verdicts("stock", {NAMES[0]: "met", NAMES[1]: odd.get("stock", "unmet")}),
+        "patched": verdicts("patched", {NAMES[0]: "met", NAMES[1]: odd.get("patched", "met")}),
     }
     requirements: dict[str, Requirement] = {name: REQUIREMENTS[name] for name in NAMES}
-    trial = Trial(FLAW, build, tuple(under))
-    return lay_out(requirements, Baseline(outcomes), [(trial, under)], chosen)
+    seen = [(Trial(FLAW, build, tuple(under)), verdicts(build, under))]
+    return lay_out(requirements, Baseline(without), seen, chosen)
 
 
-def test_a_flaw_that_nothing_catches_is_broken() -> None:
-    broken = made({NAMES[1]: MET}, (FLAW,)).broken
-    assert broken == ["0006.dropped (answers 502 as stock does) is caught by no requirement"]
-
-
-def test_a_flaw_that_only_another_patch_catches_is_broken() -> None:
-    (broken,) = made({NAMES[0]: UNMET}, (FLAW,)).broken
-    assert broken.endswith("is caught by none of 0006, only by base.quit.closes")
-
-
-def test_a_requirement_that_catches_nothing_is_broken() -> None:
-    (broken,) = made({NAMES[1]: UNMET}).broken
-    assert broken.startswith("base.quit.closes catches no flaw")
-
-
-def test_a_reference_that_is_not_as_promised_is_broken() -> None:
-    (broken,) = made({}, NAMES[1:], patched=UNMET).broken[:1]
-    assert broken.startswith("0006.unknown.code is unmet on all six patches without any flaw")
-    assert "it was otherwise" in broken
-    (agreed,) = made({}, NAMES[1:], stock=MET).broken[:1]
-    assert agreed.startswith("0006.unknown.code is met on stock without any flaw, and unmet was expected")
-
-
-def test_a_case_that_a_flaw_makes_invalid_is_broken() -> None:
-    (broken,) = made({NAMES[1]: Outcome("invalid", "no pod")}, ()).broken
-    assert broken == "0006.unknown.code is invalid on all six patches with 0006.dropped: no pod"
-
-
-def test_broken_bars_stand_on_the_page_too() -> None:
-    table = made({NAMES[1]: UNMET})
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (made({NAMES[1]: "met"}, (FLAW,)), "0006.dropped .* is caught by no requirement$"),
+        (made({NAMES[0]: "unmet"}, (FLAW,)), "0006.dropped .* by none of 0006, only by base.quit.closes$"),
+        (made({NAMES[1]: "unmet"}), "base.quit.closes catches no flaw"),
+        (
+            made({}, NAMES[1:], patched="unmet"),
+            "0006.unknown.code is unmet .* met was expected: it was otherwise$",
+        ),
+        (made({}, NAMES[1:], stock="met"), "0006.unknown.code is met on stock .*, and unmet was expected"),
+        (made({NAMES[1]: "invalid"}, ()), "0006.unknown.code is invalid on .* with 0006.dropped: no pod$"),
+    ],
+)
+def test_what_does_not_clear_the_bars_is_broken_and_stands_on_the_page(table: ZooTable, says: str) -> None:
+    assert re.match(says, table.broken[0])
     assert f"## Broken\n\n- {table.broken[0]}\n" in markdown(table)
     assert to_json(table)["broken"] == table.broken
 
@@ -174,6 +152,7 @@ def test_a_broken_bar_is_exit_status_1(
     [
         (["-k", "no-such-word"], 4, "no flaw and no requirement is selected"),
         (["-k", "and and"], 2, "pytest's -k"),
+        (["-k", "0006 0007"], 2, "pytest's -k"),
         (["-n", "0"], 2, "at least one worker"),
     ],
 )
@@ -183,44 +162,3 @@ def test_wrong_use(
     assert main(["zoo", *arguments, "--out", str(tmp_path / "out")]) == status
     assert word in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-# The published table
-
-
-def first_cells(page: str, head: str) -> list[str]:
-    """The names in the first column of every table that begins with this word."""
-    cells: list[str] = []
-    for block in re.split(r"\n\n+", page):
-        rows = block.splitlines()
-        if rows and rows[0].startswith(f"| {head} |"):
-            cells += [row.split("`")[1] for row in rows[2:]]
-    return cells
-
-
-REMEDY = "docs/zoo.md is out of date: run `qmail-conformance zoo --out docs` and keep zoo.md"
-
-
-def test_the_published_table_holds_every_flaw_and_no_name_that_is_gone() -> None:
-    """A new case is in the table that CI makes at once, and in the published one when it is next made."""
-    page = PUBLISHED.read_text(encoding="utf-8")
-    flaws, requirements = first_cells(page, "flaw"), first_cells(page, "requirement")
-    assert sorted(flaws) == sorted(FLAWS), REMEDY
-    assert len(requirements) > 300
-    named = set(re.findall(r"`([a-z0-9]+\.[a-z0-9.-]+)`", page))
-    assert named <= {*FLAWS, *REQUIREMENTS}, REMEDY
-    assert "## Broken" not in page
-
-
-def test_the_published_table_says_of_a_sample_what_is_so() -> None:
-    page = PUBLISHED.read_text(encoding="utf-8")
-    for name in ("0006.unknown.enhanced-code", "0009.exit-111.temporary"):
-        (row,) = re.findall(rf"^\| `{re.escape(name)}` \| [a-z]+ \| (.*) \|$", page, re.MULTILINE)
-        flaws = row.replace("`", "").split(", ")
-        assert rounds([name], flaws).catches[name] == flaws, REMEDY
-
-
-def test_a_page_is_the_same_each_time() -> None:
-    names = ["0006.unknown.code", "0006.verb.8bit"]
-    one, other = (rounds(names, ["0006.dropped", "0006.closes"]) for _ in range(2))
-    assert markdown(one) == markdown(other)

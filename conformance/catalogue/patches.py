@@ -1,7 +1,5 @@
 """The patches that the package carries, by their numbers in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,9 +1,6 @@
 """Promises: the sentences that the requirements decide, from a file that people edit (`promises.toml`)."""
 
-from __future__ import annotations
-
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.tables import check_table, read_tables
 from conformance.errors import UsageError
 
 FILE = Path(__file__).with_name("promises.toml")
 
-_TEXTS = ("id", "section", "text")
-_KEYS = (*_TEXTS, "requirements", "uncovered")
 _ID = re.compile(r"(base|\d{4})\.[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -40,20 +36,12 @@ class Promise:
 
 def load_promises(path: Path = FILE) -> list[Promise]:
     """Every promise, in the file's order. Raises UsageError that names the promise and what is wrong."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}", "Mend the file; its form is TOML.") from error
-    entries = data.get("promise", [])
-    if set(data) != {"promise"} or not all(isinstance(entry, dict) for entry in entries):
-        raise UsageError(f"{path}: only [[promise]] tables stand here", "Write [[promise]], two brackets.")
-    found: list[Promise] = []
-    for number, entry in enumerate(entries, 1):
-        promise = _checked(f"{path}, promise {number} ({entry.get('id', 'no id')})", entry)
-        if any(promise.id == other.id for other in found):
+    found: dict[str, Promise] = {}
+    for place, entry in read_tables(path, "promise"):
+        promise = _checked(f"{place} ({entry.get('id', 'no id')})", entry)
+        if found.setdefault(promise.id, promise) is not promise:
             raise UsageError(f"{path}: two promises are called {promise.id!r}", "Give each its own id.")
-        found.append(promise)
-    return found
+    return list(found.values())
 
 
 def unnamed(promises: Iterable[Promise], names: Iterable[str]) -> list[str]:
@@ -63,34 +51,17 @@ def unnamed(promises: Iterable[Promise], names: Iterable[str]) -> list[str]:
     return [name for name in given if name not in named]
 
 
-def complaints(promises: Iterable[Promise], names: Iterable[str]) -> list[str]:
-    """Patterns that name no requirement, a sentence each.
-
-    A requirement that no promise names is no mistake: its own docstring is its promise, so that a new case
-    is one function and nothing else.
-    """
-    known = list(names)
-    return [
-        f"{promise.id}: no requirement is named {pattern!r}"
-        for promise in promises
-        for pattern in promise.patterns
-        if not any(fnmatchcase(name, pattern) for name in known)
-    ]
-
-
 def _checked(place: str, entry: dict[str, Any]) -> Promise:
-    if unknown := sorted(set(entry) - set(_KEYS)):
-        raise UsageError(f"{place}: unknown key: {', '.join(unknown)}", f"Known are {', '.join(_KEYS)}.")
-    for key in _TEXTS:
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise UsageError(f"{place}: {key} is missing or no text", f'Write {key} = "…".')
+    check_table(place, entry, ("id", "section", "text"), ("requirements", "uncovered"))
     name, section = entry["id"], entry["section"]
     if section not in PATCHES:
         raise UsageError(f"{place}: there is no section {section!r}", f"Known are {', '.join(PATCHES)}.")
     if not _ID.fullmatch(name) or not name.startswith(section + "."):
         raise UsageError(f"{place}: an id reads {section}.some-words", "It begins with its section.")
     patterns = entry.get("requirements", [])
-    if not isinstance(patterns, list) or not all(isinstance(one, str) and one for one in patterns):
+    if not isinstance(patterns, list) or not all(
+        isinstance(pattern, str) and pattern for pattern in patterns
+    ):
         raise UsageError(f"{place}: requirements is no list of names", 'Write requirements = ["0005.tcp.*"].')
     uncovered = entry.get("uncovered", "")
     if not isinstance(uncovered, str) or bool(uncovered.strip()) == bool(patterns):

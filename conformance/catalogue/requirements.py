@@ -1,7 +1,5 @@
 """Requirements: observable promises, each with a stable name, a citation, a level and a role."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,14 +1,13 @@
 """The command: words and options for people. Each subcommand imports only what it needs."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import os
 import sys
+from typing import Any
 
 from conformance import __version__
-from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.patches import PATCHES, PPA_PATCHES
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
 
 #: Subcommand -> (module of this package, function, what it does).
@@ -51,102 +50,75 @@ def parser() -> argparse.ArgumentParser:
     made = {
         name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()
     }
-
-    made["list"].add_argument(
-        "-k", dest="keyword", default="", metavar="WORD", help="names and promises that hold it"
-    )
-    made["list"].add_argument("--json", action="store_true", help="as JSON")
-    instead = made["list"].add_mutually_exclusive_group()
-    instead.add_argument(
-        "--promises", action="store_true", help="the promises, each with the requirements that decide it"
-    )
-    instead.add_argument(
-        "--without-a-case", action="store_true", help="promises that no requirement decides, and the reverse"
-    )
-    _add_patch(made["list"])
-
-    made["run"].add_argument("target", help="stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa")
-    made["compare"].add_argument(
-        "what", nargs="*", metavar="TARGET|RUN.jsonl", help="by default the best there is here"
-    )
+    _add_list(made["list"])
+    forms = "stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa~0006.dropped"
+    made["run"].add_argument("target", help=forms)
+    _option(made["compare"], "what", "TARGET|RUN.jsonl", "by default the best there is here", nargs="*")
     made["gate"].add_argument("target", help="the build to be released")
-    made["gate"].add_argument(
-        "--against", metavar="TARGET", help="compare with this target too, for example stock"
-    )
+    _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
     made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
-    for name in ("run", "compare", "gate"):
-        _add_running(made[name])
-    for name in ("run", "compare", "gate", "judge"):
-        made[name].add_argument(
-            "--out", metavar="DIR", help="where runs and reports are written (reports/TIME)"
-        )
-    _add_bench(made["bench"])
-    for name in ("run", "compare", "gate", "targets", "doctor", "reproduce", "bench"):
-        _add_images(made[name])
-
-    made["zoo"].add_argument(
-        "-k",
-        dest="keyword",
-        default="",
-        metavar="EXPRESSION",
-        help="as pytest's -k, over names of flaws and of requirements; each meets all of the other side",
-    )
-    made["zoo"].add_argument(
-        "-n", dest="workers", type=int, default=2, metavar="WORKERS", help="worker processes (2)"
-    )
-    made["zoo"].add_argument(
-        "--out", metavar="DIR", help="where zoo.md and zoo.json are written (reports/TIME)"
-    )
-
     _add_scenarios(made["try"], made["shrink"])
-
     _add_report(made["report"])
     _add_attribution(made["bisect"], made["attribute"])
-
+    _add_bench(made["bench"])
+    zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
+    _option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
+    _option(made["zoo"], "-n", "WORKERS", "worker processes (2)", dest="workers", type=int, default=2)
     made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
-    made["reproduce"].add_argument("--target", metavar="TARGET", help="the qmail to run it on")
-    made["reproduce"].add_argument(
-        "--from",
-        dest="stored",
-        metavar="RUN.jsonl",
-        help="take its record from a stored run; nothing is started",
-    )
-    made["reproduce"].add_argument(
-        "--out", metavar="DIR", help="where the directory is written (reproduce/REQUIREMENT-TARGET)"
-    )
-
+    _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
+    stored = "take its record from a stored run; nothing is started"
+    _option(made["reproduce"], "--from", "RUN.jsonl", stored, dest="stored")
     made["reference-deb"].add_argument("directory", help="where the packages are written")
-    made["reference-deb"].add_argument(
-        "--patches",
-        default=",".join(p for p in PATCHES if p != "base"),
-        help="the patches it carries; empty for stock",
-    )
+    carried = "the patches it carries; empty for stock"
+    _option(made["reference-deb"], "--patches", "PATCHES", carried, default=",".join(PPA_PATCHES))
+    for name in ("run", "compare", "gate", "attribute"):
+        _add_running(made[name])
+    for names, written in (
+        (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
+        (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
+        (("bench",), "figures and plots are written (reports/TIME)"),
+        (("zoo",), "zoo.md and zoo.json are written (reports/TIME)"),
+        (("try",), "the records are written, as JSON"),
+        (("reproduce",), "the directory is written (reproduce/REQUIREMENT-TARGET)"),
+    ):
+        for name in names:
+            _option(made[name], "--out", "DIR", f"where {written}")
+    with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce"
+    for name in with_images.split():
+        _add_images(made[name])
     return top
 
 
+def _option(parser: argparse.ArgumentParser, name: str, metavar: str, what: str, **more: Any) -> None:
+    """What takes a value: a text unless `more`, as argparse knows it, says otherwise."""
+    parser.add_argument(name, metavar=metavar, help=what, **more)
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "-k", "WORD", "names and promises that hold it", default="", dest="keyword")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    instead = parser.add_mutually_exclusive_group()
+    for option, what in (
+        ("--promises", "the promises, each with the requirements that decide it"),
+        ("--without-a-case", "promises that no requirement decides, and the reverse"),
+    ):
+        instead.add_argument(option, action="store_true", help=what)
+    _add_patch(parser)
+
+
 def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:
-    attempt.add_argument("file", nargs="?", metavar="SCENARIO.toml", help="see docs/scenarios.md")
-    attempt.add_argument(
-        "--from-transcript", metavar="FILE", help="make a scenario from the transcript of a session instead"
-    )
-    attempt.add_argument("--out", metavar="DIR", help="write the records there, as JSON")
+    _option(attempt, "file", "SCENARIO.toml", "see docs/scenarios.md", nargs="?")
+    made = "make a scenario from the transcript of a session instead"
+    _option(attempt, "--from-transcript", "FILE", made)
     shrink.add_argument("scenario", metavar="SCENARIO.toml")
+    often = "may be given more than once (reference-stock and reference-ppa)"
     for parser in (attempt, shrink):
-        parser.add_argument(
-            "--target",
-            action="append",
-            default=[],
-            metavar="TARGET",
-            help="may be given more than once (reference-stock and reference-ppa)",
-        )
-        parser.add_argument("-o", metavar="SCENARIO.toml", help="where the made scenario is written")
-        _add_images(parser)
+        _option(parser, "--target", "TARGET", often, action="append", default=[])
+        _option(parser, "-o", "SCENARIO.toml", "where the made scenario is written")
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN.jsonl", help="stored runs, or a directory for all that are in it"
-    )
+    _option(parser, "runs", "RUN.jsonl", "stored runs, or a directory for all that are in it", nargs="+")
     parser.add_argument("--diff", action="store_true", help="what changed between two runs: OLD, then NEW")
     for option, metavar, what in (
         ("--html", "DIR", "a site of plain files, to open from disk"),
@@ -156,85 +128,57 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         ("--badges", "DIR", "an SVG for each patch and target"),
         ("--bench", "BENCH.json", "throughput that `bench` measured, for the first page of --html"),
     ):
-        parser.add_argument(option, default="", metavar=metavar, help=what)
+        _option(parser, option, metavar, what, default="")
 
 
 def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.ArgumentParser) -> None:
-    bisect.add_argument("requirement", metavar="REQUIREMENT", help="its whole name: 0006.unknown.code")
-    attribute.add_argument("runs", nargs="*", metavar="RUN.jsonl", help="stored runs, instead of --targets")
+    _option(bisect, "requirement", "REQUIREMENT", "its whole name: 0006.unknown.code")
+    _option(attribute, "runs", "RUN.jsonl", "stored runs, instead of --targets", nargs="*")
+    builds = "one directory of .deb files for each build, or 'reference'"
     for parser in (bisect, attribute):
-        parser.add_argument(
-            "--targets",
-            default="",
-            required=parser is bisect,
-            metavar="DIRECTORY",
-            help="one directory of .deb files for each build, or 'reference'",
-        )
-    for option, name, what in (("--from", "lower", "fewest"), ("--to", "upper", "most")):
-        bisect.add_argument(
-            option, dest=name, default="", metavar="BUILD", help=f"instead of the one with the {what} patches"
-        )
-    _add_running(attribute)
-    for parser in (bisect, attribute):
-        parser.add_argument("--out", metavar="DIR", help="where runs and tables are written (reports/TIME)")
-        _add_images(parser)
+        _option(parser, "--targets", "DIRECTORY", builds, default="", required=parser is bisect)
+    for option, name, which in (("--from", "lower", "fewest"), ("--to", "upper", "most")):
+        what = f"instead of the one with the {which} patches"
+        _option(bisect, option, "BUILD", what, default="", dest=name)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="the others are compared with the first")
-    parser.add_argument(
-        "--scenario",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name or a pattern ('inbound/*'), 'all' or 'default'; may be given more than once",
-    )
+    _option(parser, "targets", "TARGET", "the others are compared with the first", nargs="*")
+    which = "a name or a pattern ('inbound/*'), 'all' or 'default'; may be given more than once"
+    _option(parser, "--scenario", "NAME", which, action="append", default=[])
     parser.add_argument("--list", action="store_true", help="the scenarios; nothing is measured")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of every target (7, at least 5)")
-    parser.add_argument(
-        "--seconds", type=float, default=0.4, metavar="S", help="that one measurement should take (0.4)"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="of the order of measurements (a new one)")
-    parser.add_argument(
-        "--min-ratio",
-        type=float,
-        metavar="RATIO",
-        help="exit status 1 when the whole interval of a ratio lies below it",
-    )
-    parser.add_argument("--out", metavar="DIR", help="where figures and plots are written (reports/TIME)")
+    _option(parser, "--rounds", "N", "of every target (7, at least 5)", type=int, default=7)
+    _option(parser, "--seconds", "S", "that one measurement should take (0.4)", type=float, default=0.4)
+    _option(parser, "--seed", "N", "of the order of measurements (a new one)", type=int)
+    least = "exit status 1 when the whole interval of a ratio lies below it"
+    _option(parser, "--min-ratio", "RATIO", least, type=float)
 
 
 def _add_patch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--patch", action="append", default=[], choices=list(PATCHES), help="only of this patch"
-    )
+    patches = list(PATCHES)
+    parser.add_argument("--patch", action="append", default=[], choices=patches, help="only of this patch")
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-k", dest="keyword", default="", metavar="EXPRESSION", help="as pytest's -k: 'mx and not tcp'"
-    )
-    parser.add_argument(
-        "-n",
-        dest="pods",
-        type=_pods,
-        default=None,
-        metavar="PODS",
-        help="so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)",
-    )
+    _option(parser, "-k", "EXPRESSION", "as pytest's -k: 'mx and not tcp'", default="", dest="keyword")
+    many = "so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)"
+    _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
     _add_patch(parser)
 
 
 def _pods(word: str) -> int | None:
     """A number, or None for `auto`."""
-    try:
-        return None if word == "auto" else int(word)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{word!r} is neither a number nor auto") from None
+    if word == "auto":
+        return None
+    if not word.lstrip("-").isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is neither a number nor auto")
+    if int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word}: at least one case at a time is needed")
+    return int(word)
 
 
 def _add_images(parser: argparse.ArgumentParser) -> None:
-    from conformance.targets.ready import IMAGE_OPTIONS
+    from conformance.targets.image_options import IMAGE_OPTIONS
 
     group = parser.add_argument_group("images", "each may also be given by its environment variable")
     for option, (variable, what) in IMAGE_OPTIONS.items():

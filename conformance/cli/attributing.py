@@ -1,31 +1,30 @@
 """`bisect` and `attribute`: which patch did it? They run builds that carry different patches."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import json
 import sys
 from pathlib import Path
 
-from conformance.attribution import pages
+from conformance.attribution import attribution_pages as pages
+from conformance.attribution.attribution_table import attribute as lay_out
 from conformance.attribution.builds import REFERENCE, Build, ends, read_builds, reference_builds
-from conformance.attribution.explanation import Patches, build_name, listed
-from conformance.attribution.search import Finding, run_search, search
-from conformance.attribution.table import attribute as lay_out
+from conformance.attribution.explanation import Patches, build_name
+from conformance.attribution.search import SearchResult, search
+from conformance.cases.collection import all_requirements
 from conformance.catalogue import PATCHES, Requirement
-from conformance.cli.case_run import CaseRun, Selection, run_cases
+from conformance.cli.case_run import Selection, run_cases
+from conformance.cli.options import images, note, output_directory
 from conformance.cli.reporting import run_files
-from conformance.cli.running import check_pods, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
 from conformance.judge.comparison import compare
-from conformance.judge.runfile import Run, read_partial, read_run
+from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import Verdict
 from conformance.report.progress import Progress
-from conformance.report.words import is_specification, one_line
+from conformance.report.words import is_specification, listed, one_line
 from conformance.targets.names import parse_target
-from conformance.targets.ready import Images, make_ready
+from conformance.targets.ready import make_ready
 
 _SEEN = 160  #: characters of what was seen, on the line of a step; the run file has it whole
 
@@ -50,14 +49,14 @@ def bisect(options: argparse.Namespace) -> int:
     def verdict(patches: Patches) -> str:
         build = by_patches[patches]
         runs.append(runner.run(build))
-        found = _of(runs[-1], requirement.name)
+        found = next(each for each in runs[-1].verdicts if each.requirement == requirement.name)
         seen = f"  {one_line(found.seen, _SEEN)}" if found.seen else ""
         print(f"{len(runs):4}  {_called(build)}: {found.verdict}{seen}", flush=True)
         _refuse_undecided(found, build, runner.out)
         return found.verdict
 
     likely = "" if requirement.patch == "base" else requirement.patch
-    finding = run_search(search(list(by_patches), lower.patches, upper.patches, likely), verdict)
+    finding = search(list(by_patches), lower.patches, upper.patches, verdict, likely)
     for line in conclusion(requirement.name, finding, by_patches):
         print(line)
     specified = [one_line(run.target.name) for run in runs if is_specification(run.target)]
@@ -83,7 +82,6 @@ def attribute(options: argparse.Namespace) -> int:
         out = output_directory(options)
         runs = [read_run(path) for path in run_files(options.runs)]
     else:
-        check_pods(options.pods)
         builds = _builds(options, every=False)
         runner = _Runner(options, Selection(options.keyword, tuple(options.patch)))
         out = runner.out
@@ -100,7 +98,7 @@ def attribute(options: argparse.Namespace) -> int:
     return table.exit_status
 
 
-def conclusion(name: str, finding: Finding, builds: dict[Patches, Build]) -> list[str]:
+def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -> list[str]:
     """What a search came to, in sentences. `builds` maps the patches to the build that has them."""
     first, last = finding.seen[finding.base], finding.seen[finding.full]
     if not finding.flips:
@@ -113,7 +111,9 @@ def conclusion(name: str, finding: Finding, builds: dict[Patches, Build]) -> lis
     if answer is not None:
         lines = [f"{flips} by {answer}."]
         if finding.proved:
-            lines.append(_proof(finding, builds))
+            proof = dict.fromkeys(answer.proof(finding.base, finding.full))
+            shown = ", ".join(f"{one_line(builds[run].name)} {finding.seen[run]}" for run in proof)
+            lines.append(f"These runs prove it, as long as no other patch flips it back: {shown}.")
         elif finding.missing:
             wanted = ", ".join(build_name(build) for build in finding.missing)
             lines.append(
@@ -137,41 +137,29 @@ def conclusion(name: str, finding: Finding, builds: dict[Patches, Build]) -> lis
     return lines
 
 
-def _proof(finding: Finding, builds: dict[Patches, Build]) -> str:
-    """The runs that prove the answer, by their builds."""
-    assert finding.answer is not None
-    runs = finding.answer.proof(finding.base, finding.full)
-    shown = ", ".join(f"{one_line(builds[one].name)} {finding.seen[one]}" for one in dict.fromkeys(runs))
-    return f"These runs prove it, as long as no other patch flips it back: {shown}."
-
-
 class _Runner:
     """Runs the selected cases on one build after another, each to a run file of its own."""
 
     def __init__(self, options: argparse.Namespace, selection: Selection) -> None:
         self.out = output_directory(options)
-        self._images = Images.chosen(lambda name: getattr(options, name))
+        self._images = images(options)
         self._selection = selection
         self._pods: int | None = getattr(options, "pods", 1)
 
     def run(self, build: Build) -> Run:
         """A whole run. Raises WorldError when it was cut off."""
-        plan = make_ready([build.target], self._images, _note)
-        progress: Progress | None = None
+        plan = make_ready([build.target], self._images, note)
         stream = sys.stderr  # as it is now: while pytest runs its place is taken
 
-        def tell(done: int, total: int, verdict: Verdict, target: str) -> None:
-            nonlocal progress
-            if total > 1 and stream.isatty():  # elsewhere the line for each build is enough
-                progress = progress or Progress(stream, total)
-                progress.step(verdict)
+        def progress(total: int) -> Progress | None:
+            # Elsewhere the line for each build is enough.
+            return Progress(stream, total) if total > 1 and stream.isatty() else None
 
-        done = run_cases(plan, self._selection, out=self.out, pods=self._pods, tell=tell)
-        if progress is not None:
-            progress.finish()
-        if done.problem:
-            raise WorldError(f"{build.name}: {done.problem}", _kept(done))
-        return read_run(done.paths[0])
+        try:
+            (run,) = run_cases(plan, self._selection, out=self.out, pods=self._pods, progress=progress)
+        except WorldError as error:
+            raise WorldError(f"{build.name}: {error.message}", error.hint) from error
+        return run
 
 
 def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
@@ -191,51 +179,28 @@ def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
 
 def _exactly(name: str) -> tuple[Requirement, str]:
     """The requirement of this very name, and a -k expression that selects it and no other."""
-    from conformance.cases.collection import all_requirements
-
     known = all_requirements()
-    # pytest must import the cases itself: only then do failed assertions say what was seen.
-    for module in [one for one in sys.modules if one.startswith("conformance.cases.test_")]:
-        del sys.modules[module]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or [one for one in known if name in one][:3]
+        near = difflib.get_close_matches(name, known, n=3) or [other for other in known if name in other][:3]
         hint = f"do you mean {' or '.join(near)}?" if near else "`qmail-conformance list` shows them"
         raise UsageError(f"there is no requirement {one_line(name)!r}", hint)
     longer = [other for other in known if name in other and other != name]
     return known[name], " and not ".join([name, *longer])
 
 
-def _of(run: Run, name: str) -> Verdict:
-    """The verdict on one requirement. Raises WorldError when the run has none."""
-    for verdict in run.verdicts:
-        if verdict.requirement == name:
-            return verdict
-    raise WorldError(f"{run.path}: there is no verdict on {name} in it", "Run it again.")
-
-
 def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:
+    if verdict.verdict in ("met", "unmet") and not verdict.unstable:
+        return
+    what = f"{verdict.verdict}: {one_line(verdict.seen, 300)}"
     if verdict.unstable:
         what = f"unstable: {', then '.join(verdict.attempts)} in a fresh pod"
-    elif verdict.verdict in ("met", "unmet"):
-        return
-    else:
-        what = f"{verdict.verdict}: {one_line(verdict.seen, 300)}"
     raise WorldError(
         f"{verdict.requirement} on {one_line(build.name)} is {what}; nothing can be concluded from it",
-        f"what was recorded is in {out}; mend the world, or leave this build out",
+        f"what was recorded is in {out}; repair what failed, or leave this build out",
     )
 
 
 def _called(build: Build) -> str:
     patches = [patch for patch in PATCHES if patch in build.patches]
-    words = "no patch" if not patches else ", ".join(patches)
     name = one_line(build.name)
-    return name if name == "+".join(patches) else f"{name} ({words})"
-
-
-def _kept(done: CaseRun) -> str:
-    return "; ".join(read_partial(path).kept for path in done.paths)
-
-
-def _note(line: str) -> None:
-    print(f"{line} ...", file=sys.stderr, flush=True)
+    return name if name == "+".join(patches) else f"{name} ({', '.join(patches) or 'no patch'})"

@@ -1,7 +1,5 @@
 """`bench`: throughput of targets side by side, judged with intervals and a control."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json
@@ -11,23 +9,27 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance import __version__
 from conformance.bench.plots import latency_plot, ratio_plot
 from conformance.bench.results import Bench, Participant, conclusion
 from conformance.bench.rounds import Course
-from conformance.bench.scenarios import SCENARIOS, Scenario, select
+from conformance.bench.scenarios import SCENARIOS, LoadScenario, select
 from conformance.bench.statistics import LEAST_ROUNDS
-from conformance.bench.subject import LoadedPod, Subject, dispose_all
-from conformance.bench.table import LEGEND, heading, markdown, table
-from conformance.cli.running import output_directory
+from conformance.bench.subject import Subject
+from conformance.bench.throughput_table import LEGEND, heading, markdown, table
+from conformance.cli.options import images, note, output_directory
 from conformance.errors import UsageError, WorldError
 from conformance.pod.base import PodFailure
 from conformance.report.words import is_specification, one_line, specification_sentence
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
-from conformance.targets.ready import Images, make_ready
+from conformance.targets.ready import make_ready
 from conformance.targets.target import Target
+
+if TYPE_CHECKING:
+    from conformance.targets.docker.pod import DockerPod
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,8 +41,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     _check(options)
     scenarios = select(options.scenario)
-    images = Images.chosen(lambda name: getattr(options, name))
-    plan = make_ready(options.targets, images, lambda line: _note(f"{line} ..."))
+    plan = make_ready(options.targets, images(options), note)
     bench = Bench(
         suite=__version__,
         started=_now(),
@@ -109,7 +110,7 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError("--min-ratio compares with the first target", "Name another one.")
 
 
-async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out: Path) -> None:
+async def _measure(bench: Bench, scenarios: Sequence[LoadScenario], plan: Plan, out: Path) -> None:
     subjects: dict[tuple[str, bool], Subject] = {}
 
     async def pod(key: str, again: bool) -> Subject:
@@ -118,7 +119,7 @@ async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out:
         return subjects[key, again]
 
     async def renew() -> None:
-        await dispose_all(list(subjects.values()))
+        await asyncio.gather(*(subject.dispose() for subject in subjects.values()))
         subjects.clear()
 
     def show(result: object) -> None:
@@ -128,14 +129,13 @@ async def _measure(bench: Bench, scenarios: Sequence[Scenario], plan: Plan, out:
     try:
         await Course(bench, pod, renew, lambda: _save(bench, out), _note).run(scenarios, show)
     finally:
-        await asyncio.shield(dispose_all(list(subjects.values())))
+        await asyncio.shield(renew())
 
 
-async def _started(target: Target, plan: Plan) -> LoadedPod:
-    from conformance.bench.pod import MeasuredPod
+async def _started(target: Target, plan: Plan) -> "DockerPod":
     from conformance.targets.docker.pod import DockerPod
 
-    return MeasuredPod(await DockerPod.start(target, plan.internet_image, "conformance.bench.agent"))
+    return await DockerPod.start(target, plan.internet_image, "conformance.bench.inside.measuring_agent")
 
 
 def _save(bench: Bench, out: Path) -> None:

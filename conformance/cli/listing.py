@@ -1,114 +1,98 @@
 """`list`: the requirements with their citations and levels; the promises behind them."""
 
-from __future__ import annotations
-
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from conformance.cases.collection import all_requirements
-from conformance.catalogue import PATCHES, Requirement
+from conformance.catalogue import PATCHES
 from conformance.catalogue.promises import Promise, load_promises, unnamed
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
 
-
-def select(keyword: str, patches: list[str]) -> list[Requirement]:
-    """Requirements of these patches whose name or promise holds `keyword`, without regard to case."""
-    word = keyword.lower()
-    chosen = [
-        one
-        for one in all_requirements().values()
-        if (not patches or one.patch in patches) and (word in one.name.lower() or word in one.promise.lower())
-    ]
-    if not chosen:
-        raise NothingSelected("no requirement is selected", "Leave out -k or --patch to see all of them.")
-    return chosen
-
-
-def select_promises(keyword: str, patches: list[str]) -> list[Promise]:
-    """Promises of these patches whose id or text holds `keyword`, without regard to case."""
-    word = keyword.lower()
-    chosen = [
-        one
-        for one in load_promises()
-        if (not patches or one.section in patches) and (word in one.id or word in one.text.lower())
-    ]
-    if not chosen:
-        raise NothingSelected("no promise is selected", "Leave out -k or --patch to see all of them.")
-    return chosen
+#: Why a promise has no case where it does not say why itself.
+_UNWRITTEN = "none is written yet"
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.promises:
-        return _promises(select_promises(options.keyword, options.patch), options.json)
     if options.without_a_case:
         return _without_a_case(options)
-    chosen = select(options.keyword, options.patch)
+    return _promises(options) if options.promises else _requirements(options)
+
+
+def _chosen(options: argparse.Namespace, patch: str, *texts: str) -> bool:
+    """Whether a patch and one of these texts are asked for, without regard to case."""
+    word = options.keyword.lower()
+    return (not options.patch or patch in options.patch) and any(word in text.lower() for text in texts)
+
+
+def _requirements(options: argparse.Namespace) -> int:
+    known = all_requirements().values()
+    chosen = [each for each in known if _chosen(options, each.patch, each.name, each.promise)]
+    _refuse_nothing("requirement", chosen)
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "patches": [asdict(p) for p in PATCHES.values()],
-                    "requirements": [asdict(one) for one in chosen],
-                },
-                indent=1,
-            )
-        )
-        return EXIT_AS_EXPECTED
-    for patch in PATCHES.values():
-        of_patch = [one for one in chosen if one.patch == patch.number]
-        if not of_patch:
-            continue
-        print(f"{patch.number}  {patch.title}  [{patch.source}]")
-        for one in sorted(of_patch, key=lambda one: one.name):
-            print(f"  {one.name}  ({one.level}, {one.role})\n      {one.promise}\n      {one.source}")
-        print()
-    print(f"{len(chosen)} requirements")
-    return EXIT_AS_EXPECTED
+        patches = [asdict(patch) for patch in PATCHES.values()]
+        return _as_json({"patches": patches, "requirements": [asdict(each) for each in chosen]})
+    entries = [
+        (each.patch, f"{each.name}  ({each.level}, {each.role})", each.promise, each.source)
+        for each in chosen
+    ]
+    return _by_patch("requirements", entries, sources=True)
 
 
-def _promises(chosen: list[Promise], as_json: bool) -> int:
+def _promises(options: argparse.Namespace) -> int:
     names = list(all_requirements())
-    if as_json:
-        told = [{**asdict(one), "requirements": one.requirements(names)} for one in chosen]
-        print(json.dumps({"promises": told}, indent=1))
-        return EXIT_AS_EXPECTED
+    chosen = _chosen_promises(options)
+    if options.json:
+        told = [{**asdict(each), "requirements": each.requirements(names)} for each in chosen]
+        return _as_json({"promises": told})
+    entries = []
+    for each in chosen:
+        deciding = ", ".join(each.requirements(names)) or f"no case: {each.uncovered or _UNWRITTEN}"
+        entries.append((each.section, each.id, each.text, deciding))
+    return _by_patch("promises", entries)
+
+
+def _chosen_promises(options: argparse.Namespace) -> list[Promise]:
+    chosen = [each for each in load_promises() if _chosen(options, each.section, each.id, each.text)]
+    _refuse_nothing("promise", chosen)
+    return chosen
+
+
+def _by_patch(noun: str, entries: Sequence[tuple[str, ...]], *, sources: bool = False) -> int:
+    """Print entries (patch, name, and what is told of it) under their patches."""
     for patch in PATCHES.values():
-        of_patch = [one for one in chosen if one.section == patch.number]
-        if not of_patch:
-            continue
-        print(f"{patch.number}  {patch.title}")
-        for one in of_patch:
-            decided = (
-                ", ".join(one.requirements(names)) or f"no case: {one.uncovered or 'none is written yet'}"
-            )
-            print(f"  {one.id}\n      {one.text}\n      {decided}")
-        print()
-    print(f"{len(chosen)} promises")
+        of_patch = [entry[1:] for entry in entries if entry[0] == patch.number]
+        if of_patch:
+            print(f"{patch.number}  {patch.title}" + (f"  [{patch.source}]" if sources else ""))
+            for entry in of_patch:
+                print("  " + "\n      ".join(entry))
+            print()
+    print(f"{len(entries)} {noun}")
     return EXIT_AS_EXPECTED
 
 
 def _without_a_case(options: argparse.Namespace) -> int:
     names = list(all_requirements())
-    open_ones = [
-        one for one in select_promises(options.keyword, options.patch) if not one.requirements(names)
-    ]
-    word = options.keyword.lower()
+    uncovered = [each for each in _chosen_promises(options) if not each.requirements(names)]
     strays = [
-        name
-        for name in unnamed(load_promises(), names)
-        if word in name and (not options.patch or name.partition(".")[0] in options.patch)
+        name for name in unnamed(load_promises(), names) if _chosen(options, name.partition(".")[0], name)
     ]
     if options.json:
-        told = [{"id": one.id, "text": one.text, "uncovered": one.uncovered} for one in open_ones]
-        print(json.dumps({"promises": told, "requirements": strays}, indent=1))
-        return EXIT_AS_EXPECTED
-    if not open_ones:
-        print("every promise has a case")
-    for one in open_ones:
-        print(f"{one.id}\n    {one.text}\n    {one.uncovered or 'no case is written yet'}")
-    if not strays:
-        print("every requirement is named by a promise")
-    for name in strays:
-        print(f"{name} is named by no promise")
+        told = [{"id": each.id, "text": each.text, "uncovered": each.uncovered} for each in uncovered]
+        return _as_json({"promises": told, "requirements": strays})
+    lines = [f"{each.id}\n    {each.text}\n    {each.uncovered or _UNWRITTEN}" for each in uncovered]
+    lines = lines or ["every promise has a case"]
+    lines += [f"{name} is named by no promise" for name in strays]
+    print("\n".join(lines if strays else [*lines, "every requirement is named by a promise"]))
     return EXIT_AS_EXPECTED
+
+
+def _as_json(data: dict[str, object]) -> int:
+    print(json.dumps(data, indent=1))
+    return EXIT_AS_EXPECTED
+
+
+def _refuse_nothing(noun: str, chosen: Sequence[object]) -> None:
+    if not chosen:
+        raise NothingSelected(f"no {noun} is selected", "Leave out -k or --patch to see all of them.")

@@ -1,38 +1,33 @@
-"""`targets` and `doctor`: what this machine can run, and how to mend what it cannot."""
-
-from __future__ import annotations
+"""`targets` and `doctor`: what this machine can run, and what to do about what it cannot."""
 
 import argparse
 import asyncio
 import socket
 import sys
 
+from conformance.cli.options import images
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.targets.docker import engine
-from conformance.targets.docker.doctor import Finding, engine_findings, resolution_finding
-from conformance.targets.docker.images import BuildOptions, internet_image, target_image
+from conformance.targets.docker.doctor import MachineCheck, check_engine, check_resolution
+from conformance.targets.docker.images import internet_image, target_image
+from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
-from conformance.targets.ready import Images
 
 
 def targets(options: argparse.Namespace) -> int:
     """Every form of target, with what stands in its way here. Nothing is built."""
-    images = _images(options)
+    chosen = images(options)
     no_engine = engine.available()
+    no_ppa = "" if chosen.ppa else "no PPA given: give --ppa ppa:OWNER/NAME, or set QMAIL_PPA"
+    six = "candidate .deb files; all six patches unless it says which"
     rows = [
-        ("reference-stock, reference-ppa, reference@0004,0005", "", "executable specifications, not qmail")
+        ("reference-stock, reference-ppa, reference@0004,0005", "", "executable specifications, not qmail"),
+        ("reference-ppa~0006.dropped", "", "the same with flaws, of which `zoo` writes a table"),
+        ("stock", no_engine, f"qmail from Ubuntu {chosen.release or '20.04'}"),
+        ("ppa", no_engine or no_ppa, f"qmail from {chosen.ppa}"),
+        ("debs:DIRECTORY[@0004,0005]", no_engine, six),
+        ("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"),
     ]
-    rows.append(("stock", no_engine, f"qmail from Ubuntu {images.release or '20.04'}"))
-    no_ppa = "" if images.ppa else "it is not said which PPA: give --ppa ppa:OWNER/NAME, or set QMAIL_PPA"
-    rows.append(("ppa", no_engine or no_ppa, f"qmail from {images.ppa}"))
-    rows.append(
-        (
-            "debs:DIRECTORY[@0004,0005]",
-            no_engine,
-            "candidate .deb files; all six patches unless it says which",
-        )
-    )
-    rows.append(("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"))
     for name, problem, what in rows:
         print(f"{'no ' if problem else 'yes'}  {name}\n       {problem or what}")
     if no_engine:
@@ -45,59 +40,45 @@ def targets(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look at each thing that the Docker path needs; exit status 3 when one is missing."""
-    images = _images(options)
-    build = BuildOptions(
-        images.release or BuildOptions.release, images.base, images.mirror, images.internet_base
-    )
-    findings = [_python(), _loopback(), *engine_findings(build)]
-    if all(finding.good for finding in findings):
-        findings.append(_resolution(build))
-    for finding in findings:
-        print(f"{'good' if finding.good else 'BAD '}  {finding.what}: {finding.detail}")
-        if not finding.good and finding.hint:
-            print(f"        {finding.hint}")
-    if all(finding.good for finding in findings):
+    chosen = images(options)
+    checks = [_python(), _loopback(), *check_engine(chosen)]
+    if all(check.good for check in checks):
+        checks.append(_resolution(chosen))
+    for check in checks:
+        print(f"{'good' if check.good else 'BAD '}  {check.what}: {check.detail}")
+        if not check.good and check.hint:
+            print(f"        {check.hint}")
+    if all(check.good for check in checks):
         return EXIT_AS_EXPECTED
     print("The targets reference-… need none of what is bad.")
     return EXIT_WORLD
 
 
-def _images(options: argparse.Namespace) -> Images:
-    return Images.chosen(lambda name: getattr(options, name))
-
-
-def _python() -> Finding:
+def _python() -> MachineCheck:
     good = sys.version_info >= (3, 11)
-    return Finding("Python", good, sys.version.split()[0], "install Python 3.11 or newer")
+    return MachineCheck("Python", good, sys.version.split()[0], "install Python 3.11 or newer")
 
 
-def _loopback() -> Finding:
+def _loopback() -> MachineCheck:
     """Ports: pods keep theirs to themselves, so all that this machine must have is a loopback interface."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            return Finding(
-                "ports",
-                True,
-                f"none is taken: pods have their own; loopback works ({server.getsockname()[1]})",
-            )
+            port = server.getsockname()[1]
+            return MachineCheck("ports", True, f"none is taken: pods have their own; loopback works ({port})")
     except OSError as error:
-        return Finding(
-            "ports",
-            False,
-            f"no socket can listen on 127.0.0.1: {error.strerror}",
-            "bring the interface lo up",
-        )
+        what = f"no socket can listen on 127.0.0.1: {error.strerror}"
+        return MachineCheck("ports", False, what, "bring the interface lo up")
 
 
-def _resolution(build: BuildOptions) -> Finding:
+def _resolution(chosen: Images) -> MachineCheck:
     """With Ubuntu's qmail, or with whatever qmail the base can get."""
     try:
         client = engine.connect()
         try:
-            target = target_image(client, parse_target("stock"), build)
-            internet = internet_image(client, build)
+            target = target_image(client, parse_target("stock"), chosen)
+            internet = internet_image(client, chosen)
         finally:
             client.close()
     except ConformanceError as error:
-        return Finding("the target stock", False, error.message, error.hint)
-    return asyncio.run(resolution_finding(target, internet))
+        return MachineCheck("the target stock", False, error.message, error.hint)
+    return asyncio.run(check_resolution(target, internet))

@@ -5,8 +5,6 @@ whether a build may be released is for `gate` to say. `report --diff` ends with 
 unmet and not as expected.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conformance.cli.writing import unwritable, write_text
 from conformance.errors import EXIT_AS_EXPECTED, UsageError
-from conformance.judge.comparison import Comparison, compare
+from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
 from conformance.report import changes, export
 from conformance.report.badges import badges
@@ -32,13 +30,24 @@ STANDARD_OUTPUT = "-"
 
 def report(options: argparse.Namespace) -> int:
     """Write what is asked for; without an option the Markdown goes to standard output."""
-    _refuse_two_on_standard_output(options)
+    there = [name for name in ("markdown", "junit", "json") if getattr(options, name) == STANDARD_OUTPUT]
+    if len(there) > 1:
+        what = f"--{there[0]} and --{there[1]} cannot both go to standard output"
+        raise UsageError(what, "Give one of them a file.")
     if options.diff:
         return _diff(options)
     comparison = compare([read_run(path) for path in run_files(options.runs)])
     if not any((options.html, options.markdown, options.junit, options.json, options.badges)):
         options.markdown = STANDARD_OUTPUT
-    _write_files(comparison, options)
+    # Each text is whole before any file is touched, so that no partial report looks whole.
+    texts = [
+        (options.markdown, markdown(comparison) if options.markdown else ""),
+        (options.junit, junit(comparison) if options.junit else ""),
+        (options.json, export.dumps(export.to_json(comparison)) if options.json else ""),
+    ]
+    for place, text in texts:
+        if place:
+            _put(place, text)
     if options.badges:
         made = badges(comparison)
         for name, svg in made.items():
@@ -55,13 +64,13 @@ def report(options: argparse.Namespace) -> int:
     return EXIT_AS_EXPECTED
 
 
-def _throughput(name: str) -> Pictures | None:
+def _throughput(name: str) -> "Pictures | None":
     """The pictures of a stored bench. Raises UsageError when it is none."""
     if not name:
         return None
     from conformance.bench.plots import latency_plot, ratio_plot
     from conformance.bench.results import Bench, conclusion, rows
-    from conformance.bench.table import interval
+    from conformance.bench.throughput_table import interval
     from conformance.report.site import Pictures
 
     path = Path(name) / "bench.json" if Path(name).is_dir() else Path(name)
@@ -115,18 +124,6 @@ def _diff(options: argparse.Namespace) -> int:
     return found.exit_status
 
 
-def _write_files(comparison: Comparison, options: argparse.Namespace) -> None:
-    """Each text is whole before any file is touched, so that no partial report looks whole."""
-    texts = [
-        (options.markdown, markdown(comparison) if options.markdown else ""),
-        (options.junit, junit(comparison) if options.junit else ""),
-        (options.json, export.dumps(export.to_json(comparison)) if options.json else ""),
-    ]
-    for place, text in texts:
-        if place:
-            _put(place, text)
-
-
 def _put(place: str, text: str, *, quiet: bool = False) -> None:
     """Write a file, with its directory, or standard output for `-`."""
     if place == STANDARD_OUTPUT:
@@ -137,14 +134,6 @@ def _put(place: str, text: str, *, quiet: bool = False) -> None:
     write_text(path, text)
     if not quiet:
         _note(path)
-
-
-def _refuse_two_on_standard_output(options: argparse.Namespace) -> None:
-    there = [name for name in ("markdown", "junit", "json") if getattr(options, name) == STANDARD_OUTPUT]
-    if len(there) > 1:
-        raise UsageError(
-            f"--{there[0]} and --{there[1]} cannot both go to standard output", "Give one of them a file."
-        )
 
 
 def _note(path: Path) -> None:

@@ -1,26 +1,26 @@
 """`run`, `compare`, `gate` and `judge`: what they put together, and what they say at the end."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from conformance.cli.case_run import CaseRun, Selection, run_cases
+from conformance.cli.case_run import Selection, run_cases
+from conformance.cli.options import images, note, output_directory
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
-from conformance.judge.comparison import Comparison, gravest
+from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
-from conformance.judge.runfile import read_partial, read_run
-from conformance.judge.verdict import Verdict
+from conformance.judge.outcome import worst_status
+from conformance.judge.runfile import read_run
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
 from conformance.report.terminal import show
 from conformance.report.words import conclusion
+from conformance.targets.image_options import Images
 from conformance.targets.plan import Plan
-from conformance.targets.ready import Images, make_ready
+from conformance.targets.ready import make_ready
 
 #: "none": behave as if there were no Docker engine (for tests, and for a quick comparison of references).
 ENGINE_VARIABLE = "QMAIL_CONFORMANCE_ENGINE"
@@ -60,22 +60,21 @@ def judge(options: argparse.Namespace) -> int:
     status = 0
     for name in options.runs:
         before = read_run(Path(name))
-        plan = Plan((before.target,), stored={before.target.name: str(Path(name).resolve())})
+        stored = {before.target.name: str(Path(name).resolve())}
+        names = tuple(verdict.requirement for verdict in before.verdicts)
+        plan = Plan((before.target,), selected=names, stored=stored)
         comparison = _compared(plan, Selection(), output_directory(options), pods=1)
         old = {verdict.requirement: verdict for verdict in before.verdicts}
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
-                print(
-                    f"{new.requirement}: was {old[new.requirement].verdict}, is now {new.verdict}. {new.seen}"
-                )
-        status = gravest((status, comparison.exit_status))
+                was = old[new.requirement].verdict
+                print(f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}")
+        status = worst_status((status, comparison.exit_status))
     return status
 
 
 def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = None) -> Comparison:
-    check_pods(options.pods)
-    images = Images.chosen(lambda name: getattr(options, name))
-    plan = plan or make_ready(names, images, _note)
+    plan = plan or make_ready(names, images(options), note)
     selection = Selection(options.keyword, tuple(options.patch))
     return _compared(plan, selection, output_directory(options), pods=options.pods)
 
@@ -86,71 +85,34 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     if os.environ.get(ENGINE_VARIABLE) == "none":
         _say("The Docker engine is left out on request: the two embedded references are compared.")
         return make_ready(references, Images())
-    images = Images.chosen(lambda name: getattr(options, name))
+    given = images(options)
     try:
-        make_ready(["stock"], images, _note)
+        make_ready(["stock"], given, note)
     except WorldError as error:
         _say(
             f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}"
         )
         return make_ready(references, Images())
-    if not images.ppa:
+    if not given.ppa:
         _say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
-        return make_ready(["stock", "reference-ppa"], images, _note)
+        return make_ready(["stock", "reference-ppa"], given, note)
     # A PPA that was named and cannot be had is an error: nothing else may stand in for it.
-    plan = make_ready(["stock", "ppa"], images, _note)
-    _say(f"Ubuntu's stock qmail is compared with that of {images.ppa}.")
+    plan = make_ready(["stock", "ppa"], given, note)
+    _say(f"Ubuntu's stock qmail is compared with that of {given.ppa}.")
     return plan
-
-
-def check_pods(pods: int | None) -> None:
-    """Raise UsageError for a number that runs nothing."""
-    if pods is not None and pods < 1:
-        raise UsageError(f"-n {pods}: at least one case at a time is needed")
 
 
 def _compared(plan: Plan, selection: Selection, out: Path, *, pods: int | None) -> Comparison:
     """Run, write every report, and show the comparison."""
-    progress: Progress | None = None
     stream = sys.stderr  # as it is now: while pytest runs its place is taken
-
-    def tell(done: int, total: int, verdict: Verdict, target: str) -> None:
-        nonlocal progress
-        progress = progress or Progress(stream, total)
-        progress.step(verdict)
-
-    done = run_cases(plan, selection, out=out, pods=pods, tell=tell, say=_say)
-    if progress is not None:
-        progress.finish()
-    if done.problem:
-        raise WorldError(done.problem, _kept(done))
-    comparison = lay_side_by_side([read_run(path) for path in done.paths])
-    write_reports(comparison, out)
-    show(comparison, sys.stdout)
-    return comparison
-
-
-def write_reports(comparison: Comparison, out: Path) -> None:
-    """JUnit XML and the Markdown summary, beside the run files."""
+    runs = run_cases(plan, selection, out=out, pods=pods, say=_say, progress=partial(Progress, stream))
+    comparison = lay_side_by_side(runs)
     (out / "junit.xml").write_text(junit(comparison), encoding="utf-8")
     (out / "summary.md").write_text(markdown(comparison), encoding="utf-8")
-
-
-def _kept(done: CaseRun) -> str:
-    return "; ".join(read_partial(path).kept for path in done.paths)
-
-
-def output_directory(options: argparse.Namespace) -> Path:
-    """Where --out says, or else a directory of its own below reports/."""
-    if options.out:
-        return Path(options.out)
-    return Path("reports") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    show(comparison, sys.stdout)
+    return comparison
 
 
 def _say(line: str) -> None:
     """To standard output at once: in a CI log it must stand before what follows."""
     print(line, flush=True)
-
-
-def _note(line: str) -> None:
-    print(f"{line} ...", file=sys.stderr, flush=True)

@@ -1,7 +1,5 @@
 """How many pods and processes a run has."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection
 from math import sqrt
@@ -36,9 +34,9 @@ def pod_count(plan: Plan, requirements: Collection[Requirement]) -> int:
     return max(1, min(max(wanted, cores), *bounds))
 
 
-def process_count(plan: Plan, cases: int, pods: int) -> int:
+def process_count(cases: int, pods: int) -> int:
     """One for each core at the most: to judge is work, to wait for a pod is none."""
-    return max(1, min(core_count(), pods, cases * len(plan.targets) // _CASES + 1))
+    return max(1, min(core_count(), pods, cases // _CASES + 1))
 
 
 def core_count() -> int:

@@ -1,7 +1,5 @@
 """Files that a command writes: the directory is made, and what cannot be written is said with what to do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from conformance.errors import UsageError, WorldError

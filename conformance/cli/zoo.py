@@ -1,46 +1,29 @@
 """`zoo`: every case under every flaw of the reference; red when one is uncaught, or a case catches none."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
-from pathlib import Path
-
-from _pytest.mark.expression import Expression
 
 from conformance.cases.collection import all_requirements
-from conformance.cli.running import output_directory
+from conformance.cli.keywords import matcher
+from conformance.cli.options import output_directory
+from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
 from conformance.reference.flaws import FLAWS
 from conformance.zoo import pages
-from conformance.zoo.table import Table, lay_out
+from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.trial import baseline, run_trials
 
 
-def matching(keyword: str, names: list[str]) -> set[str]:
-    """The names that pytest's -k expression selects; all of them when it is empty. Raises UsageError."""
-    if not keyword:
-        return set(names)
-    try:
-        expression = Expression.compile(keyword)
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"-k {keyword!r}: {error}", "Write it as pytest's -k.") from error
-
-    def selects(name: str) -> bool:
-        return expression.evaluate(lambda word, /, **_: word.lower() in name)
-
-    return set(filter(selects, names))
-
-
-def visit(keyword: str, workers: int) -> Table:
+def visit(keyword: str, workers: int) -> ZooTable:
     """One round: what `keyword` selects of flaws and requirements, each against all of the other side."""
     requirements = all_requirements()
-    chosen = matching(keyword, [*FLAWS, *requirements])
+    fits = matcher(keyword)
+    chosen = {name for name in (*FLAWS, *requirements) if fits([name])}
     if not chosen:
         raise NothingSelected(
             f"no flaw and no requirement is selected by -k {keyword!r}",
-            "`qmail-conformance list` shows the requirements, conformance/reference/flaws.py the flaws.",
+            "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws.",
         )
     without = baseline(requirements)
     trials = without.trials(lambda flaw, name: flaw in chosen or name in chosen)
@@ -52,11 +35,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
     began = time.monotonic()
     table = visit(options.keyword, options.workers)
-    out: Path = output_directory(options)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "zoo.md").write_text(pages.markdown(table), encoding="utf-8")
-    text = json.dumps(pages.to_json(table), indent=1, ensure_ascii=False)
-    (out / "zoo.json").write_text(text + "\n", encoding="utf-8")
+    out = output_directory(options)
+    write_text(out / "zoo.md", pages.markdown(table))
+    write_text(out / "zoo.json", json.dumps(pages.to_json(table), indent=1, ensure_ascii=False) + "\n")
     for line in summary(table):
         print(line)
     print(f"{table.runs} cases under a flaw, in {time.monotonic() - began:.1f} s with -n {options.workers}")
@@ -64,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_REGRESSION if table.broken else EXIT_AS_EXPECTED
 
 
-def summary(table: Table) -> list[str]:
+def summary(table: ZooTable) -> list[str]:
     """The conclusion, in a few lines; what is broken comes first."""
     caught = sum(bool(table.caught_by[flaw]) for flaw in table.flaws)
     catching = sum(bool(table.catches[name]) for name in table.requirements)

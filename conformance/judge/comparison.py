@@ -1,19 +1,16 @@
 """Runs laid side by side: where they differ, and what each patch came to."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from conformance.catalogue.patches import PATCHES
 from conformance.catalogue.requirements import Level, Role
 from conformance.errors import NothingSelected, UsageError
-from conformance.judge.outcome import exit_status, gravest
+from conformance.judge.outcome import exit_status, worst_status
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
-
-__all__ = ["Comparison", "PatchSummary", "Row", "compare", "exit_status", "gravest"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,11 @@ class Row:
     source: str
     cells: tuple[Verdict, ...]
 
+    @classmethod
+    def of(cls, cells: Sequence[Verdict]) -> Self:
+        v = cells[0]
+        return cls(v.requirement, v.patch, v.role, v.level, v.promise, v.source, tuple(cells))
+
     @property
     def differs(self) -> bool:
         """Whether one run meets it and another does not; unstable and invalid verdicts show nothing."""
@@ -36,7 +38,7 @@ class Row:
     @property
     def explained(self) -> bool:
         """Whether the roles, the patches and the known deviations account for what was seen."""
-        return all(cell.as_expected for cell in self.cells if cell.standing in ("expected", "unexpected"))
+        return all(cell.as_expected for cell in self.cells if cell.assessment in ("expected", "unexpected"))
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,10 @@ class PatchSummary:
     def sentence(self) -> str:
         """`0005 does what it promises: 9 of 9; tells the builds apart: 6 of 6 changes`."""
         parts = [f"{self.patch} {self._claim}: {self.met} of {self.total}"]
-        parts += [
-            f"{number} {word}"
-            for number, word in (
-                (self.unexpected, "unexpected"),
-                (self.deviations, "deviation known" if self.deviations == 1 else "deviations known"),
-                (self.invalid, "invalid"),
-                (self.unstable, "unstable"),
-                (self.unsupported, "unsupported"),
-            )
-            if number
-        ]
+        known = "deviation known" if self.deviations == 1 else "deviations known"
+        counts = {"unexpected": self.unexpected, known: self.deviations, "invalid": self.invalid}
+        counts |= {"unstable": self.unstable, "unsupported": self.unsupported}
+        parts += [f"{number} {word}" for word, number in counts.items() if number]
         if self.apart is not None and self.changes:
             noun = "change" if self.changes == 1 else "changes"
             parts.append(f"tells the builds apart: {self.apart} of {self.changes} {noun}")
@@ -111,9 +106,9 @@ class Comparison:
 
     @property
     def exit_status(self) -> int:
-        """The gravest of what the verdicts of each run say and what each run ended with."""
+        """The worst of what the verdicts of each run say and what each run ended with."""
         says = [exit_status(run.verdicts) for run in self.runs]
-        return gravest(says + [run.footer.exit_status for run in self.runs])
+        return worst_status(says + [run.footer.exit_status for run in self.runs])
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
@@ -128,47 +123,33 @@ def compare(runs: Sequence[Run]) -> Comparison:
     for other in runs[1:]:
         _refuse_unlike(first, other)
     by_name = [{verdict.requirement: verdict for verdict in run.verdicts} for run in runs]
-    rows = tuple(
-        Row(
-            name,
-            verdict.patch,
-            verdict.role,
-            verdict.level,
-            verdict.promise,
-            verdict.source,
-            tuple(verdicts[name] for verdicts in by_name),
-        )
-        for name, verdict in sorted(by_name[0].items(), key=lambda item: _order(item[1]))
-    )
+    # `base` first, then the patches by number, then by name.
+    ordered = sorted(first.verdicts, key=lambda v: (v.patch != "base", v.patch, v.requirement))
+    rows = tuple(Row.of([verdicts[verdict.requirement] for verdicts in by_name]) for verdict in ordered)
     labels = _labels(runs)
     return Comparison(tuple(runs), labels, rows, _summaries(runs, labels, rows))
 
 
-def _refuse_unlike(one: Run, other: Run) -> None:
+def _refuse_unlike(first: Run, other: Run) -> None:
     for what, mine, its in (
-        ("versions of the suite", one.header.suite, other.header.suite),
-        ("selections", one.header.selection, other.header.selection),
+        ("versions of the suite", first.header.suite, other.header.suite),
+        ("selections", first.header.selection, other.header.selection),
     ):
         if mine != its:
             raise UsageError(
-                f"{one.path} and {other.path} are runs of different {what} ({mine!r} and {its!r}), "
+                f"{first.path} and {other.path} are runs of different {what} ({mine!r} and {its!r}), "
                 "so their rows do not mean the same",
                 "Run both targets again with the same suite and the same options.",
             )
-    mine_by_name = {v.requirement: (v.patch, v.role, v.level) for v in one.verdicts}
+    mine_by_name = {v.requirement: (v.patch, v.role, v.level) for v in first.verdicts}
     its_by_name = {v.requirement: (v.patch, v.role, v.level) for v in other.verdicts}
     if mine_by_name != its_by_name:
         odd = sorted(name for name, _ in mine_by_name.items() ^ its_by_name.items())
         raise UsageError(
-            f"{one.path} and {other.path} do not hold the same requirements: {odd[0]} differs"
+            f"{first.path} and {other.path} do not hold the same requirements: {odd[0]} differs"
             + (f", and {len(set(odd)) - 1} more" if len(set(odd)) > 1 else ""),
             "The cases changed between the runs; run both targets again.",
         )
-
-
-def _order(verdict: Verdict) -> tuple[bool, str, str]:
-    """`base` first, then the patches by number, then by name."""
-    return verdict.patch != "base", verdict.patch, verdict.requirement
 
 
 def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -197,7 +178,7 @@ def _summaries(runs: Sequence[Run], labels: Sequence[str], rows: Sequence[Row]) 
 def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequence[Row]) -> PatchSummary:
     without = [i for i, run in enumerate(runs) if patch != "base" and patch not in run.target.patches]
     cells = [row.cells[index] for row in rows]
-    standings = Counter(cell.standing for cell in cells)
+    assessments = Counter(cell.assessment for cell in cells)
     changes = [row for row in rows if row.role == "change"]
     apart = sum(
         _surely(row.cells[index], "met") and all(_surely(row.cells[other], "unmet") for other in without)
@@ -208,11 +189,8 @@ def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequ
         label=label,
         met=sum(_surely(cell, "met") for cell in cells),
         total=len(cells),
-        deviations=sum(cell.deviation is not None and cell.standing == "expected" for cell in cells),
-        unexpected=standings["unexpected"],
-        invalid=standings["invalid"],
-        unstable=standings["unstable"],
-        unsupported=standings["unsupported"],
+        deviations=sum(cell.deviation is not None and cell.assessment == "expected" for cell in cells),
+        **{name: assessments[name] for name in ("unexpected", "invalid", "unstable", "unsupported")},
         changes=len(changes),
         apart=apart if without else None,
     )

@@ -13,33 +13,29 @@ A file holds tables `[[deviation]]`:
     shows = "what one sees"
 """
 
-from __future__ import annotations
-
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from conformance.catalogue.patches import PPA_PATCHES
+from conformance.catalogue.tables import check_table, read_tables
 from conformance.errors import UsageError
 from conformance.judge.verdict import VerdictName
 from conformance.targets.target import Target
 
+_CHECK_NAME = "Look for it with `qmail-conformance list`; if the requirement is gone, remove this entry."
+
 DIRECTORY = Path(__file__).resolve().parent.parent / "deviations"
 
-_TEXTS = ("target", "requirement", "reason", "source", "shows")
-_REQUIRED = (*_TEXTS, "since")
-_OPTIONAL = ("patches", "verdict")
 _VERDICTS = ("met", "unmet", "unsupported")
-_KNOWN_KEYS = f"Known are {', '.join((*_REQUIRED, *_OPTIONAL))}."
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """One known disagreement; `file` and `entry` (from 1) say where it is written."""
+    """One known disagreement; `place` says where it is written."""
 
     target: str
     requirement: str
@@ -49,12 +45,7 @@ class Deviation:
     shows: str
     verdict: VerdictName = "unmet"
     patches: tuple[str, ...] = ()
-    file: str = ""
-    entry: int = 0
-
-    @property
-    def place(self) -> str:
-        return f"{self.file}, deviation {self.entry}"
+    place: str = ""
 
     def applies_to(self, requirement: str, target: Target) -> bool:
         """Whether it speaks of this requirement on this target.
@@ -83,77 +74,28 @@ def load_deviations(
     anything that is not as this file's docstring says.
     """
     names = None if known_requirements is None else list(known_requirements)
-    found: list[Deviation] = []
+    found: dict[tuple[str, frozenset[str], str], Deviation] = {}
     for path in sorted(directory.glob("*.toml")):
-        for deviation in _read(path):
+        for place, entry in read_tables(path, "deviation"):
+            deviation = _checked(place, entry)
             pattern = deviation.requirement
             if names is not None and not any(fnmatchcase(name, pattern) for name in names):
-                raise _wrong(deviation.place, f"no requirement is named {pattern!r}", _CHECK_NAME)
-            for other in found:
-                if _same(deviation, other):
-                    raise _wrong(deviation.place, f"the same as {other.place}", "Keep one of them.")
-            found.append(deviation)
-    return found
+                raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
+            other = found.setdefault((deviation.target, frozenset(deviation.patches), pattern), deviation)
+            if other is not deviation:
+                raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
+    return list(found.values())
 
 
-_CHECK_NAME = "Look for it with `qmail-conformance list`; if the requirement is gone, remove this entry."
-
-
-def _same(one: Deviation, other: Deviation) -> bool:
-    return (one.target, set(one.patches), one.requirement) == (
-        other.target,
-        set(other.patches),
-        other.requirement,
-    )
-
-
-def _read(path: Path) -> list[Deviation]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _wrong(str(path), str(error), "Mend the file; its form is TOML.") from error
-    if stray := sorted(set(data) - {"deviation"}):
-        raise _wrong(str(path), f"unknown: {', '.join(stray)}", "Only [[deviation]] tables stand here.")
-    entries = data.get("deviation", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _wrong(str(path), "`deviation` is no list of tables", "Write [[deviation]], with two brackets.")
-    return [_checked(path, number, entry) for number, entry in enumerate(entries, 1)]
-
-
-def _checked(path: Path, number: int, entry: dict[str, Any]) -> Deviation:
-    place = f"{path}, deviation {number}"
-    if unknown := sorted(set(entry) - {*_REQUIRED, *_OPTIONAL}):
-        raise _wrong(place, f"unknown key: {', '.join(unknown)}", _KNOWN_KEYS)
-    if missing := [key for key in _REQUIRED if key not in entry]:
-        raise _wrong(place, f"missing: {', '.join(missing)}", "A deviation without it cannot be reviewed.")
-    for key in _TEXTS:
-        if not isinstance(entry[key], str):
-            raise _wrong(place, f"{key} is no text", f'Write {key} = "…".')
-        if not entry[key].strip():
-            raise _wrong(place, f"{key} is empty", "A deviation without it cannot be reviewed.")
-    if type(entry["since"]) is not date:
-        raise _wrong(place, "since is no date", "Write since = 2024-05-01, without quotes.")
-    verdict = entry.get("verdict", "unmet")
+def _checked(place: str, entry: dict[str, Any]) -> Deviation:
+    texts = ("target", "requirement", "reason", "source", "shows")
+    check_table(place, entry, texts, ("since", "patches", "verdict"))
+    since, verdict, patches = entry.get("since"), entry.get("verdict", "unmet"), entry.get("patches", [])
+    if type(since) is not date:
+        raise UsageError(f"{place}: since is no date", "Write since = 2024-05-01, without quotes.")
     if verdict not in _VERDICTS:
-        raise _wrong(place, f"verdict is {verdict!r}", f"It is one of {', '.join(_VERDICTS)}.")
-    patches = entry.get("patches", [])
-    if not isinstance(patches, list) or not all(type(one) is str and one in PPA_PATCHES for one in patches):
-        raise _wrong(
-            place, f"patches is {patches!r}", f"Write a list of texts out of {', '.join(PPA_PATCHES)}."
-        )
-    return Deviation(
-        target=entry["target"],
-        requirement=entry["requirement"],
-        reason=" ".join(entry["reason"].split()),
-        source=entry["source"].strip(),
-        since=entry["since"],
-        shows=" ".join(entry["shows"].split()),
-        verdict=cast(VerdictName, verdict),
-        patches=tuple(patches),
-        file=str(path),
-        entry=number,
-    )
-
-
-def _wrong(place: str, what: str, hint: str) -> UsageError:
-    return UsageError(f"{place}: {what}", hint)
+        raise UsageError(f"{place}: verdict is {verdict!r}", f"It is one of {', '.join(_VERDICTS)}.")
+    if not isinstance(patches, list) or any(patch not in PPA_PATCHES for patch in patches):
+        raise UsageError(f"{place}: patches is {patches!r}", f"Write a list out of {', '.join(PPA_PATCHES)}.")
+    words = {text: " ".join(entry[text].split()) for text in texts}
+    return Deviation(**words, since=since, verdict=verdict, patches=tuple(patches), place=place)

@@ -1,15 +1,12 @@
 """What a verdict should be on a target, and what it means when it is not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.catalogue.requirements import Requirement
 from conformance.errors import UsageError
 from conformance.judge.deviations import Deviation
-from conformance.judge.verdict import Verdict, VerdictName, as_expected
-from conformance.pod.record import Record
+from conformance.judge.verdict import Verdict, VerdictName
 from conformance.targets.target import Target
 
 
@@ -47,55 +44,18 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
     return Expectation(plain) if first.verdict == plain else Expectation(first.verdict, first)
 
 
-def judged(
-    requirement: Requirement,
-    expectation: Expectation,
-    attempts: Sequence[VerdictName],
-    *,
-    seconds: float = 0.0,
-    seen: str = "",
-    record: Record | None = None,
-) -> Verdict:
-    """The verdict after one or more attempts, the last of which counts.
-
-    It is unstable when attempts that say something about qmail disagree; an attempt in which the world
-    failed says nothing. Raises ValueError without an attempt.
-    """
-    if not attempts:
-        raise ValueError(f"{requirement.name}: a verdict needs an attempt")
-    final = attempts[-1]
-    deviation = expectation.deviation
-    return Verdict(
-        requirement=requirement.name,
-        patch=requirement.patch,
-        role=requirement.role,
-        level=requirement.level,
-        verdict=final,
-        expected=expectation.verdict,
-        as_expected=as_expected(final, expectation.verdict),
-        deviation=deviation.to_json() if deviation else None,
-        seconds=seconds,
-        record=record,
-        promise=requirement.promise,
-        source=requirement.source,
-        seen=seen,
-        unstable=len(set(attempts) - {"invalid"}) > 1,
-        attempts=list(attempts),
-    )
-
-
 def meaning(verdict: Verdict) -> str:
     """One sentence on a verdict that is not simply as expected; "" for one that is.
 
     An unexpected agreement has its own wording: it is as loud as a regression.
     """
-    if verdict.standing == "invalid":
+    if verdict.assessment == "invalid":
         return "invalid: the world around qmail misbehaved, so nothing is said about qmail"
-    if verdict.standing == "unstable":
+    if verdict.assessment == "unstable":
         return f"unstable: {', then '.join(verdict.attempts)} in a fresh pod; not counted as a regression"
-    if verdict.standing == "unsupported":
+    if verdict.assessment == "unsupported":
         return f"unsupported on this target, so not decided ({verdict.expected} was expected)"
-    if verdict.standing == "expected":
+    if verdict.assessment == "expected":
         return ""
     if verdict.deviation is not None:
         agreement = "" if verdict.expected == "unsupported" else "unexpected agreement: "

@@ -1,19 +1,11 @@
 """The exit status of verdicts: it has a meaning and never counts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
-from conformance.errors import (
-    EXIT_AS_EXPECTED,
-    EXIT_NOTHING,
-    EXIT_REGRESSION,
-    EXIT_USAGE,
-    EXIT_WORLD,
-)
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, EXIT_WORLD
 from conformance.judge.verdict import Verdict
 
-_GRAVEST_FIRST = (EXIT_WORLD, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOTHING, EXIT_AS_EXPECTED)
+_WORST_FIRST = (EXIT_WORLD, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOTHING, EXIT_AS_EXPECTED)
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:
@@ -23,17 +15,17 @@ def exit_status(verdicts: Iterable[Verdict]) -> int:
     Verdicts that are all unsupported decide nothing, and that is no success.
     """
     given = list(verdicts)
-    standings = {verdict.standing for verdict in given}
-    if "invalid" in standings:
+    assessments = {verdict.assessment for verdict in given}
+    if "invalid" in assessments:
         return EXIT_WORLD
-    if "unexpected" in standings:
+    if "unexpected" in assessments:
         return EXIT_REGRESSION
     if all(verdict.verdict == "unsupported" for verdict in given):
         return EXIT_NOTHING
     return EXIT_AS_EXPECTED
 
 
-def gravest(statuses: Iterable[int]) -> int:
+def worst_status(statuses: Iterable[int]) -> int:
     """The one exit status that stands for several: the world's failure first, success last; 4 for none."""
     given = set(statuses)
-    return next((status for status in _GRAVEST_FIRST if status in given), EXIT_NOTHING)
+    return next((status for status in _WORST_FIRST if status in given), EXIT_NOTHING)

@@ -4,26 +4,24 @@ Each line stands in the file as soon as it is known. A file without its footer w
 error for every reader but `read_partial`, which serves to say what was kept.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO, get_args
+from typing import Any, TextIO
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, UsageError, WorldError
 from conformance.judge.outcome import exit_status
-from conformance.judge.verdict import Verdict, check_keys, check_type, counted
-from conformance.targets.target import Kind, Target
+from conformance.judge.verdict import Verdict, counted
+from conformance.pod.codec import decode
+from conformance.targets.target import Target
 
 SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Header:
+class RunHeader:
     """What was run: the target, when (ISO 8601, UTC), by which version of the suite, where the queue was
     ("tmpfs", "memory", …), and the selection in words ("" for everything)."""
 
@@ -33,33 +31,14 @@ class Header:
     queue: str
     selection: str
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": "header",
-            "schema": SCHEMA,
-            "target": self.target.to_json(),
-            "started": self.started,
-            "suite": self.suite,
-            "queue": self.queue,
-            "selection": self.selection,
-        }
-
 
 @dataclass(frozen=True)
-class Footer:
-    """How it ended: counts by verdict and by standing, the exit status, and when (ISO 8601, UTC)."""
+class RunFooter:
+    """How it ended: counts by verdict and by assessment, the exit status, and when (ISO 8601, UTC)."""
 
     counts: dict[str, int]
     exit_status: int
     finished: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": "footer",
-            "counts": self.counts,
-            "exit_status": self.exit_status,
-            "finished": self.finished,
-        }
 
 
 @dataclass(frozen=True)
@@ -67,58 +46,36 @@ class Run:
     """One target's verdicts, whole."""
 
     path: Path
-    header: Header
+    header: RunHeader
     verdicts: tuple[Verdict, ...]
-    footer: Footer
+    footer: RunFooter
 
     @property
     def target(self) -> Target:
         return self.header.target
 
 
-@dataclass(frozen=True)
-class PartialRun:
-    """What a file holds up to the first line that is wrong; `problem` says what is, "" when nothing is."""
-
-    path: Path
-    header: Header | None
-    verdicts: tuple[Verdict, ...]
-    footer: Footer | None
-    problem: str
-
-    @property
-    def kept(self) -> str:
-        """For the message of a run that was cut off."""
-        noun = "verdict" if len(self.verdicts) == 1 else "verdicts"
-        return f"what was recorded is kept in {self.path}: {len(self.verdicts)} {noun}"
-
-
 def verdict_line(verdict: Verdict) -> str:
     """A verdict as it stands in a run file, without the line's end. Raises ValueError for what JSON lacks."""
-    return json.dumps({"kind": "verdict", **verdict.to_json()}, allow_nan=False)
+    return _line("verdict", verdict.to_json())
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+def _line(kind: str, data: dict[str, Any]) -> str:
+    return json.dumps({"kind": kind, **data}, allow_nan=False)
+
+
+def stamp() -> str:
+    """The time as it stands in a run file."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class RunWriter:
     """Writes a run file: the header at once, each verdict at once, the footer at `finish` alone.
 
-    As a context manager it closes the file and adds nothing, so that a run which was left early for
-    whatever reason stays recognisable as cut off.
+    One that is only closed stays recognisable as cut off.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        target: Target,
-        *,
-        suite: str,
-        queue: str,
-        selection: str = "",
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
+    def __init__(self, path: Path, header: RunHeader, *, now: Callable[[], str] = stamp) -> None:
         """Open `path` (its directory is made). Raises UsageError when it cannot be written."""
         self.path = path
         self._now = now
@@ -128,14 +85,15 @@ class RunWriter:
             self._file: TextIO = path.open("w", encoding="ascii", newline="\n")
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}", "Name another directory with --out.") from error
-        self._write(Header(target, _stamp(now()), suite, queue, selection).to_json())
+        self._write_line(
+            _line("header", {"schema": SCHEMA, **asdict(header), "target": header.target.to_json()})
+        )
 
-    def write(self, verdict: Verdict) -> None:
-        """Write one verdict through to the file. Raises ValueError for what no reader would accept."""
-        self.write_line(verdict_line(verdict))
+    def write(self, line: str) -> Verdict:
+        """Write a verdict's line through to the file; what it says.
 
-    def write_line(self, line: str) -> Verdict:
-        """The same for one that is a line already; what it says."""
+        Raises ValueError for what no reader would accept.
+        """
         data = _object(line.encode("ascii"))
         if data.pop("kind", None) != "verdict":
             raise ValueError("this is no verdict's line")
@@ -146,32 +104,16 @@ class RunWriter:
         self._verdicts[verdict.requirement] = replace(verdict, record=None)
         return verdict
 
-    def finish(self, status: int | None = None) -> int:
-        """Write the footer and close. `status` defaults to what the verdicts say; it is returned.
-
-        Raises ValueError for a status without a meaning, and for success that the verdicts do not bear out.
-        """
-        status = exit_status(self._verdicts.values()) if status is None else status
-        footer = Footer(counted(self._verdicts.values()), status, _stamp(self._now()))
-        _check_status(footer, self._verdicts)
-        self._write(footer.to_json())
-        self._file.close()
-        return status
+    def finish(self) -> None:
+        """Write the footer and close."""
+        verdicts = self._verdicts.values()
+        footer = RunFooter(counted(verdicts), exit_status(verdicts), self._now())
+        self._write_line(_line("footer", asdict(footer)))
+        self.close()
 
     def close(self) -> None:
         """Close without a footer, unless there is one."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _write(self, data: dict[str, Any]) -> None:
-        self._write_line(json.dumps(data, allow_nan=False))
 
     def _write_line(self, line: str) -> None:
         try:
@@ -183,47 +125,52 @@ class RunWriter:
 
 def read_run(path: Path) -> Run:
     """Read a whole run. Raises UsageError that names the file, the line and what to do."""
-    partial = read_partial(path)
-    if partial.problem or partial.header is None or partial.footer is None:
-        cut_off = partial.footer is None and partial.header is not None
-        raise UsageError(
-            f"{path}: {partial.problem}",
-            f"The run was cut off or the file was changed; run it again ({partial.kept})."
-            if cut_off
-            else "Name a run file as this suite writes it, unchanged.",
-        )
+    partial = PartialRun(path)
+    if partial.header is None:
+        raise UsageError(f"{path}: {partial.problem}", "Name a run file as this suite writes it, unchanged.")
+    if partial.problem or partial.footer is None:
+        hint = f"The run was cut off or the file was changed; run it again ({partial.kept})."
+        raise UsageError(f"{path}: {partial.problem}", hint)
     return Run(path, partial.header, partial.verdicts, partial.footer)
 
 
-def read_partial(path: Path) -> PartialRun:
-    """Read as far as the file is in order. Raises UsageError only when it cannot be opened."""
-    try:
-        octets = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Name a run file.") from error
-    reader = _Reader()
-    *lines, rest = octets.split(b"\n")
-    taken = 0
-    problem = ""
-    try:
-        for line in lines:
-            reader.take(line)
-            taken += 1
-        reader.end(rest)
-    except (ValueError, RecursionError) as error:
-        problem = f"line {taken + 1}: {error}"
-    return PartialRun(path, reader.header, tuple(reader.verdicts.values()), reader.footer, problem)
+class PartialRun:
+    """What a file holds up to the first line that is wrong; `problem` says what is, "" when nothing is.
 
+    Raises UsageError only when the file cannot be opened.
+    """
 
-class _Reader:
-    """Takes a run file line by line; raises ValueError that says what is wrong with a line."""
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: RunHeader | None = None
+        self.footer: RunFooter | None = None
+        self._verdicts: dict[str, Verdict] = {}
+        self.problem = ""
+        try:
+            octets = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}", "Name a run file.") from error
+        *lines, rest = octets.split(b"\n")
+        taken = 0
+        try:
+            for line in lines:
+                self._take(line)
+                taken += 1
+            self._end(rest)
+        except (ValueError, RecursionError) as error:
+            self.problem = f"line {taken + 1}: {error}"
 
-    def __init__(self) -> None:
-        self.header: Header | None = None
-        self.verdicts: dict[str, Verdict] = {}
-        self.footer: Footer | None = None
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(self._verdicts.values())
 
-    def take(self, line: bytes) -> None:
+    @property
+    def kept(self) -> str:
+        """For the message of a run that was cut off."""
+        noun = "verdict" if len(self._verdicts) == 1 else "verdicts"
+        return f"what was recorded is kept in {self.path}: {len(self._verdicts)} {noun}"
+
+    def _take(self, line: bytes) -> None:
         if self.footer is not None:
             raise ValueError("there is more after the footer")
         data = _object(line)
@@ -234,17 +181,18 @@ class _Reader:
             self.header = _header(data)
         elif kind == "verdict":
             verdict = Verdict.from_json(data)
-            if verdict.requirement in self.verdicts:
+            if verdict.requirement in self._verdicts:
                 raise ValueError(f"a second verdict on {verdict.requirement}")
-            self.verdicts[verdict.requirement] = verdict
+            self._verdicts[verdict.requirement] = verdict
         elif kind == "footer":
-            footer = _footer(data)
-            _check_status(footer, self.verdicts)
+            footer = decode(RunFooter, data)
+            _check_stamp(footer.finished)
+            _check_status(footer, self._verdicts)
             self.footer = footer
         else:
             raise ValueError(f"kind is {kind!r}, not header, verdict or footer")
 
-    def end(self, rest: bytes) -> None:
+    def _end(self, rest: bytes) -> None:
         if self.header is None and not rest:
             raise ValueError("the file is empty")
         if rest:
@@ -268,51 +216,25 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _header(data: Mapping[str, Any]) -> Header:
-    if data.get("schema") != SCHEMA:
-        raise ValueError(f"schema is {data.get('schema')!r}; this version of the suite reads schema {SCHEMA}")
-    check_keys(data, ("schema", "target", "started", "suite", "queue", "selection"))
-    for name in ("started", "suite", "queue", "selection"):
-        check_type(data, name, str)
-    check_type(data, "target", dict)
-    _check_stamp(data["started"])
-    return Header(_target(data["target"]), data["started"], data["suite"], data["queue"], data["selection"])
+def _header(data: dict[str, Any]) -> RunHeader:
+    if (schema := data.pop("schema", None)) != SCHEMA:
+        raise ValueError(f"schema is {schema!r}; this version of the suite reads schema {SCHEMA}")
+    header = decode(RunHeader, data)
+    if header.target.location:
+        raise ValueError("header.target: unknown: 'location'")
+    _check_stamp(header.started)
+    return header
 
 
-def _target(data: Mapping[str, Any]) -> Target:
-    check_keys(data, ("name", "kind", "patches", "packages", "image"))
-    for name, wanted in (("name", str), ("kind", str), ("patches", list), ("packages", dict), ("image", str)):
-        check_type(data, name, wanted)
-    kind: Kind | None = next((kind for kind in get_args(Kind) if kind == data["kind"]), None)
-    if kind is None:
-        raise ValueError(f"kind of target is {data['kind']!r}, not one of {', '.join(get_args(Kind))}")
-    if not all(type(text) is str for text in (*data["patches"], *data["packages"].values())):
-        raise ValueError("patches and packages of a target hold texts")
-    return Target(data["name"], kind, tuple(data["patches"]), "", dict(data["packages"]), data["image"])
-
-
-def _footer(data: Mapping[str, Any]) -> Footer:
-    check_keys(data, ("counts", "exit_status", "finished"))
-    check_type(data, "counts", dict)
-    check_type(data, "exit_status", int)
-    check_type(data, "finished", str)
-    _check_stamp(data["finished"])
-    return Footer(dict(data["counts"]), data["exit_status"], data["finished"])
-
-
-def _check_status(footer: Footer, verdicts: Mapping[str, Verdict]) -> None:
+def _check_status(footer: RunFooter, verdicts: Mapping[str, Verdict]) -> None:
     counts = counted(verdicts.values())
-    if footer.counts != counts or any(type(number) is not int for number in footer.counts.values()):
+    if footer.counts != counts:
         raise ValueError(f"the footer counts {footer.counts}, and the file holds {counts}")
     if footer.exit_status not in EXIT_MEANINGS or footer.exit_status == EXIT_USAGE:
         raise ValueError(f"exit status {footer.exit_status} has no meaning for a run")
     borne_out = exit_status(verdicts.values())
     if footer.exit_status == EXIT_AS_EXPECTED != borne_out:
         raise ValueError(f"exit status 0, but the verdicts say {borne_out}: {EXIT_MEANINGS[borne_out]}")
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _check_stamp(text: str) -> None:

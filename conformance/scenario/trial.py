@@ -1,17 +1,16 @@
 """Runs scenarios on targets: each on a warm pod, recorded; what went wrong in the world is no verdict."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass, field
-from types import TracebackType
+from functools import partial
+from typing import Self
 
-from conformance.cases.attempt import Played
+from conformance.cases.attempt import Attempt, Played
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
 from conformance.errors import UsageError, WorldError
-from conformance.pod.base import PodFailure
+from conformance.judge.decider import attempted, from_play
 from conformance.pod.record import Failure, Observe, Record
 from conformance.pod.recording import Replay
 from conformance.pod.secrets import fixture_secrets
@@ -20,9 +19,6 @@ from conformance.scenario.playing import Check, play, play_text
 from conformance.targets.plan import Plan
 from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
-
-#: The world may fail once: the second time, in a fresh pod, it is the world's failure.
-ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,10 @@ class Trials:
         self._runner = asyncio.Runner()
         self._pool = PodPool(plan)
 
-    def __enter__(self) -> Trials:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._runner.run(self._pool.dispose())
         self._runner.close()
 
@@ -61,36 +55,27 @@ class Trials:
         Raises UsageError when qmail asks for a name that no zone of the scenario knows, WorldError when the
         world fails.
         """
-        return self._runner.run(self._on_all(scenario))
-
-    async def _on_all(self, scenario: Scenario) -> list[Tried]:
-        return [await self._on(target, scenario) for target in self.plan.targets]
+        return [self._runner.run(self._on(target, scenario)) for target in self.plan.targets]
 
     async def _on(self, target: Target, scenario: Scenario) -> Tried:
-        failure = ""
-        script = script_of(play_text, text=scenario.source, path=str(scenario.path))
-        for _ in range(ATTEMPTS):
-            try:
-                played = await self._pool.play(target, script)
-                if played.outcome == "met":  # it was played to its end
-                    return Tried(target, await _checks(scenario, played), played.record)
-                if stray := _stray(played.record):
-                    names = ", ".join(dict.fromkeys(stray))
-                    raise UsageError(
-                        f"{scenario.path}: qmail asks for {names}, and no zone of the scenario knows it",
-                        "Add the domain to [zones], or leave the address out.",
-                    )
-                failure = played.seen
-            except (PodFailure, WorldError) as error:
-                failure = str(error)
-        raise WorldError(f"{target.name}: {failure}", "`qmail-conformance doctor` looks at the machine.")
+        async def ended(played: Played) -> Attempt:
+            if played.outcome != "met" and (stray := _stray(played.record)):
+                names = ", ".join(dict.fromkeys(stray))
+                raise UsageError(
+                    f"{scenario.path}: qmail asks for {names}, and no zone of the scenario knows it",
+                    "Add the domain to [zones], or leave the address out.",
+                )
+            return Attempt(played.outcome, played.seen, played.record)
 
-
-async def _checks(scenario: Scenario, played: Played) -> tuple[Check, ...]:
-    """What the record says of each expectation."""
-    internet = Internet()
-    qmail = Qmail(Replay(played.record, fixture_secrets()), internet)
-    return tuple(await play(scenario, internet, qmail))
+        job = self._pool.submit(target, script_of(play_text, text=scenario.source, path=str(scenario.path)))
+        *_, last = await attempted(from_play(partial(self._pool.played, job), ended), "met")
+        if last.outcome != "met" or last.record is None:  # it was not played to its end
+            raise WorldError(
+                f"{target.name}: {last.seen}", "`qmail-conformance doctor` looks at the machine."
+            )
+        internet = Internet()
+        qmail = Qmail(Replay(last.record, fixture_secrets()), internet)
+        return Tried(target, tuple(await play(scenario, internet, qmail)), last.record)
 
 
 def _stray(record: Record) -> list[str]:

@@ -1,9 +1,9 @@
-"""The grammar of target names: `stock`, `ppa`, `debs:DIR@0004,0005`, `image:REF`, `reference-ppa`, …"""
-
-from __future__ import annotations
+"""The grammar of target names: `stock`, `ppa`, `debs:DIR@0004,0005`, `image:REF`, `reference-ppa~FLAW`, …"""
 
 import os
 import re
+from dataclasses import replace
+from difflib import get_close_matches
 
 from conformance.catalogue.patches import PATCHES, PPA_PATCHES
 from conformance.errors import UsageError
@@ -12,16 +12,9 @@ from conformance.targets.target import Kind, Target
 #: Environment variable that names the PPA when no option does.
 PPA_VARIABLE = "QMAIL_PPA"
 
-KNOWN = (
-    "stock",
-    "ppa",
-    "debs:DIRECTORY",
-    "debs:DIRECTORY@0004,0005",
-    "image:REFERENCE",
-    "image:REFERENCE@0004,0005",
-    "reference-stock",
-    "reference-ppa",
-    "reference@0004,0005",
+_KNOWN = (
+    "known: stock, ppa, debs:DIRECTORY, debs:DIRECTORY@0004,0005, image:REFERENCE, "
+    "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, reference-ppa~FLAW,FLAW"
 )
 
 _PPA = re.compile(r"ppa:[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*|deb\s+\S.*")
@@ -31,30 +24,53 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
     """The target that a person named; nothing is looked up yet.
 
     `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. A directory or an image without
-    `@` claims every patch of the PPA, with nothing after `@` none. Raises UsageError.
+    `@` claims every patch of the PPA, with nothing after `@` none. After `~` come flaws of the reference; not
+    after `!`, which an interactive shell takes for its history. Raises UsageError.
     """
+    build, tilde, listed = name.rpartition("~")
+    if not tilde:
+        return _build(name, ppa)
+    from conformance.reference.flaws import FLAWS, build_with  # loaded for names with flaws alone
+
+    flaws = tuple(dict.fromkeys(listed.split(",")))
+    unknown = [flaw for flaw in flaws if flaw not in FLAWS]
+    if unknown and name.startswith(("debs:", "image:")):
+        return _build(name, ppa)  # the `~` belongs to the place: debs:build-1.06~2
+    target = _build(build, ppa)
+    if not target.specification:
+        raise UsageError(f"target {name!r}: only a reference has flaws", "as reference-ppa~0006.dropped")
+    for flaw in unknown:
+        near = get_close_matches(flaw, FLAWS) or [known for known in FLAWS if flaw and flaw in known][:3]
+        hint = f"near it are {', '.join(near)}; " * bool(near) + "they stand in conformance/reference/flaws"
+        raise UsageError(f"target {name!r}: there is no flaw {flaw!r}", hint)
+    try:
+        build_with(target.patches, flaws)
+    except ValueError as error:
+        raise UsageError(f"target {name!r}: {error}", "Leave one of the flaws out.") from None
+    return replace(target, name=name, flaws=flaws)
+
+
+def _build(name: str, ppa: str | None) -> Target:
     if name == "stock":
         return Target(name, "stock")
     if name == "ppa":
         return Target(name, "ppa", PPA_PATCHES, _archive(ppa))
-    if name == "reference-stock":
-        return Target(name, "reference")
-    if name == "reference-ppa":
-        return Target(name, "reference", PPA_PATCHES)
+    if name in ("reference-stock", "reference-ppa"):
+        return Target(name, "reference", PPA_PATCHES if name == "reference-ppa" else ())
     if name.startswith("reference@"):
-        return Target(name, "reference", _patches(name, name.removeprefix("reference@")))
+        return Target(name, "reference", patches_of(name.removeprefix("reference@"), f"target {name!r}"))
     if name.startswith("debs:"):
         return _located(name, "debs", name.removeprefix("debs:"), "a directory with .deb files")
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image")
-    raise UsageError(f"there is no target {name!r}", f"known: {', '.join(KNOWN)}")
+    raise UsageError(f"there is no target {name!r}", _KNOWN)
 
 
 def _archive(ppa: str | None) -> str:
     archive = (ppa or os.environ.get(PPA_VARIABLE, "")).strip()
     if not archive:
         raise UsageError(
-            "target 'ppa': it is not said which PPA",
+            "target 'ppa': no PPA given",
             f"give --ppa ppa:OWNER/NAME or an apt source line, or set {PPA_VARIABLE}",
         )
     if not _PPA.fullmatch(archive):
@@ -71,17 +87,16 @@ def _located(name: str, kind: Kind, rest: str, what: str) -> Target:
     if not at or ":" in tail or "/" in tail:
         location, patches = rest, PPA_PATCHES
     else:
-        patches = _patches(name, tail)
+        patches = patches_of(tail, f"target {name!r}")
     if not location:
         raise UsageError(f"target {name!r}: after the colon comes {what}")
     return Target(name, kind, patches, location)
 
 
-def _patches(name: str, listed: str) -> tuple[str, ...]:
-    """The patches of a list such as `0004,0005`, in order and each once."""
-    wanted = {number for number in listed.split(",") if number} if listed else set()
+def patches_of(listed: str, whose: str) -> tuple[str, ...]:
+    """The patches of a list such as `0004,0005`, in order and each once. Raises UsageError."""
+    wanted = {number.strip() for number in listed.split(",")} if listed.strip() else set()
     for number in sorted(wanted):
         if number not in PPA_PATCHES:
-            known = f"known: {', '.join(PPA_PATCHES)}"
-            raise UsageError(f"target {name!r}: there is no patch {number!r}", known)
+            raise UsageError(f"{whose}: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}")
     return tuple(number for number in PATCHES if number in wanted)

@@ -1,9 +1,8 @@
 """What a run needs to know about its targets, in a form that crosses to the worker processes."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
+from typing import Self
 
 from conformance.pod.codec import decode, encode
 from conformance.targets.target import Target
@@ -11,14 +10,19 @@ from conformance.targets.target import Target
 
 @dataclass(frozen=True)
 class Plan:
-    """Targets that stand ready. `stored` maps a target's name to the run file that it is judged from again;
-    `internet_image` is the image of the internet container, "" when no target needs one; `engine_memory`
-    is what the engine's machine has, in MiB, 0 where it does not say."""
+    """Targets that stand ready, and what is decided on them.
+
+    `internet_image` is the image of the internet container, "" when no target needs one; `engine_memory` is
+    what the engine's machine has, in MiB, 0 where it does not say. `selected` names the requirements that are
+    decided on each, none of them for all; `stored` maps a target's name to the run file from whose records
+    that is done again.
+    """
 
     targets: tuple[Target, ...]
     internet_image: str = ""
-    stored: dict[str, str] = field(default_factory=dict)
     engine_memory: int = 0
+    selected: tuple[str, ...] = ()
+    stored: dict[str, str] = field(default_factory=dict)
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)
@@ -27,5 +31,5 @@ class Plan:
         return json.dumps(encode(self))
 
     @classmethod
-    def loads(cls, text: str) -> Plan:
+    def loads(cls, text: str) -> Self:
         return decode(cls, json.loads(text))

@@ -1,22 +1,15 @@
 """A worker's pods: started while the first scripts are played, kept warm, replaced when they fail."""
 
-from __future__ import annotations
-
 import asyncio
-import os
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Protocol
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
-from conformance.errors import UsageError
 from conformance.pod.base import PodFailure
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
-
-#: Flaws to build into the reference, comma-separated: how a case is shown to be able to fail.
-FLAWS_VARIABLE = "QMAIL_CONFORMANCE_FLAWS"
 
 
 class Player(Protocol):
@@ -34,11 +27,7 @@ async def start(target: Target, plan: Plan) -> Player:
     if target.kind == "reference":
         from conformance.targets.embedded import ReferencePod
 
-        flaws = frozenset(filter(None, os.environ.get(FLAWS_VARIABLE, "").split(",")))
-        try:
-            return ReferencePod(target.patches, flaws)
-        except ValueError as error:
-            raise UsageError(f"{FLAWS_VARIABLE}: {error}") from error
+        return ReferencePod(target.patches, frozenset(target.flaws))
     from conformance.targets.docker.pod import DockerPod
 
     return await DockerPod.start(target, plan.internet_image)
@@ -46,8 +35,9 @@ async def start(target: Target, plan: Plan) -> Player:
 
 @dataclass(eq=False)
 class Job:
-    """A script that is to be played, and where it was."""
+    """A script that is to be played on a target, and the pod where it was."""
 
+    target: Target
     script: Script
     played: asyncio.Future[Played]
     pod: Player | None = None
@@ -78,7 +68,7 @@ class PodPool:
 
         PodFailure or ConformanceError is what comes of it when the pod fails or cannot be had.
         """
-        job = Job(script, asyncio.get_running_loop().create_future())
+        job = Job(target, script, asyncio.get_running_loop().create_future())
         self._jobs[target.name].append(job)
         self._see_to_servers(target)
         return job
@@ -98,20 +88,18 @@ class PodPool:
             servers.add(server)
             server.add_done_callback(ended)
 
-    async def play(self, target: Target, script: Script) -> Played:
-        """What came of a script, on a pod that may have played others."""
-        return await self.submit(target, script).played
-
-    async def play_in_a_fresh_pod(self, target: Target, script: Script) -> Played:
-        """What came of a script, on a pod of its own."""
-        pod = await start(target, self._plan)
+    async def played(self, job: Job, again: bool = False) -> Played:
+        """What came of a job; `again`: of the same in a pod of its own, and that of the job plays no more."""
+        if not again:
+            return await job.played
+        await self._retire(job)
+        pod = await start(job.target, self._plan)
         try:
-            return await pod.play(script)
+            return await pod.play(job.script)
         finally:
             await pod.dispose()
 
-    async def retire(self, job: Job) -> None:
-        """Have the pod of a job play nothing more."""
+    async def _retire(self, job: Job) -> None:
         if job.pod is not None:
             self._retired.add(job.pod)
             for idle in self._idle.values():

@@ -1,10 +1,10 @@
 """A target: one qmail build under test and the patches that it claims to carry."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from conformance.pod.codec import encode
 
 Kind = Literal["stock", "ppa", "debs", "image", "reference"]
 
@@ -15,7 +15,8 @@ class Target:
 
     `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
     `packages` maps package names to versions, and `image` is the image's id; both are filled in when
-    the image stands. `specification` is True for the reference, which is not qmail.
+    the image stands. `flaws` are those built into a reference on purpose. `specification` is True for the
+    reference, which is not qmail.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Target:
     location: str = ""
     packages: dict[str, str] = field(default_factory=dict)
     image: str = ""
+    flaws: tuple[str, ...] = ()
 
     @property
     def specification(self) -> bool:
@@ -35,10 +37,6 @@ class Target:
         return re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-.") or "target"
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "patches": list(self.patches),
-            "packages": dict(self.packages),
-            "image": self.image,
-        }
+        """What reports tell of it: not its place on this machine, and flaws where there are some."""
+        left_out = {"location"} if self.flaws else {"location", "flaws"}
+        return {name: value for name, value in encode(self).items() if name not in left_out}

@@ -1,13 +1,11 @@
 """The table of the zoo for readers: Markdown and JSON, the same each time that nothing has changed."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conformance.catalogue import PATCHES
 from conformance.reference.flaws import FLAWS
-from conformance.zoo.table import Table
+from conformance.zoo.catches import ZooTable
 
 #: Names in a cell of the first table; the second one has all of them.
 _MOST_NAMES = 6
@@ -26,7 +24,7 @@ looked for on stock and on all six patches, those of a patch on all six.
 """
 
 
-def to_json(table: Table) -> dict[str, Any]:
+def to_json(table: ZooTable) -> dict[str, Any]:
     """The table both ways as plain data: `flaws`, `requirements`, and the bars that are `broken`."""
     return {
         "flaws": {
@@ -38,48 +36,43 @@ def to_json(table: Table) -> dict[str, Any]:
             for name in table.flaws
         },
         "requirements": {
-            name: {"patch": one.patch, "role": one.role, "catches": table.catches[name]}
-            for name, one in table.requirements.items()
+            name: {"patch": requirement.patch, "role": requirement.role, "catches": table.catches[name]}
+            for name, requirement in table.requirements.items()
         },
         "broken": list(table.broken),
     }
 
 
-def markdown(table: Table) -> str:
+def markdown(table: ZooTable) -> str:
     """The table both ways as a page."""
     parts = [_INTRODUCTION.format(flaws=len(table.flaws), requirements=len(table.requirements))]
     if table.broken:
         parts += ["## Broken\n", "".join(f"- {line}\n" for line in table.broken)]
     parts.append("## What catches each flaw\n")
-    for patch, of_patch in _by_patch((name, FLAWS[name].patch) for name in table.flaws):
-        parts.append(f"### {patch}: {PATCHES[patch].title}\n")
-        rows = (
-            (f"`{name}`", FLAWS[name].description, _some(table.caught_by[name]) or "**nothing**")
-            for name in of_patch
-        )
-        parts.append(_rows(("flaw", "what is wrong", "caught by"), rows))
+    flaws = [
+        (FLAWS[name].patch, (f"`{name}`", FLAWS[name].description, _some(table.caught_by[name])))
+        for name in table.flaws
+    ]
+    parts += _by_patch(("flaw", "what is wrong", "caught by"), flaws)
     parts.append("## What each requirement catches\n")
     parts.append("A change is unmet where its patch is left out, besides.\n")
-    pairs = ((name, one.patch) for name, one in table.requirements.items())
-    for patch, of_patch in _by_patch(pairs):
-        parts.append(f"### {patch}: {PATCHES[patch].title}\n")
-        requirement_rows = (
-            (f"`{name}`", table.requirements[name].role, _all(table.catches[name]) or "**nothing**")
-            for name in of_patch
-        )
-        parts.append(_rows(("requirement", "role", "catches"), requirement_rows))
+    requirements = [
+        (found.patch, (f"`{name}`", found.role, _all(table.catches[name])))
+        for name, found in table.requirements.items()
+    ]
+    parts += _by_patch(("requirement", "role", "catches"), requirements)
     return "\n".join(parts)
 
 
-def _by_patch(named: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    given = list(named)
-    grouped = ((patch, [name for name, own in given if own == patch]) for patch in PATCHES)
-    return [(patch, names) for patch, names in grouped if names]
-
-
-def _rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in lines)
+def _by_patch(head: tuple[str, ...], rows: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    """A heading and a table for each patch that has rows."""
+    given = list(rows)
+    for patch in PATCHES:
+        if of_patch := [row for own, row in given if own == patch]:
+            yield f"### {patch}: {PATCHES[patch].title}\n"
+            lines = [head, ("---",) * len(head), *of_patch]
+            cells = [[cell.replace("|", r"\|") or "**nothing**" for cell in row] for row in lines]
+            yield "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 def _all(names: list[str]) -> str:

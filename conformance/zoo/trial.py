@@ -1,6 +1,4 @@
-"""Runs cases on the embedded reference: once without flaws, then under each flaw that they can show."""
-
-from __future__ import annotations
+"""Decides cases on the embedded reference: once without flaws, then under each flaw that they can show."""
 
 import asyncio
 import multiprocessing
@@ -12,24 +10,20 @@ from functools import cache
 
 from conformance.cases.attempt import conclude
 from conformance.cases.collection import all_requirements, case_of
-from conformance.catalogue import PPA_PATCHES
 from conformance.errors import WorldError
+from conformance.judge.decider import decide
+from conformance.judge.expectation import expect
+from conformance.judge.verdict import Verdict
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.secrets import fixture_secrets
 from conformance.reference.flaws import FLAWS
 from conformance.targets.embedded import ReferencePod
-from conformance.zoo.watch import Watched
+from conformance.targets.names import parse_target
+from conformance.targets.target import Target
+from conformance.zoo.watch import WatchedBuild
 
 #: The two builds of the reference: without patches, and with all six.
-BUILDS: dict[str, tuple[str, ...]] = {"stock": (), "patched": PPA_PATCHES}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a case came to: the verdict, and one short text, "" when met."""
-
-    verdict: str
-    seen: str
+BUILDS = {"stock": parse_target("reference-stock"), "patched": parse_target("reference-ppa")}
 
 
 @dataclass(frozen=True)
@@ -43,9 +37,9 @@ class Trial:
 
 @dataclass
 class Baseline:
-    """The reference without flaws: by build and requirement the outcome, and the flaws it asked about."""
+    """The reference without flaws: by build and requirement the verdict, and the flaws that it can show."""
 
-    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     asked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
     def trials(self, wanted: Callable[[str, str], bool]) -> Iterator[Trial]:
@@ -79,9 +73,14 @@ class Unrecorded(ReferencePod):
         return seen
 
 
-async def _outcome(name: str, pod: Unrecorded) -> Outcome:
-    found = await conclude(case_of(_requirements()[name]), pod)
-    return Outcome(found.outcome, found.seen)
+async def _decided(name: str, target: Target, pod: Unrecorded) -> Verdict:
+    requirement = _requirements()[name]
+    case = case_of(requirement)
+    # The reference does the same each time, so nothing is repeated.
+    verdict, _ = await decide(
+        requirement, expect(requirement, target, []), lambda again: conclude(case, pod), repeat=False
+    )
+    return verdict
 
 
 def baseline(requirements: Iterable[str]) -> Baseline:
@@ -90,31 +89,32 @@ def baseline(requirements: Iterable[str]) -> Baseline:
     async def run() -> Baseline:
         found = Baseline()
         names = list(requirements)
-        for build, patches in BUILDS.items():
-            watched = Watched()
-            pod = Unrecorded(patches, watched)
-            outcomes, asked = found.outcomes.setdefault(build, {}), found.asked.setdefault(build, {})
+        for build, target in BUILDS.items():
+            watched = WatchedBuild(target.patches)
+            pod = Unrecorded(target.patches, build=watched)
+            verdicts, asked = found.outcomes.setdefault(build, {}), found.asked.setdefault(build, {})
             for name in names:
-                watched.asked.clear()
-                outcomes[name] = await _outcome(name, pod)
-                asked[name] = set(watched.asked)
+                watched.reached.clear()
+                verdicts[name] = await _decided(name, target, pod)
+                asked[name] = {flaw for flaw in FLAWS if watched.can_show(flaw)}
         return found
 
     return asyncio.run(run())
 
 
-def run_trial(trial: Trial) -> dict[str, Outcome]:
-    """The outcome of each case of a trial, by requirement."""
+def run_trial(trial: Trial) -> dict[str, Verdict]:
+    """The verdict on each case of a trial, by requirement."""
 
-    async def run() -> dict[str, Outcome]:
-        pod = Unrecorded(BUILDS[trial.build], frozenset({trial.flaw}))
-        return {name: await _outcome(name, pod) for name in trial.requirements}
+    async def run() -> dict[str, Verdict]:
+        target = BUILDS[trial.build]
+        pod = Unrecorded(target.patches, frozenset({trial.flaw}))
+        return {name: await _decided(name, target, pod) for name in trial.requirements}
 
     return asyncio.run(run())
 
 
-def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, dict[str, Outcome]]]:
-    """Every trial with its outcomes, in order, in so many processes; with one worker in this process."""
+def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, dict[str, Verdict]]]:
+    """Every trial with its verdicts, in order, in so many processes; with one worker in this process."""
     given = list(trials)
     if workers == 1:
         yield from ((trial, run_trial(trial)) for trial in given)

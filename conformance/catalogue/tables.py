@@ -1,0 +1,36 @@
+"""Files of `[[name]]` tables in TOML, which people edit; what is wrong is told with its place."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import UsageError
+
+
+def read_tables(path: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The `[[name]]` tables of a file, each after its place (`FILE, deviation 2`). Raises UsageError."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}", "Fix the TOML syntax.") from error
+    if stray := sorted(set(data) - {name}):
+        raise UsageError(f"{path}: unknown: {', '.join(stray)}", f"Only [[{name}]] tables stand here.")
+    entries = data.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UsageError(f"{path}: `{name}` is no list of tables", f"Write [[{name}]], with two brackets.")
+    return [(f"{path}, {name} {number}", entry) for number, entry in enumerate(entries, 1)]
+
+
+def check_table(place: str, entry: dict[str, Any], required: Sequence[str], optional: Sequence[str]) -> None:
+    """Raise UsageError unless a table has these keys alone, and a text in each that is required."""
+    known = (*required, *optional)
+    if unknown := sorted(set(entry) - set(known)):
+        raise UsageError(f"{place}: unknown key: {', '.join(unknown)}", f"Known are {', '.join(known)}.")
+    for key in required:
+        if key not in entry:
+            raise UsageError(f"{place}: missing: {key}", f"Needed are {', '.join(required)}.")
+        if not isinstance(entry[key], str):
+            raise UsageError(f"{place}: {key} is no text", f'Write {key} = "…".')
+        if not entry[key].strip():
+            raise UsageError(f"{place}: {key} is empty", f'Write {key} = "…".')

@@ -1,0 +1,61 @@
+"""The suite in processes of its own, as a person runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.cases.collection import DIRECTORY
+
+Finished = subprocess.CompletedProcess[str]
+
+
+def python(*arguments: str, directory: Path | None = None, told: str = "", **environment: str) -> Finished:
+    """Run Python with arguments, without colours and without what this shell has set."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("QMAIL_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=directory,
+        env={**kept, "NO_COLOR": "1", **environment},
+        input=told,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def run_own_cases(
+    directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int
+) -> tuple[Finished, list[dict[str, Any]]]:
+    """`run reference-ppa` over files of the package and others, in a package `own`; its run file's lines."""
+    package = directory / "own"
+    package.mkdir()
+    for name in ("__init__.py", "pytest.ini", *copied):
+        shutil.copy(DIRECTORY / name, package)
+    for name, text in written.items():
+        (package / name).write_text(text)
+    own = [name for name in written if name.startswith("test_")]
+    program = f"""
+import importlib, pathlib, sys
+from conformance.cli import case_run, main
+sys.path.insert(0, {str(directory)!r})
+for name in {own!r}:
+    importlib.import_module("own." + name.removesuffix(".py"))
+case_run.DIRECTORY = pathlib.Path({str(package)!r})
+case_run.process_count = lambda *_: {processes}
+keyword, out = {" or ".join([*copied, *own])!r}, {str(directory / "out")!r}
+sys.exit(main(["run", "reference-ppa", "-n", "{processes}", "-k", keyword, "--out", out]))
+"""
+    root = Path(__file__).resolve().parent.parent
+    done = python("-c", program, PYTHONPATH=f"{directory}{os.pathsep}{root}")
+    return done, run_lines(directory / "out" / "reference-ppa.jsonl")
+
+
+def run_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]

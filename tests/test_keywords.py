@@ -1,0 +1,30 @@
+"""What `-k` selects, which is what pytest's own selects."""
+
+import pytest
+
+from conformance.cli.keywords import matcher
+from conformance.errors import UsageError
+
+NAMES = ("0005.mx.tcp-4096", "change", "test_0005_answers.py::test_mx_of_4096_octets")
+
+
+@pytest.mark.parametrize(
+    ("expression", "fits"),
+    [
+        (" ", True), ("mx", True), ("MX", True), ("tcp-4096", True), ("0005.mx", True), ("a-record", False),
+        ("mx and not tcp", False), ("mx and (udp or tcp)", True), ("not udp and not guard", True),
+        ("not (mx or udp)", False), ("udp or mx and change", True), ("answers.py::test", True),
+        ("android or nothing", False), ("not not mx", True),
+    ],
+)  # fmt: skip
+def test_words_and_their_ties(expression: str, fits: bool) -> None:
+    assert matcher(expression)(NAMES) is fits
+
+
+WRONG = "and,mx and,mx tcp,(mx,(),mx(tcp),'mx',mx == tcp,~mx,mx·x,mx #c,mx\n,\udcff"
+
+
+@pytest.mark.parametrize("expression", [*WRONG.split(","), "mx, tcp"])
+def test_what_is_no_expression_is_wrong_use(expression: str) -> None:
+    with pytest.raises(UsageError, match="-k"):
+        matcher(expression)
