@@ -1,7 +1,5 @@
 """Scenes for the tests of reproductions: a case run on an embedded reference, or a world made up here."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 from functools import lru_cache
@@ -10,7 +8,8 @@ from pathlib import Path
 from conformance.cases.attempt import judge, play
 from conformance.cases.collection import all_requirements, case_of
 from conformance.cases.script import script_of
-from conformance.judge.expectation import Expectation, judged
+from conformance.judge.decider import verdict_of
+from conformance.judge.expectation import Expectation
 from conformance.pod.secrets import fixture_secrets
 from conformance.reproduce.directory import directory, write
 from conformance.reproduce.scene import Scene, scene
@@ -30,7 +29,7 @@ def scene_of(requirement: str, target_name: str = "reference-ppa") -> Scene:
     played = asyncio.run(play(script_of(case), ReferencePod(target.patches), secrets))
     result = asyncio.run(judge(case, played, secrets))
     expectation = Expectation("met" if result.outcome == "met" else "unmet")
-    verdict = judged(known, expectation, [result.outcome], seen=result.seen, record=result.record)
+    verdict = verdict_of(known, expectation, [result])
     return scene(verdict, target)
 
 

@@ -1,7 +1,5 @@
 """What is written is read back the same; what does not fit is an error that names the place."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -28,9 +26,7 @@ WORLD = World(
     zones=["$ORIGIN a.example.\n"],
     paddings=[Padding("a.example", "MX", 513)],
     faults=[Fault("a.example", "drop", times=2), Fault("b.example", "delay", seconds=0.5, octets="\xff\0")],
-    exchangers=[
-        Exchanger(steps={"MAIL": ["451 no", "250 ok"], "RCPT": "close"}, users={"a": "b"}, silent=True)
-    ],
+    exchangers=[Exchanger(steps={"MAIL": ["451", "250 ok"], "RCPT": "close"}, users={"a": "b"}, silent=True)],
     tcp="refuse",
 )
 CONFIGURATION = Configuration(
@@ -83,8 +79,8 @@ def test_what_is_written_has_the_fields_in_order_and_a_life_of_its_own() -> None
 
 
 def test_what_has_a_default_may_be_missing_and_numbers_without_a_point_are_numbers() -> None:
-    assert decode(Script, {"module": "m", "function": "f", "limit": 3}) == Script("m", "f", limit=3.0)
-    assert isinstance(decode(Script, {"module": "m", "function": "f", "limit": 3}).limit, float)
+    script = decode(Script, {"module": "m", "function": "f", "limit": 3})
+    assert (script, type(script.limit)) == (Script("m", "f", limit=3.0), float)
 
 
 CONNECT = {"act": "connect", "at": 0.5, "connection": 0}
@@ -104,24 +100,15 @@ FAULT = {"name": "a", "action": "drop"}
         (Record, {"acts": [{**CONNECT, "data": ""}]}, "record.acts[0]: unknown: 'data'"),
         (Connect, {**CONNECT, "connection": "0"}, "connect.connection is '0', not of type int"),
         (Connect, {**CONNECT, "connection": True}, "connect.connection is True, not of type int"),
-        (Connect, {**CONNECT, "connection": 0.0}, "connect.connection is 0.0, not of type int"),
         (Connect, {**CONNECT, "act": "close"}, "connect.act is 'close', not one of connect"),
         (Receive, {"at": 1, "connection": 0, "data": 1}, "receive.data is 1, not of type str"),
         (Send, {"at": 1, "connection": 0, "data": "", "taken": 1}, "send.taken is 1, not of type bool"),
         (Fault, {**FAULT, "action": "explode"}, "fault.action is 'explode', not one of drop, delay, "),
-        (Fault, {**FAULT, "times": "2"}, "fault.times is '2', not of type int"),
-        (Fault, {**FAULT, "times": True}, "fault.times is True, not of type int"),
         (World, {"faults": [FAULT, {**FAULT, "over": None}]}, "world.faults[1].over is None, not one of udp"),
         (World, {"zones": ["a", b"b"]}, "world.zones[1] is b'b', not of type str"),
         (Configuration, {"control": []}, "configuration.control is [], not an object"),
         (Configuration, {"control": {"me": 1}}, "configuration.control.me is 1, not of type str"),
         (Configuration, {"verifying": "loud"}, "configuration.verifying is 'loud', not "),
-        (Configuration, {"verifying": 1}, "configuration.verifying is 1, not "),
-        (
-            Configuration,
-            {"password_check": {"fate": 1}},
-            "configuration.password_check.fate is 1, not one of ",
-        ),
         (Exchanger, {"steps": {"MAIL": ["250 ok", 1]}}, "exchanger.steps.MAIL is "),
         (Connect, "x" * 100, "connect is 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx …, not an object"),
     ],
@@ -134,7 +121,6 @@ def test_what_does_not_fit_is_an_error_with_its_place(kind: type, data: object, 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" + "0" * 400, "true", '"1"', "null"])
 def test_a_time_is_a_number_of_a_size_that_can_be(number: str) -> None:
     data = json.loads(f'{{"acts": [{{"act": "connect", "at": {number}, "connection": 0}}]}}')
-    with pytest.raises(
-        ValueError, match=r"^record\.acts\[0\]\.at is .*, not a number of a size that can be$"
-    ):
+    told = r"^record\.acts\[0\]\.at is .*, not a number of a size that can be$"
+    with pytest.raises(ValueError, match=told):
         decode(Record, data)

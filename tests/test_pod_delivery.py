@@ -1,32 +1,22 @@
 """qmail-remote's output is read as qmail-rspawn reads it."""
 
-from __future__ import annotations
-
 import pytest
 
 from conformance.pod.delivery import read_reports
 from conformance.pod.observation import RemoteResult
 
 
-def _read(report: str):  # type: ignore[no-untyped-def]
-    return read_reports(RemoteResult(report, 0, True, 0.0))
-
-
-def test_reports_in_their_order() -> None:
-    delivery = _read("r\0hno such user\n\0slater\n\0K127.0.0.2 accepted message.\n\0")
-    assert delivery.letters == "rhsK"
-    assert delivery.recipients[1].text == "no such user"
-    assert delivery.text == "127.0.0.2 accepted message."
-    assert not delivery.accepted
-
-
-@pytest.mark.parametrize("report", ["", "r\0", "Xwhat\0", "r\0xK\0"])
-def test_without_a_message_report_nothing_was_delivered(report: str) -> None:
-    delivery = _read(report)
-    assert delivery.message.letter == ""
-    assert not delivery.accepted
-
-
-def test_accepted_is_k_with_every_recipient() -> None:
-    assert _read("r\0r\0Kok\0").accepted
-    assert not _read("r\0Zlater\0").accepted
+@pytest.mark.parametrize(
+    ("report", "letters", "words", "accepted"),
+    [
+        ("r\0hno such user\n\0slater\n\0Kit is here.\n\0", "rhsK", "|no such user|later|it is here.", False),
+        ("r\0r\0Kok\0", "rrK", "||ok", True),
+        ("r\0Zlater\0", "rZ", "|later", False),
+        # Without a report of the message nothing was delivered.
+        ("", "", "", False), ("r\0", "r", "|", False), ("X\0", "", "", False), ("r\0xK\0", "r", "|", False),
+    ],
+)  # fmt: skip
+def test_reports_in_their_order(report: str, letters: str, words: str, accepted: bool) -> None:
+    delivery = read_reports(RemoteResult(report, 0, True, 0.0))
+    assert (delivery.letters, delivery.accepted) == (letters, accepted)
+    assert "|".join([*(each.text for each in delivery.recipients), delivery.text]) == words

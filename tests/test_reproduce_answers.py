@@ -1,7 +1,5 @@
 """The answers file and the script that replays it send what the name server sends, octet by octet."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 
@@ -10,7 +8,7 @@ from dnslib import DNSRecord
 
 from conformance.internet.nameserver import NameServer
 from conformance.pod.world import Fault, Padding, Transport, World
-from conformance.reproduce.answers import answer_lines, answers, question
+from conformance.reproduce.answersfile import answer_lines, answers, question
 from conformance.reproduce.recipe import programs
 from conformance.reproduce.zonefiles import zone_files
 from tests.reproductions import perl
@@ -47,16 +45,10 @@ def replayed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ask(directory: Path, asked: list[tuple[bytes, Transport]]) -> list[str]:
-    """What dns.pl would send to each question, one process for all: hexadecimal, "-" for nothing, options."""
-    program = """
-        require "$ARGV[0]/dns.pl"; read_answers();
-        while (<STDIN>) {
-            chomp; my ($over, $hex) = split / /;
-            my ($octets, $entry) = answer_to(pack('H*', $hex), $over);
-            print join(' ', defined $octets ? unpack 'H*', $octets : '-',
-                map { defined $entry->{$_} ? "$_=$entry->{$_}" : () } 'delay', 'first', 'then'), "\\n";
-        }"""
+def ask(directory: Path, world: World, asked: list[tuple[bytes, Transport]]) -> list[str]:
+    """What dns.pl would send in a world to each question: hexadecimal, "-" for nothing, options."""
+    program = (Path(__file__).parent / "data" / "answers.pl").read_text()
+    (directory / "answers.txt").write_text(answers(world), encoding="ascii")
     lines = "".join(f"{over} {message.hex()}\n" for message, over in asked)
     return perl(program, str(directory), input=lines.encode()).decode().splitlines()
 
@@ -64,14 +56,15 @@ def ask(directory: Path, asked: list[tuple[bytes, Transport]]) -> list[str]:
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
 def test_the_script_sends_what_the_name_server_sends(faults: list[Fault], replayed: Path) -> None:
     world = World(zones=[ZONE], faults=faults, paddings=[Padding("big.example", "MX", 1500)])
-    (replayed / "answers.txt").write_text(answers(world), encoding="ascii")
+    lines = list(answer_lines(world))
+    assert len(lines) == len({(line.name, line.type, line.over) for line in lines})
     asked: list[tuple[bytes, Transport]] = [
         (question(name, type, None, number), over)
         for number, name in enumerate(NAMES, 77)
         for type in ("MX", "A", "ANY")
         for over in ("udp", "tcp")
     ]
-    for (message, over), sent in zip(asked, ask(replayed, asked), strict=True):
+    for (message, over), sent in zip(asked, ask(replayed, world, asked), strict=True):
         right = NameServer(world).answer(message, over, 0.0)
         words = ["-" if right.octets is None else right.octets.hex()]
         words += [f"delay={right.delay:g}"] if right.delay else []
@@ -82,69 +75,46 @@ def test_the_script_sends_what_the_name_server_sends(faults: list[Fault], replay
 
 def test_a_fault_that_strikes_a_few_times_gives_way_to_the_right_answer(replayed: Path) -> None:
     world = World(zones=[ZONE], faults=[Fault("big.example", "drop", times=2)])
-    (replayed / "answers.txt").write_text(answers(world), encoding="ascii")
-    asked: list[tuple[bytes, Transport]] = [
-        (question("big.example", type), "udp") for type in ("MX", "A", "MX")
-    ]
+    questions = [question("big.example", type) for type in ("MX", "A", "MX")]
+    asked: list[tuple[bytes, Transport]] = [(message, "udp") for message in questions]
     server = NameServer(world)
     right = [server.answer(message, over, 0.0).octets for message, over in asked]
-    assert ask(replayed, asked) == ["-" if octets is None else octets.hex() for octets in right]
+    assert ask(replayed, world, asked) == ["-" if octets is None else octets.hex() for octets in right]
     assert right[:2] == [None, None]
     assert right[2] is not None
 
 
-def test_each_question_has_one_line_where_no_fault_is_counted() -> None:
-    faults = [Fault("big.example", "drop"), Fault("*", "rcode", rcode="REFUSED")]
-    lines = list(answer_lines(World(zones=[ZONE], faults=faults)))
-    assert len(lines) == len({(line.name, line.type, line.over) for line in lines})
-
-
-@pytest.mark.parametrize("octets", [512, 4096, 65535])
-def test_a_padded_answer_is_written_down_whole(octets: int) -> None:
-    world = World(zones=[ZONE], paddings=[Padding("big.example", "MX", octets)])
-    sent = {(line.name, line.type, line.over): line.response.octets for line in answer_lines(world)}
-    whole = sent["big.example", "MX", "tcp"]
-    assert whole is not None
-    assert len(whole) == octets
-    over_udp = sent["big.example", "MX", "udp"]
-    assert over_udp is not None
-    assert DNSRecord.parse(over_udp).header.tc == (octets > 512)
-
-
-def test_with_edns_more_fits_into_a_datagram() -> None:
-    world = World(zones=[ZONE], paddings=[Padding("big.example", "MX", 1000)])
-    sizes = {}
-    for edns in (None, 1200):
-        sent = {
-            (line.name, line.type, line.over): line.response.octets for line in answer_lines(world, (), edns)
-        }
-        sizes[edns] = len(sent["big.example", "MX", "udp"] or b"")
-    assert sizes[1200] == 1000
-    assert sizes[None] < 512
+@pytest.mark.parametrize(
+    ("octets", "edns", "truncated"),
+    [(512, None, False), (1000, None, True), (1000, 1200, False), (4096, 1200, True), (65535, None, True)],
+)
+def test_a_padded_answer_is_written_down_whole(octets: int, edns: int | None, truncated: bool) -> None:
+    lines = answer_lines(World(zones=[ZONE], paddings=[Padding("big.example", "MX", octets)]), (), edns)
+    found = {(line.name, line.type, line.over): line.response.octets or b"" for line in lines}
+    assert len(found["big.example", "MX", "tcp"]) == octets
+    assert DNSRecord.parse(found["big.example", "MX", "udp"]).header.tc == truncated
+    assert (len(found["big.example", "MX", "udp"]) == octets) != truncated
 
 
 def test_a_zone_file_holds_the_fillers_and_what_a_name_server_wants() -> None:
     world = World(zones=[ZONE], paddings=[Padding("big.example", "MX", 4096)])
     [(name, text)] = zone_files(world).items()
     assert name == "big.example.zone"
-    server = NameServer(World(zones=[text]))
-    answer = server.answer(question("big.example", "MX"), "tcp", 0.0).octets
-    padded = NameServer(world).answer(question("big.example", "MX"), "tcp", 0.0).octets
-    assert answer is not None
-    assert padded is not None
-    records = {str(record.rdata) for record in DNSRecord.parse(answer).rr}
-    assert records == {str(record.rdata) for record in DNSRecord.parse(padded).rr}
-    for type in ("SOA", "NS"):
-        apex = server.answer(question("big.example", type), "tcp", 0.0).octets
-        assert apex is not None
-        assert DNSRecord.parse(apex).rr
+
+    def records(world: World, type: str) -> set[str]:
+        octets = NameServer(world).answer(question("big.example", type), "tcp", 0.0).octets
+        return {str(record.rdata) for record in DNSRecord.parse(octets).rr}
+
+    alone = World(zones=[text])
+    assert records(alone, "MX") == records(world, "MX")
+    assert records(alone, "SOA")
+    assert records(alone, "NS")
 
 
 def test_questions_of_any_spelling_come_back_as_they_were_asked(replayed: Path) -> None:
     world = World(zones=[ZONE])
-    (replayed / "answers.txt").write_text(answers(world), encoding="ascii")
     chance = random.Random(4)
     spelt = ["".join(chance.choice((c.lower(), c.upper())) for c in "mx.big.example") for _ in range(20)]
     asked: list[tuple[bytes, Transport]] = [(question(name, "A"), "udp") for name in spelt]
-    for name, sent in zip(spelt, ask(replayed, asked), strict=True):
+    for name, sent in zip(spelt, ask(replayed, world, asked), strict=True):
         assert str(DNSRecord.parse(bytes.fromhex(sent)).q.qname) == f"{name}."

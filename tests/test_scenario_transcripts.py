@@ -1,7 +1,5 @@
 """Transcripts become scenarios: forms are recognised, nobody's name is left, what is unclear is told."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -11,110 +9,21 @@ from conformance.errors import UsageError
 from conformance.scenario.making import Made, make_scenario
 from conformance.scenario.reading import read_scenario
 from conformance.scenario.reserved import Reserved, masked
-from conformance.scenario.transcript import FORMS, read_transcript
+from conformance.scenario.transcriptforms import FORMS, read_transcript
 from conformance.scenario.trial import Trials
 from conformance.targets.ready import Images, make_ready
 
 FILE = Path("log.txt")
 
-SWAKS = """\
-=== Trying mail.corp.internal:25...
-=== Connected to mail.corp.internal.
-<-  220 mail.corp.internal ESMTP
- -> EHLO laptop.home.internal
-<-  250-mail.corp.internal
-<-  250-AUTH LOGIN PLAIN CRAM-MD5
-<-  250 8BITMIME
- -> AUTH PLAIN AGpvaG4Ac2VjcmV0
-<** 535 auth failed (#5.7.1)
- -> AUTH LOGIN
-<-  334 VXNlcm5hbWU6
- -> am9obg==
-<-  334 UGFzc3dvcmQ6
- -> c2VjcmV0
-<-  235 ok, go ahead (#2.0.0)
- -> MAIL FROM:<John.Doe@corp.internal> SIZE=1234
-<-  250 ok
- -> RCPT TO:<jane%partner.internal@corp.internal>
-<** 553 we don't relay (#5.7.1)
- -> RCPT TO:<sales@corp.internal>
-<-  250 ok
- -> DATA
-<-  354 go ahead
- -> Date: Sun, 22 Nov 2026 17:00:00 +0000
- -> To: sales@corp.internal
- -> From: "John Doe" <John.Doe@corp.internal>
- -> Subject: Quarterly '''secrets'''
- ->
- -> ..dear Jane of 203.0.113.77, \u00fc
- -> .
-<-  250 ok 1700000000 qp 1234
- -> QUIT
-<-  221 mail.corp.internal
-=== Connection closed with remote host.
-"""
-
-TELNET = """\
-Trying 203.0.113.9...
-Connected to mail.corp.internal.
-Escape character is '^]'.
-220 mail.corp.internal ESMTP
-helo laptop
-250 mail.corp.internal
-mail from:<>
-250 ok
-rcpt to:<sales@corp.internal>
-250 ok
-data
-354 go ahead
-Subject: 250 apples
-
-250 apples are here
-.
-250 ok 1700000000 qp 12
-quit
-221 mail.corp.internal
-Connection closed by foreign host.
-"""
-
-RECORDIO = (
-    "41 > 220 mx.corp.internal ESMTP\r \n41 < EHLO lap+\n41 < top\r \n41 > 250-mx.corp.internal\r \n"
-    "42 > 220 mx.corp.internal ESMTP\r \n41 > 250 8BITMIME\r \n41 < RSET\r \n"
-    "42 < FROB\r \n41 > 250 flushed\r \n"
-    "42 > 502 unimplemented (#5.5.1)\r \n41 < QUIT\r \n41 > 221 mx.corp.internal\r \n41 > [EOF] \n"
+SWAKS, TELNET, RECORDIO, ARROWS, EXIM, POSTFIX, OPENSSL = (
+    (Path(__file__).parent / "transcripts" / f"{name}.txt").read_bytes().decode("utf-8")
+    for name in ("swaks", "telnet", "recordio", "arrows", "exim", "postfix", "openssl")
 )
 
-ARROWS = (
-    ">>> MAIL FROM:<kim@there.internal>\n<<< 250 ok\n"
-    ">>> RCPT TO:<sales@corp.internal>\n<<< 550 5.1.1 no such user\n"
-)
-
-EXIM = (
-    "  SMTP<< 220 mx.corp.internal\n  SMTP>> EHLO x.internal\n  SMTP<< 250-mx.corp.internal\n"
-    "         250 HELP\n"
-    "  SMTP>> QUIT\n  SMTP<< 221 bye\n"
-)
-
-POSTFIX = """\
-Nov 22 10:00:00 mx postfix/smtpd[123]: > unknown[203.0.113.5]: 220 mx.corp.internal ESMTP Postfix
-Nov 22 10:00:00 mx postfix/smtpd[123]: < unknown[203.0.113.5]: EHLO client.real.internal
-Nov 22 10:00:00 mx postfix/smtpd[123]: > unknown[203.0.113.5]: 250-mx.corp.internal
-Nov 22 10:00:00 mx postfix/smtpd[123]: > unknown[203.0.113.5]: 250 SIZE 10240000
-"""
-
-OPENSSL = """\
-CONNECTED(00000003)
----
-verify return:1
----
-220 mx.corp.internal
-NOOP
-250 ok
-QUIT
-DONE
-221 bye
-closed
-"""
+#: What must be left of nobody.
+REAL = (
+    "corp.internal", "john", "Doe", "jane", "partner", "laptop", "kim", "real.internal", "203.0.113", "sales",
+)  # fmt: skip
 
 
 def made(text: str) -> Made:
@@ -142,19 +51,7 @@ def test_a_form_is_recognised_and_said(form: str, text: str) -> None:
     found = made(text)
     assert found.notes[0].startswith(f"the form of log.txt: {form}; sessions: ")
     assert form in FORMS
-    for real in (
-        "corp.internal",
-        "john",
-        "Doe",
-        "jane",
-        "partner",
-        "laptop",
-        "kim",
-        "real.internal",
-        "203.0.113",
-        "sales",
-    ):
-        assert real.lower() not in found.scenario.lower()
+    assert [real for real in REAL if real.lower() in found.scenario.lower()] == []
 
 
 def test_a_made_scenario_holds_on_the_patched_reference() -> None:
@@ -180,35 +77,31 @@ def test_what_a_swaks_transcript_becomes() -> None:
     assert 'mode = "+cram"' in made(SWAKS).scenario
 
 
-def test_spaces_at_the_start_of_a_line_stay() -> None:
-    said = "<-  220 hi\n -> DATA\n<-  354 go\n -> Subject: a\n ->   b\n -> .\n<-  250 ok\n"
-    assert chat(said)[3:5] == ["| Subject: x", "|   x"]
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        (
+            "<-  220 hi\n -> DATA\n<-  354 go\n -> Subject: a\n ->   b\n -> .\n<-  250 ok\n",
+            ["| Subject: x", "|   x", "< 250"],
+        ),
+        (TELNET, ["|", "| xxx xxxxxx xxx xxxx", "< 250", "> quit", "< 221", "< closed"]),
+        (RECORDIO, ["> QUIT", "< 221", "< closed", "< 220", "> FROB", "< 502"]),
+    ],
+    ids=["spaces at the start stay", "replies in a message are the client's", "sessions are told apart"],
+)
+def test_how_a_chat_ends(text: str, last: list[str]) -> None:
+    assert chat(text)[-len(last) :] == last
 
 
-def test_replies_in_a_message_are_the_clients() -> None:
-    found = chat(TELNET)
-    assert found[-6:] == ["|", "| xxx xxxxxx xxx xxxx", "< 250", "> quit", "< 221", "< closed"]
-
-
-def test_recordio_tells_sessions_apart() -> None:
-    found = chat(RECORDIO)
-    assert found == [
-        "< 220", "> EHLO other1.example", "< 250", "> RSET", "< 250", "> QUIT", "< 221", "< closed",
-        "< 220", "> FROB", "< 502",
-    ]  # fmt: skip
-
-
-def test_a_greeting_within_begins_another_session() -> None:
-    once = "S: 220 hi\nC: QUIT\nS: 221 bye\n"
-    assert made(once * 2).scenario.count("'''") == 4
+@pytest.mark.parametrize("greeting", ["S: 220 hi\n", "S: 220-hi\nS: 220 there\n"])
+def test_a_greeting_within_begins_another_session(greeting: str) -> None:
+    assert made(f"{greeting}C: QUIT\nS: 221 bye\n" * 2).scenario.count("'''") == 4
 
 
 def test_starttls_is_left_out_and_said() -> None:
-    found = made("S: 220 hi\nC: STARTTLS\nS: 220 go\nC: NOOP\nS: 250 ok\n")
-    assert "line 2: STARTTLS is left out" in "\n".join(found.notes)
-    assert "> NOOP\n< 250" in found.scenario
-    assert "STARTTLS" not in found.scenario
-    assert found.scenario.count("< 220") == 1
+    text = "S: 220 hi\nC: STARTTLS\nS: 220 go\nC: NOOP\nS: 250 ok\n"
+    assert "line 2: STARTTLS is left out" in "\n".join(made(text).notes)
+    assert chat(text) == ["< 220", "> NOOP", "< 250"]
 
 
 def test_more_than_one_own_domain_and_a_size_make_control_files() -> None:
@@ -218,8 +111,8 @@ def test_more_than_one_own_domain_and_a_size_make_control_files() -> None:
         "C: RCPT TO:<a@far.internal>\nS: 553 no\n"
     )
     scenario = read_scenario(found.scenario, Path("made.toml"))
-    assert scenario.control["rcpthosts"] == "here.example\nhere2.example\n"
-    assert scenario.control["databytes"] == "500\n"
+    assert scenario.configuration.control["rcpthosts"] == "here.example\nhere2.example\n"
+    assert scenario.configuration.control["databytes"] == "500\n"
     assert "> RCPT TO:<user1@other2.example>\n< 553" in found.scenario
 
 
@@ -263,16 +156,17 @@ def test_what_is_unclear_is_told_with_its_line(text: str, line: int, word: str) 
 def test_names_are_mapped_the_same_way_each_time() -> None:
     names = Reserved()
     assert names.own("Corp.Internal") == "here.example"
-    assert names.path("<Kim@corp.internal>") == "<user1@here.example>"
-    assert names.path("<@relay.internal:kim@CORP.internal>") == "<@other1.example:user1@here.example>"
-    assert names.path("<relay.internal!kim@[203.0.113.8]>") == "<other1.example!user1@[192.0.2.1]>"
-    assert names.path('<"kim lee"@a.example>') == '<"user1 user2"@a.example>'
-    assert names.path("<postmaster>") == "<postmaster>"
+    for path, mapped in (
+        ("<Kim@corp.internal>", "<user1@here.example>"),
+        ("<@relay.internal:kim@CORP.internal>", "<@other1.example:user1@here.example>"),
+        ("<relay.internal!kim@[203.0.113.8]>", "<other1.example!user1@[192.0.2.1]>"),
+        ('<"kim lee"@a.example>', '<"user1 user2"@a.example>'),
+        ("<postmaster>", "<postmaster>"),
+    ):
+        assert names.path(path) == mapped
     assert len(names.word("k" * 900)) == 900
-    assert (
-        names.text("XFORWARD ADDR=203.0.113.8 kim@corp.internal")
-        == "XFORWARD ADDR=192.0.2.1 user1@here.example"
-    )
+    said = "XFORWARD ADDR=203.0.113.8 kim@corp.internal"
+    assert names.text(said) == "XFORWARD ADDR=192.0.2.1 user1@here.example"
     assert len(names.text("x" * 200_000)) == 200_000
     assert masked("Tel. 0123 \u00e9") == "xxx. xxxx \u00fc"
 

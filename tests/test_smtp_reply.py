@@ -1,47 +1,42 @@
 """Replies are read strictly, however their octets arrive."""
 
-from __future__ import annotations
+import re
 
 import pytest
 
-from conformance.smtp.reply import Reply, split_reply
+from conformance.smtp import reply as module
+from conformance.smtp.reply import LONGEST_REPLY, Reply, ReplyReader
+
+OCTETS = b"220 mx\r\nwhat\r\n250-mx\r\n250-SIZE\r\n250 ok 12 (#2.0.0)\r\n250 c\n250-d\r\n25"
+REPLIES = [
+    Reply(220, ("mx",)), Reply(0, ("what\r",), "garbled"), Reply(250, ("mx", "SIZE", "ok 12 (#2.0.0)")),
+    Reply(250, ("c",)),
+]  # fmt: skip
 
 
-def test_one_line() -> None:
-    reply, rest = split_reply(b"250 ok 12 qp 34\r\n354 next")
-    assert reply == Reply(250, ("ok 12 qp 34",))
-    assert rest == b"354 next"
+@pytest.mark.parametrize("size", [1, 7, len(OCTETS)])
+def test_replies_are_taken_one_by_one_in_whatever_pieces_they_come(size: int) -> None:
+    reader, taken = ReplyReader(), []
+    for start in range(0, len(OCTETS), size):
+        reader.feed(OCTETS[start : start + size])
+        while (reply := reader.take()) is not None:
+            taken.append(reply)
+    assert taken == REPLIES
+    assert reader.pending == len(b"250-d\r\n25")
+    assert [reply.enhanced for reply in taken] == ["", "", "2.0.0", ""]
 
 
-def test_several_lines_are_one_reply() -> None:
-    reply, rest = split_reply(b"250-mx\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
-    assert reply == Reply(250, ("mx", "PIPELINING", "8BITMIME"))
-    assert rest == b""
+def test_each_line_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
 
+    class Counting:
+        def fullmatch(self, line: bytes, form: re.Pattern[bytes] = module._LINE) -> object:
+            read.append(line)
+            return form.fullmatch(line)
 
-@pytest.mark.parametrize("cut", range(len(b"250-mx\r\n250 end\r\n")))
-def test_an_incomplete_reply_is_none_and_nothing_is_lost(cut: int) -> None:
-    buffer = b"250-mx\r\n250 end\r\n"[:cut]
-    assert split_reply(buffer) == (None, buffer)
-
-
-def test_what_does_not_read_as_a_reply_is_garbled_and_has_no_code() -> None:
-    reply, rest = split_reply(b"hello\r\n250 ok\r\n")
-    assert reply is not None
-    assert (reply.code, reply.why) == (0, "garbled")
-    assert rest == b"250 ok\r\n"
-
-
-def test_the_enhanced_code_stands_in_brackets() -> None:
-    assert Reply(553, ("sorry (#5.7.1)",)).enhanced == "5.7.1"
-    assert Reply(250, ("ok",)).enhanced == ""
-
-
-def test_replies_are_taken_one_by_one() -> None:
-    rest, codes = b"220 mx\r\nwhat\r\n250-a\r\n250 b\r\n250 c\n250-d\r\n25", []
-    reply, rest = split_reply(rest)
-    while reply is not None:
-        codes.append((reply.code, reply.lines))
-        reply, rest = split_reply(rest)
-    assert codes == [(220, ("mx",)), (0, ("what\r",)), (250, ("a", "b")), (250, ("c",))]
-    assert rest == b"250-d\r\n25"
+    monkeypatch.setattr(module, "_LINE", Counting())
+    reader, flood = ReplyReader(), b"250-more of it\r\n" * (LONGEST_REPLY // 16)
+    for start in range(0, len(flood), 486):
+        reader.feed(flood[start : start + 486])
+        assert reader.take() is None
+    assert len(read) == flood.count(b"\n")

@@ -1,7 +1,5 @@
 """Sessions: the raw one sends what it is told, the ordinary one is aiosmtplib through the same pod."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import cast
 
@@ -17,6 +15,7 @@ from tests.agents import on_a_loop
 from tests.pods import ScriptedPod
 
 OK = b"250 ok\r\n"
+GREETING = b"220 mx\r\n"
 
 
 @on_a_loop
@@ -32,7 +31,7 @@ async def test_a_reply_may_come_in_pieces_and_two_in_one() -> None:
 
 @on_a_loop
 async def test_silence_and_an_end_are_no_reply_and_what_follows_is_sent_all_the_same() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", None, b"421 bye\r\n", b"")
+    pod = ScriptedPod(GREETING, None, b"421 bye\r\n", b"")
     async with Session(pod, 1) as session:
         assert await session.reply() == SILENT
         assert [reply.code for reply in await session.commands("A", "B", "C")] == [421, 0, 0]
@@ -44,51 +43,41 @@ async def test_silence_and_an_end_are_no_reply_and_what_follows_is_sent_all_the_
 @on_a_loop
 async def test_a_reply_without_an_end_is_garbled_and_nothing_more_is_read() -> None:
     line = b"250-" + b"x" * (LONGEST_REPLY // 2) + b"\r\n"
-    async with Session(ScriptedPod(b"220 mx\r\n", line, line, OK), 1) as session:
+    async with Session(ScriptedPod(GREETING, line, line, OK), 1) as session:
         assert await session.command("A") == ENDLESS
         assert await session.reply() == ENDLESS
 
 
 @on_a_loop
-async def test_a_message_goes_out_with_its_dots_stuffed_and_one_final_dot() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", b"354 go\r\n", OK)
+async def test_a_message_goes_out_stuffed_and_octets_as_they_are() -> None:
+    pod = ScriptedPod(GREETING, b"354 go\r\n", OK, OK, OK, b"354 go\r\n", OK)
     async with Session(pod, 1) as session:
         assert (await session.data(b".a\r\n..b\r\nc")).code == 250
-    assert pod.sent == b"DATA\r\n..a\r\n...b\r\nc\r\n.\r\n"
-
-
-@on_a_loop
-async def test_a_whole_submission_is_said_one_by_one_and_all_replies_come_back() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", OK, b"550 no\r\n", OK, b"354 go\r\n", OK, b"221 bye\r\n")
-    async with Session(pod, 1) as session:
-        said = await session.submit("a@b.example", ["c@d.example", "e@d.example"], b".x\r\n")
-        assert [reply.code for reply in said] == [250, 550, 250, 354, 250, 221]
-    envelope = [b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"RCPT TO:<e@d.example>\r\n"]
-    assert pod.writes == [*envelope, b"DATA\r\n", b"..x\r\n.\r\n", b"QUIT\r\n"]
-
-
-@pytest.mark.parametrize("codes", [[250, 250, 503], [250, 250, 354, 451]])
-@on_a_loop
-async def test_no_message_follows_a_refused_data_and_no_quit_a_refused_message(codes: list[int]) -> None:
-    pod = ScriptedPod(b"220 mx\r\n", *(b"%d x\r\n" % code for code in codes))
-    async with Session(pod, 1) as session:
-        said = await session.submit("a@b.example", ["c@d.example"], b"x\r\n")
-        assert [reply.code for reply in said] == codes
-    assert pod.writes[3:] == [b"x\r\n.\r\n"] * (len(codes) - 3)
-
-
-@on_a_loop
-async def test_the_octets_of_a_transaction_leave_as_they_are() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", OK, OK, b"354 go\r\n", OK)
-    async with Session(pod, 1) as session:
+        assert pod.sent == b"DATA\r\n..a\r\n...b\r\nc\r\n.\r\n"
         said = await session.transaction("", ["c@d.example"], b".\n.\r\n")
         assert [reply.code for reply in said] == [250, 250, 354, 250]
     assert pod.writes[-1] == b".\n.\r\n"
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [[250, 550, 250, 354, 250, 221], [250, 250, 250, 503], [250, 250, 250, 354, 451]],
+    ids=["whole", "no message follows a refused DATA", "no QUIT follows a refused message"],
+)
+@on_a_loop
+async def test_a_submission_is_said_one_by_one_as_far_as_it_comes(codes: list[int]) -> None:
+    pod = ScriptedPod(GREETING, *(b"%d x\r\n" % code for code in codes))
+    async with Session(pod, 1) as session:
+        said = await session.submit("a@b.example", ["c@d.example", "e@d.example"], b".x\r\n")
+        assert [reply.code for reply in said] == codes
+    envelope = [b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"RCPT TO:<e@d.example>\r\n"]
+    whole = [*envelope, b"DATA\r\n", b"..x\r\n.\r\n", b"QUIT\r\n"]
+    assert pod.writes == whole[: len(codes)]
+
+
 @on_a_loop
 async def test_a_pipeline_leaves_in_one_write_and_other_writes_apart() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", b"250 one\r\n250 t", b"wo\r\n", b"250 three\r\n")
+    pod = ScriptedPod(GREETING, b"250 one\r\n250 t", b"wo\r\n", b"250 three\r\n")
     async with Session(pod, 1) as session:
         assert [reply.text for reply in await session.pipeline(["A", "B"])] == ["one", "two"]
         assert (await session.say(b"NO", b"O", b"P\r\n")).text == "three"
@@ -97,23 +86,20 @@ async def test_a_pipeline_leaves_in_one_write_and_other_writes_apart() -> None:
     assert pod.acts == ["shut", "close"]
 
 
-@pytest.mark.parametrize("greeting", [b"554 no\r\n", b"no\r\n", None, b""])
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ([b"554 no\r\n"], b""), ([b"no\r\n"], b""), ([None], b""), ([b""], b""),
+        ([GREETING, b"502 no\r\n"], b"EHLO client.test.example\r\n"),
+    ],
+)  # fmt: skip
 @on_a_loop
-async def test_no_command_follows_a_greeting_that_refuses(greeting: bytes | None) -> None:
-    pod = ScriptedPod(greeting)
+async def test_no_command_follows_a_refused_greeting_or_hello(said: list[bytes | None], sent: bytes) -> None:
+    pod = ScriptedPod(*said)
     with pytest.raises(AssertionError, match="reply"):
         async with Qmail(pod, Internet()).session():
             pytest.fail("it is not entered")
-    assert pod.sent == b""
-
-
-@on_a_loop
-async def test_no_command_follows_a_refused_hello() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", b"502 no\r\n")
-    with pytest.raises(AssertionError, match="reply 502"):
-        async with Qmail(pod, Internet()).session():
-            pytest.fail("it is not entered")
-    assert pod.sent == b"EHLO client.test.example\r\n"
+    assert pod.sent == sent
 
 
 @on_a_loop
@@ -129,7 +115,7 @@ async def test_silence_at_the_greeting_is_waited_for_once_and_a_failure_closes_n
 
 @on_a_loop
 async def test_aiosmtplib_speaks_through_the_pod() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", b"250-mx\r\n250 SIZE\r\n", OK, OK, b"354 go\r\n", OK)
+    pod = ScriptedPod(GREETING, b"250-mx\r\n250 SIZE\r\n", OK, OK, b"354 go\r\n", OK)
     async with ordinary_client(pod) as client:
         await client.sendmail("a@b.example", ["c@d.example"], b"Subject: x\r\n\r\n.x\r\n")
     assert pod.sent.startswith(b"EHLO client.test.example\r\n")
@@ -150,10 +136,10 @@ class Fails(ScriptedPod):
 @pytest.mark.parametrize(
     ("pod", "expected"),
     [
-        (Fails(b"220 mx\r\n", OK), PodFailure),
+        (Fails(GREETING, OK), PodFailure),
         (ScriptedPod(None), AssertionError),
-        (ScriptedPod(b"220 mx\r\n", OK, None), AssertionError),
-        (ScriptedPod(b"220 mx\r\n", OK, b"250-", None), AssertionError),
+        (ScriptedPod(GREETING, OK, None), AssertionError),
+        (ScriptedPod(GREETING, OK, b"250-", None), AssertionError),
     ],
 )
 @on_a_loop
@@ -165,7 +151,7 @@ async def test_an_ordinary_client_is_told_of_any_end(pod: ScriptedPod, expected:
 
 @on_a_loop
 async def test_an_ordinary_client_may_leave_before_the_reply() -> None:
-    pod = ScriptedPod(b"220 mx\r\n", OK)
+    pod = ScriptedPod(GREETING, OK)
     faults: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: faults.append(context))

@@ -3,11 +3,9 @@
 A verdict is never read from a live pod: what is played gives a record, and the record is judged.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from inspect import signature
 from typing import Any, Literal
@@ -36,11 +34,11 @@ class Played:
 
 @dataclass
 class Attempt:
-    """What a case came to. `error` is what it raised, for people who read tracebacks."""
+    """What a case came to; without a record nothing was played. `error` is what it raised, for tracebacks."""
 
     outcome: Outcome
     seen: str = ""
-    record: Record = field(default_factory=Record)
+    record: Record | None = None
     seconds: float = 0.0
     error: BaseException | None = None
 
@@ -101,7 +99,7 @@ async def replay(case: Case, record: Record, secrets: Secrets) -> Attempt:
     return (await _against(case, record, secrets))[0]
 
 
-async def _against(case: Case, record: Record, secrets: Secrets, limit: float = LIMIT) -> tuple[Attempt, int]:
+async def _against(case: Case, record: Record, secrets: Secrets) -> tuple[Attempt, int]:
     pod = Replay(record, secrets)
     result = await conclude(case, pod, LIMIT)
     result.record = record

@@ -1,7 +1,5 @@
 """All cases, imported without pytest: for lists, for checks of names, for a worker that died."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from pathlib import Path

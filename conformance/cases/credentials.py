@@ -1,7 +1,5 @@
 """What a client says when it authenticates (RFC 4616, 2195), for the users of the fixtures."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 from functools import cache

@@ -1,7 +1,6 @@
 """The internet as a case arranges and reads it: zones, faults, exchangers, questions, sessions."""
 
-from __future__ import annotations
-
+import copy
 from typing import Any, Literal
 
 from conformance.internet.zones import load_zone
@@ -12,18 +11,25 @@ from conformance.pod.world import Exchanger, Fault, FaultAction, Padding, World
 ONE_EXCHANGER = "@ MX 10 mx\nmx A 127.0.0.2\n"
 
 
-class Internet:
-    """The closed world around qmail. What is arranged takes effect at the case's next act."""
+def zone_text(domain: str, records: str = ONE_EXCHANGER) -> str:
+    """A whole zone in standard syntax."""
+    return f"$ORIGIN {domain}.\n$TTL 60\n{records}\n"
+
+
+class Internet(World):
+    """The closed world around qmail, arranged and read by a case; it takes effect at the next act."""
 
     def __init__(self) -> None:
-        self._zones: list[str] = []
-        self._paddings: list[Padding] = []
-        self._faults: list[Fault] = []
-        self._tcp: Literal["accept", "refuse"] = "accept"
-        self._exchangers: dict[tuple[str, int], Exchanger] = {}
-        self._listening = True
-        self.changed = True
+        self._ordinary = Exchanger()  # it accepts everything, until the case makes one of its own
+        super().__init__(exchangers=[self._ordinary])
         self.seen: Observation | None = None
+
+    def __repr__(self) -> str:  # in a failed assertion
+        return "internet"
+
+    def arrange(self, world: World) -> None:
+        """Take a whole world over."""
+        vars(self).update(vars(copy.deepcopy(world)))
 
     def zone(
         self,
@@ -35,50 +41,38 @@ class Internet:
         needed: Literal["first", "middle", "last"] = "first",
     ) -> None:
         """A zone in standard syntax; `padding` fills the answer for `domain`/`type` to that many octets."""
-        self._zones.append(f"$ORIGIN {domain}.\n$TTL 60\n{records}\n")
+        self.zones.append(zone_text(domain, records))
         if padding is not None:
             self.padding(domain, type, padding, needed)
-        self.changed = True
 
     def load(self, name: str) -> None:
         """The zone of `fixtures/dns-zones/NAME.zone`."""
-        self._zones.append(load_zone(name))
-        self.changed = True
+        self.zones.append(load_zone(name))
 
     def padding(
         self, name: str, type: str, octets: int, needed: Literal["first", "middle", "last"] = "first"
     ) -> None:
         """Fill the answer for `name`/`type` to exactly so many octets."""
-        self._paddings.append(Padding(name, type, octets, needed))
-        self.changed = True
+        self.paddings.append(Padding(name, type, octets, needed))
 
     def fault(self, name: str, action: FaultAction, **details: Any) -> None:
         """Answer questions about `name` otherwise than from its zone; see `Fault`."""
-        self._faults.append(Fault(name, action, **details))
-        self.changed = True
+        self.faults.append(Fault(name, action, **details))
 
     def refuse_tcp(self) -> None:
         """Close port 53 over TCP."""
-        self._tcp = "refuse"
-        self.changed = True
+        self.tcp = "refuse"
 
     def exchanger(self, address: str = "127.0.0.2", **script: Any) -> None:
         """A remote host with a script of its own; see `Exchanger`."""
         made = Exchanger(address=address, **script)
-        self._exchangers[made.address, made.port] = made
-        self.changed = True
+        others = [each for each in self.exchangers if each is not self._ordinary]
+        others = [each for each in others if (each.address, each.port) != (made.address, made.port)]
+        self.exchangers = [*others, made]
 
     def refuse_smtp(self) -> None:
         """No exchanger at all: every connection is refused."""
-        self._listening = False
-        self.changed = True
-
-    def world(self) -> World:
-        """What the case has arranged; unless it says otherwise, with an exchanger that accepts everything."""
-        exchangers = list(self._exchangers.values()) or [Exchanger()]
-        return World(
-            self._zones, self._paddings, self._faults, exchangers if self._listening else [], self._tcp
-        )
+        self.exchangers = []
 
     def _observed(self) -> Observation:
         assert self.seen is not None, "the case reads the internet before it has done anything"
@@ -99,6 +93,10 @@ class Internet:
     def mx_sessions(self, address: str | None = None) -> list[MxSession]:
         """The sessions at the exchangers, in order of their start."""
         return [seen for seen in self._observed().mx_sessions if address is None or seen.address == address]
+
+    def users(self) -> list[str]:
+        """As whom each session at the exchangers was authenticated; "" for not."""
+        return [session.user for session in self.mx_sessions()]
 
     def messages(self, address: str | None = None) -> list[AcceptedMessage]:
         """The messages that exchangers accepted."""

@@ -1,20 +1,26 @@
 """qmail as a case sets it up, drives it and reads it. A case never knows which kind of target it is."""
 
-from __future__ import annotations
-
 import contextlib
+import copy
+import re
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.cases.internet import Internet
 from conformance.pod.base import Pod, PodFailure
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
-from conformance.pod.delivery import Delivery, read_reports
+from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.observation import HookCall, Observation, QueuedMessage
+from conformance.pod.ordinary import CONTROL
+from conformance.pod.world import World
+from conformance.smtp.reply import Reply
 from conformance.smtp.session import Session
 
 if TYPE_CHECKING:
     import aiosmtplib
+
+T = TypeVar("T", World, Configuration)
 
 #: A message as qmail stores it.
 MESSAGE = b"From: a@here.example\nSubject: hello\n\nhello\n"
@@ -22,77 +28,51 @@ MESSAGE = b"From: a@here.example\nSubject: hello\n\nhello\n"
 #: Seconds a delivery may take: more than the time limits below and the resolver's patience together.
 DELIVERY_LIMIT = 25.0
 
-#: The control files of an ordinary host with low limits, so that what hangs is seen soon.
-CONTROL = {
-    "me": "mx.here.example\n",
-    "rcpthosts": "here.example\n",
-    "locals": "here.example\n",
-    "defaultdomain": "here.example\n",
-    "plusdomain": "here.example\n",
-    "timeoutsmtpd": "30\n",
-    "timeoutremote": "5\n",
-    "timeoutconnect": "3\n",
-}
+#: What a client hands in.
+SUBMITTED = b"Subject: hello\r\n\r\nhello\r\n"
 
 
-class Qmail:
+class Qmail(Configuration):
     """One qmail in its pod: set it up, then act on it; what is set takes effect at the next act."""
 
     def __init__(self, pod: Pod, internet: Internet) -> None:
+        super().__init__(control=dict(CONTROL))
         self._pod = pod
         self._internet = internet
-        self._applied: Configuration | None = None
-        self.control = dict(CONTROL)
-        self.environment: dict[str, str] = {}
-        self.dot_qmail: dict[str, str] = {}
-        self.resolver = "timeout:1 attempts:2"
-        self.delivering = False
-        self.verifying: bool | Literal["mute"] = False
-        self._recipient_check: RecipientCheck | None = None
-        self._password_check: PasswordCheck | None = None
+        self._applied: tuple[World, Configuration] | None = None
 
-    def check_recipients(
-        self,
-        exits: dict[str, int] | None = None,
-        *,
-        default: int = 0,
-        says: str = "",
-        fate: Literal["exit", "crash", "missing"] = "exit",
-    ) -> None:
-        """Set RCPTCHECK to a program that exits as told."""
-        self._recipient_check = RecipientCheck(exits or {}, default, says, fate)
+    def __repr__(self) -> str:  # in a failed assertion
+        return "qmail"
 
-    def authenticate(
-        self,
-        mode: str | None,
-        *,
-        fate: Literal["check", "crash", "missing"] = "check",
-        subprogram: Literal["true", "false"] = "true",
-    ) -> None:
-        """Run `qmail-smtpd checkprogram subprogram` with SMTPAUTH set to `mode` (None: unset)."""
-        self._password_check = PasswordCheck(fate, subprogram)
+    def configure(self, configuration: Configuration) -> None:
+        """Take a whole configuration over."""
+        vars(self).update(vars(copy.deepcopy(configuration)))
+
+    def check_recipients(self, exits: dict[str, int] | None = None, **details: Any) -> None:
+        """Set RCPTCHECK to a program that exits as told; see `RecipientCheck`."""
+        self.recipient_check = RecipientCheck(exits or {}, **details)
+
+    def authenticate(self, mode: str | None, **details: Any) -> None:
+        """Run `qmail-smtpd checkprogram subprogram` with SMTPAUTH set to `mode` (None: unset).
+
+        `details`: see `PasswordCheck`.
+        """
+        self.password_check = PasswordCheck(**details)
         self.environment.pop("SMTPAUTH", None)
         if mode is not None:
             self.environment["SMTPAUTH"] = mode
 
-    def _configuration(self) -> Configuration:
-        return Configuration(
-            control=dict(self.control),
-            environment=dict(self.environment),
-            recipient_check=self._recipient_check,
-            password_check=self._password_check,
-            dot_qmail=dict(self.dot_qmail),
-            delivering=self.delivering,
-            resolver=self.resolver,
-            verifying=self.verifying,
-        )
+    def relay(self) -> None:
+        """Take mail for any domain, and deliver it."""
+        self.delivering = True
+        self.environment["RELAYCLIENT"] = ""
 
     async def _ready(self) -> None:
-        configuration = self._configuration()
-        if self._internet.changed or configuration != self._applied:
-            await self._pod.prepare(self._internet.world(), configuration)
-            self._applied = configuration
-            self._internet.changed = False
+        wanted = _values(World, self._internet), _values(Configuration, self)
+        if wanted != self._applied:
+            wanted = copy.deepcopy(wanted)  # what the case changes later is another set-up
+            await self._pod.prepare(*wanted)
+            self._applied = wanted
 
     async def observe(self) -> Observation:
         """What stands in the world now. A question that no zone knows makes the case invalid."""
@@ -118,8 +98,22 @@ class Qmail:
                 assert said.code == 250, said
             yield session
 
+    async def reply_to(self, line: str | bytes, *, hello: bool = True) -> Reply:
+        """The reply to one line in a session of its own."""
+        async with self.session(hello=hello) as session:
+            return await session.command(line)
+
+    async def envelope(self, sender: str, recipients: list[str], message: bytes | None = None) -> list[Reply]:
+        """The replies to `Session.envelope` in a session of its own."""
+        async with self.session() as session:
+            return await session.envelope(sender, recipients, message)
+
+    async def recipient(self, address: str, sender: str = "a@b.example") -> Reply:
+        """The reply to one RCPT."""
+        return (await self.envelope(sender, [address]))[-1]
+
     @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[aiosmtplib.SMTP]:
+    async def client(self) -> AsyncIterator["aiosmtplib.SMTP"]:
         """An ordinary client, connected."""
         # Only to run cases needs it, and with asyncio it takes a fifth of the time of listing them.
         from conformance.smtp.ordinary import ordinary_client
@@ -135,7 +129,7 @@ class Qmail:
         recipients: list[str],
         message: bytes = MESSAGE,
         limit: float = DELIVERY_LIMIT,
-    ) -> Delivery:
+    ) -> DeliveryReport:
         """Run qmail-remote, for `limit` seconds at most; then the internet tells what was asked and said.
 
         Whatever the case is about: a message that is reported delivered was accepted by some host.
@@ -151,24 +145,41 @@ class Qmail:
         """The messages in the queue."""
         return list((await self.observe()).queue)
 
-    async def submit(
-        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
-    ) -> None:
+    async def queued_recipients(self) -> list[list[str]]:
+        """The recipients of each message in the queue."""
+        return [message.recipients for message in await self.queue()]
+
+    async def queued(self) -> QueuedMessage:
+        """The one message in the queue."""
+        queue = await self.queue()
+        assert len(queue) == 1, f"{len(queue)} messages are queued"
+        return queue[0]
+
+    async def stored(self) -> str:
+        """The one message in the queue as it was sent, without the Received lines above it."""
+        return without_received((await self.queued()).octets)
+
+    async def announced(self, mode: str | None) -> set[str]:
+        """The methods that EHLO lists under SMTPAUTH=`mode`."""
+        self.authenticate(mode)
+        async with self.session(hello=False) as smtp:
+            reply = await smtp.hello()
+            return {word for line in reply.lines[1:] if line.startswith("AUTH") for word in line.split()[1:]}
+
+    async def submit(self, sender: str, recipients: list[str], message: bytes = SUBMITTED) -> None:
         """Hand a message in over SMTP; it must be accepted."""
         async with self.session() as session:
             for reply in await session.submit(sender, recipients, message):
                 assert reply.code in (250, 354, 221), reply
 
     async def submit_with_aiosmtplib(
-        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
+        self, sender: str, recipients: list[str], message: bytes = SUBMITTED
     ) -> None:
         """The same by an ordinary client."""
         async with self.client() as client:
             await client.sendmail(sender, recipients, message)
 
-    async def deliver(
-        self, sender: str, recipients: list[str], message: bytes = b"Subject: hello\r\n\r\nhello\r\n"
-    ) -> Observation:
+    async def deliver(self, sender: str, recipients: list[str], message: bytes = SUBMITTED) -> Observation:
         """`submit`, then `delivered`."""
         await self.submit(sender, recipients, message)
         return await self.delivered()
@@ -184,3 +195,13 @@ class Qmail:
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
         return [call for call in (await self.observe()).hook_calls if call.program == program]
+
+
+def _values(kind: type[T], handle: T) -> T:
+    """What a handle says of its world or configuration, without the handle."""
+    return kind(**{field.name: getattr(handle, field.name) for field in fields(kind)})
+
+
+def without_received(octets: str) -> str:
+    """A stored message without the Received lines above it."""
+    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", octets)

@@ -4,8 +4,6 @@ So it can be played where the pod's sockets are. A case of this package is there
 brings the text of its file along.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import inspect

@@ -1,13 +1,11 @@
 """0005: DNS answers larger than 512 octets are fetched over TCP and read whole."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.pod.delivery import Delivery
+from conformance.pod.delivery import DeliveryReport
 
 SENDER = "a@here.example"
 PATCH = "patch:0005 oversize DNS packet; "
@@ -15,7 +13,7 @@ PATCH = "patch:0005 oversize DNS packet; "
 
 async def _padded(
     internet: Internet, qmail: Qmail, octets: int, needed: Literal["first", "middle", "last"] = "first"
-) -> Delivery:
+) -> DeliveryReport:
     """A delivery to a domain whose MX answer has exactly so many octets; one exchanger in it exists."""
     internet.zone("big.example", padding=octets, needed=needed)
     delivery = await qmail.remote("big.example", SENDER, ["b@big.example"])
@@ -128,5 +126,4 @@ async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
 async def test_no_such_domain_stays_permanent(internet: Internet, qmail: Qmail) -> None:
     """A domain that does not exist is still a permanent failure, at the first answer."""
     internet.zone("big.example")
-    delivery = await qmail.remote("gone.big.example", SENDER, ["b@gone.big.example"])
-    assert delivery.letters == "D"
+    assert (await qmail.remote("gone.big.example", SENDER, ["b@gone.big.example"])).letters == "D"

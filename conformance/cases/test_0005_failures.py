@@ -1,18 +1,16 @@
 """0005: the edges of large answers. Where stock's limit shows, how TCP fails, what the queue makes of it."""
 
-from __future__ import annotations
-
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.pod.delivery import Delivery
+from conformance.pod.delivery import DeliveryReport
 
 SENDER = "a@here.example"
 PATCH = "patch:0005 oversize DNS packet; "
 EDNS = "timeout:1 attempts:2 edns0"
 
 
-async def _padded(internet: Internet, qmail: Qmail, octets: int) -> Delivery:
+async def _padded(internet: Internet, qmail: Qmail, octets: int) -> DeliveryReport:
     """A delivery to a domain whose MX answer has so many octets, its one real exchanger the last record."""
     internet.zone("big.example", padding=octets, needed="last")
     delivery = await qmail.remote("big.example", SENDER, ["b@big.example"])
@@ -21,7 +19,7 @@ async def _padded(internet: Internet, qmail: Qmail, octets: int) -> Delivery:
     return delivery
 
 
-async def _addresses(internet: Internet, qmail: Qmail, count: int) -> Delivery:
+async def _addresses(internet: Internet, qmail: Qmail, count: int) -> DeliveryReport:
     """A delivery to an exchanger of `count` addresses of 16 octets each, of which only the last listens."""
     nobody = "".join(f"m A 127.9.9.{number}\n" for number in range(1, count))
     internet.zone("x.example", "@ MX 10 m\n" + nobody + "m A 127.0.0.2\n")
@@ -144,8 +142,7 @@ async def test_truncation_bit_on_a_small_address_answer(internet: Internet, qmai
 @requirement("0005.delivery.large", source=PATCH + "qmail-send(8)")
 async def test_large_answer_through_the_queue(internet: Internet, qmail: Qmail) -> None:
     """Mail for a domain with an MX answer of 4,096 octets is delivered by qmail-send at the first attempt."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.zone("big.example", padding=4096, needed="last")
     seen = await qmail.deliver("alice@here.example", ["b@big.example"])
     assert len(internet.messages()) == 1
@@ -155,8 +152,7 @@ async def test_large_answer_through_the_queue(internet: Internet, qmail: Qmail) 
 @requirement("0005.delivery.tcp-refused", source="rfc7766:5; qmail-send(8)", role="guard")
 async def test_refused_tcp_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
     """Mail whose large MX answer cannot be fetched stays in the queue: neither lost nor bounced."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.zone("big.example", padding=4096, needed="last")
     internet.refuse_tcp()
     seen = await qmail.deliver("alice@here.example", ["b@big.example"])

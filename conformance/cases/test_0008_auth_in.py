@@ -1,7 +1,5 @@
 """0008, inbound: SMTP AUTH in qmail-smtpd. Modes, methods, what success and failure bring."""
 
-from __future__ import annotations
-
 from conformance.cases.credentials import cram_md5, encoded, password, plain
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
@@ -10,14 +8,6 @@ from conformance.smtp.session import Session
 
 MANUAL = "qmail-smtpd(8) with patch:0008"
 FOREIGN = "x@elsewhere.example"
-
-
-async def _announced(qmail: Qmail, mode: str | None) -> set[str]:
-    """The methods that EHLO lists under SMTPAUTH=`mode`."""
-    qmail.authenticate(mode)
-    async with qmail.session(hello=False) as smtp:
-        reply = await smtp.hello()
-        return {word for line in reply.lines[1:] if line.startswith("AUTH") for word in line.split()[1:]}
 
 
 async def _login(smtp: Session, user: str, secret: str) -> Reply:
@@ -32,19 +22,19 @@ async def _login(smtp: Session, user: str, secret: str) -> Reply:
 @requirement("0008.mode.login-plain", source=MANUAL + " SMTPAUTH; rfc4954:3")
 async def test_login_and_plain_are_announced(qmail: Qmail) -> None:
     """With SMTPAUTH empty EHLO announces LOGIN and PLAIN."""
-    assert await _announced(qmail, "") == {"LOGIN", "PLAIN"}
+    assert await qmail.announced("") == {"LOGIN", "PLAIN"}
 
 
 @requirement("0008.mode.plus-cram", source=MANUAL + " SMTPAUTH")
 async def test_cram_is_announced_besides(qmail: Qmail) -> None:
     """With SMTPAUTH=+cram EHLO announces LOGIN, PLAIN and CRAM-MD5."""
-    assert await _announced(qmail, "+cram") == {"LOGIN", "PLAIN", "CRAM-MD5"}
+    assert await qmail.announced("+cram") == {"LOGIN", "PLAIN", "CRAM-MD5"}
 
 
 @requirement("0008.mode.cram-announced", source=MANUAL + " SMTPAUTH")
 async def test_cram_alone_is_announced(qmail: Qmail) -> None:
     """With SMTPAUTH=cram EHLO announces CRAM-MD5 alone."""
-    assert await _announced(qmail, "cram") == {"CRAM-MD5"}
+    assert await qmail.announced("cram") == {"CRAM-MD5"}
 
 
 @requirement(
@@ -55,8 +45,7 @@ async def test_cram_alone_is_announced(qmail: Qmail) -> None:
 async def test_cram_restricts(qmail: Qmail) -> None:
     """With SMTPAUTH=cram a right password is not accepted by PLAIN: no other method is open."""
     qmail.authenticate("cram")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code != 235
 
 
 @requirement("0008.mode.required", source=MANUAL + " SMTPAUTH; rfc4954:6")
@@ -72,9 +61,8 @@ async def test_required(qmail: Qmail) -> None:
 @requirement("0008.mode.unset", source=MANUAL + " SMTPAUTH", role="guard")
 async def test_unset(qmail: Qmail) -> None:
     """With SMTPAUTH unset nothing is announced, and AUTH is refused."""
-    assert await _announced(qmail, None) == set()
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
+    assert await qmail.announced(None) == set()
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
 @requirement(
@@ -82,9 +70,8 @@ async def test_unset(qmail: Qmail) -> None:
 )
 async def test_dash(qmail: Qmail) -> None:
     """With SMTPAUTH=- nothing is announced, and AUTH is refused."""
-    assert await _announced(qmail, "-") == set()
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code >= 500
+    assert await qmail.announced("-") == set()
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
 @requirement("0008.helo.not-announced", source="rfc4954:3, rfc5321:4.1.1.1", role="guard")
@@ -101,8 +88,7 @@ async def test_helo_announces_nothing(qmail: Qmail) -> None:
 async def test_plain_at_once(qmail: Qmail) -> None:
     """AUTH PLAIN with the credentials on the same line is accepted with 235."""
     qmail.authenticate("")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code == 235
 
 
 @requirement("0008.plain.challenge", source=MANUAL + "; rfc4616:2, rfc4954:4")
@@ -183,8 +169,7 @@ async def test_challenges_are_fresh(qmail: Qmail) -> None:
 async def test_wrong_password(qmail: Qmail) -> None:
     """A wrong password is answered with 535."""
     qmail.authenticate("")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")).code == 535
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice', 'wrong')}")).code == 535
 
 
 @requirement("0008.failure.delay", source="patch:0008 README; rfc4954:9", level="should", waits=5)
@@ -230,16 +215,14 @@ async def test_crashed_checkprogram(qmail: Qmail) -> None:
 async def test_missing_checkprogram(qmail: Qmail) -> None:
     """A checkprogram that is not there is never acceptance."""
     qmail.authenticate("", fate="missing")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code != 235
 
 
 @requirement("0008.program.subprogram", source=MANUAL, role="guard", waits=5)
 async def test_failing_subprogram(qmail: Qmail) -> None:
     """A subprogram that exits with a nonzero status is never acceptance, whatever the password."""
     qmail.authenticate("", subprogram="false")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code != 235
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code != 235
 
 
 @requirement("0008.success.relays", source=MANUAL + " RELAYCLIENT")
@@ -259,9 +242,8 @@ async def test_received_says_esmtpa(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         lines = ["MAIL FROM:<alice@here.example>", "RCPT TO:<bob@here.example>"]
         await smtp.commands(f"AUTH PLAIN {plain('alice')}", *lines, message=b"Subject: x\r\n\r\nx\r\n")
-    queue = await qmail.queue()
-    assert len(queue) == 1
-    received = queue[0].octets.partition("Subject:")[0]
+    message = await qmail.queued()
+    received = message.octets.partition("Subject:")[0]
     assert "with ESMTPA" in received
     assert "(alice@" in received
 
@@ -298,8 +280,7 @@ async def test_cancel(qmail: Qmail) -> None:
 async def test_not_base64(qmail: Qmail) -> None:
     """A response that is not base64 is answered with 501."""
     qmail.authenticate("")
-    async with qmail.session() as smtp:
-        assert (await smtp.command("AUTH PLAIN !!!!")).code == 501
+    assert (await qmail.reply_to("AUTH PLAIN !!!!")).code == 501
 
 
 @requirement("0008.exchange.user-not-base64", source="rfc4954:4")
@@ -325,16 +306,14 @@ async def test_garbage_is_survived(qmail: Qmail) -> None:
 async def test_empty_user(qmail: Qmail) -> None:
     """An empty user is answered with 501."""
     qmail.authenticate("")
-    async with qmail.session() as smtp:
-        assert (await smtp.command(f"AUTH PLAIN {plain('', 'something')}")).code == 501
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('', 'something')}")).code == 501
 
 
 @requirement("0008.method.unknown", source="rfc4954:4")
 async def test_unknown_method(qmail: Qmail) -> None:
     """An unknown method is answered with 504."""
     qmail.authenticate("")
-    async with qmail.session() as smtp:
-        assert (await smtp.command("AUTH DIGEST-MD5")).code == 504
+    assert (await qmail.reply_to("AUTH DIGEST-MD5")).code == 504
 
 
 @requirement("0008.transaction.refused", source="rfc4954:4")

@@ -1,14 +1,12 @@
 """0008, outbound: which line of authsenders is for a message, and what becomes of it when AUTH fails."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from conformance.cases.credentials import password
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.pod.delivery import Delivery
+from conformance.pod.delivery import DeliveryReport
 
 MANUAL = "qmail-remote(8) with patch:0008"
 RECIPIENT = "b@plain.example"
@@ -17,7 +15,7 @@ LOGIN = f"|alice|{password('alice')}"
 
 async def _submit(
     internet: Internet, qmail: Qmail, line: str, sender: str = "a@here.example", **script: Any
-) -> Delivery:
+) -> DeliveryReport:
     """A delivery with one line in authsenders; the exchanger of plain.example follows `script`."""
     internet.load("plain.example")
     internet.exchanger(users={"alice": password("alice")}, **script)
@@ -26,16 +24,11 @@ async def _submit(
     return await qmail.remote("plain.example", sender, [RECIPIENT])
 
 
-def _users(internet: Internet) -> list[str]:
-    """As whom each session at the exchangers was authenticated; "" for not."""
-    return [session.user for session in internet.mx_sessions()]
-
-
 @requirement("0008.route.domain", source=MANUAL + " authsenders: @example.com")
 async def test_line_for_a_domain(internet: Internet, qmail: Qmail) -> None:
     """A line for @domain with a relay is for every sender in that domain."""
     assert (await _submit(internet, qmail, "@here.example:[127.0.0.2]:25" + LOGIN, auth=["PLAIN"])).accepted
-    assert _users(internet) == ["alice"]
+    assert internet.users() == ["alice"]
 
 
 @requirement("0008.route.subdomain", source=MANUAL + " authsenders: .subdomain.example.com")
@@ -43,7 +36,7 @@ async def test_line_for_subdomains(internet: Internet, qmail: Qmail) -> None:
     """A line for .domain with a relay is for every sender below that domain."""
     line = ".here.example:[127.0.0.2]:25" + LOGIN
     assert (await _submit(internet, qmail, line, "a@sub.here.example", auth=["PLAIN"])).accepted
-    assert _users(internet) == ["alice"]
+    assert internet.users() == ["alice"]
 
 
 @requirement("0008.route.everybody", source=MANUAL + " authsenders: sender is empty")
@@ -51,7 +44,7 @@ async def test_line_for_everybody(internet: Internet, qmail: Qmail) -> None:
     """A line with an empty sender is for every message."""
     line = ":[127.0.0.2]:25" + LOGIN
     assert (await _submit(internet, qmail, line, "anyone@other.example", auth=["PLAIN"])).accepted
-    assert _users(internet) == ["alice"]
+    assert internet.users() == ["alice"]
 
 
 @requirement("0008.route.address-before-domain", source=MANUAL + " authsenders")
@@ -77,7 +70,7 @@ async def test_relay_by_name(internet: Internet, qmail: Qmail) -> None:
     assert (
         await _submit(internet, qmail, "a@here.example:mx.plain.example" + LOGIN, auth=["PLAIN"])
     ).accepted
-    assert _users(internet) == ["alice"]
+    assert internet.users() == ["alice"]
     assert [question.type for question in internet.questions()] == ["A"]
 
 
@@ -110,8 +103,7 @@ async def test_no_credentials_for_an_unknown_method(internet: Internet, qmail: Q
 async def test_auth_deferred(internet: Internet, qmail: Qmail) -> None:
     """4xx to the credentials is a temporary failure, and the message is not sent."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
-    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "454 later"})
-    assert delivery.letters == "Z"
+    assert (await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "454 later"})).letters == "Z"
     assert internet.messages() == []
 
 
@@ -129,8 +121,7 @@ async def test_auth_command_refused(internet: Internet, qmail: Qmail) -> None:
 async def test_closed_at_auth(internet: Internet, qmail: Qmail) -> None:
     """A host that closes instead of judging the credentials is a temporary failure."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
-    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "close"})
-    assert delivery.letters == "Z"
+    assert (await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "close"})).letters == "Z"
     assert internet.messages() == []
 
 
@@ -159,13 +150,12 @@ async def test_messages_of_others_are_unchanged(internet: Internet, qmail: Qmail
 @requirement("0008.route.through-the-queue", source=MANUAL + " authsenders; qmail-send(8)")
 async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail) -> None:
     """qmail-send delivers the mail of a sender with a line authenticated, and it leaves the queue."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
     seen = await qmail.deliver("alice@here.example", [RECIPIENT])
-    assert _users(internet) == ["alice"]
+    assert internet.users() == ["alice"]
     assert len(internet.messages()) == 1
     assert seen.queue == []
 
@@ -173,8 +163,7 @@ async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail)
 @requirement("0008.route.rejection-keeps", source=MANUAL + " RESULTS; rfc5321:4.5.4.1", waits=1)
 async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
     """A message whose credentials are rejected stays in the queue, undelivered and without a bounce."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     internet.exchanger(auth=["PLAIN"], steps={"AUTH": "535 no"})
     qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"

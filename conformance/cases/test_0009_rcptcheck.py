@@ -1,79 +1,64 @@
 """0009: RCPTCHECK names a program that judges each recipient."""
 
-from __future__ import annotations
-
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.smtp.reply import Reply
 
 SOURCE = "patch:0009 smtpd-rcptcheck"
+ALICE = "alice@here.example"
 
 
-async def _recipient(qmail: Qmail, address: str = "alice@here.example") -> tuple[Reply, bool]:
-    """The reply to one RCPT, and whether the server closed the connection after it."""
+async def _ends(qmail: Qmail, words: str) -> None:
+    """RCPT is answered with 421 and these words, and then the server closes the connection."""
     async with qmail.session() as smtp:
-        await smtp.command("MAIL FROM:<a@b.example>")
-        reply = await smtp.command(f"RCPT TO:<{address}>")
-        return reply, reply.code == 421 and await smtp.closed()
+        _, reply = await smtp.envelope("a@b.example", [ALICE])
+        assert reply.code == 421
+        assert words in reply.text
+        assert await smtp.closed()
 
 
 @requirement("0009.exit-100.refused", source=SOURCE)
 async def test_exit_100(qmail: Qmail) -> None:
     """Exit status 100 refuses the recipient with 553."""
     qmail.check_recipients(default=100)
-    assert (await _recipient(qmail))[0].code == 553
+    assert (await qmail.recipient(ALICE)).code == 553
 
 
 @requirement("0009.exit-100.others-stand", source=SOURCE)
 async def test_each_recipient_by_itself(qmail: Qmail) -> None:
     """Each recipient of a transaction is judged by itself: the refused one is not added, the others stand."""
     qmail.check_recipients({"bob@here.example": 100})
-    async with qmail.session() as smtp:
-        recipients = ["alice@here.example", "bob@here.example", "carol@here.example"]
-        said = await smtp.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
-        assert [reply.code for reply in said[:4]] == [250, 250, 553, 250]
-    queue = await qmail.queue()
-    assert [message.recipients for message in queue] == [["alice@here.example", "carol@here.example"]]
+    recipients = ["alice@here.example", "bob@here.example", "carol@here.example"]
+    said = await qmail.envelope("a@b.example", recipients, b"Subject: x\r\n\r\nx\r\n")
+    assert [reply.code for reply in said[:4]] == [250, 250, 553, 250]
+    assert await qmail.queued_recipients() == [["alice@here.example", "carol@here.example"]]
 
 
 @requirement("0009.exit-111.temporary", source=SOURCE)
 async def test_exit_111(qmail: Qmail) -> None:
     """Exit status 111 is answered with 421 `unable to verify`, and the connection is closed."""
     qmail.check_recipients(default=111)
-    reply, closed = await _recipient(qmail)
-    assert reply.code == 421
-    assert "unable to verify" in reply.text
-    assert closed
+    await _ends(qmail, "unable to verify")
 
 
 @requirement("0009.exit-120.temporary", source=SOURCE)
 async def test_exit_120(qmail: Qmail) -> None:
     """Exit status 120 is answered with 421 `unable to execute`, and the connection is closed."""
     qmail.check_recipients(default=120)
-    reply, closed = await _recipient(qmail)
-    assert reply.code == 421
-    assert "unable to execute" in reply.text
-    assert closed
+    await _ends(qmail, "unable to execute")
 
 
 @requirement("0009.program.crashes", source=SOURCE)
 async def test_crash(qmail: Qmail) -> None:
     """A program that crashes never accepts: 421 `unable to execute`, and the connection is closed."""
     qmail.check_recipients(fate="crash")
-    reply, closed = await _recipient(qmail)
-    assert reply.code == 421
-    assert "unable to execute" in reply.text
-    assert closed
+    await _ends(qmail, "unable to execute")
 
 
 @requirement("0009.program.missing", source=SOURCE)
 async def test_missing_program(qmail: Qmail) -> None:
     """A program that cannot be run never accepts: 421 `unable to execute`, and the connection is closed."""
     qmail.check_recipients(fate="missing")
-    reply, closed = await _recipient(qmail)
-    assert reply.code == 421
-    assert "unable to execute" in reply.text
-    assert closed
+    await _ends(qmail, "unable to execute")
 
 
 @requirement("0009.program.addresses", source=SOURCE)
@@ -94,7 +79,7 @@ async def test_surroundings(qmail: Qmail) -> None:
     """The program has qmail-smtpd's whole environment, no arguments, and the qmail home as directory."""
     qmail.check_recipients()
     qmail.environment["A_VARIABLE"] = "its value"
-    await _recipient(qmail)
+    await qmail.recipient(ALICE)
     calls = await qmail.hook_calls()
     assert len(calls) == 1
     assert calls[0].environment.get("A_VARIABLE") == "its value"
@@ -116,8 +101,7 @@ async def test_shell_characters(qmail: Qmail) -> None:
     """Shell characters in an address reach the program as data."""
     address = "a$(touch${IFS}x);`id`&|*'@here.example"
     qmail.check_recipients({address: 100})
-    reply, _ = await _recipient(qmail, address)
-    assert reply.code == 553
+    assert (await qmail.recipient(address)).code == 553
     assert [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()] == [address]
 
 
@@ -135,8 +119,7 @@ async def test_any_other_exit(qmail: Qmail) -> None:
 @requirement("0009.unset.nothing-runs", source=SOURCE, role="guard")
 async def test_unset(qmail: Qmail) -> None:
     """With RCPTCHECK unset recipients are accepted and nothing is run."""
-    reply, _ = await _recipient(qmail)
-    assert reply.code == 250
+    assert (await qmail.recipient(ALICE)).code == 250
     assert await qmail.hook_calls() == []
 
 
@@ -145,8 +128,7 @@ async def test_relayclient(qmail: Qmail) -> None:
     """Under RELAYCLIENT the program is not run."""
     qmail.environment["RELAYCLIENT"] = ""
     qmail.check_recipients(default=100)
-    reply, _ = await _recipient(qmail)
-    assert reply.code == 250
+    assert (await qmail.recipient(ALICE)).code == 250
     assert await qmail.hook_calls() == []
 
 
@@ -154,8 +136,7 @@ async def test_relayclient(qmail: Qmail) -> None:
 async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     """For a recipient that rcpthosts refuses the program is not run."""
     qmail.check_recipients()
-    reply, _ = await _recipient(qmail, "x@elsewhere.example")
-    assert reply.code == 553
+    assert (await qmail.recipient("x@elsewhere.example")).code == 553
     assert await qmail.hook_calls() == []
 
 

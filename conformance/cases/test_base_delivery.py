@@ -1,7 +1,5 @@
 """Base qmail: what becomes of accepted mail. Maildir, dot-qmail, bounces, remote delivery, the queue."""
 
-from __future__ import annotations
-
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
@@ -85,8 +83,7 @@ async def test_double_bounce(qmail: Qmail) -> None:
 @requirement("base.delivery.remote", source="qmail-send(8), qmail-rspawn(8)")
 async def test_remote_through_the_queue(internet: Internet, qmail: Qmail) -> None:
     """Mail accepted for another host is delivered there by qmail-send and leaves the queue."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     seen = await qmail.deliver("a@here.example", ["b@plain.example"])
     assert [(m.sender, m.recipients) for m in internet.messages()] == [
@@ -98,8 +95,7 @@ async def test_remote_through_the_queue(internet: Internet, qmail: Qmail) -> Non
 @requirement("base.delivery.deferred", source="qmail-send(8); rfc5321:4.5.4.1")
 async def test_deferred_mail_stays(internet: Internet, qmail: Qmail) -> None:
     """Mail that a host defers stays in the queue: it is not lost, not bounced, not reported delivered."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT": "450 later"})
     seen = await qmail.deliver("alice@here.example", ["b@plain.example"])
@@ -110,8 +106,7 @@ async def test_deferred_mail_stays(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.delivery.refused", source="qmail-send(8)")
 async def test_refused_mail_bounces(internet: Internet, qmail: Qmail) -> None:
     """Mail that a host refuses for good bounces, with the host's words, and leaves the queue."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     internet.exchanger(steps={"message": "554 we do not want this"})
     seen = await qmail.deliver("alice@here.example", ["b@plain.example"])

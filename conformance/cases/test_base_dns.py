@@ -1,7 +1,5 @@
 """Base qmail: a DNS that fails or lies. What cannot be known now is a temporary failure, never a bounce."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from conformance.cases.internet import Internet
@@ -129,6 +127,5 @@ async def test_one_exchanger_cannot_be_looked_up(internet: Internet, qmail: Qmai
     """When one exchanger's address cannot be looked up now, another exchanger gets the message."""
     internet.zone("two.example", "@ MX 10 a\n@ MX 20 b\na A 127.0.0.3\nb A 127.0.0.2\n")
     internet.fault("a.two.example", "rcode", rcode="SERVFAIL")
-    delivery = await qmail.remote("two.example", SENDER, ["b@two.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("two.example", SENDER, ["b@two.example"])).accepted
     assert [session.address for session in internet.mx_sessions()] == ["127.0.0.2"]

@@ -1,10 +1,8 @@
 """Base qmail: the message. What is stored, what is refused, and where a message ends."""
 
-from __future__ import annotations
-
 import re
 
-from conformance.cases.qmail import Qmail
+from conformance.cases.qmail import Qmail, without_received
 from conformance.catalogue import requirement
 from conformance.smtp.reply import Reply
 
@@ -17,29 +15,15 @@ async def _hand_in(qmail: Qmail, octets: bytes) -> Reply:
         return reply
 
 
-async def _stored(qmail: Qmail) -> str:
-    """The one message in the queue, without the Received lines that qmail wrote above it."""
-    queue = await qmail.queue()
-    assert len(queue) == 1, f"{len(queue)} messages are queued"
-    return _without_received(queue[0].octets)
-
-
-def _without_received(octets: str) -> str:
-    return re.sub(r"\A(Received: .*\n(?:[ \t].*\n)*)+", "", octets)
-
-
 @requirement("base.accepted.queued", source="qmail-smtpd(8); rfc5321:4.2.5")
 async def test_accepted_means_queued(qmail: Qmail) -> None:
     """After `250 ok TIME qp PID` the message stands in the queue with its sender and every recipient."""
-    async with qmail.session() as smtp:
-        recipients = ["alice@here.example", "bob@here.example"]
-        *_, reply = await smtp.envelope("a@b.example", recipients, b"Subject: hello\r\n\r\nhello\r\n")
-        assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
-    queue = await qmail.queue()
-    assert [(message.sender, message.recipients) for message in queue] == [
-        ("a@b.example", ["alice@here.example", "bob@here.example"])
-    ]
-    assert _without_received(queue[0].octets) == "Subject: hello\n\nhello\n"
+    recipients = ["alice@here.example", "bob@here.example"]
+    *_, reply = await qmail.envelope("a@b.example", recipients, b"Subject: hello\r\n\r\nhello\r\n")
+    assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
+    message = await qmail.queued()
+    assert (message.sender, message.recipients) == ("a@b.example", ["alice@here.example", "bob@here.example"])
+    assert without_received(message.octets) == "Subject: hello\n\nhello\n"
 
 
 @requirement("base.accepted.received-line", source="rfc5321:4.4")
@@ -48,9 +32,8 @@ async def test_received_line(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         lines = ["EHLO hello.test.example", "MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>"]
         await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
-    queue = await qmail.queue()
-    assert len(queue) == 1
-    received = queue[0].octets.partition("Subject:")[0]
+    message = await qmail.queued()
+    received = message.octets.partition("Subject:")[0]
     assert re.search(r"from unknown \(HELO hello\.test\.example\) \(127\.0\.0\.\d+\)", received)
     assert re.search(r"by \S+ with E?SMTP;", received)
 
@@ -59,9 +42,8 @@ async def test_received_line(qmail: Qmail) -> None:
 async def test_what_cannot_be_queued_is_refused(qmail: Qmail) -> None:
     """A message that qmail-queue does not take is not accepted: here for an envelope that is too long."""
     qmail.environment["RELAYCLIENT"] = "." + "x" * 1100 + ".example"
-    async with qmail.session() as smtp:
-        said = await smtp.envelope("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
-        assert said[-1].code == 554
+    said = await qmail.envelope("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
+    assert said[-1].code == 554
     assert await qmail.queue() == []
 
 
@@ -70,7 +52,7 @@ async def test_dots_are_unstuffed(qmail: Qmail) -> None:
     """A leading dot that the client doubled is single in the stored message."""
     reply = await _hand_in(qmail, b"Subject: x\r\n\r\n..one\r\n...two\r\nthree.\r\n.\r\n")
     assert reply.code == 250
-    assert await _stored(qmail) == "Subject: x\n\n.one\n..two\nthree.\n"
+    assert await qmail.stored() == "Subject: x\n\n.one\n..two\nthree.\n"
 
 
 @requirement("base.octets.8bit", source="qmail-smtpd(8) TRANSPARENCY; rfc6152:3")
@@ -79,7 +61,7 @@ async def test_8bit(qmail: Qmail) -> None:
     body = bytes(range(128, 256))
     reply = await _hand_in(qmail, b"Subject: x\r\n\r\n" + body + b"\r\n.\r\n")
     assert reply.code == 250
-    assert await _stored(qmail) == "Subject: x\n\n" + body.decode("latin-1") + "\n"
+    assert await qmail.stored() == "Subject: x\n\n" + body.decode("latin-1") + "\n"
 
 
 @requirement("base.octets.long-line", source="qmail-smtpd(8) TRANSPARENCY")
@@ -87,7 +69,7 @@ async def test_long_line(qmail: Qmail) -> None:
     """A line of 20,000 octets passes unchanged."""
     reply = await _hand_in(qmail, b"Subject: x\r\n\r\n" + b"_" * 20_000 + b"\r\n.\r\n")
     assert reply.code == 250
-    assert await _stored(qmail) == "Subject: x\n\n" + "_" * 20_000 + "\n"
+    assert await qmail.stored() == "Subject: x\n\n" + "_" * 20_000 + "\n"
 
 
 @requirement("base.databytes.refuses", source="qmail-smtpd(8) databytes")

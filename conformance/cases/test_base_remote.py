@@ -1,19 +1,17 @@
 """Base qmail: qmail-remote. Where a message goes, and what is reported of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.pod.delivery import Delivery
+from conformance.pod.delivery import DeliveryReport
 
 SENDER = "a@here.example"
 RECIPIENT = "b@plain.example"
 
 
-async def _to_plain(qmail: Qmail, internet: Internet, **script: Any) -> Delivery:
+async def _to_plain(qmail: Qmail, internet: Internet, **script: Any) -> DeliveryReport:
     """A delivery to plain.example, whose one exchanger follows `script`."""
     internet.load("plain.example")
     internet.exchanger(**script)
@@ -23,8 +21,7 @@ async def _to_plain(qmail: Qmail, internet: Internet, **script: Any) -> Delivery
 @requirement("base.remote.delivers", source="qmail-remote(8)")
 async def test_delivery(internet: Internet, qmail: Qmail) -> None:
     """A message goes to the domain's exchanger and is reported delivered once the host has accepted it."""
-    delivery = await _to_plain(qmail, internet)
-    assert delivery.letters == "rK"
+    assert (await _to_plain(qmail, internet)).letters == "rK"
     assert [(m.sender, m.recipients) for m in internet.messages()] == [(SENDER, [RECIPIENT])]
 
 
@@ -45,8 +42,7 @@ async def test_best_preference(internet: Internet, qmail: Qmail) -> None:
     )
     for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
         internet.exchanger(address)
-    delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("many.example", SENDER, ["b@many.example"])).accepted
     assert [session.address for session in internet.mx_sessions()] == ["127.0.0.2"]
 
 
@@ -55,8 +51,7 @@ async def test_next_exchanger(internet: Internet, qmail: Qmail) -> None:
     """When the best exchanger takes no connection, the next one gets the message."""
     internet.zone("many.example", "@ MX 10 a\n@ MX 20 b\na A 127.0.0.2\nb A 127.0.0.3")
     internet.exchanger("127.0.0.3")
-    delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("many.example", SENDER, ["b@many.example"])).accepted
     assert [session.address for session in internet.mx_sessions()] == ["127.0.0.3"]
 
 
@@ -64,8 +59,7 @@ async def test_next_exchanger(internet: Internet, qmail: Qmail) -> None:
 async def test_without_an_exchanger_record(internet: Internet, qmail: Qmail) -> None:
     """A domain without MX gets its mail at its A record."""
     internet.zone("bare.example", "@ A 127.0.0.2")
-    delivery = await qmail.remote("bare.example", SENDER, ["b@bare.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("bare.example", SENDER, ["b@bare.example"])).accepted
 
 
 @requirement("base.remote.literal", source="qmail-remote(8); rfc5321:4.1.3")
@@ -73,8 +67,7 @@ async def test_address_literal(internet: Internet, qmail: Qmail) -> None:
     """A host in brackets is connected to as it stands, without a question to the DNS."""
     # The root zone: a question that should not be asked is then an answer to this case, not a stray one.
     internet.zone("", "@ NS ns.test.")
-    delivery = await qmail.remote("[127.0.0.2]", SENDER, ["b@[127.0.0.2]"])
-    assert delivery.accepted
+    assert (await qmail.remote("[127.0.0.2]", SENDER, ["b@[127.0.0.2]"])).accepted
     assert internet.questions() == []
 
 
@@ -82,8 +75,7 @@ async def test_address_literal(internet: Internet, qmail: Qmail) -> None:
 async def test_local_part_that_needs_quotes(internet: Internet, qmail: Qmail) -> None:
     """A recipient whose local part holds a space goes out quoted, and as one recipient."""
     internet.load("plain.example")
-    delivery = await qmail.remote("plain.example", SENDER, ["one two@plain.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("plain.example", SENDER, ["one two@plain.example"])).accepted
     assert [line for line in internet.commands() if line.startswith("RCPT")] == [
         'RCPT TO:<"one two"@plain.example>'
     ]
@@ -95,8 +87,7 @@ async def test_smtproutes(internet: Internet, qmail: Qmail) -> None:
     internet.load("plain.example")
     internet.exchanger("127.0.0.5", port=2525)
     qmail.control["smtproutes"] = "plain.example:[127.0.0.5]:2525\n"
-    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
-    assert delivery.accepted
+    assert (await qmail.remote("plain.example", SENDER, [RECIPIENT])).accepted
     assert [(e.address, e.port) for e in internet.mx_sessions()] == [("127.0.0.5", 2525)]
 
 
@@ -111,15 +102,13 @@ async def test_helohost(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.remote.greeting-4xx", source="qmail-remote(8) RESULTS; rfc5321:4.2.1")
 async def test_greeting_4xx(internet: Internet, qmail: Qmail) -> None:
     """A host that greets with 4xx is a temporary failure."""
-    delivery = await _to_plain(qmail, internet, steps={"connect": "421 busy"})
-    assert delivery.letters == "Z"
+    assert (await _to_plain(qmail, internet, steps={"connect": "421 busy"})).letters == "Z"
 
 
 @requirement("base.remote.greeting-5xx", source="qmail-remote(8) RESULTS")
 async def test_greeting_5xx(internet: Internet, qmail: Qmail) -> None:
     """A host that greets with 5xx is a temporary failure too: another exchanger may take the message."""
-    delivery = await _to_plain(qmail, internet, steps={"connect": "554 no service"})
-    assert delivery.letters == "Z"
+    assert (await _to_plain(qmail, internet, steps={"connect": "554 no service"})).letters == "Z"
 
 
 @requirement("base.remote.sender-5xx", source="qmail-remote(8) RESULTS")
@@ -133,8 +122,7 @@ async def test_sender_refused(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.remote.sender-4xx", source="qmail-remote(8) RESULTS")
 async def test_sender_deferred(internet: Internet, qmail: Qmail) -> None:
     """4xx at MAIL is a temporary failure."""
-    delivery = await _to_plain(qmail, internet, steps={"MAIL": "451 later"})
-    assert delivery.letters == "Z"
+    assert (await _to_plain(qmail, internet, steps={"MAIL": "451 later"})).letters == "Z"
 
 
 @requirement("base.remote.some-recipients", source="qmail-remote(8) RESULTS")
@@ -143,39 +131,34 @@ async def test_some_recipients_refused(internet: Internet, qmail: Qmail) -> None
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT": ["250 ok", "550 unknown", "450 later", "250 ok"]})
     recipients = [f"{name}@plain.example" for name in "abcd"]
-    delivery = await qmail.remote("plain.example", SENDER, recipients)
-    assert delivery.letters == "rhsrK"
+    assert (await qmail.remote("plain.example", SENDER, recipients)).letters == "rhsrK"
     assert [m.recipients for m in internet.messages()] == [["a@plain.example", "d@plain.example"]]
 
 
 @requirement("base.remote.no-recipient", source="qmail-remote(8) RESULTS")
 async def test_every_recipient_refused(internet: Internet, qmail: Qmail) -> None:
     """When every recipient is refused no message is sent and none is reported delivered."""
-    delivery = await _to_plain(qmail, internet, steps={"RCPT": "550 unknown"})
-    assert delivery.letters == "hD"
+    assert (await _to_plain(qmail, internet, steps={"RCPT": "550 unknown"})).letters == "hD"
     assert internet.messages() == []
 
 
 @requirement("base.remote.data-5xx", source="qmail-remote(8) RESULTS")
 async def test_data_refused(internet: Internet, qmail: Qmail) -> None:
     """5xx at DATA is a permanent failure, and the message is not sent."""
-    delivery = await _to_plain(qmail, internet, steps={"DATA": "554 no"})
-    assert delivery.letters == "rD"
+    assert (await _to_plain(qmail, internet, steps={"DATA": "554 no"})).letters == "rD"
     assert "Subject: hello" not in internet.commands()
 
 
 @requirement("base.remote.message-5xx", source="qmail-remote(8) RESULTS")
 async def test_message_refused(internet: Internet, qmail: Qmail) -> None:
     """5xx after the message is a permanent failure."""
-    delivery = await _to_plain(qmail, internet, steps={"message": "554 no"})
-    assert delivery.letters == "rD"
+    assert (await _to_plain(qmail, internet, steps={"message": "554 no"})).letters == "rD"
 
 
 @requirement("base.remote.message-4xx", source="qmail-remote(8) RESULTS")
 async def test_message_deferred(internet: Internet, qmail: Qmail) -> None:
     """4xx after the message is a temporary failure: it is not lost and not reported delivered."""
-    delivery = await _to_plain(qmail, internet, steps={"message": "451 later"})
-    assert delivery.letters == "rZ"
+    assert (await _to_plain(qmail, internet, steps={"message": "451 later"})).letters == "rZ"
 
 
 @requirement("base.remote.dropped", source="qmail-remote(8) RESULTS")
@@ -200,8 +183,7 @@ async def test_no_connection(internet: Internet, qmail: Qmail) -> None:
     """Exchangers that take no connection are a temporary failure."""
     internet.load("plain.example")
     internet.refuse_smtp()
-    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
-    assert delivery.letters == "Z"
+    assert (await qmail.remote("plain.example", SENDER, [RECIPIENT])).letters == "Z"
 
 
 @requirement("base.remote.no-such-domain", source="qmail-remote(8) RESULTS; rfc5321:5.1")
@@ -236,16 +218,14 @@ async def test_dns_failure(internet: Internet, qmail: Qmail) -> None:
     """When the DNS fails for MX and A the failure is temporary, never a bounce."""
     internet.load("plain.example")
     internet.fault("*", "rcode", rcode="SERVFAIL")
-    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
-    assert delivery.letters == "Z"
+    assert (await qmail.remote("plain.example", SENDER, [RECIPIENT])).letters == "Z"
 
 
 @requirement("base.remote.connect-silent", source="qmail-remote(8) timeoutconnect; rfc5321:4.5.4.1", waits=1)
 async def test_no_answer_to_the_connection(internet: Internet, qmail: Qmail) -> None:
     """A host that never answers the connection is a temporary failure after timeoutconnect seconds."""
     qmail.control.update(timeoutconnect="1\n", timeoutremote="1200\n")
-    delivery = await _to_plain(qmail, internet, silent=True)
-    assert delivery.letters == "Z"
+    assert (await _to_plain(qmail, internet, silent=True)).letters == "Z"
 
 
 @requirement("base.remote.connect-silent-next", source="qmail-remote(8) timeoutconnect; rfc5321:5.1", waits=1)
@@ -255,6 +235,5 @@ async def test_next_exchanger_after_silence(internet: Internet, qmail: Qmail) ->
     internet.zone("many.example", "@ MX 10 a\n@ MX 20 b\na A 127.0.0.2\nb A 127.0.0.3")
     internet.exchanger("127.0.0.2", silent=True)
     internet.exchanger("127.0.0.3")
-    delivery = await qmail.remote("many.example", SENDER, ["b@many.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("many.example", SENDER, ["b@many.example"])).accepted
     assert [session.address for session in internet.mx_sessions()] == ["127.0.0.3"]

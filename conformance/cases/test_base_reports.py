@@ -1,20 +1,18 @@
 """Base qmail: what qmail-remote reports of a host that fails, garbles or lies, step by step. Never K."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
-from conformance.pod.delivery import Delivery
+from conformance.pod.delivery import DeliveryReport
 
 SENDER = "a@here.example"
 RECIPIENT = "b@plain.example"
 RESULTS = "qmail-remote(8) RESULTS"
 
 
-async def _scripted(internet: Internet, qmail: Qmail, **steps: Any) -> Delivery:
+async def _scripted(internet: Internet, qmail: Qmail, **steps: Any) -> DeliveryReport:
     """A delivery to plain.example, whose one exchanger answers as told; nothing may hang or crash."""
     internet.load("plain.example")
     internet.exchanger(steps=steps)
@@ -172,8 +170,7 @@ async def test_equal_preferences(internet: Internet, qmail: Qmail) -> None:
     records = "".join(f"@ MX 10 m{number}\nm{number} A 127.0.0.{number}\n" for number in range(2, 8))
     internet.zone("equal.example", records)
     internet.exchanger("127.0.0.6")
-    delivery = await qmail.remote("equal.example", SENDER, ["b@equal.example"])
-    assert delivery.accepted
+    assert (await qmail.remote("equal.example", SENDER, ["b@equal.example"])).accepted
     assert [session.address for session in internet.mx_sessions()] == ["127.0.0.6"]
 
 
@@ -191,8 +188,7 @@ async def test_8bit_to_a_host_without_8bitmime(internet: Internet, qmail: Qmail)
 @requirement("base.delivery.dropped-after-message", source="qmail-send(8); rfc5321:4.5.4.1, rfc5321:6.1")
 async def test_unanswered_message_stays(internet: Internet, qmail: Qmail) -> None:
     """A message whose acceptance was never answered stays in the queue: it is neither lost nor bounced."""
-    qmail.delivering = True
-    qmail.environment["RELAYCLIENT"] = ""
+    qmail.relay()
     internet.load("plain.example")
     internet.exchanger(steps={"message": "close"})
     seen = await qmail.deliver("alice@here.example", [RECIPIENT])

@@ -1,7 +1,5 @@
 """Base qmail: where a message ends, and that nothing else ends it (SMTP smuggling)."""
 
-from __future__ import annotations
-
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 

@@ -1,7 +1,5 @@
 """The scenarios of fixtures/scenarios/ that name a requirement: each file is a case."""
 
-from __future__ import annotations
-
 from conformance.scenario.cases import scenario_cases
 
 globals().update(scenario_cases(__name__))

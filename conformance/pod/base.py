@@ -4,8 +4,6 @@ Three kinds implement it: sockets beside a real qmail, the embedded reference, a
 raise `PodFailure` when the world fails; they never raise because of what qmail does.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from conformance.pod.configuration import Configuration
@@ -58,6 +56,3 @@ class Pod(Protocol):
 
     async def observe(self) -> Observation:
         """What can be seen now."""
-
-    async def dispose(self) -> None:
-        """Take the pod down; never raises."""

@@ -4,13 +4,11 @@ Read are files that strangers may have made, so what does not fit is a ValueErro
 union of dataclasses is told apart by the field `act`, which each of them has as a literal.
 """
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -26,7 +24,7 @@ class _Misfit(ValueError):
         super().__init__(what)
         self.where = ""
 
-    def below(self, name: str) -> _Misfit:
+    def below(self, name: str) -> Self:
         self.where = name + self.where
         return self
 
@@ -40,6 +38,8 @@ def encode(value: Any) -> Any:
         return [encode(item) for item in value]
     if kind is dict:
         return {name: encode(item) for name, item in value.items()}
+    if kind is bytes:
+        return value.decode("latin-1")
     return {name: encode(getattr(value, name)) for name in _names(kind)}
 
 
@@ -72,7 +72,7 @@ def _decoder(wanted: Any) -> _Decoder:
         return _sequence(arguments[0], origin)
     if origin is dict:  # its names are texts, as in JSON
         return _mapping(arguments[1])
-    return _number if wanted is float else _plain(wanted)
+    return {float: _number, bytes: _octets}.get(wanted) or _plain(wanted)
 
 
 def _plain(wanted: Any) -> _Decoder:
@@ -90,6 +90,12 @@ def _number(data: Any) -> float:
     return float(data)
 
 
+def _octets(data: Any) -> bytes:
+    """As latin-1: one character for each octet."""
+    text: str = _plain(str)(data)
+    return text.encode("latin-1")
+
+
 def _literal(values: tuple[Any, ...]) -> _Decoder:
     def read(data: Any) -> Any:
         for value in values:
@@ -105,10 +111,10 @@ def _sequence(item: Any, into: Callable[[list[Any]], Any]) -> _Decoder:
         if not isinstance(data, list):
             raise _Misfit(f" is {shown(data)}, not a list")
         values: list[Any] = []
-        one = _decoder(item)
+        read_item = _decoder(item)
         try:
-            for each in data:
-                values.append(one(each))
+            for value in data:
+                values.append(read_item(value))
         except _Misfit as error:
             raise error.below(f"[{len(values)}]") from None
         return into(values)
@@ -120,15 +126,19 @@ def _mapping(item: Any) -> _Decoder:
     def read(data: Any) -> Any:
         if not isinstance(data, dict):
             raise _Misfit(f" is {shown(data)}, not an object")
-        one, values = _decoder(item), {}
-        for name, each in data.items():
-            try:
-                values[name] = one(each)
-            except _Misfit as error:
-                raise error.below(f".{name}") from None
-        return values
+        return _named(data, dict.fromkeys(data, _decoder(item)))
 
     return read
+
+
+def _named(data: dict[str, Any], decoders: dict[str, _Decoder]) -> dict[str, Any]:
+    values = {}
+    for name, value in data.items():
+        try:
+            values[name] = decoders[name](value)
+        except _Misfit as error:
+            raise error.below(f".{name}") from None
+    return values
 
 
 def _tagged(kinds: tuple[Any, ...]) -> _Decoder:
@@ -146,17 +156,17 @@ def _tagged(kinds: tuple[Any, ...]) -> _Decoder:
 def _union(kinds: tuple[Any, ...]) -> _Decoder:
     """One that fits, or None; what stands first is tried last, so that its error is told."""
 
+    first, *others = [_decoder(kind) for kind in kinds if kind is not type(None)]
+
     def read(data: Any) -> Any:
-        error = _Misfit(f" is {shown(data)}")
-        for kind in reversed(kinds):
+        if data is None and type(None) in kinds:
+            return None
+        for decoder in reversed(others):
             try:
-                if kind is not type(None):
-                    return _decoder(kind)(data)
-                if data is None:
-                    return None
-            except _Misfit as misfit:
-                error = misfit
-        raise error
+                return decoder(data)
+            except _Misfit:
+                continue
+        return first(data)
 
     return read
 
@@ -177,13 +187,7 @@ def _dataclass(wanted: Any) -> _Decoder:
             raise _Misfit(f": missing: {', '.join(missing)}")
         if unknown := [name for name in data if name not in known]:
             raise _Misfit(f": unknown: {', '.join(map(repr, sorted(unknown)))}")
-        values = {}
-        for name, value in data.items():
-            try:
-                values[name] = known[name](value)
-            except _Misfit as error:
-                raise error.below(f".{name}") from None
-        return wanted(**values)
+        return wanted(**_named(data, known))
 
     return read
 

@@ -1,9 +1,9 @@
 """How the target is set up for one case, as data: control files, environment, programs, mailboxes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
+
+from conformance.pod.ordinary import RESOLVER
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PasswordCheck:
     subprogram: Literal["true", "false"] = "true"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Configuration:
     """Everything about the target that a case may choose; a reset leaves nothing of the case before.
 
@@ -52,5 +52,5 @@ class Configuration:
     password_check: PasswordCheck | None = None
     dot_qmail: dict[str, str] = field(default_factory=dict)
     delivering: bool = False
-    resolver: str = "timeout:1 attempts:2"
+    resolver: str = RESOLVER
     verifying: bool | Literal["mute"] = False

@@ -1,7 +1,5 @@
 """qmail-remote's output, read as qmail-rspawn reads it (qmail-remote(8), RESULTS)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from conformance.pod.observation import RemoteResult
@@ -16,8 +14,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """One run of qmail-remote. A message report that is missing or garbled has the letter ""."""
+class DeliveryReport:
+    """What qmail-remote reported once. A message report that is missing or garbled has the letter ""."""
 
     recipients: tuple[Report, ...]
     message: Report
@@ -45,12 +43,12 @@ class Delivery:
         return f"<delivery {self.letters!r} {self.text!r}{hung}{crash}>"
 
 
-def read_reports(result: RemoteResult) -> Delivery:
+def read_reports(result: RemoteResult) -> DeliveryReport:
     """Split the output at its NULs; only `r`, `h`, `s` before the last and `K`, `Z`, `D` last are reports."""
     parts = [part for part in result.report.split("\0") if part]
     recipients = tuple(Report(part[0], part[1:].strip()) for part in parts if part[0] in "rhs")
     last = parts[-1] if parts and parts[-1][0] in "KZD" else ""
-    return Delivery(
+    return DeliveryReport(
         recipients=recipients,
         message=Report(last[:1], last[1:].strip()),
         status=result.status,

@@ -1,7 +1,6 @@
 """The users of every pod: accounts, passwords and dot-qmail files, from `fixtures/mailboxes/users.toml`."""
 
-from __future__ import annotations
-
+import base64
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -10,15 +9,24 @@ from typing import Any
 
 from conformance.errors import UsageError
 from conformance.places import data
+from conformance.pod.codec import decode
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 _FILE = re.compile(r"\.qmail(-[a-z0-9:._-]+)?")
-_KEYS = {"password", "repeat", "dot-qmail"}
-_LONGEST_PASSWORD = 255
+_PASSWORD = re.compile(r"[\x01-\x09\x0b-\xff]{1,255}")
 
 
 @dataclass(frozen=True)
 class User:
+    """A table of the file; the password is written `repeat` times over."""
+
+    password: str | None = None
+    repeat: int = 1
+    dot_qmail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MailboxUser:
     """One account. `password` has one character per octet (Latin-1); None: it cannot authenticate."""
 
     name: str
@@ -26,7 +34,7 @@ class User:
     dot_qmail: dict[str, str] = field(default_factory=dict)  #: file name -> its text
 
 
-def load_users(path: Path | None = None) -> dict[str, User]:
+def load_users(path: Path | None = None) -> dict[str, MailboxUser]:
     """The users by name; `alias`, qmail's own account, is always among them.
 
     Raises UsageError, naming the file and what is wrong with it.
@@ -39,49 +47,38 @@ def load_users(path: Path | None = None) -> dict[str, User]:
     if set(read) != {"users"} or not isinstance(read["users"], dict):
         raise UsageError(f"{path}: it must hold tables [users.NAME] and nothing else")
     users = {name: _user(path, name, value) for name, value in read["users"].items()}
-    users.setdefault("alias", User("alias"))
+    users.setdefault("alias", MailboxUser("alias"))
     return users
 
 
-def passwords(users: dict[str, User]) -> dict[str, str]:
+def passwords(users: dict[str, MailboxUser]) -> dict[str, str]:
     """User name -> password, of those who can authenticate."""
     return {user.name: user.password for user in users.values() if user.password is not None}
 
 
-def _user(path: Path, name: str, value: Any) -> User:
+def password_forms(user: str, password: bytes) -> list[tuple[str, bytes]]:
+    """A password as such, and as AUTH LOGIN and PLAIN send it, each with the word for its form."""
+    name = user.encode("utf-8")
+    return [
+        ("password", password),
+        ("login", base64.b64encode(password)),
+        ("plain", base64.b64encode(b"\0" + name + b"\0" + password)),
+        ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
+    ]
+
+
+def _user(path: Path, name: str, value: Any) -> MailboxUser:
     where = f"{path}: [users.{name}]"
+    try:
+        user = decode(User, {key.replace("-", "_"): item for key, item in value.items()})
+    except (AttributeError, ValueError) as error:
+        raise UsageError(f"{where}: {error}", "known: dot-qmail, password, repeat") from error
+    password = None if user.password is None else user.password * user.repeat
     if not _NAME.fullmatch(name):
         raise UsageError(f"{where}: a user name is lower-case letters and digits")
-    if not isinstance(value, dict):
-        raise UsageError(f"{where}: it must be a table")
-    for key in value:
-        if key not in _KEYS:
-            raise UsageError(f"{where}: there is no key {key!r}", f"known: {', '.join(sorted(_KEYS))}")
-    return User(name, _password(where, value), _dot_qmail(where, value.get("dot-qmail", {})))
-
-
-def _password(where: str, value: dict[str, Any]) -> str | None:
-    repeat = value.get("repeat", 1)
-    if not isinstance(repeat, int) or isinstance(repeat, bool) or repeat < 1:
-        raise UsageError(f"{where}: repeat must be a whole number of at least 1")
-    if "password" not in value:
-        return None
-    password = value["password"]
-    if not isinstance(password, str) or not password:
-        raise UsageError(f"{where}: password must be a text that is not empty")
-    if any(ord(character) > 255 or character in "\0\n" for character in password):
-        raise UsageError(f"{where}: password must be Latin-1 without NUL and line feed")
-    if len(password * repeat) > _LONGEST_PASSWORD:
-        raise UsageError(f"{where}: password is longer than {_LONGEST_PASSWORD} octets")
-    return password * repeat
-
-
-def _dot_qmail(where: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise UsageError(f"{where}: dot-qmail must be a table of file names and texts")
-    for file, text in value.items():
+    if password is not None and not _PASSWORD.fullmatch(password):
+        raise UsageError(f"{where}: password must be 1 to 255 octets of Latin-1 without NUL and line feed")
+    for file in user.dot_qmail:
         if not _FILE.fullmatch(file):
             raise UsageError(f"{where}: {file!r} is no dot-qmail file name (.qmail or .qmail-extension)")
-        if not isinstance(text, str):
-            raise UsageError(f"{where}: {file} must be a text")
-    return dict(value)
+    return MailboxUser(name, password, user.dot_qmail)

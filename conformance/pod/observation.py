@@ -1,7 +1,5 @@
 """What can be seen in a pod. Octets are text with one character each (Latin-1), so that all survives JSON."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 

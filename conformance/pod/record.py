@@ -3,8 +3,6 @@
 Times (`at`) are seconds since the case began. A connection's number is its place among the case's own.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

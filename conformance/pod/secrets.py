@@ -4,9 +4,6 @@ The token names the owner and the form, so that it still tells one secret from a
 already hidden, hence it concludes the same from the record.
 """
 
-from __future__ import annotations
-
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -14,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from conformance.pod.base import octets
-from conformance.pod.mailboxes import load_users, passwords
+from conformance.pod.mailboxes import load_users, password_forms, passwords
 
 
 class Secrets:
@@ -24,32 +21,26 @@ class Secrets:
         """`passwords` maps a user to the octets of the password."""
         self._tokens: dict[str, str] = {}
         for user, password in passwords.items():
-            name = user.encode("utf-8")
-            for form, secret in (
-                ("password", password),
-                ("login", base64.b64encode(password)),
-                ("plain", base64.b64encode(b"\0" + name + b"\0" + password)),
-                ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
-            ):
+            for form, secret in password_forms(user, password):
                 if secret:  # an empty password is in every text, and none
                     self._tokens[secret.decode("latin-1")] = f"<{form} of {user}>"
-        self._shortest = min(map(len, self._tokens), default=1 << 62)
         # The longest first: one form may contain another.
         longest_first = sorted(self._tokens, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        nothing = "(?!)"
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or nothing)
 
     def hide(self, value: Any) -> Any:
         """The same value, a dataclass or plain data, with every secret in it replaced by its token."""
         if isinstance(value, str):
-            if len(value) < self._shortest:
-                return value
             return self._pattern.sub(lambda found: self._tokens[found[0]], value)
         if isinstance(value, (list, tuple)):
             return type(value)(self.hide(item) for item in value)
         if isinstance(value, dict):
             return {self.hide(key): self.hide(item) for key, item in value.items()}
         if is_dataclass(value) and not isinstance(value, type):
-            return replace(value, **{one.name: self.hide(getattr(value, one.name)) for one in fields(value)})
+            return replace(
+                value, **{each.name: self.hide(getattr(value, each.name)) for each in fields(value)}
+            )
         return value
 
 

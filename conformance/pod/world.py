@@ -1,7 +1,5 @@
 """The internet around a target, as data: zones, faults of the DNS, mail exchangers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -79,7 +77,7 @@ class Exchanger:
     silent: bool = False  #: True: no attempt to connect is answered, as behind a filter that drops it
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
     """All that a target can reach. `zones` holds texts in the standard zone file syntax (RFC 1035 5).
 

@@ -1,15 +1,12 @@
 """The whole directory: every file as octets, and writing them."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path
 
 from conformance.errors import UsageError
-from conformance.pod.mailboxes import User, load_users, passwords
-from conformance.reproduce.answers import answers
-from conformance.reproduce.essence import normalized_lines
+from conformance.reproduce.answersfile import answers
+from conformance.reproduce.normalize import normalized_lines
 from conformance.reproduce.pcap import pcap
 from conformance.reproduce.qmailside import qmail_files
 from conformance.reproduce.readme import readme
@@ -18,7 +15,7 @@ from conformance.reproduce.remoteside import remote_files
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.traffic import traffic
 from conformance.reproduce.zonefiles import zone_files
-from conformance.targets.ready import Images
+from conformance.targets.image_options import Images
 
 #: What the directory of an earlier reproduction is recognised by, so that nothing else is ever removed.
 MARK = "reproduce.sh"
@@ -27,24 +24,21 @@ MARK = "reproduce.sh"
 _EDNS = 1200
 
 
-def directory(scene: Scene, images: Images, users: dict[str, User] | None = None) -> dict[str, bytes]:
-    """Path -> content. `users` stand in for the fixtures'. Raises UsageError for what cannot be written."""
-    users = load_users() if users is None else users
-    known = passwords(users)
+def directory(scene: Scene, images: Images) -> dict[str, bytes]:
+    """Path -> content. Raises UsageError for what cannot be written."""
     built = image_files(scene.target)
     edns = _EDNS if "edns0" in scene.configuration.resolver.split() else None
     files = {
-        **qmail_files(scene, users),
-        **remote_files(scene, known),
+        **qmail_files(scene),
+        **remote_files(scene),
         **programs(),
         **built,
         "answers.txt": answers(scene.world, scene.seen.questions, edns).encode("ascii"),
         "expected.txt": "".join(f"{line}\n" for line in normalized_lines(scene)).encode("ascii"),
         "traffic.pcap": pcap(traffic(scene, edns)),
         MARK: script(scene, images, built),
+        **{f"zones/{name}": text.encode("utf-8") for name, text in zone_files(scene.world).items()},
     }
-    for name, text in zone_files(scene.world).items():
-        files[f"zones/{name}"] = text.encode("utf-8")
     files["README.md"] = readme(scene, files).encode("utf-8")
     return files
 

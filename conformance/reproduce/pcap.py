@@ -4,8 +4,6 @@ Link type RAW: each packet begins with its IPv4 header. Checksums are right; TCP
 numbers, acknowledgements, segments and ends.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 from collections.abc import Iterable
@@ -65,43 +63,40 @@ def datagram(at: float, source: Place, destination: Place, octets: bytes) -> Pac
 
 def connection(at: float, client: Place, server: Place, turns: Iterable[Turn]) -> list[Packet]:
     """A TCP connection that begins at `at`; each segment that says something is acknowledged at once."""
-    return _Connection(client, server).played(at, turns)
+    made = _Connection(at, client, server)
+    made.segment("client", _SYN)
+    made.segment("server", _SYN | _ACK)
+    made.segment("client", _ACK)
+    ended: set[str] = set()
+    for turn in turns:
+        if ended == {"client", "server"} or (turn.who in ended and turn.act != "reset"):
+            continue
+        made.at = max(made.at, turn.at)
+        other = "server" if turn.who == "client" else "client"
+        if turn.act == "reset":
+            made.segment(turn.who, _RST | _ACK)
+            ended = {"client", "server"}
+        elif turn.act == "fin":
+            made.segment(turn.who, _FIN | _ACK)
+            ended.add(turn.who)
+            made.segment(other, _ACK)
+        else:
+            for start in range(0, len(turn.octets), SEGMENT):
+                made.segment(turn.who, _PSH | _ACK, turn.octets[start : start + SEGMENT])
+                made.segment(other, _ACK)
+    return made.packets
 
 
 class _Connection:
     """Sequence numbers and time as they run on; both sides' first numbers are invented."""
 
-    def __init__(self, client: Place, server: Place) -> None:
+    def __init__(self, at: float, client: Place, server: Place) -> None:
         self._places = {"client": client, "server": server}
         self._next = {"client": 1_000 * client[1], "server": 2_000 * client[1] + 7}
-        self._ended: set[str] = set()
-        self._packets: list[Packet] = []
-        self._at = 0.0
+        self.packets: list[Packet] = []
+        self.at = at
 
-    def played(self, at: float, turns: Iterable[Turn]) -> list[Packet]:
-        self._at = at
-        self._segment("client", _SYN)
-        self._segment("server", _SYN | _ACK)
-        self._segment("client", _ACK)
-        for turn in turns:
-            if self._ended == {"client", "server"} or (turn.who in self._ended and turn.act != "reset"):
-                continue
-            self._at = max(self._at, turn.at)
-            other = "server" if turn.who == "client" else "client"
-            if turn.act == "reset":
-                self._segment(turn.who, _RST | _ACK)
-                self._ended = {"client", "server"}
-            elif turn.act == "fin":
-                self._segment(turn.who, _FIN | _ACK)
-                self._ended.add(turn.who)
-                self._segment(other, _ACK)
-            else:
-                for start in range(0, len(turn.octets), SEGMENT):
-                    self._segment(turn.who, _PSH | _ACK, turn.octets[start : start + SEGMENT])
-                    self._segment(other, _ACK)
-        return self._packets
-
-    def _segment(self, who: str, flags: int, octets: bytes = b"") -> None:
+    def segment(self, who: str, flags: int, octets: bytes = b"") -> None:
         other = "server" if who == "client" else "client"
         source, destination = self._places[who], self._places[other]
         acknowledged = self._next[other] if flags & _ACK else 0
@@ -112,9 +107,9 @@ class _Connection:
         head = struct.pack("!HHIIBBHHH", *ports, *numbers, offset, flags, _WINDOW, 0, 0) + options
         checksum = _transport_checksum(source[0], destination[0], _TCP, head + octets)
         head = head[:16] + struct.pack("!H", checksum) + head[18:]
-        self._packets.append(Packet(self._at, _ipv4(source[0], destination[0], _TCP, head + octets)))
+        self.packets.append(Packet(self.at, _ipv4(source[0], destination[0], _TCP, head + octets)))
         self._next[who] += len(octets) + bool(flags & (_SYN | _FIN))
-        self._at += _TICK
+        self.at += _TICK
 
 
 def _ipv4(source: str, destination: str, protocol: int, payload: bytes) -> bytes:

@@ -1,8 +1,5 @@
 """qmail's side of a reproduction as files: control files, environment, users, programs, passwords."""
 
-from __future__ import annotations
-
-import base64
 import re
 from collections.abc import Mapping
 
@@ -10,9 +7,9 @@ from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.base import octets, text
 from conformance.pod.configuration import RecipientCheck
-from conformance.pod.mailboxes import User
+from conformance.pod.mailboxes import MailboxUser, load_users, password_forms
 from conformance.reproduce.scene import Scene
-from conformance.targets.docker.scripts import judging, settings, smtpd_command
+from conformance.targets.docker.scripts import STATE, judging, settings, smtpd_command
 
 HERE = "/reproduction"
 
@@ -22,15 +19,16 @@ _FIRST_UID = 2001
 _GROUP = 2000
 
 
-def qmail_files(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
+def qmail_files(scene: Scene) -> dict[str, bytes]:
     """Path in the directory -> content. Raises UsageError for a name that would leave the directory."""
-    configuration = scene.configuration
+    configuration, users = scene.configuration, load_users()
     files: dict[str, bytes] = {}
     for name, content in configuration.control.items():
         if not _FILE.fullmatch(name) or name.startswith("."):
             raise UsageError(f"control file {name!r}: this is no name of a control file")
         files[f"control/{name}"] = octets(content)
-    files["env"] = _environment(scene)
+    lines = settings(configuration, f"{HERE}/programs")
+    files["env"] = octets("".join(f"{line}\n" for line in lines))
     files["smtpd.sh"] = _session(scene)
     files["resolv.conf"] = octets(f"nameserver 127.0.0.1\noptions {configuration.resolver}\n")
     check = configuration.recipient_check
@@ -51,24 +49,15 @@ def qmail_files(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
     return files
 
 
-def _environment(scene: Scene) -> bytes:
-    lines = settings(scene.configuration, f"{HERE}/programs")
-    return octets("".join(f"{line}\n" for line in lines))
-
-
 def _session(scene: Scene) -> bytes:
     """What tcpserver runs for each session."""
     command = smtpd_command(scene.configuration, f"{HERE}/programs")
     return (
         "#!/bin/sh\n"
         "# One session: tcpserver runs this with the connection on standard input and output.\n"
-        "unset PWD OLDPWD\n"
-        "set -a\n"
-        "# shellcheck source=/dev/null\n"
-        f". {HERE}/env\n"
-        "set +a\n"
-        "exec 2>>/var/lib/conformance/smtpd.log\n"
-        f"exec {' '.join(command)}\n"
+        "unset PWD OLDPWD\nset -a\n# shellcheck source=/dev/null\n"
+        f". {HERE}/env\nset +a\n"
+        f"exec 2>>{STATE}/smtpd.log\nexec {' '.join(command)}\n"
     ).encode("ascii")
 
 
@@ -82,7 +71,7 @@ def recipient_check(check: RecipientCheck) -> bytes:
     return octets("\n".join([*lines, *judging(check)]) + "\n")
 
 
-def secrets(users: Mapping[str, User]) -> bytes:
+def secrets(users: Mapping[str, MailboxUser]) -> bytes:
     """What stands for each secret in the other files, and the secret; the passwords are made up.
 
     A password that is sent for AUTH PLAIN goes without an authorization identity: the record does not say.
@@ -94,18 +83,12 @@ def secrets(users: Mapping[str, User]) -> bytes:
     for user in users.values():
         if user.password is None:
             continue
-        password, name = octets(user.password), user.name.encode("ascii")
-        for form, secret in (
-            ("password", password),
-            ("login", base64.b64encode(password)),
-            ("plain", base64.b64encode(b"\0" + name + b"\0" + password)),
-            ("plain", base64.b64encode(name + b"\0" + name + b"\0" + password)),
-        ):
-            lines.append(f"{form} of {user.name}={text(secret)}")
+        forms = password_forms(user.name, octets(user.password))
+        lines += [f"{form} of {user.name}={text(secret)}" for form, secret in forms]
     return octets("\n".join(lines) + "\n")
 
 
-def _users(scene: Scene, users: Mapping[str, User]) -> dict[str, bytes]:
+def _users(scene: Scene, users: Mapping[str, MailboxUser]) -> dict[str, bytes]:
     """qmail's table of users, the list that makes their homes, and their dot-qmail files."""
     files: dict[str, bytes] = {}
     dots = {

@@ -1,15 +1,15 @@
 """The README of a reproduction, and the same on a terminal: what is promised and seen, how to see it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
+from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
-from conformance.report.story import Event, events_of, shortened
+from conformance.report.story import events_of, shortened
 from conformance.report.words import is_specification, one_line, printable, repeat_command
 from conformance.reproduce.scene import Scene
-from conformance.reproduce.zonefiles import fault_words, shown_by_zone_files
+from conformance.reproduce.zonefiles import fault_words
 from conformance.targets.docker.scripts import quoted
+from conformance.targets.target import Target
 
 _LINE = 160  #: characters of one line of the story; the sessions are whole in files of their own
 
@@ -17,7 +17,7 @@ _LINE = 160  #: characters of one line of the story; the sessions are whole in f
 def heading(scene: Scene) -> list[str]:
     """The promise, its citation, the target and the verdict, a line each."""
     verdict, target = scene.verdict, scene.target
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))
+    packages = _packages(target)
     lines = [
         f"{verdict.requirement} on {target.name}: {verdict.verdict}",
         f"promise:  {verdict.promise}",
@@ -34,18 +34,18 @@ def heading(scene: Scene) -> list[str]:
     return [one_line(line) for line in lines]
 
 
+def _packages(target: Target) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))
+
+
 def story_lines(scene: Scene, most: int = 400) -> Iterator[str]:
     """The story, one line an event, harmless to show."""
     for event in shortened(events_of(scene.verdict.record), most):
-        yield _told(event)
-
-
-def _told(event: Event) -> str:
-    who = f"{event.speaker} > {event.listener}"
-    text = printable(event.text)
-    text = text if len(text) <= _LINE else f"{text[:_LINE]} … ({len(event.text)} characters)"
-    note = f"  ({event.note})" if event.note else ""
-    return f"{event.at:9.4f}  {event.channel:<16} {who:<18} {text}{note}"
+        who = f"{event.speaker} > {event.listener}"
+        text = printable(event.text)
+        text = text if len(text) <= _LINE else f"{text[:_LINE]} … ({len(event.text)} characters)"
+        note = f"  ({event.note})" if event.note else ""
+        yield f"{event.at:9.4f}  {event.channel:<16} {who:<18} {text}{note}"
 
 
 def readme(scene: Scene, files: Iterable[str]) -> str:
@@ -77,9 +77,8 @@ def _what(scene: Scene) -> list[str]:
     ]
     if verdict.deviation is not None:
         blocks.append(f"**A known deviation:** {escape(verdict.deviation['reason'])}")
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(scene.target.packages.items()))
     claims = ", ".join(scene.target.patches) or "no patch"
-    what = escape(packages) or "no package"
+    what = escape(_packages(scene.target)) or "no package"
     blocks.append(f"**Recorded on:** {escape(scene.target.name)} ({what}), claims {claims}.")
     check = scene.configuration.password_check
     if check is not None and check.fate == "missing":
@@ -114,7 +113,7 @@ def _run(scene: Scene) -> list[str]:
 def _by_hand(scene: Scene, names: set[str]) -> list[str]:
     """The same with plain tools, in a container that a person looks around in."""
     lines = [
-        "tar -cf - --exclude ./image . | docker run -i --name look --network none --hostname mx.here.example "
+        f"tar -cf - --exclude ./image . | docker run -i --name look --network none --hostname {HOST} "
         '--entrypoint /bin/sh "$QMAIL_IMAGE" -c '
         "'mkdir /reproduction && tar -xf - -C /reproduction && sh /reproduction/inside.sh; sleep 3600' &",
         "docker exec -it look bash",
@@ -169,14 +168,14 @@ def _dns(scene: Scene) -> list[str]:
         "`zones/` holds the zones as `named` or `nsd` load them, fillers written out (a set of 65,535 octets "
         "is more than `named` takes). `answers.txt` holds the answers octet by octet; `dns.pl` replays them.",
     ]
-    if not shown_by_zone_files(world):
+    if lines:
         blocks += ["What the zone files alone do not show, and `dns.pl` does:", "\n".join(lines)]
     return blocks
 
 
 _WHAT = {
     "reproduce.sh": "runs it",
-    "expected.txt": "the essential lines as recorded",
+    "expected.txt": "the normalized lines as recorded",
     "traffic.pcap": "DNS and SMTP for Wireshark, drawn from the record and not captured: ids, clients' "
     "ports, sequence numbers and acknowledgements are invented; octets and times (since the case began) "
     "are the record's",

@@ -1,35 +1,22 @@
 """How an image with this qmail is made from outside: a Dockerfile, its install script, and reproduce.sh."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from conformance.errors import UsageError
 from conformance.places import data
+from conformance.pod.ordinary import HOST
 from conformance.reproduce.scene import Scene
 from conformance.targets.docker.scripts import quoted
+from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
-from conformance.targets.ready import Images
 from conformance.targets.target import Target
 
 _PROGRAMS = Path(__file__).with_name("programs")
 
 #: Copied as they are. `inside.sh` and `play.pl` run in the container.
 PROGRAMS = ("common.pl", "dns.pl", "exchanger.pl", "play.pl", "inside.sh")
-
-_DOCKERFILE = """\
-# A base with one qmail on it, as a person with apt-get installs it.
-ARG BASE=ubuntu:20.04
-FROM ${BASE}
-ARG SOURCE=stock
-ARG MIRROR=
-ARG RELEASE=
-ARG PPA=
-COPY . /opt/conformance/build/
-RUN SOURCE="${SOURCE}" MIRROR="${MIRROR}" RELEASE="${RELEASE}" PPA="${PPA}" sh /opt/conformance/build/install
-"""
 
 
 def programs() -> dict[str, bytes]:
@@ -45,7 +32,7 @@ def image_files(target: Target) -> dict[str, bytes]:
     if target.specification:
         return {}
     files = {
-        "image/Dockerfile": _DOCKERFILE.encode("ascii"),
+        "image/Dockerfile": (_PROGRAMS / "Dockerfile").read_bytes(),
         "image/install": data("docker", "target", "install").read_bytes(),
     }
     if target.kind == "debs":
@@ -65,7 +52,9 @@ def located(target: Target, images: Images) -> Target:
 
 def script(scene: Scene, images: Images, files: dict[str, bytes]) -> bytes:
     """reproduce.sh. `files` are those of the image, whose digest names it."""
-    return (_HEAD + _image_lines(scene.target, images, files) + _TAIL).encode("utf-8")
+    text = (_PROGRAMS / "reproduce.sh").read_text(encoding="utf-8")
+    image = _image_lines(scene.target, images, files)
+    return text.replace("@HOST@", HOST).replace("@IMAGE@\n", image).encode("utf-8")
 
 
 def _image_lines(target: Target, images: Images, files: dict[str, bytes]) -> str:
@@ -106,45 +95,3 @@ def _default(value: str) -> str:
     if any(sign in value for sign in "\"\\$`}'\n"):
         raise UsageError(f"{value!r} cannot be written into a script", "Name the image or archive otherwise.")
     return value
-
-
-_HEAD = """\
-#!/bin/sh
-# Shows the behaviour that README.md tells of, in one container without a network. Needs docker alone.
-#   QMAIL_IMAGE   an image that holds a qmail and tcpserver, in the place of the one that is built here
-#   QMAIL_BASE    the base that it is built on
-# Exit status: 0 shown, 1 not shown, 3 the world failed (Docker, image), so nothing is said about qmail.
-set -eu
-
-trouble() {
-  echo "reproduce.sh: $*" >&2
-  exit 3
-}
-
-cd "$(dirname "$0")" || trouble "its own directory cannot be entered"
-command -v docker > /dev/null || trouble "docker is needed, and there is none"
-docker version > /dev/null 2>&1 || trouble "no Docker engine answers"
-log=$(mktemp) || trouble "no temporary file can be made"
-trap 'rm -f "$log"' EXIT
-
-"""
-
-_TAIL = """\
-
-# Some of what qmail does is chance (which of two equals, which of two processes is first): what is not shown
-# is tried again, twice at most.
-for _ in 1 2 3; do
-  echo "running $QMAIL_IMAGE without a network …"
-  status=0
-  tar -cf - --exclude ./image --exclude ./traffic.pcap . |
-    docker run --rm -i --network none --hostname mx.here.example --entrypoint /bin/sh "$QMAIL_IMAGE" -c \\
-      '{ mkdir /reproduction && tar -xf - -C /reproduction; } || exit 3; exec sh /reproduction/inside.sh' \\
-      > "$log" 2>&1 || status=$?
-  if [ "$status" -ne 1 ]; then break; fi
-done
-cat "$log"
-case $status in
-  0 | 1 | 3) exit "$status" ;;
-  *) trouble "the container ended with status $status" ;;
-esac
-"""

@@ -1,9 +1,7 @@
 """The other side as files: exchangers, steps, sessions as text, and what each delivery was given."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from conformance.pod.base import octets
 from conformance.pod.observation import TranscriptEntry
@@ -14,11 +12,11 @@ from conformance.reproduce.scene import Scene, steps
 from conformance.reproduce.wording import escaped, is_plain
 
 
-def remote_files(scene: Scene, passwords: Mapping[str, str]) -> dict[str, bytes]:
+def remote_files(scene: Scene) -> dict[str, bytes]:
     """Path in the directory -> content."""
     files = {
         "exchangers.txt": exchangers(scene.world.exchangers).encode("ascii"),
-        "steps.txt": _steps(scene, passwords).encode("ascii"),
+        "steps.txt": _steps(scene).encode("ascii"),
     }
     for number, acts in scene.connections().items():
         files[f"sessions/smtpd-{number}.txt"] = _chat(acts).encode("ascii")
@@ -36,26 +34,26 @@ def remote_files(scene: Scene, passwords: Mapping[str, str]) -> dict[str, bytes]
     return files
 
 
-def exchangers(all_of_them: list[Exchanger]) -> str:
+def exchangers(hosts: list[Exchanger]) -> str:
     """The file that `exchanger.pl` plays; its first lines say its form."""
     lines = ["# The remote hosts: see the first lines of exchanger.pl. Fields are divided by tabs."]
-    for one in all_of_them:
-        rows: list[tuple[str, ...]] = [("exchanger", one.address, str(one.port), one.host)]
-        rows += [("extension", word) for word in one.extensions]
-        rows += [("auth", method) for method in one.auth]
-        rows += [("user", name, password) for name, password in one.users.items()]
-        rows += [] if one.ehlo else [("no-ehlo",)]
-        rows += [("silent",)] if one.silent else []
-        for step, scripted in one.steps.items():
+    for host in hosts:
+        rows: list[tuple[str, ...]] = [("exchanger", host.address, str(host.port), host.host)]
+        rows += [("extension", word) for word in host.extensions]
+        rows += [("auth", method) for method in host.auth]
+        rows += [("user", name, password) for name, password in host.users.items()]
+        rows += [] if host.ehlo else [("no-ehlo",)]
+        rows += [("silent",)] if host.silent else []
+        for step, scripted in host.steps.items():
             replies = [scripted] if isinstance(scripted, str) else scripted
             rows += [("step", step, reply) for reply in replies]
         lines += ["\t".join(escaped(word) for word in row) for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _steps(scene: Scene, passwords: Mapping[str, str]) -> str:
+def _steps(scene: Scene) -> str:
     lines = ["# What play.pl does, in order; see its first lines. Fields are divided by tabs."]
-    lines += ["\t".join(escaped(word) for word in step.words) for step in steps(scene, passwords)]
+    lines += ["\t".join(escaped(word) for word in step) for step in steps(scene)]
     return "\n".join(lines) + "\n"
 
 

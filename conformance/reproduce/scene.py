@@ -1,34 +1,18 @@
 """What a record says was set up, done and seen, in the form that a reproduction is made of."""
 
-from __future__ import annotations
-
 import base64
-import binascii
-import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from conformance.cases.credentials import cram_md5
 from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
-from conformance.pod.base import octets, text
+from conformance.pod.base import text
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation
-from conformance.pod.record import (
-    Act,
-    Close,
-    Connect,
-    ConnectionAct,
-    Failure,
-    Observe,
-    Prepare,
-    Receive,
-    Remote,
-    Send,
-    Shut,
-    WaitUntilIdle,
-)
+from conformance.pod.record import Act, ConnectionAct, Observe, Prepare, Receive, Remote, Send
 from conformance.pod.world import World
 from conformance.targets.target import Target
 
@@ -37,7 +21,6 @@ PATIENCE = 15.0
 
 #: The line that ends a reply; what is no reply at all ends with each of its lines.
 _FINAL = re.compile(r"(?m)^(?![0-9]{3}-)[^\n]*\n")
-_CRAM = re.compile(rb"(.+) ([0-9a-f]{32})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -88,16 +71,9 @@ def scene(verdict: Verdict, target: Target) -> Scene:
             "A reproduction shows one set-up; reproduce a requirement whose case has one.",
         )
     [(begun, prepared)] = set_ups
-    observations = [act.seen for act in acts if isinstance(act, Observe)]
-    made = Scene(
-        verdict,
-        target,
-        prepared.world,
-        prepared.configuration,
-        acts[begun + 1 :],
-        observations[-1] if observations else Observation(),
-        prepared.at,
-    )
+    seen = next((act.seen for act in reversed(acts) if isinstance(act, Observe)), Observation())
+    world, configuration = prepared.world, prepared.configuration
+    made = Scene(verdict, target, world, configuration, acts[begun + 1 :], seen, prepared.at)
     try:
         _check(made)
     except ValueError as error:
@@ -117,92 +93,49 @@ def _check(made: Scene) -> None:
         raise ValueError("a resolver's options of more than one line")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing that the player does: `words` are the fields of its line in the file of steps."""
-
-    words: tuple[str, ...]
-
-
-@dataclass
-class _Heard:
-    """What one connection has said and not yet been waited for."""
-
-    unread: str = ""
-    last: str = ""
-    tokens: list[str] = field(default_factory=list)
-
-
-def steps(scene: Scene, passwords: Mapping[str, str]) -> list[Step]:
+def steps(scene: Scene) -> list[tuple[str, ...]]:
     """The acts as a player takes them: what to send, and how many whole replies to wait for before going on.
 
-    `passwords` (user -> password) tells a right CRAM-MD5 digest from a wrong one: the right one is worked out
-    anew from the challenge that will be given.
+    Each is the words of its line in the file of steps. A right CRAM-MD5 digest is worked out anew from the
+    challenge that will be given.
     """
-    made: list[Step] = []
-    heard: dict[int, _Heard] = {}
+    made: list[tuple[str, ...]] = []
+    unread: dict[int, str] = defaultdict(str)  #: by connection, what is not yet a whole reply
+    last: dict[int, str] = defaultdict(str)  #: by connection, the line that ended the last reply
     before = scene.set_up
-    remotes = 0
     for act in scene.acts:
+        number = str(act.connection) if isinstance(act, ConnectionAct) else ""
         match act:
-            case Receive():
-                made += _expectation(act, heard.setdefault(act.connection, _Heard()), act.at - before)
+            case Receive(data=None):
+                made.append(("silence", number, f"{min(max(act.at - before, 0.1), PATIENCE):.1f}"))
+            case Receive(data=""):
+                made.append(("closed", number))
+            case Receive(data=str(data), connection=connection):
+                unread[connection] += data
+                if whole := list(_FINAL.finditer(unread[connection])):
+                    last[connection] = whole[-1][0]
+                    unread[connection] = unread[connection][whole[-1].end() :]
+                    in_a_row = bool(made) and made[-1][:2] == ("replies", number)
+                    already = int(made.pop()[2]) if in_a_row else 0
+                    made.append(("replies", number, str(already + len(whole))))
             case Send():
-                known = heard.setdefault(act.connection, _Heard())
-                user = _right_digest(known.last, act.data, passwords)
-                number = str(act.connection)
-                made.append(Step(("cram", number, user) if user else ("send", number, act.data)))
+                user = _right_digest(last[act.connection], act.data)
+                made.append(("cram", number, user) if user else ("send", number, act.data))
             case Remote():
-                made.append(Step(("remote", str(remotes), *act.arguments)))
-                remotes += 1
-            case WaitUntilIdle() | Observe():
-                made.append(Step((act.act,)))
-            case Connect() | Shut() | Close():
-                made.append(Step((act.act, str(act.connection))))
-            case Prepare() | Failure():  # the set-up is no step, and the world's failure is not played
-                pass
+                remotes = sum(words[0] == "remote" for words in made)
+                made.append(("remote", str(remotes), *act.arguments))
+            case _ if act.act != "failure":  # what the world failed of is not played
+                made.append((act.act, number) if number else (act.act,))
         before = act.at
-    return _merged(made)
+    return made
 
 
-def _expectation(act: Receive, heard: _Heard, waited: float) -> list[Step]:
-    number = str(act.connection)
-    if act.data is None:
-        return [Step(("silence", number, f"{min(max(waited, 0.1), PATIENCE):.1f}"))]
-    if act.data == "":
-        return [Step(("closed", number))]
-    heard.unread += act.data
-    whole = list(_FINAL.finditer(heard.unread))
-    if not whole:
-        return []
-    heard.last = whole[-1][0]
-    heard.unread = heard.unread[whole[-1].end() :]
-    return [Step(("replies", number, str(len(whole))))]
-
-
-def _merged(made: list[Step]) -> list[Step]:
-    """Replies of one connection that are awaited in a row become one step."""
-    merged: list[Step] = []
-    for step in made:
-        last = merged[-1].words if merged else ()
-        if step.words[0] == "replies" and last[:2] == step.words[:2]:
-            merged[-1] = Step((*last[:2], str(int(last[2]) + int(step.words[2]))))
-        else:
-            merged.append(step)
-    return merged
-
-
-def _right_digest(challenged: str, said: str, passwords: Mapping[str, str]) -> str:
+def _right_digest(challenged: str, said: str) -> str:
     """The user whose CRAM-MD5 digest of the challenge was sent; "" when none was, or a wrong one."""
     if not challenged.startswith("334 "):
         return ""
     try:
-        challenge = base64.b64decode(challenged[4:].strip(), validate=True)
-        found = _CRAM.fullmatch(base64.b64decode(said.strip(), validate=True))
-    except (binascii.Error, ValueError):
+        user = text(base64.b64decode(said)).rpartition(" ")[0]
+        return user if cram_md5(user, challenged[4:].strip()) == said.strip() else ""
+    except (KeyError, ValueError):  # a user that is not known, or no base64
         return ""
-    user = text(found[1]) if found else ""
-    if not found or user not in passwords:
-        return ""
-    right = hmac.new(octets(passwords[user]), challenge, "md5").hexdigest().encode("ascii")
-    return user if hmac.compare_digest(right, found[2]) else ""

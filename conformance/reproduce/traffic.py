@@ -4,21 +4,18 @@ Questions and answers are encoded anew from the world, as the name server did; i
 sequence numbers are invented. Passwords stay hidden.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from conformance.internet.nameserver import NameServer, Response
+from conformance.internet.nameserver import NameServer
+from conformance.pod.addresses import DNS, SMTPD
 from conformance.pod.base import octets
-from conformance.pod.observation import Question, TranscriptEntry
+from conformance.pod.observation import TranscriptEntry
 from conformance.pod.record import Close, ConnectionAct, Receive, Send, Shut
-from conformance.reproduce.answers import question
-from conformance.reproduce.pcap import Packet, Place, Turn, connection, datagram
+from conformance.reproduce.answersfile import question
+from conformance.reproduce.pcap import Packet, Turn, connection, datagram
 from conformance.reproduce.scene import Scene
 
-QMAIL: Place = ("127.0.0.1", 25)
-DNS: Place = ("127.0.0.1", 53)
 CLIENT = "127.0.0.1"
 
 _FIRST_DNS_PORT = 40000
@@ -37,7 +34,7 @@ def traffic(scene: Scene, edns: int | None = None, epoch: float = 0.0) -> list[P
             packets += connection(turns[0].at, client, (session.address, session.port), turns)
     for number, acts in scene.connections().items():
         client = (CLIENT, _FIRST_CLIENT_PORT + number)
-        packets += connection(epoch + acts[0].at, client, QMAIL, _at_qmail(acts, epoch))
+        packets += connection(epoch + acts[0].at, client, SMTPD, _at_qmail(acts, epoch))
     return packets
 
 
@@ -47,7 +44,8 @@ def _dns(scene: Scene, edns: int | None, epoch: float) -> Iterator[Packet]:
     for number, recorded in enumerate(scene.seen.questions):
         at = epoch + scene.set_up + recorded.at
         client = (CLIENT, _FIRST_DNS_PORT + number)
-        asked, response = _asked(server, recorded, number, edns)
+        asked = question(recorded.name, recorded.type, edns, number + 1)
+        response = server.answer(asked, recorded.over, recorded.at)
         answered = at + response.delay + 1e-6
         if recorded.over == "udp":
             yield datagram(at, client, DNS, asked)
@@ -63,11 +61,6 @@ def _dns(scene: Scene, edns: int | None, epoch: float) -> Iterator[Packet]:
                 order = ("server", "client")
             turns += [Turn(answered, who, act="fin") for who in order]
         yield from connection(at, client, DNS, turns)
-
-
-def _asked(server: NameServer, recorded: Question, number: int, edns: int | None) -> tuple[bytes, Response]:
-    asked = question(recorded.name, recorded.type, edns, number + 1)
-    return asked, server.answer(asked, recorded.over, recorded.at)
 
 
 def _framed(message: bytes) -> bytes:

@@ -1,7 +1,5 @@
 """A world's zones as files that named or nsd load, with paddings written out; and its faults in words."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from typing import Any
@@ -11,7 +9,7 @@ from dnslib import QTYPE, DNSRecord
 from conformance.internet.nameserver import NameServer
 from conformance.internet.zones import Zone, below, parse_zone, spelled
 from conformance.pod.world import Fault, Padding, World
-from conformance.reproduce.answers import question
+from conformance.reproduce.answersfile import question
 
 
 def zone_files(world: World) -> dict[str, str]:
@@ -75,17 +73,16 @@ def _written_out(world: World, padding: Padding, zone: Zone, zones: list[Zone]) 
         if (record.rtype, str(record.rdata)) not in known
         and below(spelled(record.rname).lower(), zone.origin)
     ]
-    if not records or _closest(spelled(records[0].rname).lower(), zones) != zone.origin:
+    above = [
+        each.origin for each in zones if records and below(spelled(records[0].rname).lower(), each.origin)
+    ]
+    if zone.origin != max(above, key=len, default=None):
         return []
     what = f"{padding.name} {padding.type}"
     head = f"; {len(records)} fillers: the answer to {what} has {padding.octets} octets"
     if found.ar:
         head += ",\n; of which a TXT record in the additional section that no zone can say makes up the rest"
     return [head + "\n" + "\n".join(record.toZone() for record in records)]
-
-
-def _closest(name: str, zones: list[Zone]) -> str:
-    return max((zone.origin for zone in zones if below(name, zone.origin)), key=len, default="")
 
 
 def fault_words(fault: Fault) -> str:
@@ -107,8 +104,3 @@ def fault_words(fault: Fault) -> str:
         "stall": f"over TCP gets {fault.length} octets and then silence",
     }[fault.action]
     return f"{kind} about {about}{over} {does}{often}"
-
-
-def shown_by_zone_files(world: World) -> bool:
-    """Whether an ordinary name server with these zones would answer alike."""
-    return not world.faults and not world.latency and world.tcp == "accept"

@@ -1,7 +1,5 @@
 """Scenarios that name a requirement are cases: a function for each file of fixtures/scenarios/ that does."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from conformance.catalogue import requirement
 from conformance.catalogue.requirements import Case
 from conformance.errors import UsageError
 from conformance.places import data
-from conformance.scenario.form import Scenario
+from conformance.scenario.form import Claim, Scenario
 from conformance.scenario.playing import play, unmet_sentence
 from conformance.scenario.reading import load_scenario
 
@@ -32,15 +30,12 @@ def scenario_cases(module: str, directory: Path = DIRECTORY) -> dict[str, Case]:
     for path in scenario_files(directory):
         scenario = load_scenario(path)
         if scenario.claim is not None:
-            case = _case(scenario, module)
+            case = _case(scenario, scenario.claim, module)
             cases[case.__name__] = case
     return cases
 
 
-def _case(scenario: Scenario, module: str) -> Case:
-    claim = scenario.claim
-    assert claim is not None, "only a scenario that names a requirement becomes a case"
-
+def _case(scenario: Scenario, claim: Claim, module: str) -> Case:
     async def case(internet: Internet, qmail: Qmail) -> None:
         unmet = [check for check in await play(scenario, internet, qmail) if not check.met]
         if unmet:
@@ -54,6 +49,5 @@ def _case(scenario: Scenario, module: str) -> Case:
     try:
         return requirement(claim.name, source=claim.source, role=claim.role, level=claim.level)(made)
     except UsageError as error:
-        raise UsageError(
-            f"{scenario.path}: {error.message}", "See [requirement] in docs/scenarios.md."
-        ) from error
+        hint = "See [requirement] in docs/scenarios.md."
+        raise UsageError(f"{scenario.path}: {error.message}", hint) from error

@@ -9,14 +9,12 @@
 # a comment
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from conformance.scenario.escapes import expand, is_cut, pattern
+from conformance.smtp.reply import Reply
 
 _CODE = re.compile(r"(?P<code>\*|[1-5x][0-9x][0-9x])(?:(?P<more>[ -])(?P<text>.*))?")
 _WAIT = re.compile(r"silence(?: (\d{1,2}))?")
@@ -45,7 +43,6 @@ class Said:
 
     sign: str
     raw: str
-    number: int
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,15 @@ class ReplyLine:
     code: str
     text: str | None = None
 
-    def fits(self, code: int, line: str) -> bool:
-        figures = f"{code:03d}"
-        same = self.code == "*" or all(a in ("x", b) for a, b in zip(self.code, figures, strict=True))
-        return same and (self.text is None or pattern(self.text).fullmatch(line) is not None)
+    def is_met(self, reply: Reply) -> bool:
+        """Whether a reply has this line; or, of the kind "none", has it not."""
+        figures = all(
+            wanted in ("x", figure) for wanted, figure in zip(self.code, f"{reply.code:03d}", strict=False)
+        )
+        fitting = pattern("*" if self.text is None else self.text)
+        lines = reply.lines[-1:] if self.kind == "last" else reply.lines
+        found = (figures or self.code == "*") and any(map(fitting.fullmatch, lines))
+        return found != (self.kind == "none")
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,15 @@ class Expected:
     number: int
     seconds: float = SILENCE
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no further line belongs to it."""
+        return not self.lines or self.lines[-1].kind == "last"
+
 
 @dataclass(frozen=True)
 class HalfClose:
     """The client will send no more."""
-
-    number: int
 
 
 Step = Write | Expected | HalfClose
@@ -121,105 +126,78 @@ class Chat:
 def read_chat(text: str, first: int) -> Chat:
     """Read a chat whose first line is line `first` of its file. Raises ChatError."""
     steps: list[Step] = []
-    said: list[Said] = []
-    replied: list[tuple[int, str, ReplyLine]] = []
-    early = False
-
-    def end_write() -> None:
-        nonlocal early
-        if said:
-            steps.append(Write(tuple(said), early))
-            said.clear()
-            early = False
-
-    def end_reply() -> None:
-        if replied:
-            shown = " / ".join(each for _, each, _ in replied)
-            steps.append(Expected("reply", tuple(each for _, _, each in replied), shown, replied[0][0]))
-            replied.clear()
-
-    for number, line in _lines(text, first):
-        sign, rest = _split(number, line)
-        if sign in ">|":
-            end_reply()
-            if said and said[-1].sign != sign:
-                end_write()
-            said.append(_said(sign, rest, number))
-            continue
-        end_write()
-        if sign == "!":
-            end_reply()
-            if rest == "early":
-                if steps:
-                    raise ChatError(number, "`! early` is the first line of a chat")
-                early = True
-            elif rest == "half-close":
-                steps.append(HalfClose(number))
-            elif rest != "cut":
-                known = "; ".join(f"`! {name}`: {what}" for name, what in _DIRECTIVES.items())
-                raise ChatError(number, f"there is no `! {rest}`; known are {known}")
-            continue
-        wait = _WAIT.fullmatch(rest)
-        if rest == "closed" or wait:
-            end_reply()
-            seconds = float(wait[1]) if wait and wait[1] else SILENCE
-            steps.append(Expected("silence" if wait else "closed", (), f"< {rest}", number, seconds))
-            continue
-        wanted = _reply_line(number, sign, rest)
-        if replied and wanted.code != replied[-1][2].code:
-            raise ChatError(number, f"the lines of one reply have one code, here {replied[-1][2].code}")
-        replied.append((number, f"{sign} {rest}", wanted))
-        if wanted.kind == "last":
-            end_reply()
-    end_write()
-    end_reply()
-    if early:
+    opened = ""  #: what the line before says of the next step: "early", "cut"
+    for number, line in enumerate(text.split("\n"), first):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                opened = _read_line(steps, opened, number, line.lstrip())
+            except ValueError as error:
+                raise ChatError(number, str(error)) from error
+    if opened == "early":
         raise ChatError(first, "after `! early` comes what the client says")
     if not steps:
         raise ChatError(first, "a chat without a line; write for example `> EHLO client.example`")
     return Chat(tuple(steps), first)
 
 
-def _lines(text: str, first: int) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without comments and blank ones."""
-    for number, line in enumerate(text.split("\n"), first):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield number, line.lstrip()
+def _read_line(steps: list[Step], opened: str, number: int, line: str) -> str:
+    """Add what one line says to the steps; what it says of the next step. Raises ValueError."""
+    sign, rest = _split(line)
+    last = steps[-1] if steps and opened != "cut" else None
+    if sign in ">|":
+        expand(rest)
+        said = Said(sign, rest)
+        if isinstance(last, Write) and last.lines[0].sign == sign:
+            steps[-1] = replace(last, lines=(*last.lines, said))
+        else:
+            steps.append(Write((said,), opened == "early"))
+        return ""
+    if sign == "!":
+        if rest not in _DIRECTIVES:
+            known = "; ".join(f"`! {name}`: {what}" for name, what in _DIRECTIVES.items())
+            raise ValueError(f"there is no `! {rest}`; known are {known}")
+        if rest == "early" and steps:
+            raise ValueError("`! early` is the first line of a chat")
+        if rest == "half-close":
+            steps.append(HalfClose())
+        return rest
+    wanted = _expected(number, sign, rest)
+    if isinstance(last, Expected) and wanted.lines and not last.is_whole:
+        if wanted.lines[0].code != last.lines[0].code:
+            raise ValueError(f"the lines of one reply have one code, here {last.lines[0].code}")
+        shown = f"{last.shown} / {wanted.shown}"
+        steps[-1] = replace(last, lines=last.lines + wanted.lines, shown=shown)
+    else:
+        steps.append(wanted)
+    return opened
 
 
-def _split(number: int, line: str) -> tuple[str, str]:
-    for sign in ("<!", ">", "<", "|", "!"):
-        if line.startswith(sign):
-            rest = line.removeprefix(sign)
-            if rest[:1] not in ("", " "):
-                raise ChatError(number, f"after `{sign}` comes a space: `{sign} {rest}`")
-            rest = rest[1:]
-            return sign, rest if sign in ">|" else rest.strip()
-    raise ChatError(number, f"{line!r} is no line of a chat; {_SIGNS}")
+def _split(line: str) -> tuple[str, str]:
+    found = re.fullmatch(r"(<!|[><|!])(?: (.*)|(.*))", line, re.DOTALL)
+    if found is None:
+        raise ValueError(f"{line!r} is no line of a chat; {_SIGNS}")
+    sign, rest, unspaced = found.groups("")
+    if unspaced:
+        raise ValueError(f"after `{sign}` comes a space: `{sign} {unspaced}`")
+    return sign, rest if sign in ">|" else rest.strip()
 
 
-def _said(sign: str, raw: str, number: int) -> Said:
-    try:
-        expand(raw)
-    except ValueError as error:
-        raise ChatError(number, str(error)) from error
-    return Said(sign, raw, number)
-
-
-def _reply_line(number: int, sign: str, rest: str) -> ReplyLine:
+def _expected(number: int, sign: str, rest: str) -> Expected:
+    """What one line says must come: an end, silence, or a line of a reply."""
+    if rest == "closed":
+        return Expected("closed", (), f"< {rest}", number)
+    if wait := _WAIT.fullmatch(rest):
+        return Expected("silence", (), f"< {rest}", number, float(wait[1] or SILENCE))
     found = _CODE.fullmatch(rest)
     if found is None:
-        raise ChatError(
-            number, f"`{sign} {rest}` is no reply; write `< 250`, `< 250 ok *`, `< 5xx`, `< *`, `< closed`"
+        raise ValueError(
+            f"`{sign} {rest}` is no reply; write `< 250`, `< 250 ok *`, `< 5xx`, `< *`, `< closed`"
         )
-    text = found["text"]
-    try:
-        pattern(text or "")
-    except ValueError as error:
-        raise ChatError(number, str(error)) from error
+    text = found["text"] or None
+    pattern(text or "")
     kind: Literal["last", "some", "none"] = "some" if found["more"] == "-" else "last"
     if sign == "<!":
         if kind == "last":
-            raise ChatError(number, f"`<!` speaks of a line of a reply: `<! {found['code']}-AUTH*`")
+            raise ValueError(f"`<!` speaks of a line of a reply: `<! {found['code']}-AUTH*`")
         kind = "none"
-    return ReplyLine(kind, found["code"], text or None)
+    return Expected("reply", (ReplyLine(kind, found["code"], text),), f"{sign} {rest}", number)

@@ -3,14 +3,12 @@ r"""Octets that are no text, in a chat line: `\r`, `\x00`, `\{900*a}`, `\{plain:
 A character beyond ASCII stands for its octets in UTF-8. A line ends with CRLF unless it ends with `\c`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import lru_cache
 
 from conformance.cases import credentials
-from conformance.pod.mailboxes import load_users
+from conformance.pod.mailboxes import load_users, passwords
 
 _PART = re.compile(
     r"\\(?:(?P<sign>[rnt0\\*])|x(?P<octet>[0-9A-Fa-f]{2})|(?P<cut>c)\Z|\{(?P<made>(?:[^{}\\]|\\.)*)\}|(?P<wrong>))"
@@ -41,7 +39,10 @@ def is_cut(raw: str) -> bool:
 
 def escaped(octets: bytes) -> str:
     """A chat line that stands for these octets: the inverse of `expand`, in printable ASCII."""
-    return "".join(_shown(octet) for octet in octets)
+    return "".join(
+        r"\\" if octet == 0x5C else chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}"
+        for octet in octets
+    )
 
 
 @lru_cache(maxsize=1024)  # a scenario is played on many qmails
@@ -54,7 +55,7 @@ def pattern(raw: str) -> re.Pattern[str]:
             continue
         for index, plain in enumerate(found["text"].split("*")):
             pieces += ([None] if index else []) + [plain.encode("utf-8")]
-    words = [".*" if one is None else re.escape(one.decode("latin-1")) for one in pieces]
+    words = [".*" if piece is None else re.escape(piece.decode("latin-1")) for piece in pieces]
     return re.compile("".join(words), re.DOTALL)
 
 
@@ -84,21 +85,11 @@ def _made(text: str, challenge: str) -> bytes:
         return credentials.encoded(expand(rest).decode("latin-1")).encode("ascii")
     if not colon or word not in _CREDENTIALS:
         raise ValueError(rf"\{{{text}}} is no escape; {KNOWN}")
-    known = sorted(name for name, user in load_users().items() if user.password is not None)
+    known = passwords(load_users())
     if rest not in known:
-        raise ValueError(
-            f"there is no user {rest!r} with a password in fixtures/mailboxes; known: {', '.join(known)}"
-        )
+        names = ", ".join(sorted(known))
+        raise ValueError(f"there is no user {rest!r} with a password in fixtures/mailboxes; known: {names}")
     return _CREDENTIALS[word](rest, challenge).encode("ascii")
-
-
-#: What a client says when it authenticates as a user of the fixtures.
-_CREDENTIALS: dict[str, Callable[[str, str], str]] = {
-    "plain": lambda user, _: credentials.plain(user),
-    "user": lambda user, _: credentials.encoded(user),
-    "password": lambda user, _: credentials.encoded(credentials.password(user)),
-    "cram-md5": lambda user, challenge: _cram_md5(user, challenge),
-}
 
 
 def _cram_md5(user: str, challenge: str) -> str:
@@ -108,7 +99,10 @@ def _cram_md5(user: str, challenge: str) -> str:
         return credentials.cram_md5(user, "")
 
 
-def _shown(octet: int) -> str:
-    if octet == 0x5C:
-        return r"\\"
-    return chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}"
+#: What a client says when it authenticates as a user of the fixtures.
+_CREDENTIALS: dict[str, Callable[[str, str], str]] = {
+    "plain": lambda user, _: credentials.plain(user),
+    "user": lambda user, _: credentials.encoded(user),
+    "password": lambda user, _: credentials.encoded(credentials.password(user)),
+    "cram-md5": _cram_md5,
+}

@@ -1,12 +1,11 @@
 """The keys that say what must be seen: reports of a delivery, and `[expect]` for when all is done."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 
 from conformance.scenario.escapes import pattern
-from conformance.scenario.form import Report, Sighting
-from conformance.scenario.table import Table, is_number
+from conformance.scenario.form import ExpectedReport, Sighting
+from conformance.scenario.tomltable import TomlTable, is_number
 
 #: Key of `[expect]` -> what it takes: texts, a number, or numbers by name.
 KEYS = {
@@ -21,77 +20,59 @@ KEYS = {
 }
 
 _QUESTION = re.compile(r"\S+( ([A-Z0-9]+|\*)( (udp|tcp))?)?")
-_ENVELOPE = re.compile(r".* -> .*")
-_REPORT = re.compile(r"[KZD*].*", re.DOTALL)
-_REPORT_OF_RECIPIENT = re.compile(r"[rhs*].*", re.DOTALL)
+_QUESTIONS = '["big.example MX", "* ANY", "* * tcp"]'
+
+#: Key -> how each of its texts reads, what another one is, and an example.
+_TEXTS = {
+    "reports": (re.compile(r"[rhs*].*", re.DOTALL), "begins with none of r, h, s", '["r", "h*"]'),
+    "report": (re.compile(r"[KZD*].*", re.DOTALL), "begins with none of K, Z, D", '"K*"'),
+    "asked": (_QUESTION, "is no question", _QUESTIONS),
+    "not-asked": (_QUESTION, "is no question", _QUESTIONS),
+    "queue": (re.compile(r".* -> .*"), "is no envelope", '["SENDER -> RECIPIENT, RECIPIENT"], or a number'),
+}
 _PROGRAMS = ("rcptcheck", "checkpassword")
 _MOST = 100_000
 
 
-def read_reports(table: Table) -> tuple[Report, ...]:
+def read_reports(table: TomlTable) -> tuple[ExpectedReport, ...]:
     """`report` and `reports` of a `[deliver]`."""
     found = []
-    for index, words in enumerate(table.texts("reports")):
-        if not _REPORT_OF_RECIPIENT.fullmatch(words):
-            table.wrong(
-                ("reports", index), f"{words!r} begins with none of r, h, s", 'write reports = ["r", "h*"]'
-            )
-        found.append(
-            Report(
-                f"reports: {words}", _checked(table, "reports", words), table.line("reports", index), index
-            )
-        )
     if "report" in table.data:
-        words = table.text("report")
-        if not _REPORT.fullmatch(words):
-            table.wrong(("report",), f"{words!r} begins with none of K, Z, D", 'write report = "K*"')
-        found.append(Report(f"report: {words}", _checked(table, "report", words), table.line("report")))
+        table.text("report")  # of the message there is one
+    for key in ("reports", "report"):
+        for index, (words, number) in enumerate(_patterns(table, key)):
+            found.append(
+                ExpectedReport(f"{key}: {words}", words, number, index if key == "reports" else None)
+            )
     return tuple(found)
 
 
-def read_expected(table: Table | None) -> tuple[Sighting, ...]:
+def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
     """What `[expect]` says, in its order."""
-    found: list[Sighting] = []
-    if table is None:
-        return ()
     table.only(KEYS)
-    for key in table.data:
-        value = table.data[key]
+    found: list[Sighting] = []
+    for key, value in table.data.items():
         if "number" in KEYS[key] and is_number(value):
             found.append(Sighting(key, table.number(key, 0, _MOST), table.line(key)))
         elif "table" in KEYS[key]:
-            found += _numbers(table, key)
+            inner = table.table(key)
+            if key == "ran":
+                inner.only(_PROGRAMS)
+            found += [Sighting(key, inner.number(of, 0, _MOST), inner.line(of), of) for of in inner.data]
         else:
-            found += [_sighting(table, key, index, words) for index, words in enumerate(table.texts(key))]
+            found += [Sighting(key, words, number) for words, number in _patterns(table, key)]
     return tuple(found)
 
 
-def _numbers(table: Table, key: str) -> list[Sighting]:
-    inner = table.table(key)
-    assert inner is not None
-    if key == "ran":
-        inner.only(_PROGRAMS)
-    return [Sighting(key, inner.number(name, 0, _MOST), inner.line(name), name) for name in inner.data]
-
-
-def _sighting(table: Table, key: str, index: int, words: str) -> Sighting:
-    names: tuple[str | int, ...] = (key, index) if isinstance(table.data[key], list) else (key,)
-    if key.endswith("asked") and not _QUESTION.fullmatch(words):
-        table.wrong(
-            names, f"{words!r} is no question", f'write {key} = ["big.example MX", "* ANY", "* * tcp"]'
-        )
-    if key == "queue" and not _ENVELOPE.fullmatch(words):
-        table.wrong(
-            names,
-            f"{words!r} is no envelope",
-            'write queue = ["SENDER -> RECIPIENT, RECIPIENT"], or a number',
-        )
-    return Sighting(key, _checked(table, key, words), table.line(*names))
-
-
-def _checked(table: Table, key: str, words: str) -> str:
-    try:
-        pattern(words)
-    except ValueError as error:
-        table.wrong((key,), str(error), "A backslash begins an escape; write it twice to mean itself.")
-    return words
+def _patterns(table: TomlTable, key: str) -> Iterator[tuple[str, int]]:
+    """The texts of a key, each with its line; `*` is a wildcard in them."""
+    form, wrong, example = _TEXTS.get(key, (re.compile(".*", re.DOTALL), "", ""))
+    for index, words in enumerate(table.texts(key)):
+        names: tuple[str | int, ...] = (key, index) if isinstance(table.data[key], list) else (key,)
+        if not form.fullmatch(words):
+            table.wrong(names, f"{words!r} {wrong}", f"write {key} = {example}")
+        try:
+            pattern(words)
+        except ValueError as error:
+            table.wrong(names, str(error), "A backslash begins an escape; write it twice to mean itself.")
+        yield words, table.line(*names)

@@ -4,18 +4,19 @@ Names become reserved ones, words of messages are masked, and credentials become
 fixtures, so that what is sent to others holds nothing of whose transcript it was.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from conformance.errors import UsageError
+from conformance.pod.ordinary import DOMAIN
 from conformance.scenario.escapes import escaped
-from conformance.scenario.reserved import OWN, Reserved, masked
-from conformance.scenario.transcript import Heard, Transcript, read_transcript
+from conformance.scenario.pieces import toml
+from conformance.scenario.reserved import Reserved, masked
+from conformance.scenario.transcriptforms import Heard, Transcript, read_transcript
 
 #: The user of fixtures/mailboxes/ whose credentials stand in for real ones.
 USER = "alice"
@@ -30,20 +31,11 @@ _ADDRESSES = {"from", "to", "cc", "bcc", "sender", "reply-to", "return-path", "d
 _AS_IS = {"date", "mime-version", "content-transfer-encoding"}
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A scenario's text, and what a person should know of how it was made."""
 
     scenario: str
-    notes: tuple[str, ...]
-
-
-@dataclass
-class _Spoken:
-    """One thing that the client said, with the code of its reply ("" when none came) and its text."""
-
-    line: Heard
-    code: str = ""
+    notes: list[str]
 
 
 def load_transcript(path: Path) -> Made:
@@ -58,67 +50,33 @@ def load_transcript(path: Path) -> Made:
 def make_scenario(transcript: Transcript, name: str) -> Made:
     """The scenario that says what the transcript shows; `name` is for its title."""
     names = Reserved()
-    sessions = [_paired(session) for session in transcript.sessions]
-    for session in sessions:
-        _find_own(session, names)
-    for transcribed, session in zip(transcript.sessions, sessions, strict=True):
-        _find_named(transcribed, session, names)
+    for session in transcript.sessions:
+        _find_own_domains(session, names)
     writer = _Writer(names)
-    chats = [
-        writer.chat(session, spoken) for session, spoken in zip(transcript.sessions, sessions, strict=True)
-    ]
-    control = _control(transcript, names)
-    text = _document(transcript, chats, control, _mode(transcript))
+    chats = [writer.chat(session) for session in transcript.sessions]
     notes = [f"the form of {name}: {transcript.form}; sessions: {len(chats)}", *writer.notes]
-    given = [*names.domains.items(), *names.words.items()]
-    if given:
+    if given := names.domains | names.words:
         notes.append("names are replaced by reserved ones:")
-        notes += [f"  {real} -> {name}" for real, name in given]
+        notes += [f"  {real} -> {reserved}" for real, reserved in given.items()]
     notes.append(
         "control files and environment are the ordinary ones: change them where the host's are others"
     )
-    return Made(text, tuple(notes))
+    return Made(_document(transcript, chats, names), notes)
 
 
-def _paired(session: tuple[Heard, ...]) -> list[_Spoken]:
-    """What the client said, each with the code of its reply; that of a message belongs to its dot."""
-    spoken: list[_Spoken] = []
-    due: list[_Spoken] = []
-    in_message = False
+def _find_own_domains(session: Sequence[Heard], names: Reserved) -> None:
+    """A domain in which a recipient was taken is the host's own before anybody has authenticated.
+
+    Later it is one where the greeting names a host in it.
+    """
+    host = next((line.text[4:].split(" ")[0].lower() for line in session if line.text[:3] == "220"), "")
+    authenticated = False
     for line in session:
-        if line.side == "client":
-            one = _Spoken(line)
-            spoken.append(one)
-            if not in_message or line.text == ".":
-                due.append(one)
-                in_message = False
-        elif line.side == "server" and line.text[3:4] != "-" and due:
-            one = due.pop(0)
-            one.code = line.text[:3]
-            in_message = one.code == "354"
-    return spoken
-
-
-def _find_own(session: list[_Spoken], names: Reserved) -> None:
-    """A domain in which a recipient was taken before anybody authenticated is the host's own."""
-    for one in session:
-        if one.code == "235":
-            return
-        found = _ADDRESS.fullmatch(one.line.text)
-        if found and found["verb"].upper() == "RCPT TO" and one.code == "250":
-            domain = found["path"].strip("<>").rpartition("@")[2]
-            if domain:
-                names.own(domain)
-
-
-def _find_named(transcribed: tuple[Heard, ...], session: list[_Spoken], names: Reserved) -> None:
-    """So is a domain in which a recipient was taken at all, when the greeting names a host in it."""
-    host = next((line.text[4:].split(" ")[0].lower() for line in transcribed if line.text[:3] == "220"), "")
-    for one in session:
-        found = _ADDRESS.fullmatch(one.line.text)
-        if found and found["verb"].upper() == "RCPT TO" and one.code == "250":
+        authenticated = authenticated or line.code == "235"
+        found = _ADDRESS.fullmatch(line.text)
+        if found and found["verb"].upper() == "RCPT TO" and line.code == "250":
             domain = found["path"].strip("<>").rpartition("@")[2].lower()
-            if domain and f".{host}".endswith(f".{domain}"):
+            if domain and (not authenticated or f".{host}".endswith(f".{domain}")):
                 names.own(domain)
 
 
@@ -129,45 +87,41 @@ class _Writer:
         self._names = names
         self.notes: list[str] = []
 
-    def chat(self, session: tuple[Heard, ...], spoken: list[_Spoken]) -> str:
+    def chat(self, session: Sequence[Heard]) -> str:
         """The lines of one chat."""
-        codes = {id(one.line): one.code for one in spoken}
-        credentials = _credentials(spoken)
+        credentials = _credentials(session)
         out: list[str] = []
-        message = _Message(self._names)
-        in_message = dropped = False
+        message: _Message | None = None
+        dropped = False
         for line in session:
             if line.side == "closed":
                 out.append("< closed")
             elif line.side == "server":
                 if line.text[3:4] == "-":
                     continue
-                if dropped:
-                    dropped = False
-                    continue
-                out.append(f"< {line.text[:3]}")
-                in_message = line.text.startswith("354")
-                message = _Message(self._names) if in_message else message
-            elif in_message and line.text == ".":
-                in_message = False
-            elif in_message:
-                out.append(f"| {message.line(line.text)}" if line.text else "|")
+                if not dropped:
+                    out.append(f"< {line.text[:3]}")
+                    message = _Message(self._names) if line.text.startswith("354") else None
+                dropped = False
+            elif message is not None:
+                if line.text == ".":
+                    message = None
+                else:
+                    out.append(f"| {message.line(line.text)}" if line.text else "|")
             elif line.text.strip().upper() == "STARTTLS":
                 self.notes.append(
                     f"line {line.number}: STARTTLS is left out, the scenario goes on without TLS"
                 )
-                dropped = bool(codes[id(line)])
+                dropped = bool(line.code)
             else:
-                out.append(f"> {credentials.get(id(line)) or _raw(self._command(line.text))}")
+                out.append(f"> {credentials.get(line.number) or _raw(self._command(line.text))}")
         return "\n".join(out)
 
     def _command(self, text: str) -> str:
-        hello = _HELLO.fullmatch(text)
-        if hello:
+        if hello := _HELLO.fullmatch(text):
             name = hello[3] if hello[3].lower() == "localhost" else self._names.domain(hello[3])
             return f"{hello[1]}{hello[2]}{name}{hello[4]}"
-        address = _ADDRESS.fullmatch(text)
-        if address:
+        if address := _ADDRESS.fullmatch(text):
             path = self._names.path(address["path"])
             return f"{address['verb']}{address['colon']}{path}{self._names.text(address['rest'])}"
         return self._names.text(text)
@@ -190,7 +144,7 @@ class _Message:
         name, space, value = field.groups()
         if name.lower() in _ADDRESSES:
             addresses = re.findall(r"[^\s<>,;:\"()]+@[^\s<>,;\"()]+", value)
-            value = ", ".join(f"<{self._names.path(one)}>" for one in addresses)
+            value = ", ".join(f"<{self._names.path(address)}>" for address in addresses)
         elif name.lower() not in _AS_IS:
             value = masked(value)
         return _raw(f"{name}:{space}{value}")
@@ -201,104 +155,80 @@ def _raw(text: str) -> str:
     return escaped(text.encode("utf-8", "surrogateescape")).replace("'''", r"\x27\x27\x27")
 
 
-def _credentials(spoken: list[_Spoken]) -> dict[int, str]:
-    """What stands in for each line with credentials: right ones, or wrong ones where they were refused."""
+def _credentials(session: Sequence[Heard]) -> dict[int, str]:
+    """What stands in, by its number, for each line with credentials: wrong ones where they were refused."""
     found: dict[int, str] = {}
-    index = 0
-    while index < len(spoken):
-        start = spoken[index]
-        index += 1
-        auth = _AUTH.fullmatch(start.line.text)
+    said = iter([line for line in session if line.side == "client"])
+    for line in said:
+        auth = _AUTH.fullmatch(line.text)
         if auth is None:
             continue
-        answers = []
-        last = start
-        while last.code == "334" and index < len(spoken):
-            last = spoken[index]
-            index += 1
-            answers.append(last)
-        wrong = last.code == "535"
-        forms = _forms(auth[2].upper(), wrong)
+        exchange = [line]
+        while exchange[-1].code == "334" and (answer := next(said, None)):
+            exchange.append(answer)
+        forms = _forms(auth[2].upper(), exchange[-1].code == "535")
         if auth[3] is not None:
-            found[id(start.line)] = f"{_raw(auth[1])} {_answer(auth[3], forms)}"
-        for answer in answers:
-            found[id(answer.line)] = _answer(answer.line.text, forms)
+            found[line.number] = f"{_raw(auth[1])} {_answer(auth[3], forms)}"
+        for answer in exchange[1:]:
+            found[answer.number] = _answer(answer.text, forms)
     return found
 
 
 def _forms(method: str, wrong: bool) -> list[str]:
     """What a client answers with this method, in order."""
-    if method == "PLAIN":
-        return [rf"\{{base64:\0{USER}\0wrong}}" if wrong else rf"\{{plain:{USER}}}"]
-    if method == "LOGIN":
-        return [rf"\{{user:{USER}}}", r"\{base64:wrong}" if wrong else rf"\{{password:{USER}}}"]
-    if method == "CRAM-MD5":
-        return [rf"\{{base64:{USER} {'0' * 32}}}" if wrong else rf"\{{cram-md5:{USER}}}"]
-    return []
+    right, refused = {
+        "PLAIN": ([rf"\{{plain:{USER}}}"], [rf"\{{base64:\0{USER}\0wrong}}"]),
+        "LOGIN": (
+            [rf"\{{user:{USER}}}", rf"\{{password:{USER}}}"],
+            [rf"\{{user:{USER}}}", r"\{base64:wrong}"],
+        ),
+        "CRAM-MD5": ([rf"\{{cram-md5:{USER}}}"], [rf"\{{base64:{USER} {'0' * 32}}}"]),
+    }.get(method, ([], []))
+    return refused if wrong else right
 
 
 def _answer(said: str, forms: list[str]) -> str:
-    if said in ("", "*", "="):
-        if forms:
-            forms.pop(0)
-        return said
+    given = said not in ("", "*", "=")
     try:
-        base64.b64decode(said.encode("utf-8", "replace"), validate=True)
+        base64.b64decode(said.encode("utf-8", "replace") if given else b"", validate=True)
     except (binascii.Error, ValueError):
         return "not!base64"
-    return forms.pop(0) if forms else r"\{base64:secret}"
+    form = forms.pop(0) if forms else r"\{base64:secret}"
+    return form if given else said
 
 
-def _announced(transcript: Transcript, word: str) -> list[str]:
+def _announced(lines: list[Heard], word: str) -> list[str]:
     """What stands behind `word` in the replies to EHLO."""
     found = re.compile(rf"250[ -]{word}[ =]?(.*)", re.I)
-    lines = [line.text for session in transcript.sessions for line in session if line.side == "server"]
-    return [match[1] for text in lines if (match := found.fullmatch(text))]
+    return [match[1] for line in lines if line.side == "server" and (match := found.fullmatch(line.text))]
 
 
-def _mode(transcript: Transcript) -> str | None:
+def _mode(lines: list[Heard]) -> str | None:
     """SMTPAUTH as it must have been; None: unset."""
-    methods = {one.upper() for said in _announced(transcript, "AUTH") for one in said.split()}
+    methods = {method.upper() for said in _announced(lines, "AUTH") for method in said.split()}
     if not methods:
         return None
     mode = ("+cram" if methods & {"LOGIN", "PLAIN"} else "cram") if "CRAM-MD5" in methods else ""
-    needed = any(
-        one.code == "530" and one.line.text.upper().startswith("MAIL")
-        for session in transcript.sessions
-        for one in _paired(session)
-    )
+    needed = any(line.code == "530" and line.text.upper().startswith("MAIL") for line in lines)
     return f"!{mode}" if needed else mode
 
 
-def _control(transcript: Transcript, names: Reserved) -> dict[str, str]:
-    own = [name for name in names.domains.values() if re.fullmatch(r"here\d*\.example", name)]
-    control = {}
-    if len(own) > 1:
-        control["rcpthosts"] = "[" + ", ".join(f'"{name}"' for name in own) + "]"
-    sizes = [int(size) for size in _announced(transcript, "SIZE") if size.strip().isdigit() and int(size)]
-    if sizes:
-        control["databytes"] = str(sizes[0])
-    return control
-
-
-def _document(transcript: Transcript, chats: list[str], control: dict[str, str], mode: str | None) -> str:
+def _document(transcript: Transcript, chats: list[str], names: Reserved) -> str:
+    lines = [line for session in transcript.sessions for line in session]
     parts = [
         f"# Made from a transcript ({transcript.form}).",
         "# Names are reserved ones, words of messages are masked.",
-        f"# The host's own domain is {OWN}. Expected are the codes that the transcript shows.",
-        "",
-        'title = "A session from a transcript"',
-        "",
+        f"# The host's own domain is {DOMAIN}. Expected are the codes that the transcript shows.\n",
+        'title = "A session from a transcript"\n',
     ]
-    if len(chats) == 1:
-        parts += ["session = '''", chats[0], "'''"]
-    else:
-        parts += ["session = ["]
-        for chat in chats:
-            parts += ["'''", chat, "''',"]
-        parts += ["]"]
+    texts = [f"'''\n{chat}\n'''" for chat in chats]
+    parts.append(f"session = {texts[0]}" if len(texts) == 1 else "session = [\n" + ",\n".join(texts) + ",\n]")
+    own = [name for name in names.domains.values() if re.fullmatch(r"here\d*\.example", name)]
+    sizes = [size for size in _announced(lines, "SIZE") if size.strip().isdigit() and int(size)]
+    control = [f"rcpthosts = {toml(own)}"] if len(own) > 1 else []
+    control += [f"databytes = {int(size)}" for size in sizes[:1]]
     if control:
-        parts += ["", "[control]", *(f"{name} = {value}" for name, value in control.items())]
-    if mode is not None:
+        parts += ["", "[control]", *control]
+    if (mode := _mode(lines)) is not None:
         parts += ["", "[auth]", f'mode = "{mode}"']
     return "\n".join(parts) + "\n"

@@ -1,13 +1,12 @@
 """What can be taken out of a scenario's text: tables, values, exchanges of a chat, single lines, items."""
 
-from __future__ import annotations
-
+import json
 import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.scenario.places import Entry, entries
+from conformance.scenario.tomllines import Statement, statements
 
 #: Line numbers, from 1, that are taken out together.
 Piece = frozenset[int]
@@ -18,32 +17,32 @@ KEPT = ("title", "text")
 
 def blocks(text: str) -> list[Piece]:
     """Tables with all their keys, values of several lines as a whole, and the exchanges of a chat."""
-    found = list(entries(text))
+    found = list(statements(text))
     pieces: list[Piece] = []
-    for index, entry in enumerate(found):
-        if entry.path[0] in KEPT:
+    for index, statement in enumerate(found):
+        if statement.path[0] in KEPT:
             continue
-        if entry.header:
+        if statement.header:
             rest = found[index + 1 :]
-            last = next((one.first - 1 for one in rest if one.header), len(text.splitlines()))
-            pieces.append(_piece(text, entry.first, last))
-        elif entry.path[0] == "session":
-            pieces += _exchanges(text, entry)
-        elif entry.last > entry.first:
-            pieces.append(_piece(text, entry.first, entry.last))
-    return _once(pieces)
+            last = next((other.first - 1 for other in rest if other.header), len(text.splitlines()))
+            pieces.append(_piece(text, statement.first, last))
+        elif statement.path[0] == "session":
+            pieces += _exchanges(text, statement)
+        elif statement.last > statement.first:
+            pieces.append(_piece(text, statement.first, statement.last))
+    return list(dict.fromkeys(pieces))
 
 
 def single_lines(text: str) -> list[Piece]:
     """Every line that says something."""
     fixed = {
         line
-        for entry in entries(text)
-        if entry.path[0] in KEPT
-        for line in range(entry.first, entry.last + 1)
+        for statement in statements(text)
+        if statement.path[0] in KEPT
+        for line in range(statement.first, statement.last + 1)
     }
     rows = text.splitlines()
-    said = [number for number, row in enumerate(rows, 1) if _says(row) and number not in fixed]
+    said = [number for number, row in enumerate(rows, 1) if says(row) and number not in fixed]
     return [_piece(text, number, number) for number in said]
 
 
@@ -82,50 +81,36 @@ def tidy(text: str) -> str:
 def shorter_values(text: str) -> Iterator[str]:
     """The text with one item less in a list or a table that stands on one line."""
     rows = text.splitlines()
-    for entry in entries(text):
-        in_list = isinstance(entry.path[-1], int)
-        if entry.header or in_list or entry.first != entry.last or entry.path[0] in KEPT:
+    for each in statements(text):
+        if each.header or each.first != each.last or each.path[0] in KEPT or isinstance(each.path[-1], int):
             continue
-        row = rows[entry.first - 1]
+        key, _, written = rows[each.first - 1].partition("=")
         try:
-            value = tomllib.loads(row)
-        except tomllib.TOMLDecodeError:
+            value = tomllib.loads(f"value ={written}")["value"]
+        except tomllib.TOMLDecodeError:  # the key itself holds the sign
             continue
-        while isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), dict):
-            value = next(iter(value.values()))
-            if "{" in row and len(value) > 1:
-                break
-        for shorter in _shorter(value if "{" in row else next(iter(value.values()))):
-            key = row[: row.index("=") + 1]
-            yield "\n".join([*rows[: entry.first - 1], f"{key} {toml(shorter)}", *rows[entry.first :]]) + "\n"
+        for shorter in _shorter(value):
+            row = f"{key}= {toml(shorter)}"
+            yield "\n".join([*rows[: each.first - 1], row, *rows[each.first :]]) + "\n"
 
 
 def toml(value: Any) -> str:
     """A value as TOML on one line: texts, numbers, truths, lists and tables of them."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + "".join(_character(one) for one in value) + '"'
     if isinstance(value, list):
-        return "[" + ", ".join(toml(one) for one in value) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{toml(name)} = {toml(one)}" for name, one in value.items()) + " }"
-    return str(value)
-
-
-def _character(one: str) -> str:
-    known = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return known.get(one) or (one if one.isprintable() else f"\\U{ord(one):08x}")
+        return "{ " + ", ".join(f"{toml(name)} = {toml(item)}" for name, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _shorter(value: Any) -> Iterator[Any]:
     if isinstance(value, list) and len(value) > 1:
         yield from (value[:index] + value[index + 1 :] for index in range(len(value)))
     if isinstance(value, dict) and len(value) > 1:
-        yield from ({name: one for name, one in value.items() if name != gone} for gone in value)
+        yield from ({name: item for name, item in value.items() if name != gone} for gone in value)
 
 
-def _says(row: str) -> bool:
+def says(row: str) -> bool:
     return bool(row.strip()) and not row.lstrip().startswith("#")
 
 
@@ -137,11 +122,11 @@ def _piece(text: str, first: int, last: int) -> Piece:
     return frozenset(range(first, last + 1))
 
 
-def _exchanges(text: str, entry: Entry) -> Iterator[Piece]:
+def _exchanges(text: str, statement: Statement) -> Iterator[Piece]:
     """Of a chat: what the client says up to the last reply to it, for each time that the client speaks."""
     rows = text.splitlines()
     first, replied = 0, False
-    for number in range(entry.text, entry.last + 1):
+    for number in range(statement.text, statement.last + 1):
         sign = rows[number - 1].lstrip()[:1]
         if sign in (">", "|", "!") and (replied or not first):
             if first:
@@ -151,10 +136,6 @@ def _exchanges(text: str, entry: Entry) -> Iterator[Piece]:
         if sign not in (">", "|", "!", "<", "#", ""):
             break
     else:
-        number = entry.last + 1
+        number = statement.last + 1
     if first:
         yield _piece(text, first, number - 1)
-
-
-def _once(pieces: list[Piece]) -> list[Piece]:
-    return [piece for index, piece in enumerate(pieces) if piece not in pieces[:index]]

@@ -1,18 +1,16 @@
 """Plays a scenario on a qmail and says of each expectation whether it was met, and what was seen instead."""
 
-from __future__ import annotations
-
-import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
-from conformance.pod.delivery import Delivery
-from conformance.pod.observation import Question
+from conformance.pod.delivery import DeliveryReport
+from conformance.pod.observation import Observation
 from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Write
 from conformance.scenario.escapes import is_cut, pattern
-from conformance.scenario.form import Deliver, Report, Scenario, Sighting
+from conformance.scenario.form import Deliver, ExpectedReport, Scenario, Sighting
 from conformance.scenario.reading import read_scenario
 from conformance.smtp.reply import SILENT, Reply
 from conformance.smtp.session import PATIENCE, Session
@@ -42,22 +40,22 @@ async def play_text(internet: Internet, qmail: Qmail, text: str, path: str) -> N
 
 async def play(scenario: Scenario, internet: Internet, qmail: Qmail) -> list[Check]:
     """Do all that the scenario says; the same checks in the same order on every qmail."""
-    scenario.arrange(internet)
-    scenario.configure(qmail)
+    internet.arrange(scenario.world)
+    qmail.configure(scenario.configuration)
     checks: list[Check] = []
     for chat in scenario.sessions:
         checks += await _session(chat, qmail)
     for deliver in scenario.deliveries:
         checks += await _deliver(deliver, qmail)
-    if scenario.delivering:
+    if scenario.configuration.delivering:
+        met, seen = True, "it rests"
         try:
             await qmail.delivered()
         except AssertionError as error:
-            checks.append(Check(1, "delivering: qmail-send comes to rest", False, str(error)))
-        else:
-            checks.append(Check(1, "delivering: qmail-send comes to rest", True, "it rests"))
-    await qmail.observe()
-    return checks + [_sighted(one, internet) for one in scenario.expected]
+            met, seen = False, str(error)
+        checks.append(Check(1, "delivering: qmail-send comes to rest", met, seen))
+    seen_now = await qmail.observe()
+    return checks + [_sighted(expected, internet, seen_now) for expected in scenario.expected]
 
 
 class _Dialogue:
@@ -66,23 +64,24 @@ class _Dialogue:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.due: list[Said] = []
-        self.last: Reply | None = None
+        self.last = SILENT
         self.stopped = ""  #: why nothing more is done
 
     @property
     def challenge(self) -> str:
-        return self.last.text if self.last is not None and self.last.code == 334 else ""
+        return self.last.text if self.last.code == 334 else ""
 
     async def write(self, step: Write) -> None:
-        if step.is_message and (self.last is None or self.last.code != 354):
+        if step.is_message and self.last.code != 354:
             self.stopped = "the message was not asked for (no 354)"
             return
         lines = step.lines[-1:] if step.is_message else step.lines
         self.due += [line for line in lines if not is_cut(line.raw)]
         await self.session.send(step.octets(self.challenge))
 
-    async def read(self, expected: Expected) -> Check:
-        after = self.due.pop(0) if self.due else None
+    async def read(self, expected: Expected, *, greeting: bool = False) -> Check:
+        # The greeting answers no line, even when the client has talked before it.
+        after = self.due.pop(0) if self.due and not greeting else None
         said = "" if after is None else "the message" if after.sign == "|" else after.raw
         if self.stopped:
             return Check(expected.number, expected.shown, False, f"not reached: {self.stopped}", "", said)
@@ -92,13 +91,6 @@ class _Dialogue:
             self.stopped = "qmail was silent before"
         self.last = reply
         return _judged(expected, reply, said)
-
-    async def greeting(self, expected: Expected) -> Check:
-        """The greeting answers no line, even when the client has talked before it."""
-        due, self.due = self.due, []
-        check = await self.read(expected)
-        self.due = due
-        return check
 
 
 async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
@@ -114,23 +106,21 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
         del steps[0]
     else:
         greeting = Expected("reply", (ReplyLine("last", "220"),), "< 220 (the greeting)", chat.number)
-    checks = []
-    async with contextlib.AsyncExitStack() as stack:
-        session = await qmail.connect()
-        stack.push_async_exit(session)  # not entered: that would read the greeting
-        dialogue = _Dialogue(session)
-        for write in early:
-            await dialogue.write(write)
-        checks.append(await dialogue.greeting(greeting))
-        for step in steps:
-            if isinstance(step, Expected):
-                checks.append(await dialogue.read(step))
-            elif dialogue.stopped:
-                continue
-            elif isinstance(step, HalfClose):
-                await session.half_close()
-            else:
-                await dialogue.write(step)
+    session = await qmail.connect()
+    dialogue = _Dialogue(session)
+    for write in early:
+        await dialogue.write(write)
+    checks = [await dialogue.read(greeting, greeting=True)]
+    for step in steps:
+        if isinstance(step, Expected):
+            checks.append(await dialogue.read(step))
+        elif dialogue.stopped:
+            continue
+        elif isinstance(step, HalfClose):
+            await session.half_close()
+        else:
+            await dialogue.write(step)
+    await session.close()
     return checks
 
 
@@ -142,87 +132,66 @@ def _judged(expected: Expected, reply: Reply, after: str) -> Check:
     if expected.kind != "reply":
         met = reply.why == {"closed": "closed", "silence": "silent"}[expected.kind]
     else:
-        met = bool(reply.code) and all(_fits(line, reply) for line in expected.lines)
+        met = bool(reply.code) and all(line.is_met(reply) for line in expected.lines)
     return Check(expected.number, expected.shown, met, seen, mark, after)
-
-
-def _fits(wanted: ReplyLine, reply: Reply) -> bool:
-    if wanted.kind == "last":
-        return wanted.fits(reply.code, reply.lines[-1])
-    found = any(wanted.fits(reply.code, line) for line in reply.lines)
-    return found if wanted.kind == "some" else not found
 
 
 async def _deliver(deliver: Deliver, qmail: Qmail) -> list[Check]:
     """The checks of one delivery; what it reports as delivered some host must have accepted."""
     what = "a message that is reported as delivered was accepted by a host"
+    given = (deliver.host, deliver.sender, list(deliver.recipients), deliver.message, deliver.limit)
     try:
-        delivery = await qmail.remote(
-            deliver.host, deliver.sender, list(deliver.recipients), deliver.message, deliver.limit
-        )
+        delivery = await qmail.remote(*given)
     except AssertionError as error:
-        seen = str(error)
-        unread = [Check(one.number, one.what, False, f"not read: {seen}") for one in deliver.reports]
-        return [*unread, Check(deliver.number, what, False, seen)]
-    read = [_reported(one, delivery) for one in deliver.reports]
+        why = f"not read: {error}"
+        unread = [Check(report.number, report.what, False, why) for report in deliver.reports]
+        return [*unread, Check(deliver.number, what, False, str(error))]
+    read = [_reported(report, delivery) for report in deliver.reports]
     return [*read, Check(deliver.number, what, True, repr(delivery))]
 
 
-def _reported(wanted: Report, delivery: Delivery) -> Check:
-    if wanted.index is None:
-        report = delivery.message
-    elif wanted.index < len(delivery.recipients):
-        report = delivery.recipients[wanted.index]
-    else:
+def _reported(wanted: ExpectedReport, delivery: DeliveryReport) -> Check:
+    if wanted.index is not None and wanted.index >= len(delivery.recipients):
         return Check(wanted.number, wanted.what, False, "no report for this recipient")
-    seen = f"{report.letter}{report.text}" or repr(delivery)
-    met = pattern(wanted.pattern).fullmatch(f"{report.letter}{report.text}") is not None
-    return Check(wanted.number, wanted.what, met, seen, report.letter)
+    report = delivery.message if wanted.index is None else delivery.recipients[wanted.index]
+    said = f"{report.letter}{report.text}"
+    return Check(
+        wanted.number, wanted.what, _reads(wanted.pattern, said), said or repr(delivery), report.letter
+    )
 
 
-def _sighted(wanted: Sighting, internet: Internet) -> Check:
-    seen = internet.seen
-    assert seen is not None, "the world has been observed"
-    asked = [_question(one) for one in seen.questions]
-    if wanted.kind in ("asked", "not-asked"):
-        fitting = [one for one in asked if _is_asked(str(wanted.wanted), one)]
-        return _found(wanted, fitting, asked, wanted.kind == "asked")
-    if wanted.kind in ("said", "not-said"):
-        said = internet.commands()
-        fitting = [one for one in said if pattern(str(wanted.wanted)).fullmatch(one)]
-        return _found(wanted, fitting, said, wanted.kind == "said")
-    if wanted.kind == "queue":
-        envelopes = [f"{one.sender} -> {', '.join(one.recipients)}" for one in seen.queue]
-        if isinstance(wanted.wanted, int):
-            return _counted(wanted, len(envelopes))
-        fitting = [one for one in envelopes if pattern(wanted.wanted).fullmatch(one)]
-        return _found(wanted, fitting, envelopes, True)
-    if wanted.kind == "accepted":
-        return _counted(wanted, len(internet.messages(wanted.of or None)))
-    if wanted.kind == "mailboxes":
-        return _counted(wanted, len(seen.mailboxes.get(wanted.of, [])))
-    return _counted(wanted, sum(call.program == wanted.of for call in seen.hook_calls))
+def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
+    """Whether what must be seen when all is done was there: a number of things, or one that reads so."""
+    kind = wanted.kind.removeprefix("not-")
+    all_things: dict[str, Sequence[object]] = {
+        "asked": [f"{question.name} {question.type} {question.over}" for question in seen.questions],
+        "said": internet.commands(),
+        "queue": [f"{message.sender} -> {', '.join(message.recipients)}" for message in seen.queue],
+        "accepted": internet.messages(wanted.of or None),
+        "mailboxes": seen.mailboxes.get(wanted.of, []),
+        "ran": [call for call in seen.hook_calls if call.program == wanted.of],
+    }
+    things = all_things[kind]
+    if isinstance(wanted.wanted, int):
+        count = len(things)
+        return Check(wanted.number, str(wanted), count == wanted.wanted, str(count), str(count))
+    there = [str(thing) for thing in things]
+    fits = _is_asked if kind == "asked" else _reads
+    fitting = [thing for thing in there if fits(wanted.wanted, thing)]
+    shown = "; ".join((fitting or there)[:8]) or "nothing"
+    must = kind == wanted.kind
+    return Check(wanted.number, str(wanted), bool(fitting) == must, shown, str(bool(fitting)))
 
 
-def _question(question: Question) -> str:
-    return f"{question.name} {question.type} {question.over}"
+def _reads(wanted: str, said: str) -> bool:
+    return pattern(wanted).fullmatch(said) is not None
 
 
 def _is_asked(wanted: str, question: str) -> bool:
     """Whether a question is as wanted: name, type and transport; what is left out may be anything."""
-    words = [*wanted.split(" "), "*", "*"][:3]
+    name, *others = [*wanted.split(" "), "*", "*"][:3]
     named, *rest = question.rsplit(" ", 2)
-    same = pattern(words[0].lower()).fullmatch(named.lower())
-    return bool(same) and all(pattern(a).fullmatch(b) for a, b in zip(words[1:], rest, strict=True))
-
-
-def _found(wanted: Sighting, fitting: list[str], there: list[str], must: bool) -> Check:
-    seen = "; ".join((fitting or there)[:8]) or "nothing"
-    return Check(wanted.number, str(wanted), bool(fitting) == must, seen, str(bool(fitting)))
-
-
-def _counted(wanted: Sighting, seen: int) -> Check:
-    return Check(wanted.number, str(wanted), seen == wanted.wanted, str(seen), str(seen))
+    return _reads(name.lower(), named.lower()) and all(map(_reads, others, rest))
 
 
 def unmet_sentence(check: Check) -> str:

@@ -1,35 +1,31 @@
 """Reads a scenario file; what is wrong with it is a UsageError with file, line and what to write instead."""
 
-from __future__ import annotations
-
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
-from typing import Any, cast, get_args
 
-from conformance.cases.internet import Internet
-from conformance.cases.qmail import CONTROL, DELIVERY_LIMIT, MESSAGE
-from conformance.catalogue.requirements import Level, Role
+from conformance.cases.internet import zone_text
+from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
 from conformance.errors import UsageError
 from conformance.internet.nameserver import NameServer
-from conformance.internet.zones import parse_zone
-from conformance.pod.configuration import PasswordCheck, RecipientCheck
-from conformance.pod.world import Exchanger, Fault, FaultAction, Padding
+from conformance.internet.zones import below, load_zone, parse_zone
+from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.ordinary import CONTROL, DOMAIN, RESOLVER
+from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.scenario.chat import Chat, ChatError, read_chat
 from conformance.scenario.escapes import expand
 from conformance.scenario.expecting import read_expected, read_reports
 from conformance.scenario.form import Claim, Deliver, Scenario
-from conformance.scenario.places import lines
-from conformance.scenario.table import Table, is_number, wire
+from conformance.scenario.tomllines import lines
+from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number, whole, wire
 
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
-    "nobody-listens", "refuse-tcp", "control", "environment", "rcptcheck", "auth", "dot-qmail", "resolver",
-    "delivering", "verifying", "requirement",
+    "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth", "dot-qmail",
+    "resolver", "delivering", "verifying", "requirement",
 )  # fmt: skip
 
-_FATES = ("exit", "crash", "missing")
-_NEEDED = ("first", "middle", "last")
 _TYPE = re.compile(r"[A-Z][A-Z0-9]*|\*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -59,77 +55,57 @@ def read_scenario(text: str, path: Path) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         hint = "Its form is TOML; a session stands between ''' and '''. See docs/scenarios.md."
         raise UsageError(f"{path}: {error}", hint) from error
-    top = Table(path, lines(text.replace("\r\n", "\n")), (), data)
+    top = TomlTable(path, lines(text.replace("\r\n", "\n")), (), data)
     top.only(KEYS)
+    deliveries = tuple(_deliver(table) for table in top.tables("deliver"))
+    claim = top.table("requirement")
     scenario = Scenario(
         path=path,
         title=" ".join(top.text("title", path.stem).split()),
         source=text,
         text=top.text("text", "").strip(),
         sessions=_sessions(top),
-        deliveries=tuple(_deliver(table) for table in top.tables("deliver")),
+        deliveries=deliveries,
         expected=read_expected(top.table("expect")),
-        zones=_zones(top.table("zones")),
-        paddings=tuple(_padding(table) for table in top.tables("padding")),
-        faults=tuple(_fault(table) for table in top.tables("fault")),
-        exchangers=tuple(_exchanger(table) for table in top.tables("exchanger")),
-        nobody_listens=top.flag("nobody-listens"),
-        refuse_tcp=top.flag("refuse-tcp"),
-        control=_control(top.table("control")),
-        environment=_environment(top),
-        recipient_check=_recipient_check(top.table("rcptcheck")),
-        password_check=_password_check(top.table("auth")),
-        dot_qmail=_dot_qmail(top.table("dot-qmail")),
-        resolver=top.text("resolver", Scenario.resolver),
-        delivering=top.flag("delivering"),
-        verifying=top.flag("verifying"),
-        claim=_claim(top.table("requirement")),
+        world=_world(top, deliveries),
+        configuration=_configuration(top),
+        claim=claim.make(Claim, promise=_one_line) if "requirement" in top.data else None,
     )
-    if not scenario.sessions and not scenario.deliveries:
+    if not scenario.sessions and not deliveries:
         raise UsageError(f"{path}: nothing is done", "Write session = '''…''' or a table [deliver].")
-    _check_world(scenario)
     return scenario
 
 
-def _check_world(scenario: Scenario) -> None:
-    """Zones, paddings and faults must make a world together."""
-    internet = Internet()
-    try:
-        scenario.arrange(internet)
-        NameServer(internet.world())
-    except UsageError as error:
-        hint = error.hint or "See [zones], [[padding]] and [[fault]] in docs/scenarios.md."
-        raise UsageError(f"{scenario.path}: {error.message}", hint) from error
+def _one_line(table: TomlTable, key: str) -> str:
+    return " ".join(table.text(key).split())
 
 
-def _sessions(top: Table) -> tuple[Chat, ...]:
-    texts = top.texts("session")
+def _sessions(top: TomlTable) -> tuple[Chat, ...]:
     alone = isinstance(top.data.get("session"), str)
     found = []
-    for index, text in enumerate(texts):
-        names: tuple[str | int, ...] = ("session",) if alone else ("session", index)
+    for index, text in enumerate(top.texts("session")):
         try:
-            found.append(read_chat(text, top.line(*names)))
+            found.append(read_chat(text, top.line("session") if alone else top.line("session", index)))
         except ChatError as error:
             hint = "The lines of a session are explained in docs/scenarios.md."
             raise UsageError(f"{top.file}, line {error.number}: {error}", hint) from error
     return tuple(found)
 
 
-def _deliver(table: Table) -> Deliver:
+def _deliver(table: TomlTable) -> Deliver:
     table.only(("host", "sender", "recipients", "message", "limit", "report", "reports"))
     recipients = table.texts("recipients")
     if not recipients:
         table.wrong((), "recipients is missing", 'write recipients = ["b@big.example"]')
-    if any("\0" in one for one in recipients):
+    if any("\0" in recipient for recipient in recipients):
         table.wrong(("recipients",), "one holds a NUL, which no argument can", "leave it out")
     host = table.argument("host", recipients[0].rpartition("@")[2])
     if not host:
         table.wrong((), "host is missing", 'write host = "big.example"')
     return Deliver(
         host=host,
-        sender=table.argument("sender", "a@here.example"),
-        recipients=tuple(wire(one) for one in recipients),
+        sender=table.argument("sender", f"a@{DOMAIN}"),
+        recipients=tuple(wire(recipient) for recipient in recipients),
         number=table.line(),
         message=table.text("message", MESSAGE.decode("ascii")).encode("utf-8"),
         limit=table.seconds("limit", DELIVERY_LIMIT),
@@ -137,159 +113,149 @@ def _deliver(table: Table) -> Deliver:
     )
 
 
-def _zones(table: Table | None) -> dict[str, str]:
-    zones = {}
-    for origin in table.data if table else ():
-        assert table is not None
-        records = table.text(origin)
-        # The zone is read with as many blank lines before it as bring its lines to those of the file.
-        before = max(0, table.line(origin) - 2)
-        try:
-            parse_zone("\n" * before + f"$ORIGIN {origin.rstrip('.')}.\n{records}\n", str(table.file))
-        except UsageError as error:
-            hint = "A zone is written \"big.example\" = '''…''', with records such as `@ MX 10 mx`."
-            raise UsageError(error.message, error.hint or hint) from error
-        zones[origin.rstrip(".")] = records
-    return zones
+# The world
 
 
-def _padding(table: Table) -> Padding:
-    table.only(("name", "type", "octets", "needed"))
-    needed = table.choice("needed", _NEEDED, "first")
-    return Padding(table.text("name"), _type(table, "MX"), table.number("octets", 12, 65535), needed)
+def _world(top: TomlTable, deliveries: tuple[Deliver, ...]) -> World:
+    """The world of the file; a domain of a delivery without a zone gets an ordinary one."""
+    texts = {origin.rstrip("."): _zone(top.table("zones"), origin) for origin in top.table("zones").data}
+    zones = [zone_text(origin, records) for origin, records in texts.items()]
+    known = [origin.lower() for origin in texts]
+    if DOMAIN not in known:
+        zones.append(load_zone(DOMAIN))
+        known.append(DOMAIN)
+    for deliver in deliveries:
+        for name in (deliver.host, *(recipient.rpartition("@")[2] for recipient in deliver.recipients)):
+            domain = name.lower().rstrip(".")
+            if domain and not domain.startswith("[") and not any(below(domain, origin) for origin in known):
+                zones.append(zone_text(domain))
+                known.append(domain)
+    world = World(
+        zones,
+        [table.make(Padding, **_PADDING) for table in top.tables("padding", type="MX")],
+        [table.make(Fault, **_FAULT) for table in top.tables("fault")],
+        _exchangers(top),
+        "refuse" if top.flag("refuse-tcp") else "accept",
+        top.seconds("latency", World.latency),
+    )
+    try:
+        NameServer(world)  # zones, paddings and faults must make a world together
+    except UsageError as error:
+        hint = error.hint or "See [zones], [[padding]] and [[fault]] in docs/scenarios.md."
+        raise UsageError(f"{top.file}: {error.message}", hint) from error
+    return world
 
 
-def _type(table: Table, default: str) -> str:
-    found = table.text("type", default)
+def _exchangers(top: TomlTable) -> list[Exchanger]:
+    """Those of the file, the later of two at one address; without any, one that accepts everything."""
+    made = [table.make(Exchanger, **_EXCHANGER) for table in top.tables("exchanger")] or [Exchanger()]
+    if top.flag("nobody-listens"):
+        return []
+    return list({(each.address, each.port): each for each in made}.values())
+
+
+def _zone(table: TomlTable, origin: str) -> str:
+    records = table.text(origin)
+    # The zone is read with as many blank lines before it as bring its lines to those of the file.
+    before = max(0, table.line(origin) - 2)
+    try:
+        parse_zone("\n" * before + f"$ORIGIN {origin.rstrip('.')}.\n{records}\n", str(table.file))
+    except UsageError as error:
+        hint = "A zone is written \"big.example\" = '''…''', with records such as `@ MX 10 mx`."
+        raise UsageError(error.message, error.hint or hint) from error
+    return records
+
+
+def _type(table: TomlTable, key: str) -> str:
+    found = table.text(key)
     if not _TYPE.fullmatch(found):
-        table.wrong(("type",), f"{found!r} is no type of record", 'write type = "MX"')
+        table.wrong((key,), f"{found!r} is no type of record", f'write {key} = "MX"')
     return found
 
 
-def _fault(table: Table) -> Fault:
-    table.only(("name", "action", "type", "over", "rcode", "seconds", "octets", "offset", "length", "times"))
-    action: FaultAction = table.choice("action", get_args(FaultAction), "")
-    rcodes = ("SERVFAIL", "REFUSED", "NOTIMP", "NXDOMAIN", "FORMERR")
-    return Fault(
-        name=table.text("name"),
-        action=action,
-        type=_type(table, "*"),
-        over=table.choice("over", ("udp", "tcp", "*"), "*"),
-        rcode=table.choice("rcode", rcodes, "SERVFAIL"),
-        seconds=table.seconds("seconds", 0.0),
-        octets=_octets(table),
-        offset=table.number("offset", 0, 65535, 0),
-        length=table.number("length", 0, 65535, 0),
-        times=table.number("times", 1, 1000) if "times" in table.data else None,
-    )
-
-
-def _octets(table: Table) -> str:
+def _octets(table: TomlTable, key: str) -> str:
     """The octets that a fault sends, written with the escapes of a chat."""
     try:
-        return expand(table.text("octets", "")).decode("latin-1")
+        return expand(table.text(key)).decode("latin-1")
     except ValueError as error:
-        table.wrong(("octets",), str(error), "write octets = '\\x00\\x01'")
+        table.wrong((key,), str(error), f"write {key} = '\\x00\\x01'")
 
 
-def _exchanger(table: Table) -> Exchanger:
-    table.only(("address", "port", "host", "steps", "extensions", "auth", "users", "ehlo"))
-    steps: dict[str, str | list[str]] = {}
-    given = table.table("steps")
-    for step in given.data if given else ():
-        assert given is not None
-        if not _STEP.fullmatch(step):
-            given.wrong((step,), "is no step of a session", f'known: {", ".join(_STEPS)}, "RCPT <ADDRESS>"')
-        replies = [wire(reply) for reply in given.texts(step)]
-        if not replies:
-            given.wrong((step,), "no reply", f'write {step} = "250 ok", or a list of replies')
-        steps[step] = replies if isinstance(given.data[step], list) else replies[0]
-    users = table.table("users")
-    address = table.text("address", Exchanger.address)
+def _address(table: TomlTable, key: str) -> str:
+    address = table.text(key)
     if not _LOOPBACK.fullmatch(address) or address == "127.0.0.1":
-        hint = 'write address = "127.0.0.2"; 127.0.0.1 is qmail itself'
-        table.wrong(("address",), f"{address!r} is no address of the closed world", hint)
-    extensions = table.texts("extensions") if "extensions" in table.data else Exchanger().extensions
-    return Exchanger(
-        address=address,
-        port=table.number("port", 1, 65535, Exchanger.port),
-        host=table.text("host", Exchanger.host),
-        steps=steps,
-        extensions=extensions,
-        auth=table.texts("auth"),
-        users={name: users.text(name) for name in users.data} if users else {},
-        ehlo=table.flag("ehlo") if "ehlo" in table.data else True,
+        hint = f'write {key} = "127.0.0.2"; 127.0.0.1 is qmail itself'
+        table.wrong((key,), f"{address!r} is no address of the closed world", hint)
+    return address
+
+
+def _replies(table: TomlTable, step: str) -> str | list[str]:
+    if not _STEP.fullmatch(step):
+        table.wrong((step,), "is no step of a session", f'known: {", ".join(_STEPS)}, "RCPT <ADDRESS>"')
+    replies = [wire(reply) for reply in table.texts(step)]
+    if not replies:
+        table.wrong((step,), "no reply", f'write {step} = "250 ok", or a list of replies')
+    return replies if isinstance(table.data[step], list) else replies[0]
+
+
+#: What reads the fields of which the type does not say enough.
+_PADDING: dict[str, Reader] = {"type": _type, "octets": whole(12, 65535)}
+_FAULT: dict[str, Reader] = {
+    "type": _type,
+    "rcode": choice("SERVFAIL", "REFUSED", "NOTIMP", "NXDOMAIN", "FORMERR"),
+    "octets": _octets,
+    "times": whole(1, 1000),
+}
+_EXCHANGER: dict[str, Reader] = {
+    "address": _address,
+    "port": whole(1, 65535),
+    "steps": partial(TomlTable.mapping, reader=_replies),
+}
+
+
+# qmail
+
+
+def _configuration(top: TomlTable) -> Configuration:
+    control = CONTROL | top.mapping("control", _control_file)
+    environment = top.mapping("environment", _variable)
+    recipients, auth = top.table("rcptcheck"), top.table("auth")
+    if "mode" in auth.data:
+        environment["SMTPAUTH"] = auth.argument("mode")
+    exits = partial(TomlTable.mapping, reader=whole(0, 255))
+    return Configuration(
+        control={name: content for name, content in control.items() if content is not None},
+        environment=environment,
+        recipient_check=recipients.make(RecipientCheck, exits=exits, default=whole(0, 255))
+        if "rcptcheck" in top.data
+        else None,
+        password_check=auth.make(PasswordCheck, "mode") if "auth" in top.data else None,
+        dot_qmail=top.mapping("dot-qmail", _dot_qmail),
+        delivering=top.flag("delivering"),
+        resolver=top.text("resolver", RESOLVER),
+        verifying="mute" if top.data.get("verifying") == "mute" else top.flag("verifying"),
     )
 
 
-def _control(table: Table | None) -> dict[str, str]:
-    """The ordinary control files with those of the scenario over them; `false` takes one away."""
-    files = dict(CONTROL)
-    for name in table.data if table else ():
-        assert table is not None
-        if not _FILE.fullmatch(name):
-            table.wrong((name,), "is no name of a control file", 'write for example databytes = "1000"')
-        value = table.data[name]
-        if value is False:
-            files.pop(name, None)
-        elif is_number(value):
-            files[name] = f"{value}\n"
-        else:
-            rows = [wire(line) for line in table.texts(name)]
-            files[name] = "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
-    return files
-
-
-def _environment(top: Table) -> dict[str, str]:
-    table, auth = top.table("environment"), top.table("auth")
-    found = {}
-    for name in table.data if table else ():
-        assert table is not None
-        found[name] = table.argument(name)
-        if not _VARIABLE.fullmatch(name):
-            table.wrong((name,), "is no variable of an environment", 'write for example RELAYCLIENT = ""')
-    if auth and "mode" in auth.data:
-        found["SMTPAUTH"] = auth.argument("mode")
-    return found
-
-
-def _recipient_check(table: Table | None) -> RecipientCheck | None:
-    if table is None:
+def _control_file(table: TomlTable, name: str) -> str | None:
+    """The content of a control file; `false` in the place of it takes an ordinary one away."""
+    if not _FILE.fullmatch(name):
+        table.wrong((name,), "is no name of a control file", 'write for example databytes = "1000"')
+    value = table.data[name]
+    if value is False:
         return None
-    table.only(("exits", "default", "says", "fate"))
-    exits = table.table("exits")
-    return RecipientCheck(
-        exits={wire(to): exits.number(to, 0, 255) for to in exits.data} if exits else {},
-        default=table.number("default", 0, 255, 0),
-        says=wire(table.text("says", "")),
-        fate=table.choice("fate", _FATES, "exit"),
-    )
+    rows = [str(value)] if is_number(value) else [wire(line) for line in table.texts(name)]
+    return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
 
 
-def _password_check(table: Table | None) -> PasswordCheck | None:
-    if table is None:
-        return None
-    table.only(("mode", "fate", "subprogram"))
-    fate = table.choice("fate", ("check", "crash", "missing"), "check")
-    return PasswordCheck(fate, table.choice("subprogram", ("true", "false"), "true"))
+def _variable(table: TomlTable, name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        table.wrong((name,), "is no variable of an environment", 'write for example RELAYCLIENT = ""')
+    return table.argument(name)
 
 
-def _dot_qmail(table: Table | None) -> dict[str, str]:
-    files = {}
-    for name in table.data if table else ():
-        assert table is not None
-        if not _DOT_QMAIL.fullmatch(name):
-            table.wrong((name,), "is no dot-qmail file", 'write "alice/.qmail-list" = "&bob@here.example"')
-        text = wire(table.text(name))
-        files[name] = text if text.endswith("\n") or not text else f"{text}\n"
-    return files
-
-
-def _claim(table: Table | None) -> Claim | None:
-    if table is None:
-        return None
-    table.only(("name", "source", "promise", "role", "level"))
-    role: Any = table.choice("role", get_args(Role), "guard") if "role" in table.data else None
-    level = cast(Level, table.choice("level", get_args(Level), "must"))
-    promise = " ".join(table.text("promise").split())
-    return Claim(table.text("name"), table.text("source"), promise, role, level)
+def _dot_qmail(table: TomlTable, name: str) -> str:
+    if not _DOT_QMAIL.fullmatch(name):
+        table.wrong((name,), "is no dot-qmail file", 'write "alice/.qmail-list" = "&bob@here.example"')
+    text = table.wire(name)
+    return text if text.endswith("\n") or not text else f"{text}\n"

@@ -1,11 +1,8 @@
 """Names that belong to nobody in the place of real ones: the same name always becomes the same one."""
 
-from __future__ import annotations
-
 import re
 
-#: What qmail is the host of in the world of a scenario.
-OWN = "here.example"
+from conformance.pod.ordinary import DOMAIN
 
 _RESERVED = re.compile(r"(?:.+\.)?(?:example|test|invalid|localhost|example\.(?:com|net|org))", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -31,7 +28,7 @@ class Reserved:
         name = domain.lower()
         if name not in self.domains:
             self._own += 1
-            self.domains[name] = OWN if self._own == 1 else f"here{self._own}.example"
+            self.domains[name] = DOMAIN if self._own == 1 else f"here{self._own}.example"
         return self.domains[name]
 
     def domain(self, name: str) -> str:

@@ -1,7 +1,5 @@
 """Shows what came of a scenario: the stories side by side, the first difference marked, each expectation."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -26,16 +24,13 @@ _MARK = "--- here they differ first "
 
 def shown(scenario: Scenario, tried: Sequence[Tried], width: int) -> str:
     """Everything for a terminal of `width` columns, harmless whatever qmail said."""
-    blocks = [[one_line(scenario.title)]]
+    specifications = [specification_sentence(each.target) for each in tried if is_specification(each.target)]
+    blocks = [[one_line(scenario.title), *specifications]]
     if scenario.text:
-        blocks.append(
-            [one for line in scenario.text.splitlines() for one in _wrapped(printable(line), width)]
-        )
-    blocks[0] += [specification_sentence(one.target) for one in tried if is_specification(one.target)]
-    if len(tried) == 1:
-        blocks.append(list(_alone(tried[0], width)))
-    for other in tried[1:]:
-        blocks.append(list(_two(tried[0], other, width)))
+        lines = scenario.text.splitlines()
+        blocks.append([row for line in lines for row in _wrapped(printable(line), width)])
+    others: list[Tried | None] = [*tried[1:]] or [None]
+    blocks += [list(_stories(tried[0], other, width)) for other in others]
     blocks.append(list(_expectations(tried, width)))
     return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks) + "\n"
 
@@ -53,24 +48,15 @@ def _text(event: Event | None) -> str:
     return printable(text) + (f"  ({printable(event.note)})" if event.note else "")
 
 
-def _alone(tried: Tried, width: int) -> Iterator[str]:
-    pairs = side_by_side(_events(tried), [])
-    channel = ""
-    yield one_line(tried.target.name)
-    for event in (pair.left for pair in pairs if pair.left is not None):
-        if event.channel != channel:
-            channel = event.channel
-            yield from ("", printable(channel))
-        yield from _row(event.speaker, "", [_wrapped(_text(event), width - _SPEAKER - 4)], width)
-
-
-def _two(one: Tried, other: Tried, width: int) -> Iterator[str]:
-    pairs = side_by_side(_events(one), _events(other))
-    first = first_difference(pairs)
-    names = [one_line(each.target.name) for each in (one, other)]
-    narrow = width < NARROW
-    column = (width - _SPEAKER - 4) // 2 - 1
-    yield f"{names[0]} and {names[1]}" if narrow else f"{'':{_SPEAKER + 4}}{names[0]:{column}}  {names[1]}"
+def _stories(tried: Tried, other: Tried | None, width: int) -> Iterator[str]:
+    """What happened on one target, or on two: side by side, or in a narrow terminal one below the other."""
+    pairs = side_by_side(_events(tried), _events(other) if other else [])
+    first = first_difference(pairs) if other else None
+    names = [one_line(each.target.name) for each in (tried, other) if each]
+    room = width - _SPEAKER - 4
+    column = room // 2 - 1
+    stacked = width < NARROW or other is None
+    yield " and ".join(names) if stacked else f"{'':{_SPEAKER + 4}}{names[0]:{column}}  {names[1]}"
     channel = ""
     for index, pair in enumerate(pairs):
         spoken = pair.left or pair.right
@@ -80,13 +66,13 @@ def _two(one: Tried, other: Tried, width: int) -> Iterator[str]:
             yield from ("", printable(channel))
         if index == first:
             yield _MARK + "-" * max(3, width - len(_MARK))
-        yield from _stacked(pair, names, width) if narrow else _beside(pair, spoken.speaker, column, width)
-    yield from ("", "They do not differ." if first is None else "* marks what differs.")
-
-
-def _beside(pair: Pair, speaker: str, column: int, width: int) -> Iterator[str]:
-    sides = [_wrapped(_text(event), column) for event in (pair.left, pair.right)]
-    yield from _row(speaker, "" if pair.same else "*", sides, column)
+        if stacked:
+            yield from _stacked(pair, names, room)
+        else:
+            sides = [_wrapped(_text(event), column) for event in (pair.left, pair.right)]
+            yield from _row(spoken.speaker, "" if pair.same else "*", sides, column)
+    if other:
+        yield from ("", "They do not differ." if first is None else "* marks what differs.")
 
 
 def _row(speaker: str, mark: str, sides: list[list[str]], column: int) -> Iterator[str]:
@@ -95,11 +81,9 @@ def _row(speaker: str, mark: str, sides: list[list[str]], column: int) -> Iterat
         yield f"{mark if not number else '':1} {speaker if not number else '':{_SPEAKER}}  {said}"
 
 
-def _stacked(pair: Pair, names: list[str], width: int) -> Iterator[str]:
-    """One row in a narrow terminal: what is the same once, what differs under the target's name."""
-    room = width - _SPEAKER - 4
-    if pair.same:
-        assert pair.left is not None
+def _stacked(pair: Pair, names: list[str], room: int) -> Iterator[str]:
+    """One row over the whole width: what is the same once, what differs under the target's name."""
+    if pair.left is not None and (pair.same or len(names) == 1):
         yield from _row(pair.left.speaker, "", [_wrapped(_text(pair.left), room)], room)
         return
     for name, event in zip(names, (pair.left, pair.right), strict=True):
@@ -114,9 +98,9 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _expectations(tried: Sequence[Tried], width: int) -> Iterator[str]:
     """Each expectation in order, with the line it stands in; where it is not met, what was seen instead."""
-    names = [one_line(one.target.name) for one in tried]
+    names = [one_line(each.target.name) for each in tried]
     yield "expected:"
-    for checks in zip(*(one.checks for one in tried), strict=True):
+    for checks in zip(*(each.checks for each in tried), strict=True):
         check = checks[0]
         after = f", after {one_line(check.after, 60)}" if check.after else ""
         met = all(each.met for each in checks)
@@ -130,6 +114,6 @@ def _expectations(tried: Sequence[Tried], width: int) -> Iterator[str]:
                 lines = _wrapped(f"{name}: {word}{seen}", width - 9)
                 yield from (" " * 9 + line for line in lines)
     yield ""
-    for name, one in zip(names, tried, strict=True):
-        count = sum(check.met for check in one.checks)
-        yield f"{name}: {count} of {len(one.checks)} expectations met"
+    for name, target in zip(names, tried, strict=True):
+        count = sum(check.met for check in target.checks)
+        yield f"{name}: {count} of {len(target.checks)} expectations met"

@@ -4,24 +4,13 @@ It works on the file's own lines, so comments and order stay. A candidate that i
 that shows something else, is put aside; the same scenario and targets always give the same result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance.errors import UsageError, WorldError
 from conformance.report.story import events_of, first_difference, side_by_side
-from conformance.scenario.form import Scenario
-from conformance.scenario.pieces import (
-    Piece,
-    answered_lines,
-    blocks,
-    shorter_values,
-    single_lines,
-    tidy,
-    without,
-)
+from conformance.scenario import pieces
 from conformance.scenario.reading import read_scenario
 from conformance.scenario.trial import Trials, Tried
 
@@ -56,11 +45,11 @@ class Shrunk:
 
 def difference(tried: Sequence[Tried]) -> Difference | None:
     """What tells two targets apart, or what one target does not meet; None when there is nothing."""
-    for checks in zip(*(one.checks for one in tried), strict=True):
+    for checks in zip(*(each.checks for each in tried), strict=True):
         verdicts = {check.met for check in checks}
         if len(verdicts) == 2 or (len(tried) == 1 and not checks[0].met):
             check = checks[0]
-            return Difference(check.what, check.after, tuple((one.met, one.mark) for one in checks))
+            return Difference(check.what, check.after, tuple((each.met, each.mark) for each in checks))
     if len(tried) == 1:
         return None
     # No expectation tells them apart: the first lines in which their stories differ do.
@@ -73,47 +62,39 @@ def difference(tried: Sequence[Tried]) -> Difference | None:
     return Difference(channel, "", tuple((True, event.text[:80] if event else "nothing") for event in events))
 
 
+@dataclass
 class _Search:
-    """The candidates tried so far."""
+    """Candidates are tried, and `text` is the last one that still shows what is `wanted`."""
 
-    def __init__(
-        self,
-        path: Path,
-        text: str,
-        trials: Trials,
-        wanted: Difference,
-        tell_progress: Callable[[int, int], None],
-    ) -> None:
-        self.text = text
-        self.runs = 0
-        self._path = path
-        self._trials = trials
-        self._wanted = wanted
-        self._known = {text: True}
-        self._progress = tell_progress
+    path: Path
+    text: str
+    trials: Trials
+    wanted: Difference
+    tell_progress: Callable[[int, int], None]
+    runs: int = 0
+    known: dict[str, bool] = field(default_factory=dict)
 
     def takes(self, candidate: str) -> bool:
         """Whether a candidate still shows the difference; then it is the text from now on."""
-        if candidate not in self._known:
-            self._known[candidate] = self._shows(candidate)
-        if self._known[candidate]:
+        if candidate not in self.known:
+            self.known[candidate] = candidate == self.text or self._shows(candidate)
+        if self.known[candidate]:
             self.text = candidate
-        return self._known[candidate]
+        return self.known[candidate]
 
     def _shows(self, candidate: str) -> bool:
         try:
-            scenario: Scenario = read_scenario(candidate, self._path)
+            scenario = read_scenario(candidate, self.path)
             self.runs += 1
-            self._progress(self.runs, weight(candidate))
-            return difference(self._trials.run(scenario)) == self._wanted
+            self.tell_progress(self.runs, weight(candidate))
+            return difference(self.trials.run(scenario)) == self.wanted
         except UsageError:  # no scenario any more, or one in which qmail asks for a name that was removed
             return False
 
 
 def weight(text: str) -> int:
     """How many lines say something."""
-    lines = (line.strip() for line in text.splitlines())
-    return sum(bool(line) and not line.startswith("#") for line in lines)
+    return sum(map(pieces.says, text.splitlines()))
 
 
 def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]) -> Shrunk:
@@ -122,7 +103,7 @@ def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]
     `tell_progress` gets the number of runs and the lines left. Raises UsageError when there is nothing to
     keep, WorldError when the world fails.
     """
-    text = tidy(path.read_text(encoding="utf-8"))
+    text = pieces.tidy(path.read_text(encoding="utf-8"))
     scenario = read_scenario(text, path)
     wanted = difference(trials.run(scenario))
     if wanted is None:
@@ -138,40 +119,31 @@ def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]
         )
     search = _Search(path, text, trials, wanted, tell_progress)
     before = weight(text)
-    while True:
+    size = 0
+    while size != len(search.text):
         size = len(search.text)
-        _minimise(search, blocks)
-        _minimise(search, answered_lines)
-        _minimise(search, single_lines)
-        _shorten(search)
-        if len(search.text) == size:
-            break
+        for cut in (pieces.blocks, pieces.answered_lines, pieces.single_lines):
+            _minimise(search, cut)
+        while any(search.takes(candidate) for candidate in pieces.shorter_values(search.text)):
+            pass
     return Shrunk(search.text, wanted, before, weight(search.text), search.runs + 2)
 
 
-def _minimise(search: _Search, cut: Callable[[str], list[Piece]]) -> None:
+def _minimise(search: _Search, cut: Callable[[str], list[pieces.Piece]]) -> None:
     """ddmin over the pieces that `cut` finds: halves, quarters, … single ones, until none can be removed."""
     original = search.text
-    pieces = cut(original)
+    left = cut(original)
+    every_line = set().union(*left)
     share = 2
-    while pieces:
-        size = max(1, -(-len(pieces) // share))
-        for start in range(0, len(pieces), size):
-            rest = pieces[:start] + pieces[start + size :]
-            kept = {line for piece in rest for line in piece}
-            removed = {line for piece in cut(original) for line in piece} - kept
-            if search.takes(without(original, removed)):
-                pieces = rest
+    while left:
+        size = max(1, -(-len(left) // share))
+        for start in range(0, len(left), size):
+            rest = left[:start] + left[start + size :]
+            if search.takes(pieces.without(original, every_line.difference(*rest))):
+                left = rest
                 share = max(2, share - 1)
                 break
         else:
             if size == 1:
                 return
-            share = min(len(pieces), share * 2)
-
-
-def _shorten(search: _Search) -> None:
-    """Items of lists and tables that stand on one line, one by one."""
-    found = True
-    while found:
-        found = any(search.takes(candidate) for candidate in shorter_values(search.text))
+            share = min(len(left), share * 2)

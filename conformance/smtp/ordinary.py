@@ -4,8 +4,6 @@ The relay goes in lock-step (one command, one reply), as aiosmtplib does, so tha
 transcript as a raw session's and in the same order each time.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket
@@ -14,7 +12,7 @@ from collections.abc import AsyncIterator
 import aiosmtplib
 
 from conformance.pod.base import Pod
-from conformance.smtp.reply import LONGEST_REPLY, split_reply
+from conformance.smtp.reply import LONGEST_REPLY, ReplyReader
 from conformance.smtp.session import CLIENT, PATIENCE
 
 
@@ -78,12 +76,13 @@ async def _relay(pod: Pod, client: asyncio.StreamReader, to_client: asyncio.Stre
 
 async def _reply(pod: Pod, connection: int) -> bytes | None:
     """The octets of a whole reply; None when none comes, or none that ends."""
-    received = b""
+    received, replies = b"", ReplyReader()
     while len(received) <= LONGEST_REPLY:
         data = await pod.receive(connection, PATIENCE)
         if not data:
             return None
         received += data
-        if split_reply(received)[0] is not None:
+        replies.feed(data)
+        if replies.take():
             return received
     return None

@@ -1,15 +1,14 @@
 """SMTP replies (RFC 5321 4.2), read strictly from octets as they come."""
 
-from __future__ import annotations
-
 import re
+from collections import deque
 from dataclasses import dataclass
 
 #: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
 #: the memory of who listens.
 LONGEST_REPLY = 131_072
 
-_LINE = re.compile(rb"(\d{3})([ -]?)([^\r\n]*)\r?\n")
+_LINE = re.compile(rb"(\d{3})([ -]?)([^\r\n]*)\r?")
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,36 @@ SILENT = Reply(0, why="silent")
 ENDLESS = Reply(0, ("a reply without an end",), "garbled")
 
 
-def split_reply(buffer: bytes) -> tuple[Reply | None, bytes]:
-    """The first whole reply in `buffer` and what follows it; None while it is incomplete.
+class ReplyReader:
+    """Reads replies from octets as they come; each line is read once, in however many pieces they come."""
 
-    A line that does not read as a reply line makes a reply with code 0 and why "garbled".
-    """
-    lines: list[str] = []
-    position = 0
-    while end := buffer.find(b"\n", position) + 1:
-        line = buffer[position:end]
-        read = _LINE.fullmatch(line)
-        if read is None:
-            return Reply(0, (line[:-1].decode("latin-1"),), "garbled"), buffer[end:]
-        lines.append(read[3].decode("latin-1"))
-        if read[2] != b"-":
-            return Reply(int(read[1]), tuple(lines)), buffer[end:]
-        position = end
-    return None, buffer
+    def __init__(self) -> None:
+        self._lines: list[str] = []  #: of the reply that is not whole yet
+        self._octets = 0  #: of these lines
+        self._unread: deque[bytes] = deque()  #: whole lines
+        self._begun = b""  #: a line without its end
+
+    def feed(self, data: bytes) -> None:
+        """Take octets of the server."""
+        *whole, self._begun = (self._begun + data).split(b"\n")
+        self._unread += whole
+
+    @property
+    def pending(self) -> int:
+        """Octets of the reply that is not whole yet, once there is no other to take."""
+        return self._octets + len(self._begun)
+
+    def take(self) -> Reply | None:
+        """The next whole reply; None while it is incomplete.
+
+        A line that does not read as a reply line makes a reply with code 0 and why "garbled".
+        """
+        while self._unread:
+            line = self._unread.popleft()
+            read = _LINE.fullmatch(line)
+            self._octets += len(line) + 1
+            self._lines.append((read[3] if read else line).decode("latin-1"))
+            if read is None or read[2] != b"-":
+                lines, self._lines, self._octets = self._lines, [], 0
+                return Reply(int(read[1]), tuple(lines)) if read else Reply(0, (lines[-1],), "garbled")
+        return None

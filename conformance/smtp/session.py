@@ -1,11 +1,10 @@
 """A raw SMTP session that sends what it is told, octet by octet, and can misbehave on purpose."""
 
-from __future__ import annotations
-
 from types import TracebackType
+from typing import Self
 
 from conformance.pod.base import Pod
-from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply, split_reply
+from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply, ReplyReader
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
 PATIENCE = 10.0
@@ -22,12 +21,11 @@ class Session:
     def __init__(self, pod: Pod, connection: int) -> None:
         self._pod = pod
         self._connection = connection
-        self._unread = b""
+        self._replies = ReplyReader()
         self._ended = False
-        self._endless = False
         self.greeting: Reply = SILENT
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> Self:
         self.greeting = await self.reply()
         return self
 
@@ -35,7 +33,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            await self._pod.close(self._connection)
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._pod.close(self._connection)
 
     async def send(self, data: bytes) -> None:
         """Send octets as they are; a server that has gone is seen at the next reply."""
@@ -46,21 +48,17 @@ class Session:
 
         A reply of more than LONGEST_REPLY octets is garbled, and nothing behind it is read.
         """
-        while not self._endless:
-            reply, self._unread = split_reply(self._unread)
-            if reply is not None:
-                return reply
+        while (reply := self._replies.take()) is None:
             if self._ended:
                 return CLOSED
-            self._endless = len(self._unread) > LONGEST_REPLY
-            if self._endless:
-                break
+            if self._replies.pending > LONGEST_REPLY:
+                return ENDLESS
             data = await self._pod.receive(self._connection, limit)
             if data is None:
                 return SILENT
             self._ended = not data
-            self._unread += data
-        return ENDLESS
+            self._replies.feed(data)
+        return reply
 
     async def say(self, *writes: bytes) -> Reply:
         """Send octets as they are, each of the `writes` by itself, and read the reply."""

@@ -4,18 +4,18 @@ Every name of the zones is asked for the types that qmail asks for, over UDP and
 of the record; what the name server sends is written down as it is.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from dnslib import QTYPE, RCODE
+from dnslib import RCODE
 
+from conformance.internet.answers import qtype_of
+from conformance.internet.faults import matches
 from conformance.internet.nameserver import NameServer, Response
 from conformance.internet.zones import parse_zone, spelled
 from conformance.pod.observation import Question
-from conformance.pod.world import Fault, Transport, World
+from conformance.pod.world import Transport, World
 from conformance.reproduce.wording import escaped
 
 #: What qmail asks for; ANY only without patch 0004.
@@ -27,7 +27,7 @@ _SPACE = str.maketrans({" ": "\\x20", "*": "\\x2a"})
 
 
 @dataclass(frozen=True)
-class Line:
+class AnswerLine:
     """One answer: to whom it is given, which fault makes it (None: none), and what is sent."""
 
     name: str
@@ -72,23 +72,23 @@ def answers(world: World, questions: Iterable[Question] = (), edns: int | None =
     return "\n".join(lines) + "\n"
 
 
-def answer_lines(world: World, questions: Iterable[Question] = (), edns: int | None = None) -> Iterator[Line]:
+def answer_lines(
+    world: World, questions: Iterable[Question] = (), edns: int | None = None
+) -> Iterator[AnswerLine]:
     """An answer to each name of the zones and each question of the record."""
     plain = NameServer(replace(world, faults=[]))
     # A fault is tried alone and without its count, so that it strikes whatever was asked before.
     struck = [NameServer(replace(world, faults=[replace(fault, times=None)])) for fault in world.faults]
     for name, type, over in _asked(world, questions):
         message = question(name, type, edns)
-        right = plain.answer(message, over, 0.0)
-        for number, server in enumerate(struck):
-            if not _strikes(world.faults[number], name, type, over):
-                continue
-            limited = world.faults[number].times is not None
-            yield Line(name, type, over, number if limited else None, server.answer(message, over, 0.0))
-            if not limited:
-                break
+        for number, fault in enumerate(world.faults):
+            if matches(fault, name, type, over):
+                response = struck[number].answer(message, over, 0.0)
+                yield AnswerLine(name, type, over, None if fault.times is None else number, response)
+                if fault.times is None:
+                    break
         else:
-            yield Line(name, type, over, None, right)
+            yield AnswerLine(name, type, over, None, plain.answer(message, over, 0.0))
 
 
 def question(name: str, type: str, edns: int | None = None, number: int = 0) -> bytes:
@@ -97,11 +97,7 @@ def question(name: str, type: str, edns: int | None = None, number: int = 0) -> 
     owner = b"".join(bytes([len(part)]) + part for part in labels) + b"\0"
     header = struct.pack("!6H", number, 0x0100, 1, 0, 0, int(edns is not None))
     opt = b"" if edns is None else b"\0\0\x29" + edns.to_bytes(2, "big") + b"\0" * 6
-    return header + owner + _number(type).to_bytes(2, "big") + b"\0\x01" + opt
-
-
-def _number(type: str) -> int:
-    return int(type[4:]) if type.startswith("TYPE") and type[4:].isdigit() else int(getattr(QTYPE, type))
+    return header + owner + qtype_of(type).to_bytes(2, "big") + b"\0\x01" + opt
 
 
 def _asked(world: World, questions: Iterable[Question]) -> list[tuple[str, str, Transport]]:
@@ -118,29 +114,15 @@ def _asked(world: World, questions: Iterable[Question]) -> list[tuple[str, str, 
     return list(asked)
 
 
-def _strikes(fault: Fault, name: str, type: str, over: Transport) -> bool:
-    """Whether the fault is for this question, as the name server decides it."""
-    if fault.action in ("close", "stall") and over != "tcp":
-        return False
-    if fault.action == "hinfo" and type != "ANY":
-        return False
-    named = fault.name in ("*", "") or fault.name.rstrip(".").lower() == name
-    return named and fault.type.upper() in ("*", type) and fault.over in ("*", over)
-
-
 def _everything_else(world: World) -> list[str]:
     """Names of the zones that do not exist, fillers of a padding among them; and names of no zone."""
     origins = sorted((parse_zone(text, "zone").origin for text in world.zones), key=len, reverse=True)
+    late = f"delay={world.latency:g} " if world.latency else ""
     lines = []
     for origin in origins:
         for fault in world.faults:
             if fault.name == "*" and fault.times is None and fault.action in ("drop", "rcode"):
-                what = "drop" if fault.action == "drop" else f"rcode={_rcode(fault.rcode)}"
+                what = "drop" if fault.action == "drop" else f"{late}rcode={getattr(RCODE, fault.rcode)}"
                 lines.append(f"*.{origin} {fault.type} {fault.over} {what}")
-        delay = f"delay={world.latency:g} " if world.latency else ""
-        lines.append(f"*.{origin} * * {delay}rcode={RCODE.NXDOMAIN}")
-    return [*lines, f"* * * rcode={RCODE.REFUSED}"]
-
-
-def _rcode(name: str) -> int:
-    return int(getattr(RCODE, name))
+        lines.append(f"*.{origin} * * {late}rcode={RCODE.NXDOMAIN}")
+    return [*lines, f"* * * {late}rcode={RCODE.REFUSED}"]

@@ -1,11 +1,9 @@
-"""The essential lines of a record: what must be seen again for a behaviour to count as shown.
+"""A record as normalized lines: what must be seen again for a behaviour to count as shown.
 
 The player in a reproduction (`programs/play.pl`) writes the same lines of what it sees, and the two are
 compared. What changes from run to run (times, process numbers, challenges) is no part of them, neither are
 the words of replies, nor the order in which qmail tried equals.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator

@@ -3,11 +3,9 @@
 Nothing is guessed: what cannot be told apart is a UsageError with the line.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +16,15 @@ Side = Literal["client", "server", "closed"]
 
 @dataclass(frozen=True)
 class Heard:
-    """One line of a session, without its end. "closed": the server closed the connection."""
+    """One line of a session, without its end. "closed": the server closed the connection.
+
+    `code`: of the reply to what the client said; "" when none came. That to a message belongs to its dot.
+    """
 
     side: Side
     text: str
     number: int
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,33 +72,68 @@ _NOISE = re.compile(
     r"|Connection to .*|RENEGOTIATING|depth=.*|verify return:.*"
 )
 
+_ALL = "Give all of its lines."
 FORMS = (*(form.name for form in _FORMS), _BARE)
 
 
 def read_transcript(text: str, path: Path) -> Transcript:
     """The sessions that a transcript shows; `path` is for messages. Raises UsageError."""
     rows = re.sub(r"\r(?= ?\n)", "", text).split("\n")  # recordio writes a space behind each line's end
-    counts = [sum(_is_talk(form, row) for row in rows) for form in _FORMS]
-    best = max(counts)
-    if best >= 2:
-        form = _FORMS[counts.index(best)]
-        found = _marked(form, rows, path)
-        name = form.name
+    talk = {form: sum(form.line.fullmatch(row) is not None for row in rows) for form in _FORMS}
+    best = max(_FORMS, key=lambda form: talk[form])
+    if talk[best] >= 2:
+        name, found = best.name, list(_marked(best, rows, path).values())
     else:
-        found = {"": _bare(rows, path)}
-        name = _BARE
-    sessions = [part for heard in found.values() for part in _split(heard)]
-    for heard in sessions:
-        _check(heard, path)
-    return Transcript(name, tuple(tuple(heard) for heard in sessions))
+        name, found = _BARE, [_bare(rows, path)]
+    return Transcript(name, tuple(session for heard in found for session in _sessions(heard, path)))
+
+
+def _sessions(heard: Sequence[Heard], path: Path) -> Iterator[tuple[Heard, ...]]:
+    """The sessions, each line of the client with the code of its reply; a greeting within begins another.
+
+    Raises UsageError for a reply that is not whole, and where the server says nothing.
+    """
+    session: list[Heard] = []
+    due: list[int] = []  #: lines of the client that have no reply yet
+    code = asked = ""  #: of the reply that goes on; the last line of the client
+    in_message = waiting = False
+    for line in heard:
+        if code and line.side != "closed" and (line.side != "server" or line.text[:3] != code):
+            raise _wrong(path, line.number, f"the reply {code} is not whole before this line", _ALL)
+        is_greeting = line.side == "server" and line.text.startswith("220") and not (code or waiting)
+        if is_greeting and session and asked != "STARTTLS":
+            yield _spoken(session, path)
+            session, due, in_message = [], [], False
+        if line.side == "client":
+            asked, waiting = line.text.strip().upper(), True
+            if not in_message or line.text == ".":
+                due.append(len(session))
+                in_message = False
+        elif line.side == "closed":
+            waiting = False
+        elif line.text[3:4] == "-":
+            code = line.text[:3]
+        else:
+            if due:
+                answered = due.pop(0)
+                session[answered] = replace(session[answered], code=line.text[:3])
+                in_message = line.text.startswith("354")
+            code, waiting = "", False
+        session.append(line)
+    if code:
+        raise _wrong(path, heard[-1].number, f"the reply {code} is not whole", _ALL)
+    yield _spoken(session, path)
+
+
+def _spoken(session: list[Heard], path: Path) -> tuple[Heard, ...]:
+    if not any(line.side == "server" for line in session):
+        message = "the server says nothing in this session"
+        raise _wrong(path, session[0].number, message, "Give the replies as well.")
+    return tuple(session)
 
 
 def _wrong(path: Path, number: int, message: str, hint: str) -> UsageError:
     return UsageError(f"{path}, line {number}: {message}", hint)
-
-
-def _is_talk(form: _Form, row: str) -> bool:
-    return form.line.fullmatch(row) is not None
 
 
 def _marked(form: _Form, rows: Sequence[str], path: Path) -> dict[str, list[Heard]]:
@@ -121,8 +158,7 @@ def _marked(form: _Form, rows: Sequence[str], path: Path) -> dict[str, list[Hear
                     if side == "server":
                         found.setdefault(who, []).append(Heard("closed", "", number))
                     continue
-            if side == "server":
-                text = text.lstrip(" ")
+            text = text.lstrip(" ") if side == "server" else text
             if side == "server" and not _REPLY.fullmatch(text):
                 hint = f"The form is taken for: {form.name}. A line of the server begins with three figures."
                 raise _wrong(path, number, f"{text!r} is no reply", hint)
@@ -136,20 +172,17 @@ def _marked(form: _Form, rows: Sequence[str], path: Path) -> dict[str, list[Hear
 
 def _clients_marks(form: _Form, rows: Sequence[str], path: Path) -> list[str]:
     """Which marks are the client's: the other one's lines are all replies."""
+    lines = [(number, line) for number, row in enumerate(rows, 1) if (line := form.line.fullmatch(row))]
     texts: dict[str, list[str]] = {}
-    first = 0
-    for number, row in enumerate(rows, 1):
-        if line := form.line.fullmatch(row):
-            first = first or number
-            texts.setdefault(line["mark"][0], []).append(line["text"] or "")
-    servers = [mark for mark, said in texts.items() if all(_REPLY.fullmatch(one) for one in said)]
+    for _, line in lines:
+        texts.setdefault(line["mark"][0], []).append(line["text"] or "")
+    servers = [mark for mark, said in texts.items() if all(map(_REPLY.fullmatch, said))]
     if len(servers) != 1:
-        which = "neither side" if not servers else "each side"
+        which = "each" if servers else "neither"
+        message = f"{which} side says replies alone, so which one is the server is unclear"
         hint = "A transcript shows commands on one side and replies (250 …) on the other."
-        raise _wrong(path, first, f"{which} says replies alone, so which one is the server is unclear", hint)
-    server = servers[0]
-    marks = {line["mark"] for row in rows if (line := form.line.fullmatch(row))}
-    return [mark for mark in marks if mark[0] != server]
+        raise _wrong(path, lines[0][0], message, hint)
+    return [line["mark"] for _, line in lines if line["mark"][0] != servers[0]]
 
 
 def _bare(rows: Sequence[str], path: Path) -> list[Heard]:
@@ -168,51 +201,12 @@ def _bare(rows: Sequence[str], path: Path) -> list[Heard]:
         elif _REPLY.fullmatch(row):
             heard.append(Heard("server", row, number))
             state = row[:3] if row[3:4] != "-" else ""
+        elif _NOISE.fullmatch(row):
+            continue
         elif state == "334" or _COMMAND.fullmatch(row):
-            if _NOISE.fullmatch(row):
-                continue
             heard.append(Heard("client", row, number))
             state = ""
-        elif row.strip() and not _NOISE.fullmatch(row):
+        elif row.strip():
             hint = "Take the line out, or mark every line with `> ` (the client) or `< ` (the server)."
             raise _wrong(path, number, f"who says {row!r} is unclear", hint)
     return heard
-
-
-def _split(heard: list[Heard]) -> list[list[Heard]]:
-    """A greeting in the midst of a session begins another one."""
-    sessions: list[list[Heard]] = [[]]
-    due = 0
-    asked = ""
-    for index, line in enumerate(heard):
-        before = heard[index - 1] if index else None
-        goes_on = before is not None and before.side == "server" and before.text[3:4] == "-"
-        begins = line.side == "server" and not goes_on
-        if begins and line.text.startswith("220") and not due and sessions[-1] and asked != "STARTTLS":
-            sessions.append([])
-        sessions[-1].append(line)
-        if line.side == "client":
-            due += 1
-            asked = line.text.strip().upper()
-        elif line.text[3:4] != "-":
-            due = 0
-    return [session for session in sessions if session]
-
-
-def _check(heard: Sequence[Heard], path: Path) -> None:
-    """Each reply must be whole, with one code, and something must have been said."""
-    code = ""
-    for line in heard:
-        if line.side == "closed":
-            continue
-        if code and (line.side != "server" or line.text[:3] != code):
-            raise _wrong(
-                path, line.number, f"the reply {code} is not whole before this line", "Give all of its lines."
-            )
-        code = line.text[:3] if line.side == "server" and line.text[3:4] == "-" else ""
-    if code:
-        raise _wrong(path, heard[-1].number, f"the reply {code} is not whole", "Give all of its lines.")
-    if not any(line.side == "server" for line in heard):
-        raise _wrong(
-            path, heard[0].number, "the server says nothing in this session", "Give the replies as well."
-        )
