@@ -1,7 +1,5 @@
 """Figures beside the bars that the project sets itself, as rows of a table."""
 
-from __future__ import annotations
-
 
 class Table:
     """Rows as they come; counts them, and those whose bar was missed."""

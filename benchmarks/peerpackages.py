@@ -6,8 +6,6 @@ with a library path of their own. None of it needs root. Where a tool cannot be 
 what to do.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -65,7 +63,7 @@ class Peers:
         if here is not None:
             return Tool(here)
         package = PACKAGES[name]
-        lacking = [one for one in ("apt-get", "dpkg", "ldd") if shutil.which(one) is None]
+        lacking = [tool for tool in ("apt-get", "dpkg", "ldd") if shutil.which(tool) is None]
         if lacking:
             raise PeerMissing(
                 f"{name} is not here, and without {' and '.join(lacking)} it cannot be fetched: "
@@ -98,7 +96,7 @@ def peers(kept: Path | None) -> Iterator[Peers]:
 
 def unpacked(directory: Path, name: str) -> tuple[Tool, list[str]]:
     """A tool below a directory of unpacked packages, and what it lacks in order to run."""
-    path = shutil.which(name, path=os.pathsep.join(str(directory / one) for one in _DIRECTORIES))
+    path = shutil.which(name, path=os.pathsep.join(str(directory / place) for place in _DIRECTORIES))
     if path is None:
         return Tool(name), [f"the program {name}"]
     environment = {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(library_directories(directory))}
@@ -108,7 +106,7 @@ def unpacked(directory: Path, name: str) -> tuple[Tool, list[str]]:
 
 def library_directories(directory: Path) -> list[str]:
     """Directories below `directory` that hold shared libraries, wherever the packages put them."""
-    return sorted({str(one.parent) for pattern in ("*.so", "*.so.*") for one in directory.rglob(pattern)})
+    return sorted({str(file.parent) for pattern in ("*.so", "*.so.*") for file in directory.rglob(pattern)})
 
 
 def missing_libraries(said: str) -> list[str]:
@@ -185,8 +183,8 @@ def _download(package: str, archives: Path, options: list[str]) -> None:
 
 def _own_lists(scratch: Path) -> list[str]:
     """Options that make apt-get keep lists of packages in `scratch`."""
-    for one in ("lists/partial", "cache/archives/partial"):
-        (scratch / one).mkdir(parents=True)
+    for name in ("lists/partial", "cache/archives/partial"):
+        (scratch / name).mkdir(parents=True)
     return ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
 
 

@@ -1,7 +1,5 @@
 """What `pods.py` has played: it goes into the pod as it stands here."""
 
-from __future__ import annotations
-
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 

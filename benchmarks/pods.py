@@ -7,8 +7,6 @@ Memory is what this process and all of both containers have for themselves, with
 share (PSS). Exit status 1: a bar was missed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

@@ -1,7 +1,5 @@
 """Servers on loopback for tests, a target's agent among them; and the internet's agent as a process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools
@@ -9,6 +7,7 @@ import itertools
 import json
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -32,6 +31,14 @@ def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
     return run
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, LONG at most."""
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 def free_port(address: str = "127.0.0.1") -> int:
     """A port that nobody has, over TCP or UDP."""
     while True:
@@ -47,13 +54,13 @@ def free_port(address: str = "127.0.0.1") -> int:
 async def served(serve: Serve, port: int = 0) -> AsyncIterator[tuple[str, int]]:
     """A server on loopback, and where it listens."""
 
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # The last when the loop ends.
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await serve(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", port)
+    server = await asyncio.start_server(carry, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()
     finally:
@@ -155,4 +162,4 @@ def driven(test: Callable[[Driver], Awaitable[None]], *program: str) -> Callable
 
 def measured(test: Callable[[Driver], Awaitable[None]]) -> Callable[[], None]:
     """The same, of the agent of a pod that is measured."""
-    return driven(test, "conformance.bench.agent")
+    return driven(test, "conformance.bench.inside.measuring_agent")

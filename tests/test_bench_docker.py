@@ -1,7 +1,5 @@
 """A short bench in Docker: one inbound and one outbound scenario on the packages of the reference."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -33,16 +31,12 @@ def test_a_short_bench_of_two_packages(tmp_path: Path) -> None:
     found = {scenario["name"]: scenario for scenario in written["scenarios"]}
 
     inbound = found["inbound/1-kept-1k"]
-    assert {key: len(rounds) for key, rounds in inbound["rounds"].items()} == {
-        "0": 5,
-        "1": 5,
-        "control": 5,
-        "ceiling": 5,
-    }
+    counts = {key: len(rounds) for key, rounds in inbound["rounds"].items()}
+    assert counts == dict.fromkeys(("0", "1", "control", "ceiling"), 5)
     # The ceiling has no qmail behind it, and a session of the reference takes a Python interpreter's start.
     rates = {row["key"]: row["rate"] for row in inbound["rows"]}
     assert rates["ceiling"] > 2 * max(rates["0"], rates["1"])
-    assert all(one["target_cpu"] > one["driver_cpu"] for one in inbound["rounds"]["0"])
+    assert all(each["target_cpu"] > each["driver_cpu"] for each in inbound["rounds"]["0"])
 
     # Patch 0004 saves one question of three, whatever the machine's speed.
     outbound = {row["key"]: row for row in found["outbound/plain-20ms"]["rows"]}

@@ -1,14 +1,11 @@
 """Statistics of rounds: known answers, and that noise is not taken for a difference."""
 
-from __future__ import annotations
-
 import random
 
 import pytest
 
 from conformance.bench.statistics import (
     Interval,
-    falls_below,
     judge,
     orders,
     outside,
@@ -20,30 +17,24 @@ QUIET = Interval(0.98, 1.0, 1.02)
 
 
 def test_a_constant_ratio_is_found_exactly_however_the_machine_drifts() -> None:
-    first = [100.0, 50.0, 200.0, 80.0, 10.0]
-    assert paired_ratio(first, [2 * rate for rate in first], seed=1) == Interval(2.0, 2.0, 2.0)
+    first = (100.0, 50.0, 200.0, 80.0, 10.0)
+    assert paired_ratio(first, tuple(2 * rate for rate in first), seed=1) == Interval(2.0, 2.0, 2.0)
 
 
-def test_the_interval_holds_the_true_ratio_about_as_often_as_it_says() -> None:
-    chance = random.Random(7)
-    held = 0
-    for seed in range(100):
-        first = [chance.gauss(100, 5) for _ in range(15)]
-        second = [chance.gauss(110, 5) for _ in range(15)]
-        held += paired_ratio(first, second, seed).holds(1.1)
-    assert held >= 85
-
-
-@pytest.mark.parametrize("rounds", [6, 7, 8, 9])
-def test_few_rounds_do_not_make_an_interval_too_narrow(rounds: int) -> None:
-    """A plain percentile bootstrap of the median holds the true value in 90 to 93 of 100 cases."""
+@pytest.mark.parametrize(
+    ("rounds", "better", "least"), [(6, 0, 94), (7, 0, 94), (8, 0, 94), (9, 0, 94), (15, 10, 85)]
+)
+def test_the_interval_holds_the_true_ratio_about_as_often_as_it_says(
+    rounds: int, better: float, least: int
+) -> None:
+    """Of few rounds a plain bootstrap of the median holds the true value in 90 to 93 of 100 cases."""
     chance = random.Random(rounds)
     held = 0
-    for seed in range(200):
-        first = [chance.gauss(100, 3) for _ in range(rounds)]
-        second = [chance.gauss(100, 3) for _ in range(rounds)]
-        held += paired_ratio(first, second, seed).holds(1.0)
-    assert held >= 190
+    for seed in range(100):
+        first = tuple(chance.gauss(100, 3) for _ in range(rounds))
+        second = tuple(chance.gauss(100 + better, 3) for _ in range(rounds))
+        held += paired_ratio(first, second, seed).holds(1 + better / 100)
+    assert held >= least
 
 
 def test_how_many_rounds_may_lie_outside_an_interval() -> None:
@@ -53,8 +44,8 @@ def test_how_many_rounds_may_lie_outside_an_interval() -> None:
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    first, second = [5.0, 6.0, 7.0, 8.0, 9.0], [6.0, 6.0, 6.0, 7.0, 9.0]
-    assert paired_ratio(first, second, 3) == paired_ratio(first, second, 3)
+    first, second = (5.0, 6.0, 7.0, 8.0, 9.0), (6.0, 6.0, 6.0, 7.0, 9.0)
+    assert paired_ratio(first, second, 3) == paired_ratio.__wrapped__(first, second, 3)
 
 
 @pytest.mark.parametrize(
@@ -74,25 +65,18 @@ def test_a_difference_is_said_only_when_the_interval_and_the_control_bear_it_out
     assert judge(ratio, control) == said
 
 
-def test_a_gate_fails_only_when_the_whole_interval_lies_below() -> None:
-    assert falls_below(Interval(0.8, 0.9, 0.94), 0.95)
-    assert not falls_below(Interval(0.8, 0.9, 0.95), 0.95)
-
-
 @pytest.mark.parametrize(
     ("first", "second"),
     [([1.0] * 4, [1.0] * 4), ([1.0] * 5, [1.0] * 6), ([1.0] * 5, [1.0, 1.0, 0.0, 1.0, 1.0])],
 )
 def test_what_cannot_be_compared_is_refused(first: list[float], second: list[float]) -> None:
     with pytest.raises(ValueError, match=r"needed|positive"):
-        paired_ratio(first, second, 1)
+        paired_ratio(tuple(first), tuple(second), 1)
 
 
 def test_percentiles_are_values_that_occurred() -> None:
     values = [float(number) for number in range(100, 0, -1)]
     assert [percentile(values, share) for share in (0.0, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
-    with pytest.raises(ValueError, match="no values"):
-        percentile([], 0.5)
 
 
 def test_every_round_measures_every_target_once_in_an_order_that_the_seed_fixes() -> None:

@@ -1,7 +1,5 @@
 """A client's connection to qmail-smtpd: octets both ways, waits, floods, ends."""
 
-from __future__ import annotations
-
 import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable

@@ -4,17 +4,14 @@
 say in words what they show, and no colour says anything alone.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from conformance.bench.results import CEILING, CONTROL, Bench, Row, rows
-from conformance.bench.statistics import Interval
-from conformance.bench.table import interval
+from conformance.bench.results import CEILING, CONTROL, Bench, ThroughputRow, rows
+from conformance.bench.throughput_table import interval
 from conformance.report.words import one_line
 
 _WIDTH = 900
@@ -53,63 +50,94 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line of a plot: a heading without a row, or a row with the name it goes by."""
+    """One line of a plot: a heading without figures, or a participant with three figures and their words."""
 
     name: str
-    row: Row | None = None
+    figures: tuple[float, ...] = ()
+    words: str = ""
+    said: str = ""  #: the verdict
+    tone: str = "other"  #: a class of the style
 
 
 def ratio_plot(bench: Bench) -> str:
     """Each ratio to the first target with its interval, and that of the control; a line stands at 1."""
-    entries = _entries(bench, lambda row: row.ratio is not None)
-    ratios = [entry.row.ratio for entry in entries if entry.row is not None and entry.row.ratio is not None]
-    scale = _scale([end for ratio in ratios for end in (ratio.low, ratio.high)] + [0.8, 1.25])
-    body: list[str] = []
-    for at, entry in enumerate(entries):
-        body += _named(entry, at)
-        if entry.row is not None and entry.row.ratio is not None:
-            body += _forest(entry.row, entry.row.ratio, scale, at)
-    described = [
-        f"{entry.name} {interval(entry.row.ratio)}, {entry.row.said}"
-        for entry in entries
-        if entry.row is not None and entry.row.ratio is not None
-    ]
-    title = "Throughput: ratios to the first target with 95 % intervals"
-    return _svg(title, described, [*_axis(scale, len(entries), "times", one=True), *body], len(entries))
+
+    def entry(row: ThroughputRow) -> _Entry | None:
+        if row.ratio is None:
+            return None
+        tone = "control" if row.key == CONTROL else row.said if row.said in ("faster", "slower") else "other"
+        figures = (row.ratio.low, row.ratio.middle, row.ratio.high)
+        return _Entry(one_line(row.label), figures, interval(row.ratio), row.said, tone)
+
+    entries = _entries(bench, entry)
+    scale = _scale(entries, 0.8, 1.25)
+    marks = [*_axis(scale, len(entries), "times", one=True), *_lines(entries, scale, _interval_mark)]
+    described = [f"{entry.name} {entry.words}, {entry.said}" for entry in entries if entry.figures]
+    return _svg("Throughput: ratios to the first target with 95 % intervals", described, marks, len(entries))
 
 
 def latency_plot(bench: Bench) -> str:
     """What 50, 90 and 99 of 100 units did not exceed, in milliseconds, for each target."""
-    entries = _entries(bench, lambda row: row.latencies is not None and row.key not in (CONTROL, CEILING))
-    seen = [
-        entry.row.latencies for entry in entries if entry.row is not None and entry.row.latencies is not None
-    ]
-    scale = _scale([max(value * 1000, 0.01) for each in seen for value in each] or [1.0, 10.0])
-    body: list[str] = []
-    described: list[str] = []
-    for at, entry in enumerate(entries):
-        body += _named(entry, at)
-        if entry.row is not None and entry.row.latencies is not None:
-            values = [max(value * 1000, 0.01) for value in entry.row.latencies]
-            words = " / ".join(f"{value:.1f}" for value in values)
-            described.append(f"{entry.name} {words} ms")
-            body += _range(values, words, scale, at)
-    title = "Latency: 50, 90 and 99 % of the units, in milliseconds"
-    return _svg(title, described, [*_axis(scale, len(entries), "ms"), *body], len(entries))
+
+    def entry(row: ThroughputRow) -> _Entry | None:
+        if row.latencies is None or row.key in (CONTROL, CEILING):
+            return None
+        figures = tuple(max(seconds * 1000, 0.01) for seconds in row.latencies)
+        return _Entry(one_line(row.label), figures, " / ".join(f"{figure:.1f}" for figure in figures))
+
+    entries = _entries(bench, entry)
+    scale = _scale(entries) if entries else _Scale(1.0, 10.0)
+    marks = [*_axis(scale, len(entries), "ms"), *_lines(entries, scale, _range_mark)]
+    described = [f"{entry.name} {entry.words} ms" for entry in entries if entry.figures]
+    return _svg("Latency: 50, 90 and 99 % of the units, in milliseconds", described, marks, len(entries))
 
 
-def _entries(bench: Bench, wanted: Callable[[Row], bool]) -> list[_Entry]:
+def _entries(bench: Bench, entry_of: Callable[[ThroughputRow], _Entry | None]) -> list[_Entry]:
     entries: list[_Entry] = []
     for result in bench.scenarios:
-        of_it = [_Entry(one_line(row.label), row) for row in rows(result, bench.participants) if wanted(row)]
-        if of_it:
+        made = map(entry_of, rows(result, bench.participants))
+        if of_it := [entry for entry in made if entry is not None]:
             entries += [_Entry(one_line(result.name)), *of_it]
     return entries
 
 
-def _scale(values: Sequence[float]) -> _Scale:
-    """An axis that holds the values with a little room on both sides."""
+def _scale(entries: Sequence[_Entry], *more: float) -> _Scale:
+    """An axis that holds the figures with a little room on both sides."""
+    values = [*more, *(figure for entry in entries for figure in entry.figures)]
     return _Scale(min(values) / 1.1, max(values) * 1.1)
+
+
+def _lines(
+    entries: Sequence[_Entry], scale: _Scale, mark: Callable[[tuple[float, ...], float], Iterator[str]]
+) -> Iterator[str]:
+    for at, entry in enumerate(entries):
+        y = _TOP + at * _LINE + _LINE / 2
+        short = entry.name if len(entry.name) <= _LONGEST else entry.name[: _LONGEST - 1] + "…"
+        x, style = (28, "") if entry.figures else (12, ' class="head"')
+        yield f'<text{style} x="{x}" y="{y + 4}"><title>{escape(entry.name)}</title>{escape(short)}</text>'
+        if entry.figures:
+            marks = "\n".join(mark(tuple(map(scale.x, entry.figures)), y))
+            yield f'<g class="{entry.tone}">{marks}</g>'
+            said = "" if entry.tone == "control" else entry.said
+            said = said if len(said) <= _WORDS else said[: _WORDS - 1] + "…"
+            behind = f'<tspan class="quiet" dx="6">{escape(said)}</tspan>' if said else ""
+            yield f'<text x="{_RIGHT + 14}" y="{y + 4}">{escape(entry.words)}{behind}</text>'
+
+
+def _interval_mark(xs: tuple[float, ...], y: float) -> Iterator[str]:
+    low, middle, high = xs
+    yield f'<line class="line" x1="{low}" y1="{y}" x2="{high}" y2="{y}"/>'
+    for end in (low, high):
+        yield f'<line class="line" x1="{end}" y1="{y - 4}" x2="{end}" y2="{y + 4}"/>'
+    yield f'<rect class="dot" x="{middle - 4}" y="{y - 4}" width="8" height="8"/>'
+
+
+def _range_mark(xs: tuple[float, ...], y: float) -> Iterator[str]:
+    """A line from the median to 99 %, a dot at the median, a bar across at 90 %."""
+    half, most, nearly = xs
+    yield f'<line class="line" x1="{half}" y1="{y}" x2="{nearly}" y2="{y}"/>'
+    yield f'<line class="line" x1="{most}" y1="{y - 5}" x2="{most}" y2="{y + 5}"/>'
+    yield f'<circle class="dot" cx="{half}" cy="{y}" r="4.5"/>'
 
 
 def _axis(scale: _Scale, lines: int, unit: str, *, one: bool = False) -> Iterator[str]:
@@ -138,57 +166,14 @@ def _ticks(scale: _Scale) -> list[float]:
     return ticks
 
 
-def _named(entry: _Entry, at: int) -> Iterator[str]:
-    short = entry.name if len(entry.name) <= _LONGEST else entry.name[: _LONGEST - 1] + "…"
-    x, style = (12, ' class="head"') if entry.row is None else (28, "")
-    yield f'<text{style} x="{x}" y="{_y(at) + 4}"><title>{escape(entry.name)}</title>{escape(short)}</text>'
-
-
-def _forest(row: Row, ratio: Interval, scale: _Scale, at: int) -> Iterator[str]:
-    tone = "control" if row.key == CONTROL else row.said if row.said in ("faster", "slower") else "other"
-    y = _y(at)
-    low, middle, high = (scale.x(value) for value in (ratio.low, ratio.middle, ratio.high))
-    yield f'<g class="{tone}"><line class="line" x1="{low}" y1="{y}" x2="{high}" y2="{y}"/>'
-    for end in (low, high):
-        yield f'<line class="line" x1="{end}" y1="{y - 4}" x2="{end}" y2="{y + 4}"/>'
-    yield f'<rect class="dot" x="{middle - 4}" y="{y - 4}" width="8" height="8"/></g>'
-    yield from _words(interval(ratio), at, "" if tone == "control" else row.said)
-
-
-def _range(values: Sequence[float], words: str, scale: _Scale, at: int) -> Iterator[str]:
-    """A line from the median to 99 %, a dot at the median, a bar across at 90 %."""
-    y = _y(at)
-    half, most, nearly = (scale.x(value) for value in values)
-    yield f'<g class="other"><line class="line" x1="{half}" y1="{y}" x2="{nearly}" y2="{y}"/>'
-    yield f'<line class="line" x1="{most}" y1="{y - 5}" x2="{most}" y2="{y + 5}"/>'
-    yield f'<circle class="dot" cx="{half}" cy="{y}" r="4.5"/></g>'
-    yield from _words(words, at)
-
-
-def _words(words: str, at: int, said: str = "") -> Iterator[str]:
-    """Behind the figures; what is too long there is whole in the description."""
-    said = said if len(said) <= _WORDS else said[: _WORDS - 1] + "…"
-    behind = f'<tspan class="quiet" dx="6">{escape(said)}</tspan>' if said else ""
-    yield f'<text x="{_RIGHT + 14}" y="{_y(at) + 4}">{escape(words)}{behind}</text>'
-
-
-def _y(at: int) -> float:
-    return _TOP + at * _LINE + _LINE / 2
-
-
 def _svg(title: str, described: Sequence[str], body: Sequence[str], lines: int) -> str:
     height = _TOP + max(lines, 1) * _LINE + 16
-    described = described or ["Nothing could be drawn."]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
-            f'height="{height}" role="img" aria-label={quoteattr(title)}>',
-            f"<title>{escape(title)}</title>",
-            f"<desc>{escape(one_line('; '.join(described)))}</desc>",
-            f"<style>{_STYLE}</style>",
-            f'<text class="head" x="12" y="24" font-size="15">{escape(title)}</text>',
-            *body,
-            "</svg>",
-            "",
-        ]
-    )
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
+        f'height="{height}" role="img" aria-label={quoteattr(title)}>',
+        f"<title>{escape(title)}</title>",
+        f"<desc>{escape(one_line('; '.join(described) or 'Nothing could be drawn.'))}</desc>",
+        f"<style>{_STYLE}</style>",
+        f'<text class="head" x="12" y="24" font-size="15">{escape(title)}</text>',
+    ]
+    return "\n".join([*parts, *body, "</svg>", ""])

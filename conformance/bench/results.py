@@ -1,22 +1,21 @@
 """What a bench found: measurements round by round, and what follows from them. Read and written as JSON."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from conformance.bench.statistics import (
     LEAST_ROUNDS,
     Interval,
     Judgement,
-    falls_below,
     judge,
     paired_ratio,
     percentile,
 )
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD
+from conformance.pod.codec import decode
 
 FORM = "qmail-conformance bench"
 SCHEMA = 1
@@ -49,11 +48,6 @@ class Measurement:
     def rate(self) -> float:
         """Units a second."""
         return self.units / self.seconds
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Measurement:
-        latencies = data["latencies"]
-        return cls(**{**data, "latencies": None if latencies is None else tuple(latencies)})
 
 
 def three(latencies: Sequence[float]) -> tuple[float, float, float]:
@@ -91,22 +85,14 @@ class ScenarioResult:
     rounds: dict[str, list[Measurement]] = field(default_factory=dict)  #: key -> measurements in order
     first_series: int = 0  #: rounds before a second series began; 0: there is none
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ScenarioResult:
-        """The inverse of `to_json`; what was judged is left out, since it follows."""
-        rounds = {key: [Measurement.from_json(one) for one in each] for key, each in data["rounds"].items()}
-        names = ("name", "what", "unit", "baseline", "seed", "orders", "unsupported", "failures")
-        known = {name: data[name] for name in names}
-        return cls(**known, rounds=rounds, first_series=data.get("first_series", 0))
-
     def ratio(self, key: str, part: slice = _ALL) -> Interval | None:
         """The rate of `key` beside the baseline's; None when there are too few rounds of both."""
-        first, second = (self.rounds.get(one, [])[part] for one in (self.baseline, key))
+        pair = (self.baseline, key)
+        first, second = (tuple(each.rate for each in self.rounds.get(which, [])[part]) for which in pair)
         together = min(len(first), len(second))
-        if key in self.failures or self.baseline in self.failures or together < LEAST_ROUNDS:
+        if not self.failures.keys().isdisjoint(pair) or together < LEAST_ROUNDS:
             return None
-        rates = [[one.rate for one in each[:together]] for each in (first, second)]
-        return paired_ratio(rates[0], rates[1], self.seed)
+        return paired_ratio(first[:together], second[:together], self.seed)
 
     def series(self) -> list[slice]:
         """The rounds of the first series, and those of the second where there is one."""
@@ -132,7 +118,7 @@ class ScenarioResult:
 
 
 @dataclass(frozen=True)
-class Row:
+class ThroughputRow:
     """What a table shows of one participant: medians over the rounds, so none of them decides alone."""
 
     key: str
@@ -177,18 +163,20 @@ class Bench:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Bench:
-        """The inverse of `to_json`. Raises KeyError or TypeError when it is no bench."""
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError when it is no bench."""
         fields = {name: value for name, value in data.items() if name not in ("form", "schema")}
-        fields["participants"] = [Participant(**one) for one in data["participants"]]
-        fields["scenarios"] = [ScenarioResult.from_json(one) for one in data["scenarios"]]
+        fields["participants"] = [Participant(**participant) for participant in data["participants"]]
+        # What was judged is left out, since it follows.
+        measured = ({name: result[name] for name in result if name != "rows"} for result in data["scenarios"])
+        fields["scenarios"] = [decode(ScenarioResult, result) for result in measured]
         return cls(**fields)
 
 
-def rows(result: ScenarioResult, participants: Sequence[Participant]) -> list[Row]:
+def rows(result: ScenarioResult, participants: Sequence[Participant]) -> list[ThroughputRow]:
     """The table of one scenario: the targets, the baseline once more, and the ceiling."""
-    made = [_row(result, one.key, one.label) for one in participants]
-    labels = {one.key: one.label for one in participants}
+    labels = {participant.key: participant.label for participant in participants}
+    made = [_row(result, key, label) for key, label in labels.items()]
     if CONTROL in result.rounds or CONTROL in result.failures:
         made.append(_row(result, CONTROL, f"{labels.get(result.baseline, '')} again"))
     if CEILING in result.rounds:
@@ -196,34 +184,29 @@ def rows(result: ScenarioResult, participants: Sequence[Participant]) -> list[Ro
     return made
 
 
-def _row(result: ScenarioResult, key: str, label: str) -> Row:
+def _row(result: ScenarioResult, key: str, label: str) -> ThroughputRow:
     if key in result.unsupported:
-        return Row(key, label, said=f"not supported: it lacks {result.unsupported[key]}")
+        return ThroughputRow(key, label, said=f"not supported: it lacks {result.unsupported[key]}")
     if key in result.failures:
-        return Row(key, label, said=f"fails: {result.failures[key]}")
+        return ThroughputRow(key, label, said=f"fails: {result.failures[key]}")
     measured = result.rounds.get(key, [])
     if not measured:
-        return Row(key, label, said="not measured")
-    shares = [one.driver_cpu / one.target_cpu for one in measured if one.target_cpu]
-    seen = [one.latencies for one in measured if one.latencies is not None]
-    latencies = [median(one[at] for one in seen) for at in range(3)] if seen else None
-    return Row(
+        return ThroughputRow(key, label, said="not measured")
+    shares = [each.driver_cpu / each.target_cpu for each in measured if each.target_cpu]
+    questions = [each.questions / each.units for each in measured if each.questions is not None]
+    seen = list(zip(*(each.latencies for each in measured if each.latencies is not None), strict=True))
+    return ThroughputRow(
         key,
         label,
         len(measured),
-        median(one.rate for one in measured),
-        (latencies[0], latencies[1], latencies[2]) if latencies else None,
-        _questions(measured),
+        median(each.rate for each in measured),
+        (median(seen[0]), median(seen[1]), median(seen[2])) if seen else None,
+        median(questions) if questions else None,
         median(shares) if shares else None,
-        median(one.driver_cpu / one.seconds for one in measured),
+        median(each.driver_cpu / each.seconds for each in measured),
         result.ratio(key) if key not in (CEILING, result.baseline) else None,
         _said(result, key),
     )
-
-
-def _questions(measured: Sequence[Measurement]) -> float | None:
-    each = [one.questions / one.units for one in measured if one.questions is not None]
-    return median(each) if each else None
 
 
 def _said(result: ScenarioResult, key: str) -> str:
@@ -236,8 +219,8 @@ def _said(result: ScenarioResult, key: str) -> str:
         ratio = result.ratio(key)
         if ratio is None:
             return "control: too few rounds"
-        alone = [one for part in result.series() if (one := result.ratio(key, part)) is not None]
-        calm = all(one.holds(1.0) for one in alone)
+        alone = [result.ratio(key, part) for part in result.series()]
+        calm = all(control is None or control.holds(1.0) for control in alone)
         return "control: no difference" if calm else "control: a difference, so it was too noisy"
     said, each = result.judgement(key), result.judgements(key)
     if said is None or each is None:
@@ -252,7 +235,8 @@ Standing = Literal["holds", "falls", "undecided"]
 def gate(result: ScenarioResult, key: str, least: float) -> Standing:
     """How a target stands against `--min-ratio` in one scenario.
 
-    A target that fails where the baseline does not has the ratio 0, which lies below whatever the noise.
+    It falls when the whole interval lies below. A target that fails where the baseline does not has the ratio
+    0, which lies below whatever the noise.
     """
     if key in result.failures:
         return "falls"
@@ -260,38 +244,30 @@ def gate(result: ScenarioResult, key: str, least: float) -> Standing:
     if said is None or said == "too noisy to say":
         return "undecided"
     ratios = [result.ratio(key, part) for part in result.series()]
-    return "falls" if all(one is not None and falls_below(one, least) for one in ratios) else "holds"
+    fallen = all(ratio is not None and ratio.high < least for ratio in ratios)
+    return "falls" if fallen else "holds"
 
 
 def conclusion(bench: Bench) -> tuple[int, str]:
     """Exit status, and the sentence that says why."""
-    compared = [one for one in bench.participants if one.key != "0"]
-    judged = [
-        (result, one)
-        for result in bench.scenarios
-        for one in compared
-        if result.judgement(one.key) is not None
+    compared = [
+        (result, target) for result in bench.scenarios for target in bench.participants if target.key != "0"
     ]
     if bench.min_ratio is None:
-        counts: dict[str, int] = {}
-        for result, one in judged:
-            said = result.judgement(one.key) or ""
-            counts[said] = counts.get(said, 0) + 1
+        judgements = (result.judgement(target.key) for result, target in compared)
+        counts = Counter(said for said in judgements if said is not None)
         listed = ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
         return EXIT_AS_EXPECTED, f"Comparisons: {listed}." if listed else "Nothing could be compared."
     standings = [
-        (gate(result, one.key, bench.min_ratio), result.name, one.label)
-        for result in bench.scenarios
-        if result.baseline
-        for one in compared
-        if one.key != result.baseline and one.key not in result.unsupported
+        (gate(result, target.key, bench.min_ratio), f"{target.label} in {result.name}")
+        for result, target in compared
+        if result.baseline and target.key != result.baseline and target.key not in result.unsupported
     ]
-    fallen = [f"{label} in {name}" for standing, name, label in standings if standing == "falls"]
+    fallen = [where for standing, where in standings if standing == "falls"]
     if fallen:
         return EXIT_REGRESSION, f"Below {bench.min_ratio:g}: {', '.join(fallen)}."
-    held = sum(standing == "holds" for standing, _, _ in standings)
+    held = sum(standing == "holds" for standing, _ in standings)
     if not held:
         return EXIT_WORLD, f"The gate at {bench.min_ratio:g} decides nothing: no comparison could be judged."
-    open_ones = len(standings) - held
-    rest = f"; {open_ones} could not be judged" if open_ones else ""
+    rest = f"; {len(standings) - held} could not be judged" if held < len(standings) else ""
     return EXIT_AS_EXPECTED, f"None is shown to be below {bench.min_ratio:g}: {held} judged{rest}."

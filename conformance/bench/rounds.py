@@ -1,29 +1,25 @@
 """The course of a bench: a first look, a warm-up, interleaved rounds. Knows no Docker and no clock."""
 
-from __future__ import annotations
-
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
 
-from conformance.bench.planning import first_units, planned_units, round_orders, seed_of
 from conformance.bench.results import CEILING, CONTROL, Bench, Measurement, ScenarioResult, gate
-from conformance.bench.scenarios import Scenario
-from conformance.bench.subject import Fails
+from conformance.bench.scenarios import LoadScenario
+from conformance.bench.statistics import orders
+from conformance.bench.subject import Fails, Subject
 
 #: Rounds where there is nothing to compare: a median of rates is all that is told.
 ALONE = 3
 
+#: Fewer units on a session would measure its beginning and its end.
+LEAST_EACH = 4
 
-class Measured(Protocol):
-    """A pod that can be measured; see `conformance.bench.subject.Subject`."""
-
-    async def measure(self, scenario: Scenario, units: int) -> Measurement: ...
-
-    async def ceiling(self, scenario: Scenario, units: int) -> Measurement: ...
-
+#: Octets of messages in one measurement: the queue stands in memory, and so does what exchangers keep.
+MOST_OCTETS = 64 << 20
 
 #: Gives the pod of a target by its key; with True the second pod of the same target, for the control.
-Pods = Callable[[str, bool], Awaitable[Measured]]
+Pods = Callable[[str, bool], Awaitable[Subject]]
 
 
 class Course:
@@ -48,7 +44,7 @@ class Course:
         self._tell = tell
 
     async def run(
-        self, scenarios: Sequence[Scenario], done: Callable[[ScenarioResult], None] = lambda result: None
+        self, scenarios: Sequence[LoadScenario], done: Callable[[ScenarioResult], None] = lambda result: None
     ) -> None:
         """Measure every scenario, one after the other; `done` is told of each at its end."""
         for number, scenario in enumerate(scenarios, 1):
@@ -60,105 +56,102 @@ class Course:
             self._save()
             done(result)
 
-    async def _measure(self, scenario: Scenario, result: ScenarioResult) -> None:
+    async def _measure(self, scenario: LoadScenario, result: ScenarioResult) -> None:
         bench = self._bench
-        for one in bench.participants:
-            if scenario.needs and scenario.needs not in one.target["patches"]:
-                result.unsupported[one.key] = scenario.needs
-        able = [one.key for one in bench.participants if one.key not in result.unsupported]
-        subjects = {key: await self._pods(key, False) for key in able}
-        rates = await self._once(scenario, result, subjects, dict.fromkeys(able, first_units(scenario)))
+        for participant in bench.participants:
+            if scenario.needs and scenario.needs not in participant.target["patches"]:
+                result.unsupported[participant.key] = scenario.needs
+        able = [target.key for target in bench.participants if target.key not in result.unsupported]
+        rounds = _Rounds(scenario, result, {key: await self._pods(key, False) for key in able})
+        rounds.units = dict.fromkeys(able, scenario.units // 10 or 2 * scenario.sessions)
+        rates = await rounds.once()
         if not rates:
             return
         result.baseline = next(iter(rates))
-        subjects = {key: subjects[key] for key in rates}
+        rounds.subjects = {key: rounds.subjects[key] for key in rates}
         # Without a pair there is nothing that a control could speak for, unless noise is what was asked for.
         if len(rates) > 1 or len(bench.participants) == 1:
-            subjects[CONTROL] = await self._pods(result.baseline, True)
-        subjects[CEILING] = subjects[result.baseline]
+            rounds.subjects[CONTROL] = await self._pods(result.baseline, True)
+        rounds.subjects[CEILING] = rounds.subjects[result.baseline]
         # Both sides of a pair do the same work, and the slower decides how much.
         units = planned_units(scenario, min(rates.values()), bench.seconds)
-        plan = dict.fromkeys(subjects, units)
-        rates = await self._once(scenario, result, subjects, plan)
+        rounds.units = dict.fromkeys(rounds.subjects, units)
+        rates = await rounds.once()
         slowest = min((rates[key] for key in rates if key != CEILING), default=0.0)
-        plan = dict.fromkeys(subjects, planned_units(scenario, slowest, bench.seconds))
+        rounds.units = dict.fromkeys(rounds.subjects, planned_units(scenario, slowest, bench.seconds))
         if CEILING in rates:
-            plan[CEILING] = planned_units(scenario, rates[CEILING], bench.seconds / 2)
-        rounds = bench.rounds if CONTROL in subjects else ALONE
-        await self._series(
-            scenario, result, subjects, plan, round_orders(list(subjects), rounds, bench.seed, scenario)
-        )
+            rounds.units[CEILING] = planned_units(scenario, rates[CEILING], bench.seconds / 2)
+        count = bench.rounds if CONTROL in rounds.subjects else ALONE
+        await rounds.series(orders(list(rounds.subjects), count, result.seed), self._save)
         if not self._tells_apart(result):
             return
         self._tell(f"{scenario.name}: a difference; once more in fresh pods ...")
         await self._renew()
-        left = [key for key in subjects if key != CEILING and key not in result.failures]
-        subjects = {key: await self._pod(result, key) for key in left}
-        await self._once(scenario, result, subjects, plan)
+        left = [key for key in rounds.subjects if key != CEILING and key not in result.failures]
+        rounds.subjects = {
+            key: await self._pods(result.baseline if key == CONTROL else key, key == CONTROL) for key in left
+        }
+        await rounds.once()
         result.first_series = len(result.orders)
-        await self._series(
-            scenario, result, subjects, plan, round_orders(left, rounds, bench.seed + 1, scenario)
-        )
-
-    async def _pod(self, result: ScenarioResult, key: str) -> Measured:
-        return await self._pods(result.baseline if key == CONTROL else key, key == CONTROL)
+        await rounds.series(orders(left, count, seed_of(bench.seed + 1, scenario)), self._save)
 
     def _tells_apart(self, result: ScenarioResult) -> bool:
         """Whether the rounds show a difference, or would let the gate fall."""
         least = self._bench.min_ratio
+        others = [target.key for target in self._bench.participants if target.key != result.baseline]
         return any(
-            result.judgement(one.key) in ("faster", "slower")
-            or (
-                least is not None
-                and one.key not in result.failures
-                and gate(result, one.key, least) == "falls"
-            )
-            for one in self._bench.participants
-            if one.key != result.baseline
+            result.judgement(key) in ("faster", "slower")
+            or (least is not None and key not in result.failures and gate(result, key, least) == "falls")
+            for key in others
         )
 
-    async def _series(
-        self,
-        scenario: Scenario,
-        result: ScenarioResult,
-        subjects: dict[str, Measured],
-        plan: dict[str, int],
-        orders: list[list[str]],
-    ) -> None:
+
+@dataclass
+class _Rounds:
+    """Who is measured in one scenario, and with how many units."""
+
+    scenario: LoadScenario
+    result: ScenarioResult
+    subjects: dict[str, Subject]
+    units: dict[str, int] = field(default_factory=dict)
+
+    async def series(self, orders: list[list[str]], save: Callable[[], None]) -> None:
         """Rounds that count, in these orders."""
         for order in orders:
-            result.orders.append(order)
+            self.result.orders.append(order)
             for key in order:
-                measurement = await self._one(scenario, result, subjects[key], key, plan[key])
+                measurement = await self._measure(key)
                 if measurement is not None:
-                    result.rounds.setdefault(key, []).append(measurement)
-            self._save()
+                    self.result.rounds.setdefault(key, []).append(measurement)
+            save()
 
-    async def _once(
-        self,
-        scenario: Scenario,
-        result: ScenarioResult,
-        subjects: dict[str, Measured],
-        plan: dict[str, int],
-    ) -> dict[str, float]:
+    async def once(self) -> dict[str, float]:
         """Everybody once, nothing of it counted: the rates of those who could, in order."""
-        rates = {}
-        for key, subject in subjects.items():
-            measurement = await self._one(scenario, result, subject, key, plan[key])
-            if measurement is not None:
-                rates[key] = measurement.rate
-        return rates
+        measured = {key: await self._measure(key) for key in self.subjects}
+        return {key: measurement.rate for key, measurement in measured.items() if measurement is not None}
 
-    async def _one(
-        self, scenario: Scenario, result: ScenarioResult, subject: Measured, key: str, units: int
-    ) -> Measurement | None:
+    async def _measure(self, key: str) -> Measurement | None:
         """One measurement; None, now and from now on, for who fails."""
-        if key in result.failures:
+        if key in self.result.failures:
             return None
+        subject = self.subjects[key]
         try:
-            if key == CEILING:
-                return await subject.ceiling(scenario, units)
-            return await subject.measure(scenario, units)
+            act = subject.ceiling if key == CEILING else subject.measure
+            return await act(self.scenario, self.units[key])
         except Fails as failure:
-            result.failures[key] = str(failure)
+            self.result.failures[key] = str(failure)
             return None
+
+
+def planned_units(scenario: LoadScenario, rate: float, seconds: float) -> int:
+    """Units for about so many seconds at `rate` (units a second): the same number on every session."""
+    if scenario.units:
+        return scenario.units
+    each = max(LEAST_EACH, round(rate * seconds / scenario.sessions))
+    most = max(1, MOST_OCTETS // scenario.octets // scenario.sessions)
+    return min(each, most) * scenario.sessions
+
+
+def seed_of(seed: int, scenario: LoadScenario) -> int:
+    """The seed of a scenario's shuffles and intervals: its own, whatever else is measured beside it."""
+    return zlib.crc32(f"{seed} {scenario.name}".encode())

@@ -1,11 +1,9 @@
 """What can be measured, as data: each scenario with its name, its words, and what it needs of a target."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from conformance.errors import NothingSelected
 
@@ -27,12 +25,9 @@ Direction = Literal["inbound", "outbound", "mixed"]
 Doing = Literal["messages", "recipients", "unknown"]
 FIVE, TEN = 5, 10
 
-#: Names of the two selections that are no patterns.
-ALL, DEFAULT = "all", "default"
-
 
 @dataclass(frozen=True)
-class Scenario:
+class LoadScenario:
     """One kind of load. `sessions` is how many connections, or runs of qmail-remote, there are at once.
 
     `needs`: the patch without which a target cannot do it. `unit`: what is counted, in the plural.
@@ -54,12 +49,12 @@ class Scenario:
     default: bool = False  #: measured when nothing is selected
 
 
-def _inbound() -> Iterator[Scenario]:
+def _inbound() -> Iterator[LoadScenario]:
     usual = {(10, 0, 1), (10, 1, 1), (10, 0, 100)}
     for sessions in (1, 10, 50):
         for per_connection, word, phrase in ((0, "kept", "many on each"), (1, "new", "one on each")):
             for size in (1, 100):
-                yield Scenario(
+                yield LoadScenario(
                     f"inbound/{sessions}-{word}-{size}k",
                     f"{sessions} session{'s' * (sessions > 1)}, messages of {size} KiB, {phrase} connection",
                     "inbound",
@@ -69,49 +64,28 @@ def _inbound() -> Iterator[Scenario]:
                     per_connection,
                     default=(sessions, per_connection, size) in usual,
                 )
-    yield Scenario(
-        "inbound/auth",
-        "10 sessions, messages of 1 KiB, one on each connection after AUTH PLAIN",
-        "inbound",
-        "messages",
-        per_connection=1,
-        needs="0008",
-        default=True,
+    after_auth = "messages of 1 KiB, one on each connection after AUTH PLAIN"
+    checked = "messages of 1 KiB, many on each connection, RCPTCHECK runs for each"
+    refused = f"transactions with {FIVE} recipients that are refused"
+    unknown = f"each unit {TEN} commands that are unknown"
+    others: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+        ("auth", after_auth, "messages", {"per_connection": 1, "needs": "0008"}),
+        ("rcptcheck", checked, "messages", {"needs": "0009"}),
+        ("refused", refused, "transactions", {"doing": "recipients"}),
+        ("unknown", unknown, "tens of commands", {"doing": "unknown"}),
     )
-    yield Scenario(
-        "inbound/rcptcheck",
-        "10 sessions, messages of 1 KiB, many on each connection, RCPTCHECK runs for each",
-        "inbound",
-        "messages",
-        needs="0009",
-        default=True,
-    )
-    yield Scenario(
-        "inbound/refused",
-        f"10 sessions, transactions with {FIVE} recipients that are refused",
-        "inbound",
-        "transactions",
-        doing="recipients",
-        default=True,
-    )
-    yield Scenario(
-        "inbound/unknown",
-        f"10 sessions, each unit {TEN} commands that are unknown",
-        "inbound",
-        "tens of commands",
-        doing="unknown",
-        default=True,
-    )
+    for name, what, unit, more in others:
+        yield LoadScenario(f"inbound/{name}", f"10 sessions, {what}", "inbound", unit, default=True, **more)
 
 
-def _outbound() -> Iterator[Scenario]:
+def _outbound() -> Iterator[LoadScenario]:
     worlds = [("plain", "a plain MX", 0, 0)]
     worlds += [(f"alias-{n}", f"a chain of {n} alias{'es' * (n > 1)}", n, 0) for n in (1, 5, 10)]
     worlds += [(f"answer-{n}", f"an MX answer of {n:,} octets", 0, n) for n in (513, 4096, 60000)]
     usual = {("plain", 0), ("plain", 20), ("alias-5", 0), ("answer-4096", 0)}
     for name, what, aliases, answer in worlds:
         for milliseconds in (0, 20):
-            yield Scenario(
+            yield LoadScenario(
                 f"outbound/{name}-{milliseconds}ms",
                 f"10 runs of qmail-remote at once, {what}, {milliseconds} ms of DNS latency",
                 "outbound",
@@ -124,37 +98,34 @@ def _outbound() -> Iterator[Scenario]:
             )
 
 
-def _mixed() -> Iterator[Scenario]:
-    yield Scenario(
-        "mixed/queue",
-        f"1,000 messages of {SHORT} octets in by 10 sessions and out through qmail-send to ten exchangers",
-        "mixed",
-        "messages",
-        octets=SHORT,
-        units=1000,
-        default=True,
-    )
+_MIXED = LoadScenario(
+    "mixed/queue",
+    f"1,000 messages of {SHORT} octets in by 10 sessions and out through qmail-send to ten exchangers",
+    "mixed",
+    "messages",
+    octets=SHORT,
+    units=1000,
+    default=True,
+)
+
+SCENARIOS: tuple[LoadScenario, ...] = (*_inbound(), *_outbound(), _MIXED)
 
 
-SCENARIOS: tuple[Scenario, ...] = (*_inbound(), *_outbound(), *_mixed())
-
-
-def select(patterns: Sequence[str]) -> tuple[Scenario, ...]:
+def select(patterns: Sequence[str]) -> tuple[LoadScenario, ...]:
     """The scenarios that any pattern names, in their own order: a name, `inbound/*`, `all`, `default`.
 
     Without a pattern, the default ones. Raises NothingSelected for a pattern that names none.
     """
     chosen: set[str] = set()
-    for pattern in patterns or (DEFAULT,):
-        found = {scenario.name for scenario in SCENARIOS if _named(scenario, pattern)}
+    for pattern in patterns or ("default",):
+        found = {
+            scenario.name
+            for scenario in SCENARIOS
+            if pattern == "all"
+            or (scenario.default if pattern == "default" else fnmatchcase(scenario.name, pattern))
+        }
         if not found:
             names = ", ".join(scenario.name for scenario in SCENARIOS)
             raise NothingSelected(f"no scenario is named {pattern!r}", f"there are: all, default, {names}")
         chosen |= found
     return tuple(scenario for scenario in SCENARIOS if scenario.name in chosen)
-
-
-def _named(scenario: Scenario, pattern: str) -> bool:
-    if pattern == DEFAULT:
-        return scenario.default
-    return pattern == ALL or fnmatchcase(scenario.name, pattern)

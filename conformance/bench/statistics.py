@@ -10,12 +10,11 @@ the median lies with 95 % (the sign test turned round; the binomial distribution
 eight rounds those are the least and the greatest: a difference is shown only when every round shows it.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Literal
 
@@ -39,7 +38,8 @@ class Interval:
         return self.low <= value <= self.high
 
 
-def paired_ratio(first: Sequence[float], second: Sequence[float], seed: int) -> Interval:
+@lru_cache(maxsize=4096)  # a bench asks for the same ones at the end of every round
+def paired_ratio(first: tuple[float, ...], second: tuple[float, ...], seed: int) -> Interval:
     """How many times the rate of `first` that of `second` is, from rates of the same rounds in order.
 
     Raises ValueError when the rounds do not pair or are fewer than LEAST_ROUNDS, or a rate is not positive.
@@ -48,7 +48,7 @@ def paired_ratio(first: Sequence[float], second: Sequence[float], seed: int) -> 
         raise ValueError(f"{len(first)} and {len(second)} rounds: at least {LEAST_ROUNDS} pairs are needed")
     if min(*first, *second) <= 0:
         raise ValueError("a rate is not positive")
-    ratios = [other / one for one, other in zip(first, second, strict=True)]
+    ratios = [rate / beside for beside, rate in zip(first, second, strict=True)]
     chance = random.Random(seed)
     medians = sorted(median(chance.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
     low, high = medians[int(_TAIL * RESAMPLES)], medians[math.ceil((1 - _TAIL) * RESAMPLES) - 1]
@@ -79,15 +79,8 @@ def judge(ratio: Interval, control: Interval) -> Judgement:
     return "slower" if ratio.high < 1.0 else "no difference shown"
 
 
-def falls_below(ratio: Interval, least: float) -> bool:
-    """Whether a gate at `least` fails: only when the whole interval lies below it."""
-    return ratio.high < least
-
-
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that `share` (0 to 1) of all values do not exceed (nearest rank)."""
-    if not values:
-        raise ValueError("no values")
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 

@@ -1,7 +1,5 @@
 """What the zones of a world answer to a name and a type, and how dnslib encodes that."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,17 +8,17 @@ from typing import Any
 from dnslib import CLASS, QTYPE, DNSBuffer, DNSLabel
 from dnslib.dns import RCODE, RR
 
+from conformance.errors import UsageError
 from conformance.internet.zones import Zone, below, spelled
 
 #: A compression pointer has 14 bits, so no name beyond this offset can be pointed at (RFC 1035 4.1.4).
 _FARTHEST_POINTER = 0x3FFF
 
-_HEADER = struct.Struct("!HHHHHH")
 _QR, _AA, _TC = 0x8000, 0x0400, 0x0200
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerSections:
     """The sections of an answer, as dnslib `RR` records: the alias records first, then those asked for."""
 
     rcode: int
@@ -36,8 +34,6 @@ class Records:
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._origins: list[str] = []
         self._nodes: dict[str, list[Any]] = {}
-        #: names that exist only because something stands below them (RFC 4592 2.2.2)
-        self._empty: set[str] = set()
         for zone in zones:
             self._origins.append(zone.origin)
             for record in zone.records:
@@ -49,22 +45,18 @@ class Records:
         self._nodes.setdefault(name, []).append(record)
         while name != origin:
             name = _parent(name)
-            self._empty.add(name)
+            self._nodes.setdefault(name, [])  # it exists, for something stands below it (RFC 4592 2.2.2)
 
     def zone_of(self, name: str) -> str | None:
         """Origin of the closest zone that `name` belongs to; None when the world has none."""
         return next((origin for origin in self._origins if below(name, origin)), None)
-
-    def exists(self, name: str) -> bool:
-        """Whether there is a record at `name` itself or below it."""
-        return name in self._nodes or name in self._empty
 
     def answer(self, name: str, qtype: int) -> bytes:
         """What `look_up` finds as a whole message."""
         found = self.look_up(name, qtype)
         return encode(name, qtype, found.rcode, [*found.chain, *found.records], found.authority)
 
-    def look_up(self, name: str, qtype: int) -> Answer:
+    def look_up(self, name: str, qtype: int) -> AnswerSections:
         """The authoritative answer to a question for a name that has a zone.
 
         An alias is followed through all zones, except for CNAME and ANY; an alias that leads out of the
@@ -76,14 +68,13 @@ class Records:
         while (origin := self.zone_of(name)) is not None:
             node = self._node(name, origin)
             if node is None:
-                return Answer(RCODE.NXDOMAIN, owner, chain, [], self._authority(origin))
+                return AnswerSections(RCODE.NXDOMAIN, owner, chain, [], self._authority(origin))
             records = [record for record in node if qtype in (record.rtype, QTYPE.ANY)]
             alias = next((record for record in node if record.rtype == QTYPE.CNAME), None)
             if records or alias is None:
                 records = [_owned(record, owner) for record in records]
-                return Answer(
-                    RCODE.NOERROR, owner, chain, records, [] if records else self._authority(origin)
-                )
+                authority = [] if records else self._authority(origin)
+                return AnswerSections(RCODE.NOERROR, owner, chain, records, authority)
             chain.append(_owned(alias, owner))
             # As the alias spells it, so that the owner of what follows can point at it.
             owner = alias.rdata.label
@@ -91,21 +82,29 @@ class Records:
             if name in seen:
                 break
             seen.add(name)
-        return Answer(RCODE.NOERROR, owner, chain)
+        return AnswerSections(RCODE.NOERROR, owner, chain)
 
     def _node(self, name: str, origin: str) -> list[Any] | None:
         """Records at `name`, a wildcard's if one covers it; [] when it exists without any, None otherwise."""
-        if self.exists(name):
-            return self._nodes.get(name, [])
+        if name in self._nodes:
+            return self._nodes[name]
         encloser = name
         while encloser != origin:
             encloser = _parent(encloser)
-            if self.exists(encloser) or encloser == origin:
+            if encloser in self._nodes or encloser == origin:
                 return self._nodes.get(f"*.{encloser}" if encloser else "*")
         return []  # the origin of a zone exists even when nothing stands at it
 
     def _authority(self, origin: str) -> list[Any]:
         return [record for record in self._nodes.get(origin, []) if record.rtype == QTYPE.SOA]
+
+
+def qtype_of(name: str) -> int:
+    """The number of a type: of `MX`, `TYPE65280`. UsageError for what is none."""
+    try:
+        return int(getattr(QTYPE, name.upper()))
+    except Exception as error:  # dnslib raises one of its own
+        raise UsageError(f"unknown record type {name!r} in a padding or fault") from error
 
 
 def label(name: str) -> Any:
@@ -124,18 +123,15 @@ def encode(
 ) -> bytes:
     """A whole response message with the id 0, RD clear, and the question's name in lower case.
 
-    A section holds dnslib records, and others that `pack` themselves; `count` says how many they are.
+    A section holds dnslib records.
     """
-    buffer = _Buffer()
+    sections = (answer, authority, additional)
     flags = _QR | rcode | truncated * _TC | (rcode in (RCODE.NOERROR, RCODE.NXDOMAIN)) * _AA
-    # Written out: dnslib's objects for these two take longer than all else, and qmail may ask for hundreds.
-    counts = [
-        sum(getattr(record, "count", 1) for record in section) for section in (answer, authority, additional)
-    ]
-    buffer.append(_HEADER.pack(0, flags, 1, *counts))
+    buffer = _Buffer()
+    buffer.append(struct.pack("!HHHHHH", 0, flags, 1, *map(len, sections)))
     buffer.encode_name(label(name))
     buffer.append(struct.pack("!HH", qtype, CLASS.IN))
-    for section in (answer, authority, additional):
+    for section in sections:
         for record in section:
             record.pack(buffer)
     return bytes(buffer.data)

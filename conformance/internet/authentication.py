@@ -1,7 +1,5 @@
 """The server's side of AUTH PLAIN, LOGIN and CRAM-MD5 (RFC 4954, 4616, 2195), pure."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac
@@ -17,6 +15,7 @@ _ANNOUNCEMENT = re.compile(r"^250[- ]AUTH[ =](.*?)\r?$", re.IGNORECASE | re.MULT
 
 #: How many lines of the client each method needs.
 _LINES = {"PLAIN": 1, "LOGIN": 2, "CRAM-MD5": 1}
+METHODS = set(_LINES)
 _LOGIN_PROMPTS = ("Username:", "Password:")
 
 
@@ -25,12 +24,7 @@ def announced_methods(reply: str) -> set[str]:
     return {method.upper() for line in _ANNOUNCEMENT.findall(reply) for method in line.split()}
 
 
-def cram_challenge(host: str) -> str:
-    """The CRAM-MD5 challenge of a host: always the same, so that records can be compared."""
-    return f"<1896.697170952@{host}>"
-
-
-class Attempt:
+class AuthExchange:
     """One AUTH command from its method to the verdict.
 
     `challenge` says what to ask for next, `take` takes the client's line; when `challenge` gives None,
@@ -42,12 +36,9 @@ class Attempt:
         self.accepted = False
         self._method = method.upper()
         self._users = users
-        self._cram = octets(cram_challenge(host))
+        # A host's challenge is always the same, so that records can be compared.
+        self._cram = octets(f"<1896.697170952@{host}>")
         self._lines: list[bytes | None] = []
-
-    @staticmethod
-    def knows(method: str) -> bool:
-        return method.upper() in _LINES
 
     def challenge(self) -> str | None:
         """Base64 of the next challenge; None when the client has said everything."""

@@ -5,48 +5,33 @@ MAIL and DATA before an accepted RCPT get 503. Message data ends with CRLF.CRLF 
 that a bare LF is seen as what it is; command lines may end with a bare LF.
 """
 
-from __future__ import annotations
-
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from conformance.internet.authentication import CREDENTIALS, Attempt, announced_methods
+from conformance.internet.authentication import CREDENTIALS, METHODS, AuthExchange, announced_methods
 from conformance.pod.base import octets, text
 from conformance.pod.observation import AcceptedMessage, MxSession, TranscriptEntry
 from conformance.pod.world import Exchanger
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """Send these octets."""
+class Output:
+    """What a session does: octets to send, and what becomes of the connection.
 
-    octets: bytes
+    `end`: it stays `open`; `close`: it is closed when all that was said has left; `reset`: with RST; `stall`:
+    it stays open while nothing more is said.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the connection when everything said has left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """Close the connection with RST."""
+    octets: bytes = b""
+    end: str = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Say nothing more; the connection stays open."""
-
-
-Action = Say | Close | Reset | Stall
-
-_ACTS: dict[str, tuple[Action, str]] = {
-    "close": (Close(), "closed"),
-    "reset": (Reset(), "reset"),
-    "stall": (Stall(), "stalled"),
-}
+#: How the transcript tells of an end.
+_EVENTS = {"close": "closed", "reset": "reset", "stall": "stalled"}
 _VERBS = {"EHLO", "HELO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT"}
 _END_OF_DATA = b"\r\n.\r\n"
+_BRACKETED = re.compile(r'<((?:\\.|"(?:\\.|[^"\\])*"|[^\\">])*)>', re.DOTALL)
 
 
 class ExchangerSession:
@@ -61,14 +46,13 @@ class ExchangerSession:
         self._seen = MxSession(exchanger.address, exchanger.port)
         self._at = at
         self._used: dict[str, int] = {}
-        self._actions: list[Action] = []
-        self._state: str = "talking"  # or "closed", "reset", "stalled": then nothing more is said
-        self._unread = bytearray()
-        self._searched = 0
+        self._said = b""
+        self._end = "open"
+        self._unread = b""
         self._in_data = False
         self._in_transaction = False
         self._methods: set[str] = set()
-        self._attempt: Attempt | None = None
+        self._exchange: AuthExchange | None = None
         self._refused_auth = False
 
     @property
@@ -77,36 +61,36 @@ class ExchangerSession:
         seen = replace(self._seen, transcript=list(self._seen.transcript))
         return replace(seen, recipients=list(seen.recipients), messages=list(seen.messages))
 
-    def open(self, at: float) -> list[Action]:
+    def open(self, at: float) -> Output:
         """The client has connected."""
-        self._begin(at)
+        self._at = round(at, 6)
         self._note("event", "connected")
         self._reply("connect", f"220 {self._exchanger.host} ESMTP")
-        return self._actions
+        return self._output()
 
-    def receive(self, octets: bytes, at: float) -> list[Action]:
+    def receive(self, octets: bytes, at: float) -> Output:
         """The client has sent `octets`."""
-        self._begin(at)
-        if self._state in ("closed", "reset"):
-            return []
+        self._at = round(at, 6)
+        if self._end in ("close", "reset"):
+            return Output(end=self._end)
         self._hear(octets)
         self._unread += octets
-        while self._state == "talking" and (self._take_message() if self._in_data else self._take_line()):
+        while self._end == "open" and (self._take_message() if self._in_data else self._take_line()):
             pass
-        return self._actions
+        return self._output()
 
     def closed(self, at: float) -> None:
         """The client has closed the connection."""
-        self._begin(at)
-        if self._state in ("talking", "stalled"):
+        self._at = round(at, 6)
+        if self._end in ("open", "stall"):
             self._note("event", "client closed")
-            self._state = "closed"
+            self._end = "close"
+
+    def _output(self) -> Output:
+        said, self._said = self._said, b""
+        return Output(said, self._end)
 
     # The transcript
-
-    def _begin(self, at: float) -> None:
-        self._at = round(at, 6)
-        self._actions = []
 
     def _note(self, source: Literal["client", "exchanger", "event"], said: str) -> None:
         self._seen.transcript.append(TranscriptEntry(self._at, source, said))
@@ -135,36 +119,35 @@ class ExchangerSession:
             scripted = scripted[min(used, len(scripted) - 1)]
         said, separator, act = scripted.rpartition(";")
         act = act.strip()
-        if act not in _ACTS or (not separator and scripted != act):
+        if act not in _EVENTS or (not separator and scripted != act):
             said, act = scripted, ""
         said = said.rstrip(" ") if act else said
         if said:
             self._say(said)
         if act:
-            action, event = _ACTS[act]
-            self._actions.append(action)
-            self._note("event", event)
-            self._state = event
+            self._finish(act)
         return said
 
     def _say(self, said: str) -> None:
         self._note("exchanger", said + "\r\n")
-        self._actions.append(Say(octets(said + "\r\n")))
+        self._said += octets(said + "\r\n")
+
+    def _finish(self, end: str) -> None:
+        self._end = end
+        self._note("event", _EVENTS[end])
 
     # What the client says
 
     def _take_line(self) -> bool:
-        end = self._unread.find(b"\n", self._searched)
-        if end < 0:
-            self._searched = len(self._unread)
+        line, found, rest = self._unread.partition(b"\n")
+        if not found:
             return False
-        line = text(bytes(self._unread[:end])).removesuffix("\r")
-        del self._unread[: end + 1]
-        self._searched = 0
-        if self._attempt is not None:
-            self._continue(self._attempt, line)
+        self._unread = rest
+        said = text(line).removesuffix("\r")
+        if self._exchange is not None:
+            self._continue(self._exchange, said)
         else:
-            self._command(line)
+            self._command(said)
         return True
 
     def _command(self, line: str) -> None:
@@ -181,7 +164,9 @@ class ExchangerSession:
             case "AUTH":
                 self._auth(argument.strip())
             case "MAIL":
-                self._mail(_address(argument))
+                if _code(self._reply("MAIL", "250 ok")) == 2:
+                    self._in_transaction = True
+                    self._see(sender=_address(argument), recipients=[])
             case "RCPT":
                 self._rcpt(_address(argument))
             case "DATA":
@@ -190,8 +175,7 @@ class ExchangerSession:
                 self._in_data = _code(reply) == 3
                 if self._in_data:
                     # The line end of DATA itself may begin the end of data: an empty message is `.` CRLF.
-                    self._unread[:0] = b"\r\n"
-                    self._searched = 0
+                    self._unread = b"\r\n" + self._unread
             case "RSET":
                 if _code(self._reply("RSET", "250 ok")) == 2:
                     self._in_transaction = False
@@ -199,10 +183,8 @@ class ExchangerSession:
                 self._reply("NOOP", "250 ok")
             case "QUIT":
                 reply = self._reply("QUIT", f"221 {self._exchanger.host}")
-                if _code(reply) == 2 and self._state == "talking":
-                    self._actions.append(Close())
-                    self._note("event", "closed")
-                    self._state = "closed"
+                if _code(reply) == 2 and self._end == "open":
+                    self._finish("close")
             case _:
                 self._reply("*", "502 unimplemented")
 
@@ -223,31 +205,23 @@ class ExchangerSession:
             self._in_transaction = False
             self._methods = announced_methods(reply) if verb == "EHLO" else set()
 
-    def _mail(self, sender: str) -> None:
-        if _code(self._reply("MAIL", "250 ok")) == 2:
-            self._in_transaction = True
-            self._see(sender=sender, recipients=[])
-
     def _rcpt(self, recipient: str) -> None:
         default = "250 ok" if self._in_transaction else "503 MAIL first"
         if _code(self._reply("RCPT", default, f"RCPT <{recipient}>")) == 2 and self._in_transaction:
             self._seen.recipients.append(recipient)
 
     def _take_message(self) -> bool:
-        end = self._unread.find(_END_OF_DATA, self._searched)
-        if end < 0:
-            self._searched = max(0, len(self._unread) - len(_END_OF_DATA) + 1)
+        stuffed, found, rest = self._unread.partition(_END_OF_DATA)
+        if not found:
             return False
-        message = bytes(self._unread[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
-        del self._unread[: end + len(_END_OF_DATA)]
-        self._searched = 0
+        message = (stuffed + b"\r\n").replace(b"\r\n.", b"\r\n")[2:]
+        self._unread = rest
         self._in_data = False
         # A script may take DATA outside a transaction; then what MAIL said before is not this message's.
         sender = self._seen.sender if self._in_transaction else None
         recipients = list(self._seen.recipients) if self._in_transaction else []
         if _code(self._reply("message", "250 ok")) == 2:
-            accepted = AcceptedMessage(sender, recipients, text(message))
-            self._seen.messages.append(accepted)
+            self._seen.messages.append(AcceptedMessage(sender, recipients, text(message)))
         self._in_transaction = False
         return True
 
@@ -263,35 +237,35 @@ class ExchangerSession:
         elif not self._methods:
             self._refused_auth = True
             self._say("502 unimplemented")
-        elif method.upper() not in self._methods or not Attempt.knows(method):
+        elif method.upper() not in self._methods & METHODS:
             self._refused_auth = True
             self._say("504 unrecognized authentication type")
         else:
-            attempt = Attempt(method, self._exchanger.users, self._exchanger.host)
+            exchange = AuthExchange(method, self._exchanger.users, self._exchanger.host)
             if initial:
-                attempt.take("" if initial == "=" else initial)
-            self._go_on(attempt)
+                exchange.take("" if initial == "=" else initial)
+            self._go_on(exchange)
 
-    def _continue(self, attempt: Attempt, line: str) -> None:
-        self._attempt = None
+    def _continue(self, exchange: AuthExchange, line: str) -> None:
+        self._exchange = None
         if line == "*":
             self._say("501 authentication cancelled")
             return
         self._see(credentials=self._seen.credentials + 1)
-        attempt.take(line)
-        self._go_on(attempt)
+        exchange.take(line)
+        self._go_on(exchange)
 
-    def _go_on(self, attempt: Attempt) -> None:
-        challenge = attempt.challenge()
+    def _go_on(self, exchange: AuthExchange) -> None:
+        challenge = exchange.challenge()
         if challenge is None:
-            verdict = "235 ok" if attempt.accepted else "535 authentication failed"
+            verdict = "235 ok" if exchange.accepted else "535 authentication failed"
             if _code(self._reply("AUTH", verdict)) == 2:
-                self._see(user=attempt.user)
+                self._see(user=exchange.user)
             return
         said = self._reply("challenge", f"334 {challenge}")
         if _code(said) == 3:
-            attempt.challenged(said[4:])
-            self._attempt = attempt
+            exchange.challenged(said[4:])
+            self._exchange = exchange
         else:
             self._refused_auth = True
 
@@ -307,15 +281,5 @@ def _address(argument: str) -> str:
     start = argument.find("<")
     if start < 0:
         return argument.partition(":")[2].strip()
-    quoted = escaped = False
-    for position in range(start + 1, len(argument)):
-        letter = argument[position]
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif letter == ">" and not quoted:
-            return argument[start + 1 : position]
-    return argument[start + 1 :]
+    found = _BRACKETED.match(argument, start)
+    return found[1] if found else argument[start + 1 :]

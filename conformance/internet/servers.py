@@ -1,7 +1,5 @@
 """The world on sockets: DNS over UDP and TCP, and mail exchangers. No protocol logic stands here."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import select
@@ -12,15 +10,11 @@ from functools import partial
 from typing import cast
 
 from conformance.errors import UsageError, WorldError
-from conformance.internet.dnssockets import DatagramServer, StreamServer
-from conformance.internet.exchanger import Action, Close, ExchangerSession, Reset, Say
-from conformance.internet.nameserver import NameServer
+from conformance.internet.exchanger import ExchangerSession, Output
+from conformance.internet.nameserver import NameServer, Response
+from conformance.pod.addresses import DNS, Address
 from conformance.pod.observation import MxSession
 from conformance.pod.world import Exchanger, World
-
-Address = tuple[str, int]
-
-_BACKLOG = 512
 
 #: Turns of the event loop in which a client that has come, spoken and gone is heard to its end.
 _TURNS = 8
@@ -33,19 +27,18 @@ class Servers:
     replacing a world takes milliseconds.
     """
 
-    def __init__(self, dns: Address = ("127.0.0.1", 53)) -> None:
+    def __init__(self, dns: Address = DNS) -> None:
         self.nameserver = NameServer(World())
         self._dns = dns
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._datagrams: asyncio.DatagramTransport | None = None
-        self._streams: asyncio.Server | None = None
         self._listening: dict[Address, asyncio.Server] = {}
-        self._silences: list[socket.socket] = []
+        self._silences: list[contextlib.ExitStack] = []
         self._exchangers: dict[Address, Exchanger] = {}
         self._sessions: list[ExchangerSession] = []
         self.connections: set[asyncio.Transport] = set()
-        self._late: set[asyncio.TimerHandle] = set()
+        self._late: list[asyncio.TimerHandle] = []
 
     async def set_world(self, world: World) -> None:
         """Replace the world; logs are empty afterwards, connections of the old world are aborted.
@@ -61,18 +54,27 @@ class Servers:
         self._exchangers = exchangers
         self._sessions = []
         self._start = self._loop.time()
-        silent = {address for address, exchanger in exchangers.items() if exchanger.silent}
-        heard = exchangers.keys() - silent
-        for address in self._listening.keys() - heard:
+        silent = [address for address, exchanger in exchangers.items() if exchanger.silent]
+        made: dict[Address, Callable[[], asyncio.Protocol]] = {
+            address: partial(_MailConnection, self, address)
+            for address in exchangers
+            if address not in silent
+        }
+        if world.tcp == "accept":
+            made[self._dns] = partial(_DnsConnection, self)
+        for address in self._listening.keys() - made.keys():
             self._listening.pop(address).close()
-        await self._serve_dns(tcp=world.tcp == "accept")
-        for address in heard - self._listening.keys():
+        if self._datagrams is None:
+            with _taken(self._dns, "udp"):
+                self._datagrams, _ = await self._loop.create_datagram_endpoint(
+                    partial(_DnsDatagrams, self), local_addr=self._dns
+                )
+        for address in made.keys() - self._listening.keys():
             with _taken(address):
-                made = partial(_MailConnection, self, address)
-                self._listening[address] = await self._listen(address, made)
+                self._listening[address] = await self._loop.create_server(made[address], *address)
         for address in silent:
             with _taken(address):
-                self._silences += _silence(address)
+                self._silences.append(_silence(address))
 
     @property
     def mx_sessions(self) -> list[MxSession]:
@@ -90,10 +92,9 @@ class Servers:
         for listener in self._listening.values():
             listener.close()
         self._listening.clear()
-        for opened in (self._datagrams, self._streams):
-            if opened is not None:
-                opened.close()
-        self._datagrams = self._streams = None
+        if self._datagrams is not None:
+            self._datagrams.close()
+            self._datagrams = None
 
     def now(self) -> float:
         """Seconds since the world was set, to the microsecond."""
@@ -101,16 +102,10 @@ class Servers:
 
     def after(self, delay: float, act: Callable[[], None]) -> None:
         """Do `act` now or `delay` seconds later, unless the world has been replaced by then."""
-        if delay <= 0:
+        if delay > 0:
+            self._late.append(self._loop.call_later(delay, act))
+        else:
             act()
-            return
-
-        def due() -> None:
-            self._late.discard(handle)
-            act()
-
-        handle = self._loop.call_later(delay, due)
-        self._late.add(handle)
 
     def begin(self, address: Address, connection: asyncio.Transport) -> ExchangerSession:
         """A client has connected to an exchanger."""
@@ -129,24 +124,6 @@ class Servers:
             held.close()
         self._silences.clear()
 
-    async def _listen(self, address: Address, made: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-        return await self._loop.create_server(made, *address, backlog=_BACKLOG, reuse_address=True)
-
-    async def _serve_dns(self, *, tcp: bool) -> None:
-        serves = (lambda: self.nameserver, self.now, self.after)
-        if self._datagrams is None:
-            with _taken(self._dns, "udp"):
-                self._datagrams, _ = await self._loop.create_datagram_endpoint(
-                    partial(DatagramServer, *serves), local_addr=self._dns
-                )
-        if tcp and self._streams is None:
-            with _taken(self._dns):
-                made = partial(StreamServer, *serves, self.connections)
-                self._streams = await self._listen(self._dns, made)
-        elif not tcp and self._streams is not None:
-            self._streams.close()
-            self._streams = None
-
 
 @contextlib.contextmanager
 def _taken(address: Address, over: str = "tcp") -> Iterator[None]:
@@ -159,16 +136,14 @@ def _taken(address: Address, over: str = "tcp") -> Iterator[None]:
         ) from error
 
 
-def _silence(address: Address) -> list[socket.socket]:
-    """An address that answers no attempt to connect, as behind a filter that drops packets.
+def _silence(address: Address) -> contextlib.ExitStack:
+    """Make an address answer no attempt to connect, as behind a filter that drops them, until it is closed.
 
     Loopback has no such address, but Linux drops attempts at a listener whose queue is full: a queue for
     none holds one, and that one is ours. Raises WorldError where a further attempt is answered all the same.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
+    with contextlib.ExitStack() as held, socket.socket() as probe:
+        listener, filler = (held.enter_context(socket.socket()) for _ in range(2))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(0)
@@ -182,13 +157,56 @@ def _silence(address: Address) -> list[socket.socket]:
                 f"{address[0]}:{address[1]} should be silent, and answers",
                 "The internet container needs a Linux kernel that drops attempts at a full queue.",
             )
-    except (OSError, WorldError):
-        listener.close()
-        filler.close()
-        raise
-    finally:
-        probe.close()
-    return [listener, filler]
+        return held.pop_all()
+
+
+class _DnsDatagrams(asyncio.DatagramProtocol):
+    """DNS over UDP."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, client: Address) -> None:
+        response = self._servers.nameserver.answer(data, "udp", self._servers.now())
+        if response.octets is not None:
+            self._servers.after(response.delay, partial(self._transport.sendto, response.octets, client))
+
+
+class _DnsConnection(asyncio.Protocol):
+    """One client of the DNS over TCP, with a length of two octets before each message (RFC 1035 4.2.2)."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._unread = b""
+        self._ended = False  #: after a stall or a close nothing that the client asks is heard
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._servers.connections.add(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        while not self._ended and len(self._unread) >= 2:
+            end = 2 + int.from_bytes(self._unread[:2], "big")
+            if len(self._unread) < end:
+                return
+            message, self._unread = self._unread[2:end], self._unread[end:]
+            response = self._servers.nameserver.answer(message, "tcp", self._servers.now())
+            self._ended = response.end != "open"
+            self._servers.after(response.delay, partial(self._respond, response))
+
+    def _respond(self, response: Response) -> None:
+        if response.octets is not None:
+            framed = len(response.octets).to_bytes(2, "big") + response.octets
+            self._transport.write(framed[: response.limit])
+        if response.end == "close":
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._servers.connections.discard(self._transport)
 
 
 class _MailConnection(asyncio.Protocol):
@@ -200,13 +218,11 @@ class _MailConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._link: socket.socket = transport.get_extra_info("socket")
-        self._link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._session = self._servers.begin(self._address, self._transport)
-        self._act(self._session.open(self._servers.now()))
+        self._carry_out(self._session.open(self._servers.now()))
 
     def data_received(self, data: bytes) -> None:
-        self._act(self._session.receive(data, self._servers.now()))
+        self._carry_out(self._session.receive(data, self._servers.now()))
 
     def eof_received(self) -> None:
         self._session.closed(self._servers.now())
@@ -215,14 +231,12 @@ class _MailConnection(asyncio.Protocol):
         self._session.closed(self._servers.now())
         self._servers.connections.discard(self._transport)
 
-    def _act(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case Say(octets):
-                    self._transport.write(octets)
-                case Close():
-                    self._transport.close()
-                case Reset():
-                    # A close that lingers for no time is a reset.
-                    self._link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self._transport.abort()
+    def _carry_out(self, output: Output) -> None:
+        self._transport.write(output.octets)
+        if output.end == "close":
+            self._transport.close()
+        elif output.end == "reset":
+            # A close that lingers for no time is a reset.
+            link: socket.socket = self._transport.get_extra_info("socket")
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()

@@ -1,11 +1,8 @@
 """A client's TCP connection to qmail-smtpd: octets out, octets in, and the end, whoever makes it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
-import socket
-from typing import cast
+from typing import Self, cast
 
 from conformance.errors import WorldError
 
@@ -27,7 +24,7 @@ class SmtpClient(asyncio.Protocol):
         self._taken.set()
 
     @classmethod
-    async def connected(cls, address: tuple[str, int]) -> SmtpClient:
+    async def connected(cls, address: tuple[str, int]) -> Self:
         """A connection that stands. WorldError when it is still refused after a while."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
@@ -78,8 +75,6 @@ class SmtpClient(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(0)
-        link: socket.socket = transport.get_extra_info("socket")
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
         self._unread += data

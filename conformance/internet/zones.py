@@ -1,7 +1,5 @@
 """Zone text in the standard syntax (RFC 1035 5), read with dnslib, with errors a person can act on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,10 +68,15 @@ def parse_zone(text: str, source: str = "zone") -> Zone:
 
     Raises UsageError naming `source`, the line, and what is wrong.
     """
-    reader = _Reader(source)
+    reader = _Reader()
     for number, indented, words in _logical_lines(text, source):
-        reader.take(number, indented, words)
-    return reader.zone()
+        try:
+            reader.take(number, indented, words)
+        except Exception as error:  # dnslib raises whatever its parts raise
+            raise _wrong(source, number, _said(error)) from error
+    if reader.apex is None:
+        raise UsageError(f"{source}: no $ORIGIN", "a zone begins with `$ORIGIN big.example.`")
+    return Zone(spelled(reader.apex).lower(), tuple(reader.records))
 
 
 def _wrong(source: str, number: int, message: str) -> UsageError:
@@ -127,31 +130,19 @@ def _unescaped(quoted: str, source: str, number: int) -> str:
 class _Reader:
     """The state that runs from line to line: origin, TTL, owner."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self) -> None:
         self.apex: Any = None
         self.origin: Any = None
         self.owner: Any = None
         self.ttl = DEFAULT_TTL
         self.records: list[Any] = []
-        self.aliases: dict[str, int] = {}
-        self.others: dict[str, int] = {}
-
-    def zone(self) -> Zone:
-        if self.apex is None:
-            raise UsageError(f"{self.source}: no $ORIGIN", "a zone begins with `$ORIGIN big.example.`")
-        return Zone(spelled(self.apex).lower(), tuple(self.records))
+        self.lines: dict[tuple[str, bool], int] = {}  #: of names: where an alias, or else, stands
 
     def take(self, number: int, indented: bool, words: list[str]) -> None:
-        try:
-            if words[0].startswith("$") and not indented:
-                self._directive(words)
-            else:
-                self._record(number, "" if indented else words.pop(0), words)
-        except UsageError:
-            raise
-        except Exception as error:  # dnslib raises whatever its parts raise
-            raise _wrong(self.source, number, _said(error)) from error
+        if words[0].startswith("$") and not indented:
+            self._directive(words)
+        else:
+            self._record(number, "" if indented else words.pop(0), words)
 
     def _directive(self, words: list[str]) -> None:
         name = words[0].upper()
@@ -213,10 +204,11 @@ class _Reader:
         name = spelled(record.rname).lower()
         if not below(name, spelled(self.apex).lower()):
             raise ValueError(f"{name} is not below {spelled(self.apex)}, the zone's origin")
-        other = self.aliases.get(name) or (self.others.get(name) if kind == "CNAME" else None)
+        alias = kind == "CNAME"
+        other = self.lines.get((name, True)) or (alias and self.lines.get((name, False)))
         if other:
             raise ValueError(f"{name} has a CNAME and something else (line {other}); an alias stands alone")
-        (self.aliases if kind == "CNAME" else self.others)[name] = number
+        self.lines[name, alias] = number
         self.records.append(record)
 
 

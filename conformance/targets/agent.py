@@ -1,12 +1,10 @@
 """The program of the internet container: plays scripts beside a target, as standard input asks for.
 
-    python3 -m conformance.targets.agent [--ports 53 25 7025]
+    python3 -m conformance.targets.agent [--ports DNS SMTP AGENT]
 
 A request is a line of JSON, `{"id": n, "op": name, …}`, answered by a line `{"id": n, "result": …}` or
 `{"id": n, "failure": message}`. At the end of its input the program ends.
 """
-
-from __future__ import annotations
 
 import argparse
 import asyncio
@@ -23,14 +21,13 @@ from conformance import __version__
 from conformance.cases.attempt import play
 from conformance.cases.script import Script
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.pod.addresses import DNS, SMTPD, TARGET_AGENT, Address
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users
 from conformance.pod.secrets import fixture_secrets
 from conformance.targets.sockets import SocketPod
 from conformance.targets.target_agent import TargetAgent
-
-Address = tuple[str, int]
 
 #: Octets of one request: a script with the text of its module, or a load.
 _LONGEST_REQUEST = 1 << 26
@@ -115,8 +112,9 @@ def main(made: type[Agent] = Agent) -> int:
     """The program, with this kind of agent; its exit status."""
     parser = argparse.ArgumentParser(prog="agent", description="The internet of a pod, on loopback.")
     names = ("DNS", "SMTP", "AGENT")
-    what = "ports on 127.0.0.1: of the DNS server, of qmail-smtpd, of the target's agent (53 25 7025)"
-    parser.add_argument("--ports", type=int, nargs=3, default=(53, 25, 7025), metavar=names, help=what)
+    what = "ports on 127.0.0.1: of the DNS server, of qmail-smtpd, of the target's agent (%(default)s)"
+    usual = [port for _, port in (DNS, SMTPD, TARGET_AGENT)]
+    parser.add_argument("--ports", type=int, nargs=3, default=usual, metavar=names, help=what)
     return asyncio.run(_run(made, *(("127.0.0.1", port) for port in parser.parse_args().ports)))
 
 

@@ -1,7 +1,5 @@
 """A pod on sockets: clients, exchangers and DNS here, qmail beside them, driven by the target's agent."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 

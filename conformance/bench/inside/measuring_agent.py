@@ -1,23 +1,20 @@
 """The program of the internet container of a pod that is measured: more operations than `targets.agent` has.
 
-python3 -m conformance.bench.agent
+python3 -m conformance.bench.inside.measuring_agent
 """
-
-from __future__ import annotations
 
 import sys
 from typing import Any
 
-from conformance.bench.loading import SinkProcess, run_driver
+from conformance.bench.inside.processes import SinkProcess, run_driver
 from conformance.errors import ConformanceError
+from conformance.pod.addresses import Address
 from conformance.pod.base import octets
 from conformance.pod.codec import decode
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
 from conformance.targets.agent import Agent, main
 from conformance.targets.sockets import SocketPod
-
-Address = tuple[str, int]
 
 
 class MeasuringAgent(Agent):
@@ -66,7 +63,7 @@ class MeasuringAgent(Agent):
         return float(said) if said else None
 
     async def remotes(self, arguments: list[str]) -> None:
-        """Run one qmail-remote for each connection to 127.0.0.1:7026, until the next set-up."""
+        """Run one qmail-remote for each connection to `addresses.REMOTES`, until the next set-up."""
         await self.pod.agent.ask(b"remotes", *map(octets, arguments))
 
     async def _end_sink(self) -> None:

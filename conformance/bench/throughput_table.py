@@ -1,10 +1,8 @@
 """A bench as tables: for the terminal, and as a page in Markdown. The same figures in both."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
-from conformance.bench.results import Bench, Participant, Row, ScenarioResult, conclusion, rows
+from conformance.bench.results import Bench, Participant, ScenarioResult, ThroughputRow, conclusion, rows
 from conformance.bench.statistics import Interval
 from conformance.report.markdown import escape
 from conformance.report.words import one_line
@@ -40,10 +38,11 @@ def heading(bench: Bench) -> list[str]:
         f"queue: {bench.queue}; cores: {bench.machine.get('cores', '?')}; "
         f"load at the start: {bench.machine.get('load', '?')}; started {bench.started}",
     ]
-    for one in bench.participants:
-        versions = ", ".join(f"{name} {version}" for name, version in one.target["packages"].items())
-        claims = ", ".join(one.target["patches"]) or "no patch"
-        lines.append(one_line(f"{one.label}: {versions}; claims {claims}"))
+    for participant in bench.participants:
+        target = participant.target
+        versions = ", ".join(f"{name} {version}" for name, version in target["packages"].items())
+        claims = ", ".join(target["patches"]) or "no patch"
+        lines.append(one_line(f"{participant.label}: {versions}; claims {claims}"))
     return lines
 
 
@@ -86,7 +85,7 @@ def _rows(result: ScenarioResult, participants: Sequence[Participant]) -> Iterat
         yield "| " + " | ".join(escape(cell, _SAID) for cell in [row.label, *_cells(row), row.said]) + " |"
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ThroughputRow) -> list[str]:
     latencies = ["", "", ""]
     if row.latencies is not None:
         latencies = [f"{seconds * 1000:.1f}" for seconds in row.latencies]

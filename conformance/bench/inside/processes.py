@@ -1,12 +1,10 @@
 """Load drivers and the sink, each a process of its own beside the internet, so that its CPU counts apart."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
 import sys
-from typing import Any
+from typing import Any, Self
 
 from conformance.errors import WorldError
 
@@ -17,19 +15,18 @@ _PATIENCE = 20.0
 _SERVERS_DOING = 1
 
 
+async def _started(program: str, *words: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    words = ("-m", f"conformance.bench.inside.{program}", *words)
+    return await asyncio.create_subprocess_exec(sys.executable, *words, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
 async def run_driver(driver: str, load: dict[str, Any], limit: float) -> dict[str, Any]:
-    """What `python -m conformance.bench.DRIVER` writes of `load`; `{"failure": why}` by the server's doing.
+    """What the program DRIVER makes of `load`; `{"failure": why}` by the server's doing.
 
     Raises WorldError when it fails by itself or is not done after `limit` seconds.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"conformance.bench.{driver}",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await _started(driver)
     try:
         async with asyncio.timeout(limit):
             out, error = await process.communicate(json.dumps(load).encode())
@@ -50,26 +47,17 @@ async def run_driver(driver: str, load: dict[str, Any], limit: float) -> dict[st
 
 
 class SinkProcess:
-    """A running `conformance.bench.sink`. Made by `start`; ends with `taken`, `stop` or `kill`."""
+    """A running `sink`. Made by `start`; ends with `taken`, `stop` or `kill`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.addresses: list[tuple[str, int]] = []  #: with the ports that the kernel chose
 
     @classmethod
-    async def start(cls, addresses: list[tuple[str, int]], *, refusing: bool, stamped: bool) -> SinkProcess:
+    async def start(cls, addresses: list[tuple[str, int]], *, refusing: bool, stamped: bool) -> Self:
         """One that listens. Raises WorldError where it cannot."""
         options = ["--refusing"] * refusing + ["--stamped"] * stamped
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "conformance.bench.sink",
-            *options,
-            *(f"{address}:{port}" for address, port in addresses),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        process = await _started("sink", *options, *(f"{address}:{port}" for address, port in addresses))
         sink = cls(process)
         assert process.stdout is not None, "it was started with a pipe"
         try:
@@ -81,7 +69,7 @@ class SinkProcess:
         return sink
 
     async def taken(self) -> dict[str, Any]:
-        """What it accepted, as `conformance.bench.sink.Taken`. Raises WorldError where it does not say."""
+        """What it accepted, a `sink.Taken` as JSON. Raises WorldError where it does not say."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 out, _ = await self._process.communicate(b"")  # closes its input
