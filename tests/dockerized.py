@@ -4,8 +4,6 @@ They need QMAIL_BASE, an image to build on. QMAIL_TEST_TARGET names a real qmail
 of the reference, which are built here and are installed by the same path.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A socket before the Docker engine's that can be closed in the middle: an engine whose connections break."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -1,13 +1,9 @@
 """The Docker path from one end to the other: packages are built, installed, compared, judged again."""
 
-from __future__ import annotations
-
-import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,9 @@ import pytest
 
 from conformance.targets.docker import engine
 from conformance.targets.docker.sweep import OWNER_LABEL
+from tests.agents import until
 from tests.dockerized import needs_docker, reference_packages
+from tests.processes import run_lines
 
 pytestmark = needs_docker
 
@@ -32,7 +30,7 @@ def start(*arguments: str, directory: Path) -> subprocess.Popen[str]:
 
 
 def verdicts(path: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = run_lines(path)
     assert lines[-1]["kind"] == "footer"
     return [line for line in lines if line["kind"] == "verdict"]
 
@@ -58,9 +56,9 @@ def test_a_container_that_dies_in_the_middle_costs_no_verdict(tmp_path: Path) ->
     _, patched = reference_packages(tmp_path)
     arguments = ("run", patched, "-k", "0005 or 0006", "-n", "1", "--out", "out")
     process = start(*arguments, directory=tmp_path)
-    killed = _at_the_first_verdict(tmp_path / "out", lambda: _kill_pod_of(process.pid))
+    until(lambda: any(path.read_text().count("\n") > 1 for path in (tmp_path / "out").glob("*.jsonl")))
+    _kill_pod_of(process.pid)
     out, error = process.communicate(timeout=300)
-    killed.join()
     assert process.returncode == 0, out[-4000:] + error
     [path] = (tmp_path / "out").glob("*.jsonl")
     repeated = [v["attempts"] for v in verdicts(path) if len(v["attempts"]) > 1]
@@ -68,39 +66,18 @@ def test_a_container_that_dies_in_the_middle_costs_no_verdict(tmp_path: Path) ->
     assert all(attempts[0] == "invalid" for attempts in repeated)
 
 
-def _at_the_first_verdict(out: Path, act: Callable[[], None]) -> threading.Thread:
-    """Do something once the run file holds a verdict."""
-
-    def watch() -> None:
-        pause = threading.Event()
-        for _ in range(3000):
-            for path in out.glob("*.jsonl"):
-                if path.read_text().count("\n") >= 2:
-                    act()
-                    return
-            pause.wait(0.02)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return thread
-
-
 def _kill_pod_of(pid: int) -> None:
-    client = engine.connect()
-    try:
+    with closing(engine.connect()) as client:
         for container in client.containers.list(filters={"label": OWNER_LABEL}):
             if container.labels[OWNER_LABEL].split("|")[1] == str(pid) and container.name.endswith("target"):
                 container.kill()
-    finally:
-        client.close()
 
 
 @pytest.mark.parametrize("option", ["--base", "--internet-base"])
 def test_an_image_that_does_not_build_is_told_with_the_end_of_its_log(option: str, tmp_path: Path) -> None:
     _, patched = reference_packages(tmp_path)
-    process = start(
-        "run", patched, option, "no-such-image.invalid/base:none", "--out", "out", directory=tmp_path
-    )
+    image = "no-such-image.invalid/base:none"
+    process = start("run", patched, option, image, "--out", "out", directory=tmp_path)
     out, error = process.communicate(timeout=120)
     assert process.returncode == 3, out
     assert "does not build" in error

@@ -4,8 +4,6 @@ The target is the package of the reference unless QMAIL_TEST_TARGET names anothe
 on a patch is asked only of a target that claims it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json
@@ -14,8 +12,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,26 +20,28 @@ from typing import Any
 import pytest
 
 from conformance.cases.attempt import Played
-from conformance.cases.script import Script, script_of
+from conformance.cases.script import script_of
 from conformance.catalogue.requirements import Case
 from conformance.errors import WorldError
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import encode
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.targets.docker import engine
-from conformance.targets.docker.doctor import engine_findings, resolution_finding
-from conformance.targets.docker.images import BuildOptions, internet_image, target_image
+from conformance.targets.docker.doctor import check_engine, check_resolution
+from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.docker.sweep import OWNER_LABEL, machine, owner, sweep
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from conformance.targets.pool import PodPool
+from conformance.targets.ready import Images
 from conformance.targets.target import Target
 from tests import pod_scripts
+from tests.agents import until
 from tests.dockerized import BASE, needs_docker, reference_packages
 from tests.engineproxy import EngineProxy
 
-OPTIONS = BuildOptions(base=BASE, internet_base=os.environ.get("QMAIL_INTERNET_BASE", ""))
+IMAGES = Images(base=BASE, internet_base=os.environ.get("QMAIL_INTERNET_BASE", ""))
 
 #: Beyond any wait that is meant: it turns a hang into a failure.
 LONG = 60.0
@@ -58,112 +57,53 @@ def client() -> Any:
 @pytest.fixture(scope="module")
 def images(client: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Target, str]:
     name = os.environ.get("QMAIL_TEST_TARGET") or reference_packages(tmp_path_factory.mktemp("packages"))[1]
-    return target_image(client, parse_target(name), OPTIONS), internet_image(client, OPTIONS)
+    return target_image(client, parse_target(name), IMAGES), internet_image(client, IMAGES)
 
 
-Body = Callable[[DockerPod], Awaitable[None]]
-InPod = Callable[[Body], None]
+def in_pod(images: tuple[Target, str], body: Callable[[DockerPod], Coroutine[Any, Any, str]]) -> str:
+    """Run a coroutine function with a fresh pod; what it gives."""
+
+    async def within() -> str:
+        async with asyncio.timeout(LONG):
+            pod = await DockerPod.start(*images)
+            try:
+                return await body(pod)
+            finally:
+                await pod.dispose()
+
+    return asyncio.run(within())
 
 
-@pytest.fixture
-def in_pod(images: tuple[Target, str]) -> InPod:
-    """Run a coroutine function with a fresh pod."""
-
-    def run(body: Body) -> None:
-        async def within() -> None:
-            async with asyncio.timeout(LONG):
-                pod = await DockerPod.start(*images)
-                try:
-                    await body(pod)
-                finally:
-                    await pod.dispose()
-
-        asyncio.run(within())
-
-    return run
-
-
-def test_the_image_is_known_by_its_packages(images: tuple[Target, str]) -> None:
-    target, _ = images
-    assert target.image.startswith("sha256:")
-    assert any("qmail" in name for name in target.packages)
-    assert "ucspi-tcp" in target.packages
-
-
-@pytest.mark.parametrize(
-    ("script", "patch"),
-    [
-        (pod_scripts.greets_and_accepts, ""),
-        (pod_scripts.delivers_to_an_exchanger, ""),
-        (pod_scripts.is_ended_at_the_limit, ""),
-        (pod_scripts.delivers_bounces_and_defers, ""),
-        (pod_scripts.leaves_nothing_to_the_next, ""),
-        (pod_scripts.is_as_it_was, ""),
-        (pod_scripts.hears_of_a_fault, ""),
-        (pod_scripts.prints, ""),
-        (pod_scripts.notes_rcptcheck, "0009"),
-        (pod_scripts.authenticates_every_user, "0008"),
-    ],
-)
-def test_what_is_played_in_a_pod(in_pod: InPod, images: tuple[Target, str], script: Case, patch: str) -> None:
+@pytest.mark.parametrize(("script", "patch"), pod_scripts.SCRIPTS)
+def test_what_is_played_in_a_pod(images: tuple[Target, str], script: Case, patch: str) -> None:
     if patch and patch not in images[0].patches:
         pytest.skip(f"the target does not claim {patch}")
 
-    async def body(pod: DockerPod) -> None:
+    async def body(pod: DockerPod) -> str:
         played = await pod.play(script_of(script))
         assert (played.outcome, played.seen) == ("met", "")
-        told = json.dumps(encode(played))
-        assert not [word for word in passwords(load_users()).values() if json.dumps(word)[1:-1] in told]
+        return json.dumps(encode(played))
 
-    in_pod(body)
-
-
-def test_a_case_that_fails_in_the_pod_tells_where_it_came_to(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        played = await pod.play(script_of(pod_scripts.is_still_at_work))
-        assert (played.outcome, played.seen) == ("unmet", "qmail-send is still at work")
-
-    in_pod(body)
+    told = in_pod(images, body)
+    assert not [word for word in passwords(load_users()).values() if json.dumps(word)[1:-1] in told]
 
 
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        (script_of(pod_scripts.names_a_user_that_is_not), "there is no user nobody"),
-        (replace(script_of(pod_scripts.never_ends), limit=0.2), "the case did not end within 0.2 s"),
-        (Script("test_own", "test_it", source="import no_such_module"), "test_own cannot be imported"),
-        (Script("conformance.cases.test_gone", "test_it"), "conformance.cases.test_gone cannot be imported"),
-    ],
-)
-def test_what_fails_in_the_pod_is_invalid_and_the_pod_lives_on(
-    in_pod: InPod, script: Script, told: str
-) -> None:
-    async def body(pod: DockerPod) -> None:
-        played = await pod.play(script)
-        assert played.outcome == "invalid"
-        assert told in played.seen
-        assert played.record.acts[-1].act == "failure"
-        assert (await pod.play(script_of(pod_scripts.greets_and_accepts))).outcome == "met"
+def test_a_case_that_holds_the_event_loop_up_ends_the_pod_and_is_shown(images: tuple[Target, str]) -> None:
+    async def body(pod: DockerPod) -> str:
+        return (await pod.play(replace(script_of(pod_scripts.never_waits), limit=0.2))).seen
 
-    in_pod(body)
-
-
-def test_a_case_that_holds_the_event_loop_up_ends_the_pod_and_is_shown(in_pod: InPod) -> None:
-    async def body(pod: DockerPod) -> None:
-        with pytest.raises(PodFailure, match=r"(?s)the internet container ended: Timeout.*in never_waits"):
-            await pod.play(replace(script_of(pod_scripts.never_waits), limit=0.2))
-
-    in_pod(body)
+    with pytest.raises(PodFailure, match=r"(?s)the internet container ended: Timeout.*in never_waits"):
+        in_pod(images, body)
 
 
 @pytest.mark.parametrize("victim", ["target", "internet", "agent"])
-def test_what_dies_in_a_case_is_told(in_pod: InPod, client: Any, victim: str) -> None:
+def test_what_dies_in_a_case_is_told(images: tuple[Target, str], client: Any, victim: str) -> None:
     """When the target dies, either its container or the connection to its agent is noticed first."""
 
-    async def body(pod: DockerPod) -> None:
+    async def body(pod: DockerPod) -> str:
         target, internet = pod.containers
         playing = asyncio.create_task(pod.play(script_of(pod_scripts.waits_for_a_host_that_stalls)))
-        await asyncio.to_thread(_until_it_runs, client, target, "qmail-remote")
+        await asyncio.to_thread(until, lambda: _runs(client, target, "qmail-remote"))
         if victim == "agent":
             [agent] = [pid for pid, command in _processes(client, target) if "agent.pl" in command]
             os.kill(agent, signal.SIGKILL)
@@ -172,16 +112,13 @@ def test_what_dies_in_a_case_is_told(in_pod: InPod, client: Any, victim: str) ->
         try:
             played = await playing
         except PodFailure as error:
-            told = str(error)
-        else:
-            assert played.outcome == "invalid"
-            told = played.seen
-        if victim == "internet":
-            assert "the internet container ended" in told
-        else:
-            assert re.search("the target container ended|the connection to the target agent broke", told)
+            return str(error)
+        assert played.outcome == "invalid"
+        return played.seen
 
-    in_pod(body)
+    told = in_pod(images, body)
+    ends = "the target container ended|the connection to the target agent broke"
+    assert re.search("the internet container ended" if victim == "internet" else ends, told)
 
 
 def test_an_engine_whose_connections_break_while_ten_pods_wait(
@@ -196,7 +133,7 @@ def test_an_engine_whose_connections_break_while_ten_pods_wait(
         try:
             script = script_of(pod_scripts.waits_for_a_host_that_stalls)
             playing = [pool.submit(target, script).played for _ in range(10)]
-            await asyncio.to_thread(_until_all_wait, client, 10)
+            await asyncio.to_thread(until, lambda: _all_wait(client, 10))
             proxy.cut()
             async with asyncio.timeout(LONG):
                 return await asyncio.gather(*playing, return_exceptions=True)
@@ -208,16 +145,12 @@ def test_an_engine_whose_connections_break_while_ten_pods_wait(
     assert len(failures) == 10
     assert all(isinstance(failure, PodFailure) for failure in failures), failures
     assert all("container ended" in str(failure) for failure in failures), failures
-    gone_within(client, [each["Id"] for each in _mine(client)], 20.0)
+    until(lambda: not _mine(client))
 
 
-def _until_all_wait(client: Any, pods: int) -> None:
-    until = time.monotonic() + LONG
-    while True:
-        targets = [each["Id"] for each in _mine(client) if each["Names"][0].endswith("-target")]
-        if len(targets) == pods and all("qmail-remote" in _commands(client, each) for each in targets):
-            return
-        assert time.monotonic() < until, targets
+def _all_wait(client: Any, pods: int) -> bool:
+    targets = [each["Id"] for each in _mine(client) if each["Names"][0].endswith("-target")]
+    return len(targets) == pods and all(_runs(client, each, "qmail-remote") for each in targets)
 
 
 def _mine(client: Any) -> list[Any]:
@@ -232,19 +165,14 @@ def _processes(client: Any, container: str) -> list[tuple[int, str]]:
     return [(int(row[0]), row[-1]) for row in top["Processes"]]
 
 
-def _commands(client: Any, container: str) -> str:
-    return "\n".join(command for _, command in _processes(client, container))
-
-
-def _until_it_runs(client: Any, container: str, command: str) -> None:
-    until = time.monotonic() + LONG
-    while command not in _commands(client, container):
-        assert time.monotonic() < until, command
+def _runs(client: Any, container: str, command: str) -> bool:
+    return any(command in running for _, running in _processes(client, container))
 
 
 OWNER = """
 import asyncio, json, sys
 from conformance.targets.docker.pod import DockerPod
+from conformance.targets.ready import Images
 from conformance.targets.target import Target
 from conformance.cases.script import script_of
 from tests import pod_scripts
@@ -256,21 +184,19 @@ asyncio.run(main())
 """
 
 
-def test_a_suite_that_is_killed_in_a_case_leaves_nothing_behind(
-    client: Any, images: tuple[Target, str]
-) -> None:
+def test_a_suite_that_is_killed_in_a_case_leaves_nothing(client: Any, images: tuple[Target, str]) -> None:
     target, internet = images
     suite = subprocess.Popen([sys.executable, "-c", OWNER, target.image, internet], stdout=subprocess.PIPE)
     assert suite.stdout is not None
     containers = json.loads(suite.stdout.readline())
-    _until_it_runs(client, containers[0], "qmail-remote")
+    until(lambda: _runs(client, containers[0], "qmail-remote"))
     assert set(containers) <= standing(client)
     sweep(client)
     assert set(containers) <= standing(client), "the owner is alive"
     suite.kill()
     suite.wait()
     suite.stdout.close()
-    gone_within(client, containers, 20.0)
+    until(lambda: not standing(client) & set(containers))
 
 
 def test_the_sweep_removes_what_a_dead_owner_left(client: Any, images: tuple[Target, str]) -> None:
@@ -291,21 +217,19 @@ def standing(client: Any) -> set[str]:
     return {found["Id"] for found in client.api.containers(all=True, filters={"label": OWNER_LABEL})}
 
 
-def gone_within(client: Any, containers: list[str], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while left := standing(client) & set(containers):
-        assert time.monotonic() < until, left
-
-
 def test_an_image_without_qmail_does_not_build(client: Any) -> None:
     # No network is needed for this: true stands in for tcpserver, which is looked for first.
     dockerfile = f"FROM {BASE}\nRUN ln -s /bin/true /bin/tcpserver\n"
     image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)
     with pytest.raises(WorldError, match="there is no /var/lib/qmail/bin/qmail-smtpd"):
-        target_image(client, parse_target(f"image:{image.id}"), OPTIONS)
+        target_image(client, parse_target(f"image:{image.id}"), IMAGES)
 
 
-def test_the_doctor_finds_this_engine_well(client: Any, images: tuple[Target, str]) -> None:
-    findings = [*engine_findings(OPTIONS), asyncio.run(resolution_finding(*images))]
-    assert [finding for finding in findings if not finding.good] == []
-    assert len(findings) == 4
+def test_the_doctor_finds_this_engine_well_and_the_image_is_known_by_its_packages(
+    images: tuple[Target, str],
+) -> None:
+    assert images[0].image.startswith("sha256:")
+    assert {"qmail", "ucspi-tcp"} <= {name.removesuffix("-reference") for name in images[0].packages}
+    checks = [*check_engine(IMAGES), asyncio.run(check_resolution(*images))]
+    assert [check for check in checks if not check.good] == []
+    assert len(checks) == 4

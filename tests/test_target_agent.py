@@ -1,17 +1,15 @@
 """The way to the target's agent: lists over one connection, in order; what is told and what is read."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from asyncio import StreamReader, StreamWriter
+from typing import Any
 
 import pytest
 
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, RecipientCheck
-from conformance.pod.mailboxes import User
-from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.observation import HookCall, QueuedMessage
 from conformance.pod.world import Exchanger, World
 from conformance.targets import target_agent
 from conformance.targets.sockets import SocketPod
@@ -66,9 +64,7 @@ async def test_requests_over_one_connection_are_answered_in_their_order() -> Non
 
 @pytest.mark.parametrize("cancelled", [False, True])
 @on_a_loop
-async def test_a_late_answer_is_not_that_to_the_next_request(
-    monkeypatch: pytest.MonkeyPatch, cancelled: bool
-) -> None:
+async def test_a_late_answer_is_not_the_next_one(monkeypatch: pytest.MonkeyPatch, cancelled: bool) -> None:
     echo = Echo()
     async with served(echo.serve) as address:
         agent = TargetAgent(address)
@@ -127,51 +123,24 @@ async def test_an_agent_that_is_just_coming_up_is_waited_for_so_long(monkeypatch
 # What is told, and what is read
 
 
-def test_a_configuration_is_told_whole() -> None:
-    configuration = Configuration(
-        control={"me": "mx.h\xe9re.example\n"},
-        recipient_check=RecipientCheck(),
-        dot_qmail={"alice/.qmail-list": "./Maildir/\n"},
-        delivering=True,
-        resolver="timeout:3",
-        verifying="mute",
-    )
-    items = configuration_items(configuration)
-    told = {(items[at], items[at + 1]): items[at + 2] for at in range(0, len(items), 3)}
-    assert told[b"control", b"me"] == b"mx.h\xe9re.example\n"
-    assert told[b"dot-qmail", b"alice/.qmail-list"] == b"./Maildir/\n"
-    assert told[b"resolver", b""] == b"timeout:3"
-    assert told[b"verifying", b""] == b"mute"
-    assert {(b"program", b"session"), (b"program", b"rcptcheck"), (b"delivering", b"")} <= set(told)
-    assert not {b"delivering", b"verifying", b"rcptcheck"} & set(configuration_items(Configuration()))
-    missing = Configuration(recipient_check=RecipientCheck(fate="missing"), verifying=True)
-    assert b"rcptcheck" not in configuration_items(missing)
-    assert configuration_items(missing)[-3:] == [b"verifying", b"", b""]
+def test_a_configuration_is_told_whole_and_nothing_that_it_lacks() -> None:
+    def told(**configured: Any) -> dict[tuple[bytes, bytes], bytes]:
+        items = configuration_items(Configuration(**configured))
+        return {(items[at], items[at + 1]): items[at + 2] for at in range(0, len(items), 3)}
 
-
-@on_a_loop
-async def test_acts_are_one_request_each() -> None:
-    ran = [b"ok", b"r\0Kok\n\0\xff", b"-11", b"0", b"0.25"]
-    target = FakeTarget({b"remote": ran, b"wait_until_idle": [b"ok", b"0"]})
-    async with served(target.serve) as address:
-        agent = TargetAgent(address)
-        users = [User("alias", None, {".qmail-root": "&a@here.example"}), User("bob", "p\xe9")]
-        await agent.make_users(users)
-        result = await agent.remote("h", "", ["r\xe9", "s"], EVERY, 1.5)
-        assert result == RemoteResult("r\0Kok\n\0\xff", -11, False, 0.25)
-        assert await agent.wait_until_idle(0.25) is False
-        await agent.prepare(Configuration())
-        agent.close()
-    told, remote, idle, prepare = target.asked
-    assert told == [
-        b"users",
-        b"dot-qmail", b"alias/.qmail-root", b"&a@here.example",
-        b"user", b"bob", b"",
-        b"password", b"bob", b"p\xe9",
-    ]  # fmt: skip
-    assert remote == [b"remote", b"1500", EVERY, b"h", b"", b"r\xe9", b"s"]
-    assert idle == [b"wait_until_idle", b"250"]
-    assert prepare == [b"prepare", *configuration_items(Configuration())]
+    always = {(b"program", b"session"), (b"resolver", b"")}
+    assert set(told()) == always
+    assert set(told(recipient_check=RecipientCheck(fate="missing"))) == always
+    assert set(told(recipient_check=RecipientCheck())) == always | {(b"program", b"rcptcheck")}
+    assert (b"delivering", b"") in told(delivering=True)
+    for configured, item in (
+        ({"control": {"me": "mx.h\xe9re\n"}}, (b"control", b"me", b"mx.h\xe9re\n")),
+        ({"dot_qmail": {"alice/.qmail-x": "#\n"}}, (b"dot-qmail", b"alice/.qmail-x", b"#\n")),
+        ({"resolver": "timeout:3"}, (b"resolver", b"", b"timeout:3")),
+        ({"verifying": True}, (b"verifying", b"", b"")),
+        ({"verifying": "mute"}, (b"verifying", b"", b"mute")),
+    ):
+        assert told(**configured)[item[:2]] == item[2]
 
 
 SEEN = [
@@ -186,23 +155,18 @@ SEEN = [
 
 
 @on_a_loop
-async def test_an_observation_is_read_from_the_target_and_the_servers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
     port = free_port("127.0.0.2")
-    async with served(FakeTarget({b"observe": SEEN}).serve) as address:
-        agent = TargetAgent(address)
-        pod = SocketPod(agent, address, ("127.0.0.1", free_port()))
+    target = FakeTarget({b"observe": SEEN})
+    async with served(target.serve) as address:
+        pod = SocketPod(TargetAgent(address), address, ("127.0.0.1", free_port()))
         await pod.prepare(World(exchangers=[Exchanger(port=port)]), Configuration())
-        inside = await agent.observe()
+        target.heard.clear()
         with socket.socket() as client:
-
-            async def observe() -> Observation:
-                client.connect(("127.0.0.2", port))  # what comes before the target's answer is seen
-                return inside
-
-            monkeypatch.setattr(agent, "observe", observe)
-            seen = await pod.observe()
+            observing = asyncio.create_task(pod.observe())
+            await target.heard.wait()
+            client.connect(("127.0.0.2", port))  # what comes before the target's answer is seen
+            seen = await observing
         await pod.dispose()
     recipients = ["a@x.example", "b\xe9@x.example"]
     assert seen.queue == [QueuedMessage("", recipients, "Subject: \xff\n")]
@@ -225,8 +189,9 @@ async def test_connections_of_a_pod_end_with_a_new_world_and_their_numbers_are_n
         writer.write(b"220 mx\r\n")
         writer.write(await reader.read())
 
-    async with served(greet) as smtp, served(FakeTarget().serve) as target:
-        pod = SocketPod(TargetAgent(target), smtp, ("127.0.0.1", free_port()))
+    target = FakeTarget()
+    async with served(greet) as smtp, served(target.serve) as address:
+        pod = SocketPod(TargetAgent(address), smtp, ("127.0.0.1", free_port()))
         first, second = await pod.connect(), await pod.connect()
         assert await pod.receive(second, LONG) == b"220 mx\r\n"
         assert await pod.send(second, b"more")
@@ -242,18 +207,9 @@ async def test_connections_of_a_pod_end_with_a_new_world_and_their_numbers_are_n
             with pytest.raises(PodFailure, match=f"there is no connection {gone}"):
                 await pod.send(gone, b"x")
         assert await pod.connect() not in (first, second)
-        await pod.dispose()
-
-
-@on_a_loop
-async def test_the_old_world_stands_until_the_target_is_prepared() -> None:
-    target = FakeTarget()
-    async with served(target.serve) as address:
-        pod = SocketPod(TargetAgent(address), address, ("127.0.0.1", free_port()))
-        await pod.prepare(World(tcp="refuse"), Configuration())
         before = pod.servers.nameserver
         target.says[b"prepare"] = [b"failure", b"no"]
         with pytest.raises(PodFailure, match="failed at 'prepare': no"):
             await pod.prepare(World(), Configuration())
-        assert pod.servers.nameserver is before
+        assert pod.servers.nameserver is before, "the old world stands until the target is prepared"
         await pod.dispose()

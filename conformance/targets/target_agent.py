@@ -5,8 +5,6 @@ after four octets of its own length. The first item of a request is the operatio
 or "failure".
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -14,7 +12,7 @@ from typing import Literal
 
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration
-from conformance.pod.mailboxes import User
+from conformance.pod.mailboxes import MailboxUser
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
 from conformance.targets.docker.scripts import recipient_check_script, session_script
 
@@ -95,7 +93,7 @@ class TargetAgent:
             self._streams[1].close()
             self._streams = None
 
-    async def make_users(self, users: Iterable[User]) -> None:
+    async def make_users(self, users: Iterable[MailboxUser]) -> None:
         """Create the accounts, once in a pod's life. It makes `alias` by itself."""
         items: list[tuple[str, str, str]] = []
         for user in users:

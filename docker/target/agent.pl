@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # PID 1 of a target container: sets qmail up for a case, runs it, and says what stands in it.
 #
-# It serves requests on 127.0.0.1:7025, one after another, over the one connection that the internet container
-# keeps. A request and an answer are each a list of octet strings, as `encode` writes it; the first item of a
+# It serves requests at $CONTROL_PORT of 127.0.0.1, one after another, over the one connection that the internet
+# container keeps. A request and an answer are each a list of octet strings, as `encode` writes it; the first item of a
 # request is the operation, the first item of an answer is "ok" or "failure". When that connection closes, the
 # agent ends, and with it the container. Needs no more of Perl than perl-base has.
 use strict;
@@ -13,6 +13,9 @@ use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
 my $QMAIL = '/var/lib/qmail';
 my $STATE = '/var/lib/conformance';    # a tmpfs: the queue, homes, programs, logs
 my $PRISTINE = '/opt/conformance/queue';    # the queue as the package made it
+my $CONTROL_PORT = 7025;
+my $REMOTES_PORT = 7026;
+my $VERIFY_PORT = 11113;    # qmail-verify's own
 my $GROUP = 2000;    # of the users
 my $PATIENCE = 60;    # seconds without any control connection
 my $TURN = 0.005;    # seconds between looks at whether qmail-send rests
@@ -261,13 +264,13 @@ sub start_verify {
         open STDERR, '>', '/dev/null';
         exec "$QMAIL/bin/qmail-verify";
     });
-    await_server($pid, 'udp', 11113);
+    await_server($pid, 'udp', $VERIFY_PORT);
 }
 
 # In place of qmail-verify, a socket at its port that nobody reads: it takes questions and answers none.
 sub start_mute_verify {
     socket $mute, PF_INET, SOCK_DGRAM, 0 or die "socket: $!\n";
-    bind $mute, sockaddr_in(11113, INADDR_LOOPBACK) or die "127.0.0.1:11113: $!\n";
+    bind $mute, sockaddr_in($VERIFY_PORT, INADDR_LOOPBACK) or die "port $VERIFY_PORT: $!\n";
 }
 
 # ---- qmail-remote
@@ -309,10 +312,10 @@ sub remote {
     return ($report, $status, $ended ? 1 : 0, sprintf '%.6f', $spent);
 }
 
-# For measurements: each connection to 127.0.0.1:7026 is one qmail-remote with these arguments, the message in
+# For measurements: each connection to $REMOTES_PORT is one qmail-remote with these arguments, the message in
 # and the report out. It ends with the case.
 sub remotes {
-    start_tcpserver(7026, remote_ids(), "$QMAIL/bin/qmail-remote", @_);
+    start_tcpserver($REMOTES_PORT, remote_ids(), "$QMAIL/bin/qmail-remote", @_);
     return;
 }
 
@@ -495,7 +498,7 @@ sub main {
     set_up();
     socket my $listener, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
     setsockopt $listener, SOL_SOCKET, SO_REUSEADDR, 1;
-    bind $listener, sockaddr_in(7025, INADDR_LOOPBACK) or die "127.0.0.1:7025: $!\n";
+    bind $listener, sockaddr_in($CONTROL_PORT, INADDR_LOOPBACK) or die "port $CONTROL_PORT: $!\n";
     listen $listener, 5;
     my (undef, $called) = pause($PATIENCE, $listener);
     finish() if !$called;

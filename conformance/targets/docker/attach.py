@@ -1,9 +1,8 @@
 """A container's standard streams over the Docker API: no port, no bind mount, no exec, near or far."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
+import os
 import queue
 import socket
 import threading
@@ -16,29 +15,6 @@ STDERR = 2
 #: Told what a container wrote: STDOUT or STDERR, and the octets; then once `None` at the end. On the loop.
 Heard = Callable[[int, bytes | None], None]
 
-_READ_AT_ONCE = 1 << 16
-
-
-class Demultiplexer:
-    """Takes the engine's stream of a container without a terminal apart: 8 octets of header, then content."""
-
-    def __init__(self) -> None:
-        self._unread = bytearray()
-
-    def feed(self, octets: bytes) -> list[tuple[int, bytes]]:
-        """The pieces that `octets` complete, in order."""
-        self._unread += octets
-        pieces = []
-        start = 0
-        while len(self._unread) >= start + 8:
-            end = start + 8 + int.from_bytes(self._unread[start + 4 : start + 8], "big")
-            if len(self._unread) < end:
-                break
-            pieces.append((self._unread[start], bytes(self._unread[start + 8 : end])))
-            start = end
-        del self._unread[:start]
-        return pieces
-
 
 class Attachment:
     """The standard streams of one container, attached before it starts so that nothing is missed.
@@ -48,10 +24,11 @@ class Attachment:
     """
 
     def __init__(self, client: Any, container: str, heard: Heard, loop: asyncio.AbstractEventLoop) -> None:
-        self._attached = client.api.attach_socket(
-            container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
-        self._socket = getattr(self._attached, "_sock", self._attached)
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached = client.api.attach_socket(container, params=streams)
+        if isinstance(attached, socket.SocketIO):  # of a plain socket the SDK gives the file, and keeps it
+            attached = socket.socket(fileno=os.dup(attached.fileno()))
+        self._socket = attached
         self._socket.settimeout(None)
         self._heard = heard
         self._loop = loop
@@ -68,20 +45,16 @@ class Attachment:
         self._outgoing.put(None)
         with contextlib.suppress(Exception):
             self._socket.shutdown(socket.SHUT_RDWR)
-        # The response ends before its socket, or it complains when it is collected (Python 3.13).
-        with contextlib.suppress(Exception):
-            self._attached._response.raw._fp.close()
-        with contextlib.suppress(Exception):
-            self._attached.close()
 
     def _read(self) -> None:
-        pieces = Demultiplexer()
-        with contextlib.suppress(Exception):  # whatever ends the stream, the end is what is told
-            while octets := self._socket.recv(_READ_AT_ONCE):
-                for stream, content in pieces.feed(octets):
-                    self._tell(stream, content)
+        """Without a terminal each piece follows 8 octets: the stream, three zeros, the piece's length."""
+        with contextlib.suppress(Exception), self._socket.makefile("rb") as pieces:  # any end is the end
+            while len(header := pieces.read(8)) == 8:
+                self._tell(header[0], pieces.read(int.from_bytes(header[4:], "big")))
         self._outgoing.put(None)
         self._tell(STDOUT, None)
+        with contextlib.suppress(Exception):
+            self._socket.close()
 
     def _tell(self, stream: int, content: bytes | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

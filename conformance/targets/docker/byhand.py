@@ -6,24 +6,23 @@ It serves the zones of `fixtures/dns-zones/` and exchangers that accept everythi
 mail delivered, and keeps that until it is stopped.
 """
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys
 
-from conformance.cases.qmail import CONTROL
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.places import data
+from conformance.pod.addresses import DNS, SMTPD, TARGET_AGENT, exchanger
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, PasswordCheck
 from conformance.pod.mailboxes import load_users
+from conformance.pod.ordinary import CONTROL, DOMAIN, HOST
 from conformance.pod.world import Exchanger, World
 from conformance.targets.sockets import SocketPod
 from conformance.targets.target_agent import TargetAgent
 
 CONFIGURATION = Configuration(
-    control=CONTROL | {"locals": "here.example\nmx.here.example\n"},
+    control=CONTROL | {"locals": f"{DOMAIN}\n{HOST}\n"},
     environment={"SMTPAUTH": "+cram"},
     password_check=PasswordCheck(),
     delivering=True,
@@ -34,7 +33,7 @@ def standing_world() -> World:
     """The zones of the fixtures, and an exchanger on each of 127.0.0.2 to 127.0.0.9."""
     files = sorted(data("fixtures", "dns-zones").glob("*.zone"))
     zones = [file.read_text(encoding="utf-8") for file in files]
-    exchangers = [Exchanger(address=f"127.0.0.{number}") for number in range(2, 10)]
+    exchangers = [Exchanger(address=exchanger(number)[0]) for number in range(8)]
     return World(zones=zones, exchangers=exchangers)
 
 
@@ -43,7 +42,7 @@ async def stand(pod: SocketPod, stop: asyncio.Event) -> None:
     try:
         await pod.agent.make_users(load_users().values())
         await pod.prepare(standing_world(), CONFIGURATION)
-        print("the world stands: mx.here.example on 127.0.0.1:25, DNS on 127.0.0.1:53", flush=True)
+        print("the world stands: {} on {}:{}, DNS on {}:{}".format(HOST, *SMTPD, *DNS), flush=True)
         await stop.wait()
     finally:
         await pod.dispose()
@@ -54,7 +53,7 @@ async def _main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await stand(SocketPod(TargetAgent(("127.0.0.1", 7025)), ("127.0.0.1", 25), ("127.0.0.1", 53)), stop)
+        await stand(SocketPod(TargetAgent(TARGET_AGENT), SMTPD, DNS), stop)
     except (PodFailure, ConformanceError) as error:
         print(error, file=sys.stderr)
         return EXIT_WORLD

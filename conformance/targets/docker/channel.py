@@ -1,7 +1,5 @@
 """Requests to the agent of an internet container, matched with their answers. No sockets in here."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
@@ -21,7 +19,7 @@ class Channel:
         self._send = send
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._unread: list[bytes] = []  #: pieces of an answer that is not whole yet
+        self._unread = b""  #: an answer that is not whole yet
         self._lost = ""
 
     async def request(self, op: str, *, patience: float = 30.0, **fields: Any) -> Any:
@@ -46,12 +44,10 @@ class Channel:
 
     def feed(self, octets: bytes) -> None:
         """Take in what the agent wrote. Octets that are no answers lose the channel."""
-        *ended, rest = octets.split(b"\n")
-        for line in ended:
-            whole = b"".join([*self._unread, line])
-            self._unread = []
+        *answers, self._unread = (self._unread + octets).split(b"\n")
+        for line in answers:
             try:
-                answer = json.loads(whole)
+                answer = json.loads(line)
                 future = self._waiting.get(answer["id"])
                 if future is not None and not future.done():  # somebody still waits for it
                     if "failure" in answer:
@@ -59,9 +55,7 @@ class Channel:
                     else:
                         future.set_result(answer["result"])
             except (ValueError, TypeError, KeyError):
-                self.lose(f"the control channel is broken: {whole[:60]!r} is no answer")
-        if rest:
-            self._unread.append(rest)
+                self.lose(f"the control channel is broken: {line[:60]!r} is no answer")
 
     def lose(self, reason: str) -> None:
         """The channel is gone: whatever waits fails with `reason`, and so does every later request."""

@@ -1,7 +1,5 @@
 """Build contexts as data: which files an image is built from, and the name that follows from them."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import io
@@ -20,8 +18,7 @@ Context = dict[str, tuple[bytes, int]]
 #: What the internet container needs of this package.
 _ROOMS = (
     *("__init__.py", "errors.py", "places.py", "catalogue", "cases", "pod", "smtp", "internet", "scenario"),
-    *("targets", "bench/__init__.py", "bench/driver.py", "bench/deliveries.py", "bench/sink.py"),
-    *("bench/loading.py", "bench/agent.py"),
+    *("targets", "bench/__init__.py", "bench/inside"),
 )
 
 #: The Python packages that it needs besides: both are nothing but Python.

@@ -1,7 +1,5 @@
 """Candidate .deb files: what a directory holds, read without dpkg."""
 
-from __future__ import annotations
-
 import io
 import re
 import tarfile

@@ -1,7 +1,6 @@
 """What the Docker path needs here, looked at one by one, with what to do about each lack."""
 
-from __future__ import annotations
-
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,14 @@ from conformance.cases.script import script_of
 from conformance.errors import ConformanceError
 from conformance.pod.base import PodFailure
 from conformance.targets.docker.engine import complaints, connect
-from conformance.targets.docker.images import BuildOptions, build, internet_image
-from conformance.targets.plan import Plan
-from conformance.targets.pool import PodPool
+from conformance.targets.docker.images import Recipe, base_of, build, internet_image
+from conformance.targets.docker.pod import DockerPod
+from conformance.targets.image_options import Images
 from conformance.targets.target import Target
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineCheck:
     """One thing that was looked at. `hint` says what to do when it is not good."""
 
     what: str
@@ -27,37 +26,39 @@ class Finding:
     hint: str = ""
 
 
-def engine_findings(options: BuildOptions) -> list[Finding]:
+def check_engine(images: Images) -> list[MachineCheck]:
     """Whether an engine answers, builds on the target's base, and has the internet's image."""
-    findings: list[Finding] = []
-    what, client = "Docker engine", None
+    checks: list[MachineCheck] = []
+    what = "Docker engine"
     try:
-        client = connect()
-        with complaints("asking the engine for its version"):
-            version = client.version()
-        findings.append(Finding(what, True, f"{version['Version']} on {version['Os']}/{version['Arch']}"))
-        findings.append(_builds(client, options.base or f"ubuntu:{options.release}"))
-        what = "internet image"
-        findings.append(Finding(what, True, internet_image(client, options)))
+        with closing(connect()) as client:
+            with complaints("asking the engine for its version"):
+                version = client.version()
+            told = f"{version['Version']} on {version['Os']}/{version['Arch']}"
+            checks.append(MachineCheck(what, True, told))
+            checks.append(_check_building(client, base_of(images)))
+            what = "internet image"
+            checks.append(MachineCheck(what, True, internet_image(client, images)))
     except ConformanceError as error:
-        findings.append(Finding(what, False, error.message, error.hint))
-    finally:
-        if client is not None:
-            client.close()
-    return findings
+        checks.append(MachineCheck(what, False, error.message, error.hint))
+    return checks
 
 
-async def resolution_finding(target: Target, internet_image: str) -> Finding:
+async def check_resolution(target: Target, internet_image: str) -> MachineCheck:
     """Whether names resolve into a pod: qmail-remote of a standing target asks our DNS server."""
-    what, pool = "name resolution into the pod", PodPool(Plan((target,), internet_image))
+    what = "name resolution into the pod"
     try:
-        played = await pool.play_in_a_fresh_pod(target, script_of(ask_for_a_name))
+        pod = await DockerPod.start(target, internet_image)
+        try:
+            played = await pod.play(script_of(ask_for_a_name))
+        finally:
+            await pod.dispose()
     except (PodFailure, ConformanceError) as error:
-        return Finding(what, False, str(error), "look at `docker events` while this is tried again")
+        return MachineCheck(what, False, str(error), "look at `docker events` while this is tried again")
     if played.outcome != "met":
         hint = "the engine overrides /etc/resolv.conf; report its version and kind"
-        return Finding(what, False, played.seen, hint)
-    return Finding(what, True, "qmail-remote's questions reach the pod's DNS server")
+        return MachineCheck(what, False, played.seen, hint)
+    return MachineCheck(what, True, "qmail-remote's questions reach the pod's DNS server")
 
 
 async def ask_for_a_name(internet: Internet, qmail: Qmail) -> None:
@@ -69,13 +70,13 @@ async def ask_for_a_name(internet: Internet, qmail: Qmail) -> None:
     assert asked, "qmail-remote's questions did not reach the pod's DNS server"
 
 
-def _builds(client: Any, base: str) -> Finding:
-    tag = "qmail-conformance/probe:latest"
+def _check_building(client: Any, base: str) -> MachineCheck:
+    what, tag = "image building", "qmail-conformance/probe:latest"
     dockerfile = f"FROM {base}\nRUN command -v perl && command -v apt-get\n".encode()
     try:
-        build(client, {"Dockerfile": (dockerfile, 0o644)}, {}, tag, f"a probe on {base}")
+        build(client, Recipe(f"a probe on {base}", {"Dockerfile": (dockerfile, 0o644)}, {}), tag)
         with complaints("removing the probe's image"):
             client.images.remove(tag)
     except ConformanceError as error:
-        return Finding("image building", False, error.message, "name another base with --base, or QMAIL_BASE")
-    return Finding("image building", True, f"on {base}")
+        return MachineCheck(what, False, error.message, "name another base with --base, or QMAIL_BASE")
+    return MachineCheck(what, True, f"on {base}")

@@ -1,7 +1,5 @@
 """The Docker engine: how to reach it, and what it can do here."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Iterator
@@ -31,10 +29,8 @@ def connect() -> Any:
     client: Any = None
     try:
         host = os.environ.get("DOCKER_HOST") or _host_of_context(docker)
-        if os.environ.get("DOCKER_HOST") or not host:
-            client = docker.from_env(timeout=PATIENCE, version="auto")
-        else:
-            client = docker.DockerClient(base_url=host, timeout=PATIENCE, version="auto")
+        environment = os.environ | ({"DOCKER_HOST": host} if host else {})
+        client = docker.from_env(timeout=PATIENCE, version="auto", environment=environment)
         client.ping()
     except Exception as error:  # the SDK lets errors of requests, urllib3 and sockets through
         if client is not None:

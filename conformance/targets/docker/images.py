@@ -1,7 +1,5 @@
 """Images: the target's and the internet's, built when they do not stand yet, and what is in them."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import re
@@ -16,6 +14,7 @@ from conformance.errors import WorldError
 from conformance.targets.docker.context import Context, archive, digest, internet_context, target_context
 from conformance.targets.docker.debs import read_debs
 from conformance.targets.docker.engine import complaints, sdk
+from conformance.targets.image_options import Images
 from conformance.targets.target import Target
 
 TARGET_REPOSITORY = "qmail-conformance/target"
@@ -29,31 +28,26 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class BuildOptions:
-    """What a person may choose about images; "" means the default.
+class Recipe:
+    """What an image is built from; `what` names it in messages, `arguments` are those of its Dockerfile."""
 
-    `release`: the Ubuntu release that targets stand on. `base`: an image instead of `ubuntu:RELEASE`.
-    `mirror`: URL of an apt mirror. `internet_base`: the image that the internet container stands on; without
-    it `python:3.12-slim`, or `base` when that is given and no Python image is here.
-    """
-
-    release: str = "20.04"
-    base: str = ""
-    mirror: str = ""
-    internet_base: str = ""
+    what: str
+    context: Context
+    arguments: dict[str, str]
+    dockerfile: str = "Dockerfile"
 
 
-def _no_note(line: str) -> None:
-    """What is said when nobody asks."""
+def base_of(images: Images) -> str:
+    """The image that targets are built on: a chosen one, or Ubuntu's."""
+    return images.base or f"ubuntu:{images.release or '20.04'}"
 
 
-def target_image(client: Any, target: Target, options: BuildOptions, note: Note = _no_note) -> Target:
+def target_image(client: Any, target: Target, images: Images, note: Note = lambda line: None) -> Target:
     """The target with its image standing: `image` is its id, `packages` the versions in it.
 
     `note` gets a line when something takes long. Raises UsageError (the directory) or WorldError (the build).
     """
-    base = options.base or f"ubuntu:{options.release}"
-    arguments = {"BASE": base, "SOURCE": target.kind, "MIRROR": options.mirror}
+    arguments = {"BASE": base_of(images), "SOURCE": target.kind, "MIRROR": images.mirror}
     context = target_context()
     if target.kind == "ppa":
         # A PPA changes under its name: a new day looks again.
@@ -63,24 +57,23 @@ def target_image(client: Any, target: Target, options: BuildOptions, note: Note 
         context = target_context(read_debs(Path(target.location)))
     elif target.kind == "image":
         arguments = {"BASE": target.location, "SOURCE": "image"}
-    image = ensure_image(client, TARGET_REPOSITORY, context, arguments, f"the image of {target.name}", note)
+    recipe = Recipe(f"the image of {target.name}", context, arguments)
+    image = ensure_image(client, TARGET_REPOSITORY, recipe, note)
     return dataclasses.replace(target, image=image, packages=packages(client, image))
 
 
-def internet_image(client: Any, options: BuildOptions, note: Note = _no_note) -> str:
-    """The id of the internet container's image, which stands. Raises WorldError."""
-    base = options.internet_base or _PYTHON
-    if not options.internet_base and options.base and _image_id(client, _PYTHON) is None:
-        base = options.base
-    return ensure_image(
-        client,
-        INTERNET_REPOSITORY,
-        internet_context(),
-        {"BASE": base},
-        "the image of the internet container",
-        note,
-        dockerfile="docker/internet/Dockerfile",
-    )
+def internet_image(client: Any, images: Images, note: Note = lambda line: None) -> str:
+    """The id of the internet container's image, which stands. Raises WorldError.
+
+    It stands on `internet_base`; without that on Python's, or on `base` where that is given and no such image
+    is here.
+    """
+    base = images.internet_base or _PYTHON
+    if not images.internet_base and images.base and _image_id(client, _PYTHON) is None:
+        base = images.base
+    dockerfile = "docker/internet/Dockerfile"
+    recipe = Recipe("the image of the internet container", internet_context(), {"BASE": base}, dockerfile)
+    return ensure_image(client, INTERNET_REPOSITORY, recipe, note)
 
 
 def packages(client: Any, image: str) -> dict[str, str]:
@@ -110,48 +103,33 @@ def read_packages(status: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def ensure_image(
-    client: Any,
-    repository: str,
-    context: Context,
-    arguments: dict[str, str],
-    what: str,
-    note: Note,
-    dockerfile: str = "Dockerfile",
-) -> str:
-    """The id of the image for these files and arguments; built only when there is none."""
+def ensure_image(client: Any, repository: str, recipe: Recipe, note: Note) -> str:
+    """The id of the image that a recipe makes; built only when there is none."""
+    base = recipe.arguments["BASE"]
     # The base's id counts and not its name alone: a base that was imported anew is another one.
-    identity = arguments | {"base id": _image_id(client, arguments["BASE"]) or ""}
-    tag = f"{repository}:{digest(context, identity)}"
-    known = _image_id(client, tag)
-    if known is not None:
+    identity = recipe.arguments | {"base id": _image_id(client, base) or ""}
+    tag = f"{repository}:{digest(recipe.context, identity)}"
+    if known := _image_id(client, tag):
         return known
-    note(f"building {what} on {arguments['BASE']}")
-    build(client, context, arguments, tag, what, dockerfile)
+    note(f"building {recipe.what} on {base}")
+    build(client, recipe, tag)
     built = _image_id(client, tag)
     if built is None:
-        raise WorldError(f"{what} was built and is not there", "look at `docker images`")
+        raise WorldError(f"{recipe.what} was built and is not there", "look at `docker images`")
     return built
 
 
-def build(
-    client: Any,
-    context: Context,
-    arguments: dict[str, str],
-    tag: str,
-    what: str,
-    dockerfile: str = "Dockerfile",
-) -> None:
+def build(client: Any, recipe: Recipe, tag: str) -> None:
     """Build an image; WorldError with the end of the build's log when that fails."""
     lines: list[str] = []
     failure = ""
-    with complaints(f"building {what}"):
+    with complaints(f"building {recipe.what}"):
         steps = client.api.build(
-            fileobj=io.BytesIO(archive(context)),
+            fileobj=io.BytesIO(archive(recipe.context)),
             custom_context=True,
-            dockerfile=dockerfile,
+            dockerfile=recipe.dockerfile,
             tag=tag,
-            buildargs=arguments,
+            buildargs=recipe.arguments,
             rm=True,
             forcerm=True,
             decode=True,
@@ -163,7 +141,7 @@ def build(
     if failure:
         tail = "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-_LOG_LINES:])
         raise WorldError(
-            f"{what} does not build: {failure.strip()}\n{tail}",
+            f"{recipe.what} does not build: {failure.strip()}\n{tail}",
             "the lines above end the build's log; --base, --mirror and --release name other sources",
         )
 

@@ -1,7 +1,5 @@
 """The shell scripts that a configuration turns into: the one that tcpserver runs, and RCPTCHECK's program."""
 
-from __future__ import annotations
-
 import re
 
 from conformance.errors import UsageError

@@ -3,8 +3,7 @@
 A pod ends by itself when its owner dies, since the control channel closes; this is for what even that misses.
 """
 
-from __future__ import annotations
-
+import contextlib
 import os
 import platform
 from collections.abc import Callable
@@ -31,15 +30,11 @@ def machine() -> str:
 
 def started(pid: int) -> str | None:
     """When a process started; "" where the system does not tell; None when it is gone."""
-    if not Path("/proc/self/stat").exists():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return ""
     try:
+        if not Path("/proc/self/stat").exists():
+            with contextlib.suppress(PermissionError):
+                os.kill(pid, 0)
+            return ""
         # The name in parentheses may itself hold parentheses and spaces.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -78,10 +73,8 @@ def remove(client: Any, container: str) -> bool:
     errors = sdk().errors
     try:
         client.api.remove_container(container, force=True, v=True)
-    except errors.NotFound:
-        return False
     except errors.APIError as error:
-        if error.status_code == 409:  # its removal is already in progress
+        if error.status_code in (404, 409):  # it is gone, or about to be
             return False
         raise
     return True

@@ -1,0 +1,51 @@
+"""What the target's programs, its recipe and a reproduction must say again is what its Python owner says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conformance import reproduce
+from conformance.places import data
+from conformance.pod.addresses import REMOTES, SMTPD, TARGET_AGENT
+from conformance.pod.ordinary import HOST
+from conformance.reference.programs import verify
+from conformance.targets.docker.scripts import PROGRAMS, STATE
+
+AGENT = data("docker", "target", "agent.pl")
+CHECKPASSWORD = data("docker", "target", "checkpassword")
+INSTALL = data("docker", "target", "install")
+COMPOSE = data("docker", "compose.yml")
+INSIDE = Path(reproduce.__file__).parent / "programs" / "inside.sh"
+PLAY = INSIDE.with_name("play.pl")
+
+
+@pytest.mark.parametrize(
+    ("file", "saying", "fact"),
+    [
+        (AGENT, r"\$CONTROL_PORT = (\d+);", TARGET_AGENT[1]),
+        (AGENT, r"\$REMOTES_PORT = (\d+);", REMOTES[1]),
+        (AGENT, r"start_tcpserver\((\d+),", SMTPD[1]),
+        (INSIDE, r"127\.0\.0\.1 (\d+) /bin/sh", SMTPD[1]),
+        (PLAY, r"sockaddr_in\((\d+),", SMTPD[1]),
+        (AGENT, r"\$VERIFY_PORT = (\d+);", verify.PORT),
+        (INSIDE, r"\nVERIFY=(\d+)\n", verify.PORT),
+        (INSTALL, r"\nHOST=(\S+)\n", HOST),
+        (COMPOSE, r"hostname: (\S+)\n", HOST),
+        *((file, r"\$STATE = .*'(/\S+)';", STATE) for file in (AGENT, CHECKPASSWORD)),
+        (INSIDE, r"\nSTATE=(\S+)\n", STATE),
+        (INSTALL, r"ln -s (\S+)/queue ", STATE),
+        (COMPOSE, r"tmpfs:\n *- (\S+):", STATE),
+        (AGENT, r"\$PRISTINE = '(\S+)/queue';", PROGRAMS),
+        (INSTALL, r"cp -a .* (\S+)/queue\n", PROGRAMS),
+        (data("docker", "target", "Dockerfile"), r"COPY agent\.pl checkpassword (\S+)/\n", PROGRAMS),
+    ],
+)
+def test_a_fact_that_stands_twice_is_the_same(file: Path, saying: str, fact: object) -> None:
+    assert re.findall(saying, file.read_text()) == [str(fact)]
+
+
+@pytest.mark.parametrize("number", [verify.PORT, TARGET_AGENT[1], REMOTES[1]])
+def test_a_port_stands_once_in_a_file(number: int) -> None:
+    for file in (AGENT, INSIDE):
+        assert len(re.findall(rf"{number}|{number:04X}", file.read_text())) <= 1
