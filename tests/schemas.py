@@ -1,9 +1,8 @@
 """The published JSON Schemas, for the tests of what is written and of what must be refused."""
 
-from __future__ import annotations
-
 import json
 import types
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jsonschema import Draft202012Validator
 
+#: Fields that map names of any kind.
+ANY_NAMES = {"packages", "control", "environment", "dot_qmail", "steps", "users"}
 DIRECTORY = Path(__file__).parent.parent / "docs" / "schema"
 
 
@@ -25,6 +26,19 @@ def validator(name: str) -> Draft202012Validator:
 def faults(name: str, document: Any) -> list[str]:
     """What the schema has against a document; nothing when it accepts it."""
     return [error.message for error in validator(name).iter_errors(document)]
+
+
+def spoilt(document: Any) -> Iterator[Any]:
+    """Copies of a document that no schema may accept: a field is missing, unknown, or of another type."""
+    if isinstance(document, dict):
+        yield {**document, "more": "than there should be"}
+        for name, value in document.items():
+            yield {key: kept for key, kept in document.items() if key != name}
+            yield {**document, name: {"of": {"no": "type"}}}
+            if name not in ANY_NAMES:
+                yield from ({**document, name: wrong} for wrong in spoilt(value))
+    elif isinstance(document, list) and document:
+        yield from ([wrong, *document[1:]] for wrong in spoilt(document[0]))
 
 
 def schema_of(wanted: Any, definitions: dict[str, Any]) -> dict[str, Any]:

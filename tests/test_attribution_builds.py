@@ -1,7 +1,5 @@
 """A directory of builds declares their patches; what is wrong or contradictory is told with what to write."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,14 @@ from conformance.targets.names import parse_target
 ALL = frozenset(PPA_PATCHES)
 
 
-def build(directory: Path, name: str, patches: str | None = None, *, package: bool = True) -> None:
-    place = directory / name
-    place.mkdir()
-    if package:
-        (place / "qmail_1.06-6_amd64.deb").write_bytes(b"")
+def build(directory: Path, name: str, patches: str | None = None) -> Path:
+    """A build with this declaration; its package."""
+    package = directory / name / "qmail_1.06-6_amd64.deb"
+    package.parent.mkdir()
+    package.touch()
     if patches is not None:
-        (place / "patches").write_text(patches, encoding="utf-8")
+        (directory / name / "patches").write_text(patches, encoding="utf-8")
+    return package
 
 
 @pytest.mark.parametrize(
@@ -47,15 +46,12 @@ def test_a_build_declares_by_its_file_or_its_name(
     build(tmp_path, "other", "0008 0009")
     (tmp_path / "logs").mkdir()
     (tmp_path / "README").write_text("no build", encoding="utf-8")
-    found = {one.name: one for one in read_builds(tmp_path)}
+    found = {made.name: made for made in read_builds(tmp_path)}
     assert set(found) == {name, "other"}
     assert found[name].patches == patches
     target = parse_target(found[name].target)
-    assert (target.kind, target.location, frozenset(target.patches)) == (
-        "debs",
-        str(tmp_path / name),
-        patches,
-    )
+    assert (target.kind, target.location) == ("debs", str(tmp_path / name))
+    assert frozenset(target.patches) == patches
 
 
 @pytest.mark.parametrize(
@@ -85,7 +81,7 @@ def test_wrong_declarations_say_what_to_write(
 
 
 def test_a_declaration_without_a_package_and_no_directory_at_all(tmp_path: Path) -> None:
-    build(tmp_path, "stock", package=False, patches="")
+    build(tmp_path, "stock", "").unlink()
     with pytest.raises(UsageError, match=r"holds no \.deb file"):
         read_builds(tmp_path)
     with pytest.raises(UsageError, match="no such directory"):
@@ -94,27 +90,31 @@ def test_a_declaration_without_a_package_and_no_directory_at_all(tmp_path: Path)
 
 def test_the_reference_is_every_subset_or_those_that_tell_single_patches() -> None:
     every = reference_builds(every=True)
-    assert len(every) == len({one.patches for one in every}) == 64
-    assert [one.target for one in every][:2] == ["reference-stock", "reference@0004"]
+    assert len(every) == len({made.patches for made in every}) == 64
+    assert [made.target for made in every][:2] == ["reference-stock", "reference@0004"]
     assert every[-1].target == "reference-ppa"
     assert len(reference_builds(every=False)) == 14
-    for one in every:
-        assert frozenset(parse_target(one.target).patches) == one.patches
+    for made in every:
+        assert frozenset(parse_target(made.target).patches) == made.patches
 
 
 def test_the_ends_are_the_fewest_and_the_most_or_as_named(tmp_path: Path) -> None:
     for name in ("stock", "only-0004", "only-0005", "0004+0005"):
         build(tmp_path, name)
     builds = read_builds(tmp_path)
-    assert [one.name for one in ends(builds)] == ["stock", "0004+0005"]
-    assert [one.name for one in ends(builds, "only-0004", "0004+0005")] == ["only-0004", "0004+0005"]
-    assert [one.name for one in ends(builds, "0004", "")] == ["only-0004", "0004+0005"], "or by its patches"
-    with pytest.raises(UsageError, match="no part of"):
-        ends(builds, "only-0004", "only-0005")
-    with pytest.raises(UsageError, match="no part of"):
-        ends(builds, "0004+0005", "stock")
-    with pytest.raises(UsageError, match="there is no build 'mine'"):
-        ends(builds, "mine")
+    for named, names in (
+        ((), ["stock", "0004+0005"]),
+        (("only-0004", "0004+0005"), ["only-0004", "0004+0005"]),
+        (("0004", ""), ["only-0004", "0004+0005"]),  # or by its patches
+    ):
+        assert [build.name for build in ends(builds, *named)] == names
+    for named, says in (
+        (("only-0004", "only-0005"), "no part of"),
+        (("0004+0005", "stock"), "no part of"),
+        (("mine",), "there is no build 'mine'"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            ends(builds, *named)
     with pytest.raises(UsageError, match="no one end") as raised:
-        ends([one for one in builds if one.name != "stock"])
+        ends([build for build in builds if build.name != "stock"])
     assert "--from" in raised.value.hint

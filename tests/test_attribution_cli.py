@@ -1,22 +1,21 @@
 """`bisect` and `attribute` as a person meets them; runs are made up, save for one on the reference."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.cases.collection import all_requirements
-from conformance.catalogue import PPA_PATCHES
 from conformance.cli import attributing, main
-from conformance.cli.case_run import CaseRun, Selection
+from conformance.cli.case_run import Selection
+from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import VerdictName
+from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from tests.judge_samples import verdict, write
 from tests.schemas import faults
@@ -30,25 +29,28 @@ Says = Callable[[frozenset[str]], list[VerdictName]]
 class Conductor:
     """Stands in for running the cases: the verdict on every selected requirement is as `says`."""
 
-    def __init__(self, says: Says, names: list[str]) -> None:
+    def __init__(self, says: Says, names: Sequence[str]) -> None:
         self.says = says
-        self.names = names
+        self.names = names or [NAME]
         self.ran: list[str] = []
         self.keywords: set[str] = set()
 
-    def __call__(self, plan: Plan, selection: Selection, *, out: Path, **rest: Any) -> CaseRun:
+    def __call__(self, plan: Plan, selection: Selection, *, out: Path, **rest: Any) -> list[Run]:
         (target,) = plan.targets
         self.ran.append(target.name)
         self.keywords.add(selection.keyword)
-        chosen = [all_requirements()[name] for name in self.names]
-        verdicts = [verdict(one, target, *self.says(frozenset(target.patches))) for one in chosen]
-        return CaseRun([write(out / f"{target.file_name}.jsonl", target, verdicts)])
+        said = self.says(frozenset(target.patches))
+        verdicts = [verdict(all_requirements()[name], target, *said) for name in self.names]
+        return [read_run(write(out / f"{target.file_name}.jsonl", target, verdicts))]
+
+
+Conduct = Callable[..., Conductor]
 
 
 @pytest.fixture
-def conducted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Conductor]:
+def conducted(monkeypatch: pytest.MonkeyPatch) -> Conduct:
     def install(says: Says, *names: str) -> Conductor:
-        made = Conductor(says, list(names) or [NAME])
+        made = Conductor(says, names)
         monkeypatch.setattr(attributing, "run_cases", made)
         return made
 
@@ -59,19 +61,18 @@ def its_own(patches: frozenset[str]) -> list[VerdictName]:
     return ["met"] if "0008" in patches else ["unmet"]
 
 
-def test_bisect_prints_each_step_and_runs_no_build_twice(
-    conducted: Callable[..., Conductor], tmp_path: Path, capsys: Told
-) -> None:
+def bisect(out: Path, targets: Path | str = "reference") -> int:
+    return main(["bisect", NAME, "--targets", str(targets), "--out", str(out)])
+
+
+def test_bisect_shows_steps_and_runs_no_build_twice(conducted: Conduct, tmp_path: Path, capsys: Told) -> None:
     made = conducted(its_own)
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 0
+    assert bisect(tmp_path) == 0
     out = capsys.readouterr().out
     assert "executable specifications, not qmail" in out
-    assert made.ran == [
-        "reference-stock",
-        "reference-ppa",
-        "reference@0008",
-        "reference@0004,0005,0006,0007,0009",
-    ]
+    without = "reference@0004,0005,0006,0007,0009"
+    assert made.ran == ["reference-stock", "reference-ppa", "reference@0008", without]
+    assert made.keywords == {f"{NAME} and not {NAME}-cram and not {NAME}-plus-cram"}
     assert "   1  stock (no patch): unmet" in out
     assert f"{NAME} is flipped from unmet to met by 0008." in out
     assert "These runs prove it" in out
@@ -79,33 +80,24 @@ def test_bisect_prints_each_step_and_runs_no_build_twice(
     assert len(list(tmp_path.glob("*.jsonl"))) == 4
 
 
-def test_the_expression_selects_the_one_requirement_and_no_longer_name(
-    conducted: Callable[..., Conductor], tmp_path: Path
+@pytest.mark.parametrize(
+    ("says", "status", "told"),
+    [
+        (lambda p: ["met"] if {"0004", "0008"} <= p else ["unmet"], 0, "by 0004 and 0008 together."),
+        (lambda p: ["met"], 1, "is met on both"),
+        (
+            lambda p: ["met"] if "0004" in p and {"0005", "0006"} & p else ["unmet"],
+            1,
+            "The smallest step that flips it is from",
+        ),
+    ],
+)
+def test_a_pair_is_found_and_what_no_patch_explains_is_no_success(
+    says: Says, status: int, told: str, conducted: Conduct, tmp_path: Path, capsys: Told
 ) -> None:
-    made = conducted(its_own)
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 0
-    (keyword,) = made.keywords
-    assert keyword == f"{NAME} and not {NAME}-cram and not {NAME}-plus-cram"
-
-
-def test_a_pair_is_found_and_named_together(
-    conducted: Callable[..., Conductor], tmp_path: Path, capsys: Told
-) -> None:
-    conducted(lambda p: ["met"] if {"0004", "0008"} <= p else ["unmet"])
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 0
-    assert "by 0004 and 0008 together." in capsys.readouterr().out
-
-
-def test_ends_that_agree_and_patches_that_act_on_each_other_are_no_success(
-    conducted: Callable[..., Conductor], tmp_path: Path, capsys: Told
-) -> None:
-    made = conducted(lambda p: ["met"])
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 1
-    assert "is met on both" in capsys.readouterr().out
-    assert len(made.ran) == 2
-    conducted(lambda p: ["met"] if "0004" in p and {"0005", "0006"} & p else ["unmet"])
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 1
-    assert "The smallest step that flips it is from" in capsys.readouterr().out
+    conducted(says)
+    assert bisect(tmp_path) == status
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -117,18 +109,13 @@ def test_ends_that_agree_and_patches_that_act_on_each_other_are_no_success(
     ],
 )
 def test_a_verdict_that_decides_nothing_stops_the_search(
-    attempts: list[VerdictName],
-    says: str,
-    conducted: Callable[..., Conductor],
-    tmp_path: Path,
-    capsys: Told,
+    attempts: list[VerdictName], says: str, conducted: Conduct, tmp_path: Path, capsys: Told
 ) -> None:
     made = conducted(lambda p: attempts if p == {"0008"} else its_own(p))
-    assert main(["bisect", NAME, "--targets", "reference", "--out", str(tmp_path)]) == 3
+    assert bisect(tmp_path) == 3
     told = capsys.readouterr()
     assert f"{NAME} on 0008 is {says}" in told.err
-    assert "flipped" not in told.out
-    assert len(made.ran) == 3
+    assert ("flipped" in told.out, len(made.ran)) == (False, 3)
 
 
 def packages(directory: Path, *names: str) -> None:
@@ -138,59 +125,42 @@ def packages(directory: Path, *names: str) -> None:
 
 
 def test_builds_that_cannot_tell_say_which_would(
-    conducted: Callable[..., Conductor],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Told,
+    conducted: Conduct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
 ) -> None:
-    monkeypatch.setattr(attributing, "make_ready", _ready)
-    builds, out = tmp_path / "builds", str(tmp_path / "out")
+    def ready(names: list[str], *rest: Any) -> Plan:
+        return Plan(tuple(parse_target(name) for name in names))
+
+    monkeypatch.setattr(attributing, "make_ready", ready)
+    builds, out = tmp_path / "builds", tmp_path / "out"
     packages(builds, "stock", "0007+0008", "ppa")
     conducted(its_own)
-    assert main(["bisect", NAME, "--targets", str(builds), "--out", out]) == 1
+    assert bisect(out, builds) == 1
     told = capsys.readouterr().out
     assert "by 0007 or 0008: the builds that are there cannot tell." in told
     assert "A build of 0007 would tell." in told
     packages(builds, "0004+0005+0006+0007")
-    assert main(["bisect", NAME, "--targets", str(builds), "--out", out]) == 0
+    assert bisect(out, builds) == 0
     told = capsys.readouterr().out
-    assert "by 0008." in told
-    assert "simplest explanation" in told
-    assert "a build of: 0008" in told
+    for part in ("by 0008.", "simplest explanation", "a build of: 0008"):
+        assert part in told
 
 
-def _ready(names: list[str], *rest: Any) -> Plan:
-    from conformance.targets.names import parse_target
-
-    return Plan(tuple(parse_target(name) for name in names))
-
-
-def test_attribute_writes_the_table_and_is_loud_about_a_wrong_name(
-    conducted: Callable[..., Conductor], tmp_path: Path, capsys: Told
+def test_attribute_writes_the_table_and_is_loud_about_a_wrong_name_and_reads_stored_runs(
+    conducted: Conduct, tmp_path: Path, capsys: Told
 ) -> None:
-    conducted(lambda p: ["met"] if "0004" in p else ["unmet"], NAME, "0004.any.not-asked")
-    assert main(["attribute", "--targets", "reference", "--out", str(tmp_path)]) == 1
+    made = conducted(lambda p: ["met"] if "0004" in p else ["unmet"], NAME, "0004.any.not-asked")
+    assert main(["attribute", "--targets", "reference", "--out", str(tmp_path / "first")]) == 1
     told = capsys.readouterr()
     assert told.out.splitlines()[0] == "Every build here is an executable specification, not qmail"
     assert f"NOT AS NAMED: {NAME} (change) is flipped to met by 0004" in told.out
     assert "build 14 of 14" in told.err
-    data = json.loads((tmp_path / "attribution.json").read_text(encoding="utf-8"))
-    assert faults("attribution-1", data) == []
-    assert [one["agreement"] for one in data["requirements"]] == ["as named", "not as named"]
-    assert "## Not as named" in (tmp_path / "attribution.md").read_text(encoding="utf-8")
-
-
-def test_attribute_reads_stored_runs_and_starts_nothing(
-    conducted: Callable[..., Conductor], tmp_path: Path, capsys: Told
-) -> None:
-    conducted(its_own)
-    assert main(["attribute", "--targets", "reference", "--out", str(tmp_path / "first")]) == 0
-    first = (tmp_path / "first" / "attribution.json").read_text(encoding="utf-8")
-    nobody = conducted(its_own)
-    assert main(["attribute", str(tmp_path / "first"), "--out", str(tmp_path / "again")]) == 0
-    assert nobody.ran == []
-    assert (tmp_path / "again" / "attribution.json").read_text(encoding="utf-8") == first
-    assert "1 as named" in capsys.readouterr().out
+    written = (tmp_path / "first" / "attribution.json").read_text(encoding="utf-8")
+    assert faults("attribution-1", json.loads(written)) == []
+    assert [row["agreement"] for row in json.loads(written)["requirements"]] == ["as named", "not as named"]
+    assert "## Not as named" in (tmp_path / "first" / "attribution.md").read_text(encoding="utf-8")
+    assert main(["attribute", str(tmp_path / "first"), "--out", str(tmp_path / "again")]) == 1
+    assert len(made.ran) == 14, "stored runs start nothing"
+    assert (tmp_path / "again" / "attribution.json").read_text(encoding="utf-8") == written
 
 
 @pytest.mark.parametrize(
@@ -210,11 +180,7 @@ def test_attribute_reads_stored_runs_and_starts_nothing(
     ],
 )
 def test_wrong_use_is_one_message_and_a_status(
-    arguments: list[str],
-    says: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Told,
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
@@ -227,17 +193,9 @@ def test_wrong_use_is_one_message_and_a_status(
 def test_on_the_reference_itself_with_its_assertions_shown(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("QMAIL_", "PYTEST_"))}
     arguments = ["bisect", "0006.unknown.code", "--targets", "reference", "--from", "0004", "--out", "out"]
-    finished = subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments],
-        cwd=tmp_path,
-        env=kept,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = [sys.executable, "-m", "conformance", *arguments]
+    finished = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=120)
     assert finished.returncode == 0, finished.stderr
     assert "from unmet to met by 0006." in finished.stdout
     assert "1  0004: unmet  assert 502 == 500" in finished.stdout, "pytest itself has imported the cases"
-    assert len(PPA_PATCHES) == 6
     assert "4 runs out of 64 builds" in finished.stdout

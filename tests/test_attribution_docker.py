@@ -1,7 +1,5 @@
 """`bisect` and `attribute` over a directory of packages, in containers: a stack of the reference's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

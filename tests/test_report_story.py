@@ -1,9 +1,9 @@
 """Records told as conversations: nothing is lost, and only what means something counts as a difference."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import MxSession, Observation, Question, RemoteResult, TranscriptEntry
@@ -40,74 +40,59 @@ def texts(pairs: list[Pair]) -> list[tuple[str | None, str | None, bool]]:
     return [(p.left.text if p.left else None, p.right.text if p.right else None, p.same) for p in pairs]
 
 
-def test_nothing_is_told_without_a_record() -> None:
+@pytest.mark.parametrize(
+    ("acts", "said"),
+    [
+        ([], []),
+        ([received("250-a\r\n250 b\r\n")], ["250-a", "250 b"]),
+        ([received("250-a\r"), received("\n25"), received("0 b\r\n")], ["250-a", "250 b"]),
+        ([received("250 half"), received("")], ["250 half", "[closes the connection]"]),
+        ([received("250 ha"), received(None), received("lf\r\n")], ["250 ha", "[silence]", "lf"]),
+        ([Failure(at=0.0, reason="none\nat all")], ["[the world failed: none at all]"]),
+    ],
+)
+def test_what_comes_is_told_line_by_line_however_it_was_cut(acts: list[Act], said: list[str]) -> None:
+    assert [event.text for event in events_of(recorded(*acts))] == said
     assert events_of(None) == []
-    assert events_of(Record()) == []
-
-
-def test_a_reply_is_one_line_wherever_the_network_cut_it() -> None:
-    whole = events_of(recorded(received("250-a\r\n250 b\r\n")))
-    cut = events_of(recorded(received("250-a\r"), received("\n25"), received("0 b\r\n")))
-    assert [event.text for event in whole] == ["250-a", "250 b"]
-    assert [event.text for event in cut] == ["250-a", "250 b"]
-
-
-def test_a_reply_without_an_end_is_told_before_the_close() -> None:
-    events = events_of(recorded(received("250 half"), received("")))
-    assert [event.text for event in events] == ["250 half", "[closes the connection]"]
-
-
-def test_silence_is_told() -> None:
-    assert [event.text for event in events_of(recorded(received(None)))] == ["[silence]"]
-
-
-def test_the_worlds_failure_is_told_on_one_line() -> None:
-    events = events_of(recorded(PREPARE, Failure(at=0.0, reason="no answer\nfrom the pod")))
-    assert events[-1] == Event(0.01, "world", "suite", "suite", "[the world failed: no answer from the pod]")
 
 
 def test_a_question_and_its_answer_say_size_and_transport() -> None:
     asked = question("big.example", size=4096, over="tcp")
-    events = events_of(recorded(PREPARE, observed(questions=[asked])))
+    unanswered = question("b.example", 0.001, rcode="", size=0)
+    events = events_of(recorded(PREPARE, observed(questions=[asked, unanswered])))
     shown = [(e.speaker, e.listener, e.text, e.note) for e in events if e.channel == "dns"]
     assert shown == [
         ("qmail", "dns", "big.example MX?", "over tcp"),
         ("dns", "qmail", "NOERROR", "4096 octets over tcp"),
+        ("qmail", "dns", "b.example MX?", "over udp"),
+        ("dns", "qmail", "[no answer]", ""),
     ]
 
 
-def test_a_question_without_an_answer_says_so() -> None:
-    events = events_of(recorded(PREPARE, observed(questions=[question("big.example", rcode="", size=0)])))
-    assert [event.text for event in events if event.speaker == "dns"] == ["[no answer]"]
-
-
-def test_each_observation_since_a_set_up_holds_all_so_only_the_last_one_counts() -> None:
-    first, second = question("a.example", 0.001), question("b.example", 0.002)
-    record = recorded(
-        PREPARE, observed(questions=[first]), observed(questions=[first, second]), PREPARE, observed()
-    )
-    asked = [event.text for event in events_of(record) if event.listener == "dns"]
-    assert asked == ["a.example MX?", "b.example MX?"]
-
-
-def test_events_stand_in_order_of_time() -> None:
+def test_each_observation_since_a_set_up_holds_all_so_only_the_last_one_counts_in_order_of_time() -> None:
+    first, second = question("a.example", 0.001), question("b.example", 0.003)
     session = MxSession("127.0.0.2", 25, [TranscriptEntry(0.002, "event", "connected")])
-    record = recorded(PREPARE, observed(mx_sessions=[session], questions=[question("a.example", 0.001)]))
-    told = [event.channel for event in events_of(record)]
-    assert told.index("dns") < told.index("127.0.0.2:25")
+    last = observed(questions=[first, second], mx_sessions=[session])
+    events = events_of(recorded(PREPARE, observed(questions=[first]), last, PREPARE, observed()))
+    told = [event.text for event in events if event.listener == "dns" or event.channel == "127.0.0.2:25"]
+    assert told == ["a.example MX?", "[connected]", "b.example MX?"]
 
 
-def test_times_and_process_numbers_are_no_difference() -> None:
+def test_times_and_process_numbers_are_no_difference_nor_which_channel_spoke_first() -> None:
     left = said("250 ok 1700000000 qp 17", "250 ok")
     right = said("250 ok 1700000001 qp 4711", "250 ok", start=5.0)
-    assert all(pair.same for pair in side_by_side(left, right))
-    assert first_difference(side_by_side(left, right)) is None
+    dns, later = said("q", channel="dns"), said("q", channel="dns", start=6.0)
+    pairs = side_by_side([*dns, *left], [*right, *later])
+    assert all(pair.same for pair in pairs)
+    assert first_difference(pairs) is None
 
 
-def test_another_code_is_a_difference_and_stands_beside_its_counterpart() -> None:
+def test_another_code_is_a_difference_and_stands_beside_its_counterpart_of_the_same_speaker() -> None:
     pairs = side_by_side(said("220 hi", "502 unimplemented"), said("220 hi", "500 unrecognised"))
     assert texts(pairs) == [("220 hi", "220 hi", True), ("502 unimplemented", "500 unrecognised", False)]
     assert first_difference(pairs) == 1
+    pairs = side_by_side(said("250 ours"), said("250 theirs", speaker="exchanger"))
+    assert texts(pairs) == [("250 ours", None, False), (None, "250 theirs", False)]
 
 
 def test_lines_that_have_nothing_to_do_with_each_other_stand_in_rows_of_their_own() -> None:
@@ -122,47 +107,37 @@ def test_lines_that_have_nothing_to_do_with_each_other_stand_in_rows_of_their_ow
     ]
 
 
-def test_no_line_is_lost_and_none_is_shown_twice() -> None:
-    left = said("a", "b", "c", "x", "y", "end", "end")
-    right = said("a", "c", "d", "y", "z", "end")
+def test_no_line_is_lost_and_what_one_side_says_besides_does_not_shift_what_follows() -> None:
+    left = said("a", "b", "c", "d", "e", "end", "end")
+    right = said("a", "besides", "b", "c", "more", "d", "f", "end")
     pairs = side_by_side(left, right)
     assert [pair.left for pair in pairs if pair.left] == left
     assert [pair.right for pair in pairs if pair.right] == right
+    assert [text for text, _, same in texts(pairs) if same] == ["a", "b", "c", "d", "end"]
 
 
-def test_what_one_side_says_besides_does_not_shift_what_follows() -> None:
-    left = said("a", "b", "c", "d", "e")
-    right = said("a", "besides", "b", "c", "more", "d", "f")
-    assert [text for text, _, same in texts(side_by_side(left, right)) if same] == ["a", "b", "c", "d"]
-
-
-def test_replies_of_different_speakers_do_not_stand_beside_each_other() -> None:
-    left, right = said("250 ours"), said("250 theirs", speaker="exchanger")
-    assert texts(side_by_side(left, right)) == [("250 ours", None, False), (None, "250 theirs", False)]
-
-
-def test_which_channel_spoke_first_is_no_difference() -> None:
-    dns, smtp = said("q", channel="dns"), said("220 hi", start=1.0)
-    later = said("q", channel="dns", start=2.0)
-    assert all(pair.same for pair in side_by_side([*dns, *smtp], [*smtp, *later]))
-
-
-def test_the_first_difference_is_the_first_in_time_not_the_first_row() -> None:
-    left = [*said("early", "late one", channel="a"), *said("250 x", channel="b", start=0.0005)]
-    right = [*said("early", "late other", channel="a"), *said("550 y", channel="b", start=0.0005)]
+@pytest.mark.parametrize(
+    ("left", "right", "index"),
+    [
+        (
+            [*said("early", "late one", channel="a"), *said("250 x", channel="b", start=0.0005)],
+            [*said("early", "late other", channel="a"), *said("550 y", channel="b", start=0.0005)],
+            2,
+        ),
+        (  # a slower run does not make its difference a later one
+            [*said("ANY?", channel="dns", start=5.0), *said("same", channel="dns", start=6.0)],
+            [*said("same", channel="dns"), *said("more", channel="b", start=1.0)],
+            0,
+        ),
+    ],
+)
+def test_the_first_difference_is_the_first_in_time_not_the_first_row(
+    left: list[Event], right: list[Event], index: int
+) -> None:
     pairs = side_by_side(left, right)
     found = first_difference(pairs)
     assert found is not None
-    assert (pairs[found].left or pairs[found].right) == left[2]
-
-
-def test_a_slower_run_does_not_make_its_difference_a_later_one() -> None:
-    left = [*said("ANY?", channel="dns", start=5.0), *said("same", channel="dns", start=6.0)]
-    right = [*said("same", channel="dns"), *said("more", channel="b", start=1.0)]
-    pairs = side_by_side(left, right)
-    found = first_difference(pairs)
-    assert found is not None
-    assert pairs[found].left == left[0]
+    assert pairs[found].left == left[index]
 
 
 def test_what_an_observation_saw_was_over_with_the_act_before_it() -> None:

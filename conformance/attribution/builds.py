@@ -5,23 +5,21 @@ lines; empty: none), or by the directory's name: `stock`, `ppa` or `all`, `only-
 `0004+0005`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from conformance.attribution.explanation import Patches, build_name, listed
+from conformance.attribution.explanation import Patches, build_name
 from conformance.catalogue.patches import PPA_PATCHES
 from conformance.errors import UsageError
+from conformance.report.words import listed
 
 REFERENCE = "reference"  #: what `--targets` calls the embedded reference
 DECLARATION = "patches"  #: the file that declares
 
 _EVERY = frozenset(PPA_PATCHES)
-_KNOWN = f"known: {', '.join(PPA_PATCHES)}"
 _HOW = (
     f"write its patches into a file `{DECLARATION}` in it, numbers separated by blanks, empty for none; "
     "or name the directory stock, ppa, only-0004, without-0004 or 0004+0005"
@@ -49,7 +47,7 @@ def read_builds(directory: Path) -> list[Build]:
             f"name a directory that holds one directory for each build, or `{REFERENCE}`",
         )
     found = []
-    for path in sorted(one for one in directory.iterdir() if one.is_dir()):
+    for path in sorted(path for path in directory.iterdir() if path.is_dir()):
         has_packages = any(path.glob("*.deb"))
         if has_packages or (path / DECLARATION).exists():
             patches = _declared(path)
@@ -77,14 +75,12 @@ def reference_builds(*, every: bool) -> list[Build]:
 
 
 def ends(builds: Sequence[Build], lower: str = "", upper: str = "") -> tuple[Build, Build]:
-    """The two builds to search between: as named, or those with the fewest and the most patches.
+    """The two builds to search between: as named, or the first and the last, by number of patches.
 
-    Raises UsageError when they are not to be had, or when the first is no part of the second.
+    Raises UsageError when there is no such build, or when the first is no part of the second.
     """
-    fewest = len(min(builds, key=lambda build: len(build.patches)).patches)
-    most = len(max(builds, key=lambda build: len(build.patches)).patches)
-    first = _named(builds, lower) if lower else _only(builds, fewest, "--from")
-    last = _named(builds, upper) if upper else _only(builds, most, "--to")
+    first = _named(builds, lower) if lower else _only(builds, builds[0], "--from")
+    last = _named(builds, upper) if upper else _only(builds, builds[-1], "--to")
     if not first.patches < last.patches:
         raise UsageError(
             f"{first.name} ({_words(first)}) is no part of {last.name} ({_words(last)})",
@@ -95,41 +91,37 @@ def ends(builds: Sequence[Build], lower: str = "", upper: str = "") -> tuple[Bui
 
 def _named(builds: Sequence[Build], name: str) -> Build:
     patches = _by_name(name)
-    for build in builds:
-        if build.name == name:
-            return build
-    for build in builds:
-        if patches is not None and build.patches == patches:
-            return build
+    by_name = [build for build in builds if build.name == name]
+    if found := by_name or [build for build in builds if build.patches == patches]:
+        return found[0]
     names = ", ".join(build.name for build in builds) if len(builds) <= 20 else "0004+0005 and the like"
     raise UsageError(f"there is no build {name!r}", f"there are: {names}")
 
 
-def _only(builds: Sequence[Build], size: int, option: str) -> Build:
-    """The one build with so many patches. Raises UsageError when there are several."""
-    equal = [build for build in builds if len(build.patches) == size]
+def _only(builds: Sequence[Build], end: Build, option: str) -> Build:
+    """The build at this end. Raises UsageError when others carry as many patches."""
+    equal = [build for build in builds if len(build.patches) == len(end.patches)]
     if len(equal) > 1:
-        names = listed(build.name for build in equal)
         raise UsageError(
-            f"{names} carry {size} patches each, so there is no one end to search from",
+            f"{listed(build.name for build in equal)} carry {len(end.patches)} patches each, "
+            "so there is no one end to search from",
             f"say with {option} which one to take",
         )
-    return equal[0]
+    return end
 
 
 def _reference(patches: Sequence[str]) -> str:
-    if not patches:
-        return "reference-stock"
-    return "reference-ppa" if len(patches) == len(PPA_PATCHES) else f"reference@{','.join(patches)}"
+    ends = {0: "reference-stock", len(PPA_PATCHES): "reference-ppa"}
+    return ends.get(len(patches), f"reference@{','.join(patches)}")
 
 
 def _ordered(builds: Iterable[Build]) -> list[Build]:
     """By number of patches. Raises UsageError when two carry the same."""
     ordered = sorted(builds, key=lambda build: (len(build.patches), sorted(build.patches)))
-    for one, other in pairwise(ordered):
-        if one.patches == other.patches:
+    for build, other in pairwise(ordered):
+        if build.patches == other.patches:
             raise UsageError(
-                f"{one.name} and {other.name} declare the same patches: {_words(one)}",
+                f"{build.name} and {other.name} declare the same patches: {_words(build)}",
                 "mend the declaration that is wrong, or keep one of the two builds",
             )
     return ordered
@@ -141,10 +133,8 @@ def _words(build: Build) -> str:
 
 def _declared(path: Path) -> Patches:
     file = path / DECLARATION
-    if file.exists() and path.name.isdigit() and path.name not in _EVERY:
-        by_name = None  # a date or a build number
-    else:
-        by_name = _by_name(path.name)
+    is_date = path.name.isdigit() and path.name not in _EVERY  # or a build number
+    by_name = None if is_date and file.exists() else _by_name(path.name)
     if not file.exists():
         if by_name is None:
             raise UsageError(f"{path}: it is not said which patches it carries", _HOW)
@@ -153,12 +143,9 @@ def _declared(path: Path) -> Patches:
         words = file.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}", _HOW) from error
-    for word in words:
-        if word not in _EVERY:
-            raise UsageError(f"{file}: there is no patch {word!r}", _KNOWN)
-    if len(words) > len(set(words)):
+    by_file = _known(words, file)
+    if len(words) > len(by_file):
         raise UsageError(f"{file}: a patch stands there twice", "write each number once")
-    by_file = frozenset(words)
     if by_name is not None and by_name != by_file:
         raise UsageError(
             f"{path}: by its name it carries {listed(sorted(by_name))}, by its file `{DECLARATION}` "
@@ -177,9 +164,12 @@ def _by_name(name: str) -> Patches | None:
     form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>\d+(\+\d+)*)", name)
     if form is None:
         return None
-    numbers = form["numbers"].split("+")
+    named = _known(form["numbers"].split("+"), name)
+    return _EVERY - named if form["how"] == "without-" else named
+
+
+def _known(numbers: Sequence[str], where: object) -> Patches:
     for number in numbers:
         if number not in _EVERY:
-            raise UsageError(f"{name}: there is no patch {number!r}", _KNOWN)
-    named = frozenset(numbers)
-    return _EVERY - named if form["how"] == "without-" else named
+            raise UsageError(f"{where}: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}")
+    return frozenset(numbers)

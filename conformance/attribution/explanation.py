@@ -4,14 +4,13 @@ A build is told by the set of its patches. "Flipped" means: another verdict than
 one with the fewest patches.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 from conformance.catalogue.patches import PPA_PATCHES
+from conformance.report.words import listed
 
 Patches = frozenset[str]
 
@@ -48,25 +47,15 @@ class Explanation:
 
     def __str__(self) -> str:
         words = listed(self.patches)
-        if self.kind == "alone":
-            return words
-        return f"{words} together" if self.kind == "all" else f"any of {words}"
-
-
-def listed(patches: Iterable[str]) -> str:
-    """`0004`, `0004 and 0005`, `0004, 0005 and 0006`."""
-    *most, last = list(patches) or ["none"]
-    return f"{', '.join(most)} and {last}" if most else last
+        return {"alone": words, "all": f"{words} together", "any": f"any of {words}"}[self.kind]
 
 
 def build_name(patches: Iterable[str]) -> str:
     """A build's name by its patches, as a directory of builds may call it: `0004+0005`, `without-0004`."""
     carried = sorted(patches)
     lacking = [patch for patch in PPA_PATCHES if patch not in carried]
-    if len(lacking) < 2 and set(carried) < set(PPA_PATCHES):
-        return f"without-{lacking[0]}"
-    if tuple(carried) == PPA_PATCHES:
-        return "ppa"
+    if len(lacking) < 2:
+        return f"without-{lacking[0]}" if lacking else "ppa"
     return "+".join(carried) or "stock"
 
 
@@ -82,18 +71,18 @@ def explanations(patches: Iterable[str]) -> list[Explanation]:
 
 def fitting(candidates: Iterable[Explanation], seen: Mapping[Patches, bool]) -> list[Explanation]:
     """Those that agree with every build that was seen (build -> whether its verdict is the flipped one)."""
-    return [one for one in candidates if all(one.flips(build) == flipped for build, flipped in seen.items())]
+    return [found for found in candidates if all(found.flips(build) == seen[build] for build in seen)]
 
 
 def simplest(candidates: Sequence[Explanation]) -> list[Explanation]:
     """Those that name the fewest patches."""
-    least = min((len(one.patches) for one in candidates), default=0)
-    return [one for one in candidates if len(one.patches) == least]
+    least = min((len(explanation.patches) for explanation in candidates), default=0)
+    return [explanation for explanation in candidates if len(explanation.patches) == least]
 
 
-def is_proved(one: Explanation, seen: Mapping[Patches, bool], base: Patches, full: Patches) -> bool:
+def is_proved(found: Explanation, seen: Mapping[Patches, bool], base: Patches, full: Patches) -> bool:
     """Whether every build of its proof was seen, and agrees."""
-    return all(seen.get(build) == one.flips(build) for build in one.proof(base, full))
+    return all(seen.get(build) == found.flips(build) for build in found.proof(base, full))
 
 
 def telling_builds(candidates: Sequence[Explanation], base: Patches, full: Patches) -> list[Patches]:
@@ -102,28 +91,30 @@ def telling_builds(candidates: Sequence[Explanation], base: Patches, full: Patch
     All sets of patches between `base` and `full` are looked at, whether such a build exists or not.
     """
     between = sorted(full - base)
-    every = [
-        base | frozenset(some) for size in range(len(between) + 1) for some in combinations(between, size)
-    ]
-    rated = [(uneven(candidates, build), len(build), sorted(build)) for build in every]
-    return [frozenset(build) for split, _, build in sorted(rated) if split < len(candidates)]
+    sizes = range(len(between) + 1)
+    every = (base | frozenset(some) for size in sizes for some in combinations(between, size))
+    rated = sorted((uneven(candidates, build), len(build), sorted(build)) for build in every)
+    return [frozenset(build) for split, _, build in rated if split < len(candidates)]
 
 
 def uneven(candidates: Sequence[Explanation], build: Collection[str]) -> int:
     """How uneven a build splits them: the number that is left at worst; all of them when it tells nothing."""
-    flipping = sum(one.flips(build) for one in candidates)
+    flipping = sum(explanation.flips(build) for explanation in candidates)
     return max(flipping, len(candidates) - flipping)
 
 
-def smallest_step(seen: Mapping[Patches, bool]) -> tuple[Patches, Patches] | None:
-    """The two builds, one within the other, that differ in the fewest patches and in their verdicts."""
+def smallest_step(seen: Mapping[Patches, bool]) -> tuple[Patches, Patches]:
+    """The two builds, one within the other, that differ in the fewest patches and in their verdicts.
+
+    Raises ValueError when none do.
+    """
     steps = [
         (fewer, more)
         for fewer, verdict in seen.items()
         for more, other in seen.items()
         if fewer < more and verdict != other
     ]
-    return min(steps, key=lambda step: (len(step[1] - step[0]), len(step[0]), sorted(step[1])), default=None)
+    return min(steps, key=lambda step: (len(step[1] - step[0]), len(step[0]), sorted(step[1])))
 
 
 def smallest_flips(seen: Mapping[Patches, bool]) -> list[Patches]:

@@ -5,17 +5,16 @@ A case counts as slower when both verdicts are the same and it took at least twi
 below that the start of a process and the machine's other work are larger than what is looked for.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
-from conformance.report.markdown import escape
+from conformance.report.export import picked, said_of
+from conformance.report.markdown import escape, table
 from conformance.report.words import counts_line, mark, one_line, repeat_command, setting
 
 FORM = "qmail-conformance changes"
@@ -29,50 +28,14 @@ SLOWER_SECONDS = 0.05
 class Change:
     """One requirement in the old and in the new run; None where a run does not have it."""
 
+    requirement: str
     old: Verdict | None
     new: Verdict | None
 
-    @property
-    def requirement(self) -> str:
-        found = self.new or self.old
-        assert found is not None
-        return found.requirement
 
-
-@dataclass(frozen=True)
-class Changes:
-    """Every change, by its kind. `caveats` say in sentences what else is not the same in the two runs.
-
-    `unmet` and `met`: surely so now, and not before. `undecided`: it was decided, and is now invalid,
-    unstable or unsupported. `expectation`: what is expected, or the deviation, is another; also where the
-    verdict changed with it. `gone` and `added`: only in the old, only in the new run.
-    """
-
-    old: Run
-    new: Run
-    caveats: tuple[str, ...]
-    unmet: list[Change] = field(default_factory=list)
-    met: list[Change] = field(default_factory=list)
-    undecided: list[Change] = field(default_factory=list)
-    expectation: list[Change] = field(default_factory=list)
-    gone: list[Change] = field(default_factory=list)
-    added: list[Change] = field(default_factory=list)
-    slower: list[Change] = field(default_factory=list)
-
-    @property
-    def regressions(self) -> list[Change]:
-        """Newly unmet, or new and unmet, and not as expected."""
-        return [
-            one
-            for one in [*self.unmet, *self.added]
-            if one.new is not None and one.new.verdict == "unmet" and one.new.standing == "unexpected"
-        ]
-
-    @property
-    def exit_status(self) -> int:
-        return EXIT_REGRESSION if self.regressions else EXIT_AS_EXPECTED
-
-
+#: Kind of a change -> its title. `unmet` and `met`: surely so now, and not before. `undecided`: it was
+#: decided, and is no longer. `expectation`: also where the verdict changed with it. `gone` and `added`: only
+#: in the old, only in the new run.
 KINDS = {
     "unmet": "newly unmet",
     "met": "newly met",
@@ -84,32 +47,61 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Every change, by its kind, in the order of `KINDS`; a change can be of two kinds.
+
+    `caveats` say in sentences what else is not the same in the two runs.
+    """
+
+    old: Run
+    new: Run
+    caveats: tuple[str, ...]
+    kinds: dict[str, list[Change]]
+
+    @property
+    def regressions(self) -> list[Change]:
+        """Newly unmet, or new and unmet, and not as expected."""
+        return [
+            change
+            for change in (*self.kinds["unmet"], *self.kinds["added"])
+            if change.new and change.new.verdict == "unmet" and change.new.assessment == "unexpected"
+        ]
+
+    @property
+    def exit_status(self) -> int:
+        return EXIT_REGRESSION if self.regressions else EXIT_AS_EXPECTED
+
+
 def changes(old: Run, new: Run) -> Changes:
     """Compare two runs. Raises UsageError when they have no requirement in common."""
-    before = {one.requirement: one for one in old.verdicts}
-    after = {one.requirement: one for one in new.verdicts}
+    before = {verdict.requirement: verdict for verdict in old.verdicts}
+    after = {verdict.requirement: verdict for verdict in new.verdicts}
     if not set(before) & set(after):
         raise UsageError(
             f"{old.path} and {new.path} have no requirement in common, so nothing can have changed",
             "Name two runs of the same target and selection, the old one first.",
         )
-    found = Changes(old, new, tuple(_caveats(old, new)))
+    found = Changes(old, new, tuple(_caveats(old, new)), {kind: [] for kind in KINDS})
     for name in sorted({*before, *after}, key=lambda name: (not name.startswith("base."), name)):
-        _sort_in(found, Change(before.get(name), after.get(name)))
+        change = Change(name, before.get(name), after.get(name))
+        for kind in _kinds(change):
+            found.kinds[kind].append(change)
     return found
 
 
-def _sort_in(found: Changes, one: Change) -> None:
-    if one.old is None or one.new is None:
-        (found.gone if one.new is None else found.added).append(one)
+def _kinds(change: Change) -> Iterator[str]:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        yield "gone" if new is None else "added"
         return
-    was, now = _sure(one.old), _sure(one.new)
-    if was != now:
-        {"unmet": found.unmet, "met": found.met, "": found.undecided}[now].append(one)
-    elif now and _is_slower(one.old.seconds, one.new.seconds):
-        found.slower.append(one)
-    if (one.old.expected, one.old.deviation) != (one.new.expected, one.new.deviation):
-        found.expectation.append(one)
+    now = _sure(new)
+    if _sure(old) != now:
+        yield now or "undecided"
+    elif now and new.seconds >= SLOWER_TIMES * old.seconds and new.seconds - old.seconds >= SLOWER_SECONDS:
+        yield "slower"
+    if (old.expected, old.deviation) != (new.expected, new.deviation):
+        yield "expectation"
 
 
 def _sure(verdict: Verdict) -> str:
@@ -117,63 +109,49 @@ def _sure(verdict: Verdict) -> str:
     return verdict.verdict if verdict.verdict in ("met", "unmet") and not verdict.unstable else ""
 
 
-def _is_slower(old: float, new: float) -> bool:
-    return new >= SLOWER_TIMES * old and new - old >= SLOWER_SECONDS
-
-
-def _caveats(old: Run, new: Run) -> Iterable[str]:
+def _caveats(old: Run, new: Run) -> Iterator[str]:
     if old.target.name != new.target.name:
         yield f"These are different targets: {old.target.name} and {new.target.name}."
     if set(old.target.patches) != set(new.target.patches):
-        was, now = _listed(old.target.patches), _listed(new.target.patches)
-        yield f"The patches claimed are others: {was}; now {now}."
+        claims, claimed = (", ".join(run.target.patches) or "none" for run in (new, old))
+        yield f"The patches claimed are others: {claimed}; now {claims}."
     for package in sorted({*old.target.packages, *new.target.packages}):
         was, now = old.target.packages.get(package, "none"), new.target.packages.get(package, "none")
         if was != now:
             yield f"Package {package}: {was}; now {now}."
     if old.target.image != new.target.image:
         yield "The image is another one."
-    for what, was, now in (
-        ("The suite", old.header.suite, new.header.suite),
-        ("The selection", old.header.selection or "everything", new.header.selection or "everything"),
-        ("The queue", old.header.queue, new.header.queue),
-    ):
+    for what in ("suite", "selection", "queue"):
+        was, now = (getattr(run.header, what) or "everything" for run in (old, new))
         if was != now:
-            yield f"{what}: {was}; now {now}."
+            yield f"The {what}: {was}; now {now}."
     if old.header.started > new.header.started:
         yield "The run named first is the younger one."
-
-
-def _listed(patches: Sequence[str]) -> str:
-    return ", ".join(patches) or "none"
 
 
 def render(found: Changes) -> str:
     """The changes as text for a terminal."""
     lines = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *map(one_line, found.caveats)]
-    for kind, title in KINDS.items():
-        ones: list[Change] = getattr(found, kind)
-        if ones:
-            lines += ["", f"{title}: {len(ones)}"]
-            lines += [f"  {one_line(one.requirement)}  {_what(kind, one)}" for one in ones]
-            if kind in ("unmet", "undecided"):
-                lines += ["", *(f"  repeat: {repeat_command(found.new.target, o.requirement)}" for o in ones)]
+    for kind, of_kind in found.kinds.items():
+        if not of_kind:
+            continue
+        lines += ["", f"{KINDS[kind]}: {len(of_kind)}"]
+        lines += [f"  {one_line(change.requirement)}  {_what(kind, change)}" for change in of_kind]
+        if kind in ("unmet", "undecided"):
+            commands = (repeat_command(found.new.target, change.requirement) for change in of_kind)
+            lines += ["", *(f"  repeat: {command}" for command in commands)]
     return "\n".join([*lines, "", conclusion(found)]) + "\n"
 
 
 def markdown(found: Changes) -> str:
     """The changes as a page in Markdown."""
+    heads = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *found.caveats]
     blocks = ["# What changed", f"**{escape(conclusion(found))}**"]
-    heads = ["- old: " + escape(_name(found.old)), "- new: " + escape(_name(found.new))]
-    blocks.append("\n".join(heads + [f"- {escape(sentence)}" for sentence in found.caveats]))
-    for kind, title in KINDS.items():
-        ones: list[Change] = getattr(found, kind)
-        if ones:
-            rows = [f"| {escape(one.requirement)} | {escape(_what(kind, one))} |" for one in ones]
-            blocks += [
-                f"## {escape(title.capitalize())}",
-                "\n".join(["| requirement | what |", "| --- | --- |", *rows]),
-            ]
+    blocks.append("\n".join(f"- {escape(sentence)}" for sentence in heads))
+    for kind, of_kind in found.kinds.items():
+        if of_kind:
+            rows = [(escape(change.requirement), escape(_what(kind, change))) for change in of_kind]
+            blocks += [f"## {escape(KINDS[kind].capitalize())}", table(("requirement", "what"), rows)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -186,29 +164,29 @@ def to_json(found: Changes) -> dict[str, Any]:
         "old": _run(found.old),
         "new": _run(found.new),
         "caveats": list(found.caveats),
-        "regressions": [one.requirement for one in found.regressions],
-        "changes": {kind: [_plain(one) for one in getattr(found, kind)] for kind in KINDS},
+        "regressions": [change.requirement for change in found.regressions],
+        "changes": {kind: list(map(_plain, of_kind)) for kind, of_kind in found.kinds.items()},
     }
 
 
 def conclusion(found: Changes) -> str:
     """The line that it ends with."""
-    counts = [f"{len(getattr(found, kind))} {title.partition(' (')[0]}" for kind, title in KINDS.items()]
-    shown = [text for text in counts if not text.startswith("0 ")]
+    titles = {kind: title.partition(" (")[0] for kind, title in KINDS.items()}
+    shown = [f"{len(of_kind)} {titles[kind]}" for kind, of_kind in found.kinds.items() if of_kind]
     bad = len(found.regressions)
     loud = f"; {bad} unmet and not as expected" if bad else "; nothing newly unmet that is not expected"
     return (", ".join(shown) or "nothing changed") + f"{loud}; exit status {found.exit_status}"
 
 
-def _what(kind: str, one: Change) -> str:
+def _what(kind: str, change: Change) -> str:
     """What is to be said of a change, on one line: the two verdicts, and why."""
-    if kind == "slower" and one.old and one.new:
-        return f"{one.old.seconds:.3f} s; now {one.new.seconds:.3f} s"
-    if kind == "expectation" and one.old and one.new:
-        return f"expected {_expected(one.old)}; now {_expected(one.new)}"
-    parts = [f"was {mark(one.old)}" if one.old else "", f"now {mark(one.new)}" if one.new else ""]
-    said = ", ".join(part for part in parts if part)
-    why = [meaning(one.new), one.new.seen] if one.new else []
+    old, new = change.old, change.new
+    if kind == "slower" and old and new:
+        return f"{old.seconds:.3f} s; now {new.seconds:.3f} s"
+    if kind == "expectation" and old and new:
+        return f"expected {_expected(old)}; now {_expected(new)}"
+    said = ", ".join([*([f"was {mark(old)}"] if old else []), *([f"now {mark(new)}"] if new else [])])
+    why = [meaning(new), new.seen] if new else []
     return "; ".join([said, *(one_line(text, 300) for text in why if text)])
 
 
@@ -223,23 +201,10 @@ def _name(run: Run) -> str:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    target = run.target.to_json()
-    return {
-        "target": target,
-        "suite": run.header.suite,
-        "selection": run.header.selection,
-        "queue": run.header.queue,
-        "started": run.header.started,
-        "run_file": run.path.name,
-    }
+    header = picked(run.header, "suite", "selection", "queue", "started")
+    return {"target": run.target.to_json(), **header, "run_file": run.path.name}
 
 
-def _plain(one: Change) -> dict[str, Any]:
-    return {"requirement": one.requirement, "old": _side(one.old), "new": _side(one.new)}
-
-
-def _side(verdict: Verdict | None) -> dict[str, Any] | None:
-    if verdict is None:
-        return None
-    names = ("verdict", "expected", "standing", "deviation", "seconds", "seen")
-    return {name: getattr(verdict, name) for name in names}
+def _plain(change: Change) -> dict[str, Any]:
+    old, new = (said_of(verdict) if verdict else None for verdict in (change.old, change.new))
+    return {"requirement": change.requirement, "old": old, "new": new}

@@ -4,8 +4,6 @@ Names stay as they are within one number of the schema; what is added later is a
 Records are not in it: they are in the run files, whose lines `docs/schema/run-2.schema.json` describes.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any
@@ -32,19 +30,10 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "selection": header.selection,
         "exit_status": status,
         "meaning": EXIT_MEANINGS[status],
-        "targets": [_target(*one) for one in zip(comparison.labels, comparison.runs, strict=True)],
+        "targets": [_target(*pair) for pair in zip(comparison.labels, comparison.runs, strict=True)],
         "patches": _patches(comparison),
         "requirements": [_requirement(comparison, row) for row in comparison.rows],
-        "deviations": [
-            {
-                "target": known.label,
-                "reason": known.reason,
-                "source": known.source,
-                "since": known.since,
-                "requirements": list(known.requirements),
-            }
-            for known in known_deviations(comparison)
-        ],
+        "deviations": [asdict(known) for known in known_deviations(comparison)],
     }
 
 
@@ -53,36 +42,33 @@ def dumps(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
+def picked(source: object, *names: str) -> dict[str, Any]:
+    """Attribute -> value, for attributes that are exported as they are."""
+    return {name: getattr(source, name) for name in names}
+
+
 def _target(label: str, run: Run) -> dict[str, Any]:
-    target = run.target
     return {
         "label": label,
-        "name": target.name,
-        "kind": target.kind,
-        "specification": is_specification(target),
-        "patches": list(target.patches),
-        "packages": dict(target.packages),
-        "image": target.image,
-        "queue": run.header.queue,
-        "started": run.header.started,
+        **picked(run.target, "name", "kind"),
+        "specification": is_specification(run.target),
+        **picked(run.target, "patches", "packages", "image"),
+        **picked(run.header, "queue", "started"),
         "finished": run.footer.finished,
         "run_file": run.path.name,
-        "counts": dict(run.footer.counts),
-        "exit_status": run.footer.exit_status,
+        **picked(run.footer, "counts", "exit_status"),
     }
 
 
 def _patches(comparison: Comparison) -> list[dict[str, Any]]:
     """Each patch that a requirement belongs to; a summary for each target that claims it."""
-    present = {row.patch for row in comparison.rows}
-    ordered = [patch for patch in PATCHES if patch in present] + sorted(present - set(PATCHES))
     return [
         {
             "patch": patch,
             "title": PATCHES[patch].title if patch in PATCHES else "",
-            "summaries": [_summary(one) for one in comparison.patches if one.patch == patch],
+            "summaries": [_summary(summary) for summary in comparison.patches if summary.patch == patch],
         }
-        for patch in ordered
+        for patch in dict.fromkeys(row.patch for row in comparison.rows)
     ]
 
 
@@ -94,26 +80,18 @@ def _summary(summary: PatchSummary) -> dict[str, Any]:
 
 def _requirement(comparison: Comparison, row: Row) -> dict[str, Any]:
     return {
-        "requirement": row.requirement,
-        "patch": row.patch,
-        "role": row.role,
-        "level": row.level,
-        "promise": row.promise,
-        "source": row.source,
-        "differs": row.differs,
-        "explained": row.explained,
-        "verdicts": [_verdict(*one) for one in zip(comparison.labels, row.cells, strict=True)],
+        **picked(row, "requirement", "patch", "role", "level", "promise", "source", "differs", "explained"),
+        "verdicts": [
+            {"target": label, **said_of(cell), "attempts": cell.attempts}
+            for label, cell in zip(comparison.labels, row.cells, strict=True)
+        ],
     }
 
 
-def _verdict(label: str, cell: Verdict) -> dict[str, Any]:
+def said_of(verdict: Verdict) -> dict[str, Any]:
+    """A verdict without its record and without what its requirement says."""
     return {
-        "target": label,
-        "verdict": cell.verdict,
-        "expected": cell.expected,
-        "standing": cell.standing,
-        "deviation": cell.deviation,
-        "seen": cell.seen,
-        "seconds": cell.seconds,
-        "attempts": list(cell.attempts),
+        **picked(verdict, "verdict", "expected"),
+        "standing": verdict.assessment,
+        **picked(verdict, "deviation", "seen", "seconds"),
     }

@@ -4,8 +4,6 @@ As expected passes, also a change that is unmet as expected (a property says so)
 invalid an error, unsupported skipped. Unstable passes, with its attempts as a property and as output.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from xml.etree import ElementTree as ET
 
@@ -13,7 +11,11 @@ from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
+from conformance.report.export import picked
 from conformance.report.words import is_specification, printable, repeat_command, specification_sentence
+
+#: Assessment -> the element that says it; the others pass.
+_ELEMENTS = {"unexpected": "failure", "invalid": "error", "unsupported": "skipped"}
 
 
 def junit(comparison: Comparison) -> str:
@@ -28,73 +30,57 @@ def junit(comparison: Comparison) -> str:
 
 
 def _suite(root: ET.Element, label: str, run: Run) -> None:
-    standings = Counter(verdict.standing for verdict in run.verdicts)
+    assessments = Counter(verdict.assessment for verdict in run.verdicts)
     suite = ET.SubElement(
         root,
         "testsuite",
-        {
-            "name": _text(label),
-            "tests": str(len(run.verdicts)),
-            "failures": str(standings["unexpected"]),
-            "errors": str(standings["invalid"]),
-            "skipped": str(standings["unsupported"]),
-            "time": f"{sum(verdict.seconds for verdict in run.verdicts):.3f}",
-            "timestamp": _text(run.header.started),
-        },
+        name=_text(label),
+        tests=str(len(run.verdicts)),
+        failures=str(assessments["unexpected"]),
+        errors=str(assessments["invalid"]),
+        skipped=str(assessments["unsupported"]),
+        time=f"{sum(verdict.seconds for verdict in run.verdicts):.3f}",
+        timestamp=_text(run.header.started),
     )
+    specification = specification_sentence(run.target) if is_specification(run.target) else ""
     facts = {
         "target": run.target.name,
         "kind": run.target.kind,
         "patches": " ".join(run.target.patches),
         **{f"package.{name}": version for name, version in run.target.packages.items()},
         "image": run.target.image,
-        "queue": run.header.queue,
-        "suite": run.header.suite,
-        "selection": run.header.selection,
+        **picked(run.header, "queue", "suite", "selection"),
         "exit_status": str(run.footer.exit_status),
+        "specification": specification,
     }
-    if is_specification(run.target):
-        facts["specification"] = specification_sentence(run.target)
     _properties(suite, facts)
     for verdict in run.verdicts:
         _case(suite, run, verdict)
-    if is_specification(run.target):
-        ET.SubElement(suite, "system-out").text = _text(specification_sentence(run.target))
+    if specification:
+        ET.SubElement(suite, "system-out").text = _text(specification)
 
 
 def _case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
-    case = ET.SubElement(
-        suite,
-        "testcase",
-        {
-            "classname": _text(f"qmail.{verdict.patch}"),
-            "name": _text(verdict.requirement),
-            "time": f"{verdict.seconds:.3f}",
-        },
-    )
-    facts = {
-        "promise": verdict.promise,
-        "source": verdict.source,
-        "role": verdict.role,
-        "level": verdict.level,
-        "verdict": verdict.verdict,
-        "expected": verdict.expected,
-    }
-    if verdict.standing == "expected" and verdict.verdict != "met":
+    name, patch = _text(verdict.requirement), _text(verdict.patch)
+    seconds = f"{verdict.seconds:.3f}"
+    case = ET.SubElement(suite, "testcase", classname=f"qmail.{patch}", name=name, time=seconds)
+    facts = picked(verdict, "promise", "source", "role", "level", "verdict", "expected")
+    if verdict.assessment == "expected" and verdict.verdict != "met":
         facts["as-expected"] = f"{verdict.verdict}, as expected: {_why(verdict)}"
     if verdict.deviation is not None:
         facts.update({f"deviation.{key}": text for key, text in sorted(verdict.deviation.items())})
     if verdict.unstable:
         facts["unstable"] = ", ".join(verdict.attempts)
     _properties(case, facts)
-    said = _outcome(verdict, run)
-    if verdict.standing in ("unexpected", "invalid", "unsupported"):
-        kind = {"unexpected": "failure", "invalid": "error", "unsupported": "skipped"}[verdict.standing]
+    shown = picked(verdict, "promise", "source", "expected", "verdict", "seen")
+    said = "".join(f"{name}: {value}\n" for name, value in shown.items())
+    said += f"repeat: {repeat_command(run.target, verdict.requirement)}"
+    if kind := _ELEMENTS.get(verdict.assessment):
         element = ET.SubElement(case, kind, {"message": _text(meaning(verdict))})
         if kind != "skipped":
-            element.set("type", _kind(verdict))
+            element.set("type", _type(verdict))
         element.text = _text(said)
-    elif verdict.standing == "unstable":
+    elif verdict.assessment == "unstable":
         ET.SubElement(case, "system-out").text = _text(f"{meaning(verdict)}\n{said}")
 
 
@@ -104,21 +90,10 @@ def _why(verdict: Verdict) -> str:
     return f"the target does not claim patch {verdict.patch}"
 
 
-def _kind(verdict: Verdict) -> str:
-    if verdict.standing == "invalid":
+def _type(verdict: Verdict) -> str:
+    if verdict.assessment == "invalid":
         return "invalid"
     return "regression" if meaning(verdict).startswith("regression") else "unexpected agreement"
-
-
-def _outcome(verdict: Verdict, run: Run) -> str:
-    return (
-        f"promise: {verdict.promise}\n"
-        f"source: {verdict.source}\n"
-        f"expected: {verdict.expected}\n"
-        f"verdict: {verdict.verdict}\n"
-        f"seen: {verdict.seen}\n"
-        f"repeat: {repeat_command(run.target, verdict.requirement)}"
-    )
 
 
 def _properties(parent: ET.Element, facts: dict[str, str]) -> None:

@@ -1,15 +1,12 @@
 """A summary in Markdown, for a CI job's page: what was compared, what each patch came to, what is odd."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from conformance.errors import EXIT_AS_EXPECTED
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
-from conformance.judge.verdict import Verdict
 from conformance.report.words import (
     LEGEND,
     counts_line,
@@ -43,6 +40,11 @@ def escape(text: str, limit: int | None = None) -> str:
     return one_line(text, limit).translate(_TABLE).replace("://", "&#58;//")
 
 
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; its cells are Markdown already."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, ["---"] * len(heads), *rows))
+
+
 def _citation(text: str) -> str:
     """A citation; where it is an address and nothing else, a link."""
     return f"<{text}>" if _LINK.fullmatch(text) else escape(text)
@@ -50,26 +52,18 @@ def _citation(text: str) -> str:
 
 def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str:
     """The whole page."""
+    word = "As expected" if comparison.exit_status == EXIT_AS_EXPECTED else "Not as expected"
     blocks = [
         f"# {escape(title)}",
-        _conclusion(comparison),
-        *_specifications(comparison),
+        f"**{word}**: {escape(exit_line(comparison))}",
+        *(f"> {escape(sentence)}" for sentence in specification_sentences(comparison)),
         _compared(comparison),
+        *_patches(comparison),
+        *_noteworthy(comparison),
+        *_deviations(comparison),
+        *_matrix(comparison),
     ]
-    blocks += _patches(comparison)
-    blocks += _odd(comparison)
-    blocks += _deviations(comparison)
-    blocks += _matrix(comparison)
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def _conclusion(comparison: Comparison) -> str:
-    word = "As expected" if comparison.exit_status == EXIT_AS_EXPECTED else "Not as expected"
-    return f"**{word}**: {escape(exit_line(comparison))}"
-
-
-def _specifications(comparison: Comparison) -> list[str]:
-    return [f"> {escape(sentence)}" for sentence in specification_sentences(comparison)]
 
 
 def _compared(comparison: Comparison) -> str:
@@ -82,7 +76,7 @@ def _compared(comparison: Comparison) -> str:
     lines = [f"Suite {escape(header.suite)}, selection: {escape(selection)}."]
     if len(comparison.runs) > 1:
         lines.append(f"{escape(difference(comparison))}.")
-    return _table(("target", "what it is", "verdicts", "run file"), rows) + "\n\n" + " ".join(lines)
+    return table(("target", "what it is", "verdicts", "run file"), rows) + "\n\n" + " ".join(lines)
 
 
 def _patches(comparison: Comparison) -> list[str]:
@@ -96,74 +90,57 @@ def _patches(comparison: Comparison) -> list[str]:
     return ["## What each patch came to", "\n".join(lines)]
 
 
-def _odd(comparison: Comparison) -> list[str]:
+def _noteworthy(comparison: Comparison) -> list[str]:
     found = noteworthy(comparison)
+    title = "## Unexpected, invalid or unstable"
     if not found:
-        return ["## Unexpected, invalid or unstable", "None."]
-    rows = [_odd_row(comparison, index, verdict) for index, verdict in found[:_ROWS]]
-    table = _table(("requirement", "target", "what it means", "promise", "source", "seen", "repeat"), rows)
-    left_out = len(found) - len(rows)
-    return [
-        "## Unexpected, invalid or unstable",
-        table,
-        f"… and {left_out} more, in the run files." if left_out else "",
+        return [title, "None."]
+    heads = ("requirement", "target", "what it means", "promise", "source", "seen", "repeat")
+    rows = [
+        (
+            escape(verdict.requirement) + (" (should)" if verdict.level == "should" else ""),
+            escape(comparison.labels[index]),
+            escape(meaning(verdict)),
+            escape(verdict.promise),
+            _citation(verdict.source),
+            escape(verdict.seen, _SEEN),
+            escape(repeat_command(comparison.runs[index].target, verdict.requirement)),
+        )
+        for index, verdict in found[:_ROWS]
     ]
-
-
-def _odd_row(comparison: Comparison, index: int, verdict: Verdict) -> tuple[str, ...]:
-    return (
-        escape(verdict.requirement) + (" (should)" if verdict.level == "should" else ""),
-        escape(comparison.labels[index]),
-        escape(meaning(verdict)),
-        escape(verdict.promise),
-        _citation(verdict.source),
-        escape(verdict.seen, _SEEN),
-        escape(repeat_command(comparison.runs[index].target, verdict.requirement)),
-    )
+    left_out = len(found) - len(rows)
+    return [title, table(heads, rows), f"… and {left_out} more, in the run files." if left_out else ""]
 
 
 def _deviations(comparison: Comparison) -> list[str]:
-    known = known_deviations(comparison)
-    if not known:
-        return []
     rows = [
         (
-            escape(one.label),
-            ", ".join(escape(name) for name in one.requirements),
-            escape(one.reason),
-            _citation(one.source),
-            escape(one.since),
+            escape(known.target),
+            ", ".join(map(escape, known.requirements)),
+            escape(known.reason),
+            _citation(known.source),
+            escape(known.since),
         )
-        for one in known
+        for known in known_deviations(comparison)
     ]
-    return ["## Known deviations", _table(("target", "requirements", "reason", "source", "since"), rows)]
+    heads = ("target", "requirements", "reason", "source", "since")
+    return ["## Known deviations", table(heads, rows)] if rows else []
 
 
 def _matrix(comparison: Comparison) -> list[str]:
     if not comparison.rows:
         return []
-    blocks = ["<details>", "<summary>Every requirement on every target</summary>"]
-    blocks.append(escape("; ".join(f"{sign} {what}" for sign, what in LEGEND)))
-    heads = ("requirement", "role", *(escape(label) for label in comparison.labels), "promise")
+    blocks = ["<details>", "<summary>Every requirement on every target</summary>", escape(LEGEND)]
+    heads = ("requirement", "role", *map(escape, comparison.labels), "promise")
     for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
-        blocks.append(f"**{escape(patch_title(patch))}**")
-        table = [
+        cells = [
             (
                 escape(row.requirement),
                 row.role,
-                *(escape(mark(cell)) for cell in row.cells),
+                *map(escape, map(mark, row.cells)),
                 escape(row.promise, _SEEN),
             )
             for row in rows
         ]
-        blocks.append(_table(heads, table))
+        blocks += [f"**{escape(patch_title(patch))}**", table(heads, cells)]
     return [*blocks, "</details>"]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_line(heads), _line(["---"] * len(heads)), *(_line(row) for row in rows)]
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

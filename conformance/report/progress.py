@@ -1,10 +1,7 @@
 """A display of how far a run is: one line rewritten on a terminal, a line every 10 % elsewhere."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from collections.abc import Mapping
 from typing import TextIO
 
 from conformance.judge.verdict import Verdict
@@ -16,27 +13,16 @@ _STEP = 10  #: per cent between two lines where lines cannot be rewritten
 class Progress:
     """Counts verdicts as they come in. It writes to `stream` and nowhere else, and keeps no verdict."""
 
-    def __init__(
-        self,
-        stream: TextIO,
-        total: int,
-        *,
-        label: str = "",
-        rewriting: bool | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """`total` verdicts are awaited. `rewriting` defaults to whether the stream is a terminal that can."""
-        environment = os.environ if environment is None else environment
-        able = stream.isatty() and environment.get("TERM") != "dumb"
+    def __init__(self, stream: TextIO, total: int) -> None:
+        """`total` verdicts are awaited. The line is rewritten where the stream is a terminal that can."""
         self._stream = stream
         self._total = total
-        self._label = one_line(label)
-        self._rewriting = able if rewriting is None else rewriting
+        self._rewriting = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._columns = shutil.get_terminal_size((80, 24)).columns
         self._counts = {"unexpected": 0, "invalid": 0, "unstable": 0}
         self._done = 0
         self._said = 0  #: the last multiple of 10 % that was written as a line
-        self._standing = False  #: a rewritten line stands on the screen
+        self._rewritten = False  #: a rewritten line stands on the screen
 
     def start(self, requirement: str) -> None:
         """A requirement is being decided now."""
@@ -46,35 +32,36 @@ class Progress:
     def step(self, verdict: Verdict) -> None:
         """One more requirement has its verdict."""
         self._done += 1
-        if verdict.standing in self._counts:
-            self._counts[verdict.standing] += 1
+        if verdict.assessment in self._counts:
+            self._counts[verdict.assessment] += 1
         if self._rewriting:
             self._rewrite(verdict.requirement)
             return
         tenth = 100 if self._done >= self._total else self._done * 100 // self._total // _STEP * _STEP
         if tenth > self._said:
             self._said = tenth
-            say(self._stream, self._line() + "\n")
-            self._stream.flush()
+            self._write(self._line() + "\n")
 
     def finish(self) -> None:
         """Leave the terminal's line, so that what is written next starts on one of its own."""
-        if self._standing:
+        if self._rewritten:
             self._rewrite("")
-            say(self._stream, "\n")
-            self._stream.flush()
-            self._standing = False
+            self._write("\n")
+            self._rewritten = False
 
     def _rewrite(self, requirement: str) -> None:
-        line = " ".join(part for part in (self._line(), one_line(requirement)) if part)
+        line = f"{self._line()} {one_line(requirement)}".rstrip()
         # One column short: a full line makes some terminals wrap.
-        say(self._stream, "\r" + line[: max(self._columns - 1, 1)] + "\x1b[K")
+        self._write("\r" + line[: max(self._columns - 1, 1)] + "\x1b[K")
+        self._rewritten = True
+
+    def _write(self, text: str) -> None:
+        say(self._stream, text)
         self._stream.flush()
-        self._standing = True
 
     def _line(self) -> str:
         total = max(self._total, self._done)
         share = f" ({self._done * 100 // total} %)" if total and not self._rewriting else ""
         shown = {name: number for name, number in self._counts.items() if number or name == "unexpected"}
         odd = "".join(f", {number} {name}" for name, number in shown.items())
-        return f"{self._label + ' ' if self._label else ''}{self._done}/{total}{share}{odd}"
+        return f"{self._done}/{total}{share}{odd}"

@@ -5,46 +5,30 @@ the evidence. Texts are as on the wire, one character for each octet (latin-1) a
 whoever shows them makes them harmless first (`words.printable`, or HTML escapes).
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
+from operator import eq
 from typing import Literal
 
+from conformance.pod import record as acts
 from conformance.pod.observation import MxSession
-from conformance.pod.record import (
-    Act,
-    Close,
-    Connect,
-    Failure,
-    Observe,
-    Prepare,
-    Receive,
-    Record,
-    Remote,
-    Send,
-    Shut,
-)
+from conformance.report.words import numbered
 
+_Opcode = tuple[str, int, int, int, int]
 Speaker = Literal["client", "qmail", "dns", "exchanger", "suite"]
 
 #: What differs from run to run and means nothing: times, process numbers, challenges, durations.
 _VARIABLE = (
-    (re.compile(r"ok \d{9,10} qp \d+"), "ok TIME qp NUMBER"),
-    (re.compile(r"\bqp \d+"), "qp NUMBER"),
+    (re.compile(r"ok \d{9,10} qp"), "ok TIME qp"),
     (re.compile(r"<\d+\.\d+@"), "<NUMBER.TIME@"),
     (re.compile(r"^334 [A-Za-z0-9+/]{12,}={0,2}$"), "334 CHALLENGE"),
     (re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}"), "DATE"),
-    (re.compile(r"\(qmail \d+ "), "(qmail NUMBER "),
-    (re.compile(r"\bpid \d+"), "pid NUMBER"),
-    (re.compile(r"\b(new|end|info) msg \d+"), r"\1 msg NUMBER"),
-    (re.compile(r"\b(starting )?delivery \d+"), r"\1delivery NUMBER"),
-    (re.compile(r"\bmsg \d+"), "msg NUMBER"),
+    (re.compile(r"(\(qmail|\bqp|\bpid|\bmsg|\bdelivery) \d+"), r"\1 NUMBER"),
     (re.compile(r"@4[0-9a-f]{23}\b"), "@TIME"),
 )
 #: Each of them holds one.
@@ -92,18 +76,22 @@ class Pair:
     right: Event | None
     same: bool
 
+    @property
+    def sides(self) -> tuple[Event | None, Event | None]:
+        return self.left, self.right
 
-def events_of(record: Record | None) -> list[Event]:
+
+def events_of(record: acts.Record | None) -> list[Event]:
     """The events of a record in order of time; empty without a record."""
     events: list[Event] = []
     start, last, observed = 0.0, 0.0, None
     for act in record.acts if record else ():
-        if isinstance(act, Prepare):
+        if isinstance(act, acts.Prepare):
             events += _seen(observed, start, last)
             start, observed = act.at, None
-        if isinstance(act, Observe):
+        if isinstance(act, acts.Observe):
             observed = act  # each observation holds all that was seen since the last set-up
-        elif not isinstance(act, Failure):
+        elif not isinstance(act, acts.Failure):
             last = act.at
         events += _done(act)
     events += _seen(observed, start, last)
@@ -132,63 +120,61 @@ def side_by_side(left: Sequence[Event], right: Sequence[Event]) -> list[Pair]:
 def _aligned(channel: str, left: Sequence[Event], right: Sequence[Event]) -> Iterator[Pair]:
     ours = [event for event in left if event.channel == channel]
     theirs = [event for event in right if event.channel == channel]
-    keys, other_keys = [one.same_as for one in ours], [one.same_as for one in theirs]
-    before = _agreeing(keys, other_keys)
-    after = _agreeing(keys[before:][::-1], other_keys[before:][::-1])
-    yield from (Pair(*two, True) for two in zip(ours[:before], theirs[:before], strict=True))
-    keys, other_keys = keys[before : len(keys) - after], other_keys[before : len(other_keys) - after]
+    keys, other_keys = ([event.same_as for event in events] for events in (ours, theirs))
     for kind, a, b, c, d in _opcodes(keys, other_keys):
-        some, others = ours[before + a : before + b], theirs[before + c : before + d]
         if kind == "equal":
-            yield from (Pair(*two, True) for two in zip(some, others, strict=True))
+            yield from (Pair(*two, True) for two in zip(ours[a:b], theirs[c:d], strict=True))
         else:
-            yield from _unlike(some, others)
-    rest = zip(ours[len(ours) - after :], theirs[len(theirs) - after :], strict=True)
-    yield from (Pair(*two, True) for two in rest)
+            yield from _unlike(ours[a:b], theirs[c:d])
+
+
+def _opcodes(keys: Sequence[Hashable], others: Sequence[Hashable]) -> Iterator[_Opcode]:
+    """As SequenceMatcher's, between ends that agree; line by line where it would take minutes."""
+    start = _agreeing(keys, others)
+    same_end = _agreeing(keys[start:][::-1], others[start:][::-1])
+    end, other_end = len(keys) - same_end, len(others) - same_end
+    yield "equal", 0, start, 0, start
+    if (end - start) * (other_end - start) <= _ALIGNED:
+        matcher = SequenceMatcher(None, keys[start:end], others[start:other_end], autojunk=False)
+        for kind, a, b, c, d in matcher.get_opcodes():
+            yield kind, start + a, start + b, start + c, start + d
+    else:
+        both = min(end, other_end)
+        for i in range(start, both):
+            yield "equal" if keys[i] == others[i] else "replace", i, i + 1, i, i + 1
+        yield "replace", both, end, both, other_end
+    yield "equal", end, len(keys), other_end, len(others)
 
 
 def _unlike(left: Sequence[Event], right: Sequence[Event]) -> Iterator[Pair]:
-    """Events that differ: counterparts beside each other, the others one after the other."""
-    waiting: list[Pair] = []
-    for one, other in zip_longest(left, right):
-        if one is not None and other is not None and _counterparts(one, other):
-            yield from _left_first(waiting)
-            waiting = []
-            yield Pair(one, other, False)
-        else:
-            waiting += [Pair(one, None, False)] if one is not None else []
-            waiting += [Pair(None, other, False)] if other is not None else []
-    yield from _left_first(waiting)
+    """Events that differ: counterparts beside each other, the others one after the other, left ones first."""
+    ours: list[Pair] = []
+    theirs: list[Pair] = []
+    for event, other in zip_longest(left, right):
+        if event is not None and other is not None and _counterparts(event, other):
+            yield from (*ours, *theirs, Pair(event, other, False))
+            ours, theirs = [], []
+            continue
+        if event is not None:
+            ours.append(Pair(event, None, False))
+        if other is not None:
+            theirs.append(Pair(None, other, False))
+    yield from (*ours, *theirs)
 
 
-def _left_first(pairs: Sequence[Pair]) -> list[Pair]:
-    return sorted(pairs, key=lambda pair: pair.left is None)
-
-
-def _counterparts(one: Event, other: Event) -> bool:
+def _counterparts(event: Event, other: Event) -> bool:
     """Whether two lines answer to each other: both are replies, or they are much the same."""
-    if one.speaker != other.speaker:
+    if event.speaker != other.speaker:
         return False
-    if _REPLY.match(one.text) and _REPLY.match(other.text):
+    if _REPLY.match(event.text) and _REPLY.match(other.text):
         return True
-    return SequenceMatcher(None, one.text[:_COMPARED], other.text[:_COMPARED], autojunk=False).ratio() >= 0.5
+    text, other_text = event.text[:_COMPARED], other.text[:_COMPARED]
+    return SequenceMatcher(None, text, other_text, autojunk=False).ratio() >= 0.5
 
 
 def _agreeing(keys: Sequence[object], others: Sequence[object]) -> int:
     """How many of the first keys agree."""
-    differing = (i for i, (one, other) in enumerate(zip(keys, others, strict=False)) if one != other)
-    return next(differing, min(len(keys), len(others)))
-
-
-def _opcodes(
-    keys: Sequence[Hashable], others: Sequence[Hashable]
-) -> Sequence[tuple[str, int, int, int, int]]:
-    """As SequenceMatcher's; line by line where a long conversation would take it minutes."""
-    if len(keys) * len(others) <= _ALIGNED:
-        return SequenceMatcher(None, keys, others, autojunk=False).get_opcodes()
-    both = min(len(keys), len(others))
-    by_line = [("equal" if keys[i] == others[i] else "replace", i, i + 1, i, i + 1) for i in range(both)]
-    return [*by_line, ("replace", both, len(keys), both, len(others))]
+    return sum(takewhile(bool, map(eq, keys, others)))
 
 
 def first_difference(pairs: Sequence[Pair]) -> int | None:
@@ -198,18 +184,14 @@ def first_difference(pairs: Sequence[Pair]) -> int | None:
     the least has happened, in its own run, that both have in common.
     """
     common = [
-        sorted(event.at for pair in pairs if pair.same and (event := _sides(pair)[side])) for side in (0, 1)
+        sorted(event.at for pair in pairs if pair.same and (event := pair.sides[side])) for side in (0, 1)
     ]
 
     def when(index: int) -> tuple[int, float]:
-        sides = zip(_sides(pairs[index]), common, strict=True)
+        sides = zip(pairs[index].sides, common, strict=True)
         return min((bisect_left(times, event.at), event.at) for event, times in sides if event is not None)
 
     return min((index for index, pair in enumerate(pairs) if not pair.same), key=when, default=None)
-
-
-def _sides(pair: Pair) -> tuple[Event | None, Event | None]:
-    return pair.left, pair.right
 
 
 @lru_cache(maxsize=1 << 16)
@@ -227,29 +209,29 @@ def _lines(text: str) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def _done(act: Act) -> Iterator[Event]:
+def _done(act: acts.Act) -> Iterator[Event]:
     """What one act did; what an observation saw is told by `_seen`."""
     match act:
-        case Prepare():
+        case acts.Prepare():
             yield Event(act.at, "set-up", "suite", "qmail", "the world and qmail are set up")
-        case Connect() | Shut() | Close():
+        case acts.Connect() | acts.Shut() | acts.Close():
             yield Event(act.at, f"smtpd {act.connection}", "client", "qmail", f"[{CLIENT_DOES[act.act]}]")
-        case Send():
+        case acts.Send():
             channel = f"smtpd {act.connection}"
             yield from (Event(act.at, channel, "client", "qmail", line) for line in _lines(act.data))
             if not act.taken:
                 yield Event(act.at, channel, "qmail", "client", "[takes no more]")
-        case Receive():  # a reply is joined and split in `_joined`
+        case acts.Receive():  # a reply is joined and split in `_joined`
             text = "[silence]" if act.data is None else act.data or "[closes the connection]"
             yield Event(act.at, f"smtpd {act.connection}", "qmail", "client", text)
-        case Remote():
+        case acts.Remote():
             yield from _remote(act)
-        case Failure():
+        case acts.Failure():
             reason = " ".join(act.reason.split())
             yield Event(act.at, "world", "suite", "suite", f"[the world failed: {reason}]")
 
 
-def _remote(act: Remote) -> Iterator[Event]:
+def _remote(act: acts.Remote) -> Iterator[Event]:
     result = act.result
     begun = max(0.0, act.at - result.seconds)
     yield Event(begun, "qmail-remote", "suite", "qmail", " ".join(("qmail-remote", *act.arguments)))
@@ -260,7 +242,7 @@ def _remote(act: Remote) -> Iterator[Event]:
     yield Event(act.at, "qmail-remote", "qmail", "suite", ended)
 
 
-def _seen(observed: Observe | None, start: float, last: float) -> Iterator[Event]:
+def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[Event]:
     """What one observation saw. Questions and sessions have times of their own, the rest has that of the act.
 
     Those times count from some moment within the set-up, which the record does not tell: at the latest from
@@ -285,11 +267,9 @@ def _seen(observed: Observe | None, start: float, last: float) -> Iterator[Event
         yield Event(at, "queue", "qmail", "suite", f"[in the queue: from <{message.sender}> to {to}]")
     for user, messages in sorted(seen.mailboxes.items()):
         if messages:
-            noun = "message" if len(messages) == 1 else "messages"
-            yield Event(at, "mailbox", "qmail", "suite", f"[{user} has {len(messages)} {noun}]")
+            yield Event(at, "mailbox", "qmail", "suite", f"[{user} has {numbered(len(messages), 'message')}]")
     for call in seen.hook_calls:
-        words = " ".join([call.program, *call.arguments])
-        yield Event(at, "program", "qmail", "suite", f"[ran {words}]")
+        yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")
     for line in seen.log:
         yield Event(at, "log", "qmail", "suite", line)
 
@@ -297,28 +277,25 @@ def _seen(observed: Observe | None, start: float, last: float) -> Iterator[Event
 def _mx_session(session: MxSession, start: float) -> Iterator[Event]:
     channel = f"{session.address}:{session.port}"
     for entry in session.transcript:
-        when = start + entry.at
-        if entry.source == "event":
-            yield Event(when, channel, "exchanger", "qmail", f"[{entry.text}]")
-        elif entry.source == "client":
-            yield from (Event(when, channel, "qmail", "exchanger", line) for line in _lines(entry.text))
-        else:
-            yield from (Event(when, channel, "exchanger", "qmail", line) for line in _lines(entry.text))
+        speaker: Speaker = "qmail" if entry.source == "client" else "exchanger"
+        listener: Speaker = "exchanger" if entry.source == "client" else "qmail"
+        lines = [f"[{entry.text}]"] if entry.source == "event" else _lines(entry.text)
+        yield from (Event(start + entry.at, channel, speaker, listener, line) for line in lines)
 
 
 def _joined(events: Sequence[Event]) -> Iterator[Event]:
     """Replies of qmail-smtpd line by line, wherever the network cut them."""
     rests: dict[str, Event] = {}
     for event in events:
-        whole = not (event.channel.startswith("smtpd") and event.speaker == "qmail")
-        if whole or event.text.startswith("["):
-            if event.channel in rests and event.speaker == "qmail":
+        by_server = event.speaker == "qmail" and event.channel.startswith("smtpd")
+        if not by_server or event.text.startswith("["):
+            if by_server and event.channel in rests:
                 yield rests.pop(event.channel)
             yield event
             continue
         rest = rests.pop(event.channel, None)
         *lines, last = ((rest.text if rest else "") + event.text).replace("\r\n", "\n").split("\n")
-        yield from (Event(event.at, event.channel, "qmail", "client", line) for line in lines)
+        yield from (replace(event, text=line) for line in lines)
         if last:
-            rests[event.channel] = Event(event.at, event.channel, "qmail", "client", last)
+            rests[event.channel] = replace(event, text=last)
     yield from rests.values()

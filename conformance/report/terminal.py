@@ -1,7 +1,5 @@
 """The report for a terminal: a matrix of requirements by targets, and what needs a person."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import textwrap
@@ -36,9 +34,8 @@ _NARROWEST = 20
 _DETAILS = 20  #: verdicts shown in full; the run file and the other reports hold them all
 
 
-def wants_colour(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
+def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
     """Colours go to a terminal only, and not where NO_COLOR is set or the terminal is dumb."""
-    environment = os.environ if environment is None else environment
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
@@ -53,13 +50,14 @@ def render(comparison: Comparison, *, width: int = 100, colour: bool = False) ->
     page = _Page(max(width, _NARROWEST), colour)
     for sentence in specification_sentences(comparison):
         page.fold(sentence)
-    _targets(page, comparison)
+    for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
+        page.fold(f"{_letter(index)} = {one_line(label)} ({setting(run)})")
     for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
         page.gap()
         page.fold(patch_title(patch))
         _matrix(page, comparison, list(rows))
     page.gap()
-    page.fold("; ".join(f"{sign} {what}" for sign, what in LEGEND))
+    page.fold(LEGEND)
     _summaries(page, comparison)
     _deviations(page, comparison)
     _details(page, comparison)
@@ -88,12 +86,9 @@ class _Page:
 
     def fold(self, text: str, how: Tone = "plain", indent: int = 0) -> None:
         indent = min(indent, self.width // 4)
+        first, rest = " " * indent, " " * (indent + 2)
         folded = textwrap.wrap(
-            text,
-            self.width,
-            initial_indent=" " * indent,
-            subsequent_indent=" " * (indent + 2),
-            break_on_hyphens=False,
+            text, self.width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
         )
         self._lines += [self.paint(line, how) for line in folded]
 
@@ -107,41 +102,32 @@ def _letter(index: int) -> str:
     return chr(ord("A") + letter) + (str(again + 1) if again else "")
 
 
-def _targets(page: _Page, comparison: Comparison) -> None:
-    for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
-        page.fold(f"{_letter(index)} = {one_line(label)} ({setting(run)})")
-
-
 def _matrix(page: _Page, comparison: Comparison, rows: Sequence[Row]) -> None:
     """Aligned columns; where they do not fit, a requirement's name and its cells on lines of their own."""
-    names = [one_line(row.requirement) for row in rows]
-    headings = [one_line(label) for label in comparison.labels]
-    name_width = max(len(name) for name in (one_line(row.requirement) for row in comparison.rows))
-
-    def fits(heads: Sequence[str]) -> bool:
-        return 2 + name_width + sum(2 + max(_CELL, len(head)) for head in heads) <= page.width
-
-    if not fits(headings):
-        headings = [_letter(index) for index in range(len(headings))]
-    if not fits(headings):
-        for name, row in zip(names, rows, strict=True):
-            page.fold(name, indent=2)
-            _stacked(page, headings, row.cells)
+    name_width = max(len(one_line(row.requirement)) for row in comparison.rows)
+    letters = [_letter(index) for index in range(len(comparison.labels))]
+    for heads in ([one_line(label) for label in comparison.labels], letters):
+        widths = [max(_CELL, len(head)) for head in heads]
+        if 2 + name_width + sum(2 + width for width in widths) <= page.width:
+            break
+    else:
+        for row in rows:
+            page.fold(one_line(row.requirement), indent=2)
+            _stacked(page, letters, row.cells)
         return
-    widths = [max(_CELL, len(head)) for head in headings]
-    heads = "".join(f"  {head:{wide}}" for head, wide in zip(headings, widths, strict=True))
-    page.line(" " * (2 + name_width) + heads)
-    for name, row in zip(names, rows, strict=True):
-        cells = "".join(
-            "  " + page.paint(f"{mark(cell):{wide}}", tone(cell))
-            for cell, wide in zip(row.cells, widths, strict=True)
+    padded = (f"  {head:{width}}" for head, width in zip(heads, widths, strict=True))
+    page.line(" " * (2 + name_width) + "".join(padded))
+    for row in rows:
+        cells = (
+            "  " + page.paint(f"{mark(cell):{width}}", tone(cell))
+            for cell, width in zip(row.cells, widths, strict=True)
         )
-        page.line(f"  {name:{name_width}}{cells}")
+        page.line(f"  {one_line(row.requirement):{name_width}}" + "".join(cells))
 
 
-def _stacked(page: _Page, headings: Sequence[str], cells: Sequence[Verdict]) -> None:
+def _stacked(page: _Page, heads: Sequence[str], cells: Sequence[Verdict]) -> None:
     line, used = "   ", 3
-    for head, cell in zip(headings, cells, strict=True):
+    for head, cell in zip(heads, cells, strict=True):
         text = f"{head} {mark(cell)}"
         if used > 3 and used + 1 + len(text) > page.width:
             page.line(line)
@@ -165,28 +151,26 @@ def _deviations(page: _Page, comparison: Comparison) -> None:
         return
     page.gap()
     page.fold("Known deviations:")
-    for one in known:
-        page.fold(
-            f"{one_line(one.label)}, {', '.join(map(one_line, one.requirements))}: {one_line(one.reason)} "
-            f"(since {one_line(one.since)}; {one_line(one.source)})",
-            indent=2,
-        )
+    for deviation in known:
+        where = ", ".join(map(one_line, (deviation.target, *deviation.requirements)))
+        since = f"since {one_line(deviation.since)}; {one_line(deviation.source)}"
+        page.fold(f"{where}: {one_line(deviation.reason)} ({since})", indent=2)
 
 
 def _details(page: _Page, comparison: Comparison) -> None:
     found = noteworthy(comparison)
     for index, verdict in found[:_DETAILS]:
         page.gap()
-        how: Tone = "bad" if verdict.standing == "unexpected" else "doubtful"
+        how: Tone = "bad" if verdict.assessment == "unexpected" else "doubtful"
         label = one_line(comparison.labels[index])
         page.fold(f"{one_line(verdict.requirement)} on {label} ({verdict.level})", how)
         page.fold(one_line(meaning(verdict)), how, indent=2)
-        page.fold(f"promise: {one_line(verdict.promise)}", indent=2)
-        page.fold(f"source: {one_line(verdict.source)}", indent=2)
-        if verdict.deviation is not None:
-            page.fold(f"deviation: {one_line(verdict.deviation['reason'])}", indent=2)
-        if verdict.seen:
-            page.fold(f"seen: {one_line(verdict.seen, 600)}", indent=2)
+        reason = verdict.deviation["reason"] if verdict.deviation is not None else ""
+        facts = {"promise": verdict.promise, "source": verdict.source, "deviation": reason}
+        facts["seen"] = one_line(verdict.seen, 600)
+        for name, text in facts.items():
+            if text:
+                page.fold(f"{name}: {one_line(text)}", indent=2)
         page.line(f"  repeat: {repeat_command(comparison.runs[index].target, verdict.requirement)}")
     if len(found) > _DETAILS:
         page.gap()

@@ -1,11 +1,9 @@
 """Wording that every report shares, and the one place where text from outside is made harmless."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
@@ -20,12 +18,11 @@ from conformance.targets.target import Target
 REFERENCE_PACKAGE = "qmail-reference"
 
 LEGEND = (
-    ("!", "not as expected"),
-    ("~", "deviation known"),
-    ("?", "invalid: the world misbehaved"),
-    ("-", "unsupported"),
-    ("*", "unstable: did not repeat"),
+    "! not as expected; ~ deviation known; ? invalid: the world misbehaved; - unsupported; "
+    "* unstable: did not repeat"
 )
+
+_MARKS = {"unexpected": "!", "unstable": "*"}
 
 Tone = Literal["plain", "quiet", "good", "bad", "doubtful"]
 
@@ -35,9 +32,14 @@ def printable(text: str, *, keep: str = "") -> str:
 
     Those are control characters, lone surrogates, and characters that reorder or hide text on a screen.
     """
+
+    def escaped(character: str) -> str:
+        number = ord(character)
+        return f"\\x{number:02x}" if number < 0x80 else character.encode("ascii", "backslashreplace").decode()
+
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
+    return "".join(char if char.isprintable() or char in keep else escaped(char) for char in text)
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -47,11 +49,15 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line if whole else line[:limit].rstrip() + " … (cut; whole in the run file)"
 
 
-def _escaped(character: str) -> str:
-    number = ord(character)
-    if number < 0x100:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; `none` without a name."""
+    *first, last = list(names) or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def numbered(number: int, noun: str) -> str:
+    """`1 verdict`, `2 verdicts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def is_specification(target: Target) -> bool:
@@ -78,25 +84,24 @@ def setting(run: Run) -> str:
     return one_line("; ".join(part for part in parts if part))
 
 
+def shows_deviation(verdict: Verdict) -> bool:
+    """Whether it is as a known deviation says."""
+    return verdict.deviation is not None and verdict.assessment == "expected"
+
+
 def mark(verdict: Verdict) -> str:
     """A verdict as a cell of the matrix: `met`, `unmet~`, `met!`, `?`, `-`, `met*`."""
     if verdict.verdict == "invalid":
         return "?"
     word = "-" if verdict.verdict == "unsupported" else verdict.verdict
-    if verdict.standing == "unstable":
-        return word + "*"
-    if verdict.standing == "unexpected":
-        return word + "!"
-    return word + "~" if verdict.standing == "expected" and verdict.deviation is not None else word
+    return word + ("~" if shows_deviation(verdict) else _MARKS.get(verdict.assessment, ""))
 
 
 def tone(verdict: Verdict) -> Tone:
     """How loud a cell is: `quiet` for a change that is unmet as expected."""
-    if verdict.standing == "unexpected":
+    if verdict.assessment == "unexpected":
         return "bad"
-    if verdict.standing in ("invalid", "unstable"):
-        return "doubtful"
-    if verdict.deviation is not None:
+    if verdict.assessment in ("invalid", "unstable") or verdict.deviation is not None:
         return "doubtful"
     return "good" if verdict.verdict == "met" else "quiet"
 
@@ -111,30 +116,26 @@ def counts_line(counts: Mapping[str, int]) -> str:
     total = sum(counts[name] for name in VERDICTS)
     shown = [name for name in VERDICTS if counts[name] or name in ("met", "unmet")]
     found = ", ".join(f"{counts[name]} {name}" for name in shown)
-    standing = f"{counts['expected']} as expected, {counts['unexpected']} unexpected"
+    agreeing = f"{counts['expected']} as expected, {counts['unexpected']} unexpected"
     unstable = f", {counts['unstable']} unstable" if counts["unstable"] else ""
-    return f"{total} {'verdict' if total == 1 else 'verdicts'}: {found}; {standing}{unstable}"
+    return f"{numbered(total, 'verdict')}: {found}; {agreeing}{unstable}"
 
 
 def difference(comparison: Comparison) -> str:
     """`24 of 64 requirements tell the targets apart, each as expected`."""
     differing, unexplained = len(comparison.differing), len(comparison.unexplained)
-    how = (
-        f", {unexplained} of them not as expected"
-        if unexplained
-        else ", each as expected"
-        if differing
-        else ""
-    )
+    how = ", each as expected" if differing else ""
+    if unexplained:
+        how = f", {unexplained} of them not as expected"
     return f"{differing} of {len(comparison.rows)} requirements tell the targets apart{how}"
 
 
 def exit_line(comparison: Comparison) -> str:
     """The exit status and its meaning; success names what it does not speak of."""
     status = comparison.exit_status
-    counts = Counter(verdict.standing for run in comparison.runs for verdict in run.verdicts)
-    aside = [f"{counts[name]} {name}" for name in ("unstable", "unsupported") if counts[name]]
-    but = f" ({' and '.join(aside)} aside)" if aside and status == EXIT_AS_EXPECTED else ""
+    counts = Counter(verdict.assessment for run in comparison.runs for verdict in run.verdicts)
+    undecided = [f"{counts[name]} {name}" for name in ("unstable", "unsupported") if counts[name]]
+    but = f" ({listed(undecided)} aside)" if undecided and status == EXIT_AS_EXPECTED else ""
     return f"exit status {status}: {EXIT_MEANINGS[status]}{but}"
 
 
@@ -155,7 +156,7 @@ def conclusion(comparison: Comparison) -> str:
 class KnownDeviation:
     """A known deviation as it shows on one run, with all requirements it speaks of."""
 
-    label: str
+    target: str  #: the run's label
     reason: str
     source: str
     since: str
@@ -167,11 +168,10 @@ def known_deviations(comparison: Comparison) -> list[KnownDeviation]:
     grouped: dict[tuple[str, str, str, str], list[str]] = {}
     for row in comparison.rows:
         for label, cell in zip(comparison.labels, row.cells, strict=True):
-            if cell.deviation is not None and cell.standing == "expected":
+            if cell.deviation is not None and shows_deviation(cell):
                 known = cell.deviation
-                grouped.setdefault((label, known["reason"], known["source"], known["since"]), []).append(
-                    row.requirement
-                )
+                key = (label, known["reason"], known["source"], known["since"])
+                grouped.setdefault(key, []).append(row.requirement)
     return [KnownDeviation(*key, tuple(names)) for key, names in grouped.items()]
 
 
@@ -182,9 +182,9 @@ def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
         (index, cell)
         for row in comparison.rows
         for index, cell in enumerate(row.cells)
-        if cell.standing in order
+        if cell.assessment in order
     ]
-    return sorted(found, key=lambda pair: order[pair[1].standing])
+    return sorted(found, key=lambda pair: order[pair[1].assessment])
 
 
 def say(stream: TextIO, text: str) -> None:

@@ -4,8 +4,6 @@ Needs `playwright`, `axe-playwright-python`, `pypdf` and a Chromium in PATH. Wit
 skipped with a reason, and fail with it where QMAIL_BROWSER=required is set.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil
@@ -58,10 +56,10 @@ def launched(playwright: Any) -> Any:
     return playwright.chromium.launch(executable_path=chromium(), args=arguments)
 
 
-def sample_site(directory: Path) -> Path:
-    """The index of the sample's site, written below `directory`."""
-    runs = [read_run(SAMPLE / f"debs-{name}.jsonl") for name in ("stock", "ppa")]
-    return write_site(compare(runs), directory)
+def sample_site(directory: Path, runs: Path = SAMPLE) -> Path:
+    """The index of the site of stock and patched packages, written below `directory`."""
+    both = [read_run(runs / f"debs-{name}.jsonl") for name in ("stock", "ppa")]
+    return write_site(compare(both), directory)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""Makes the pictures of the README again, from the sample: `python -m tests.browser.screenshot`."""
+"""Makes the pictures of the README again, of all requirements: `python -m tests.browser.screenshot RUNS`.
 
-from __future__ import annotations
+RUNS is what `tox run -e sample` wrote; a second directory takes the pictures (docs).
+"""
 
 import sys
 from pathlib import Path
@@ -19,9 +20,9 @@ PICTURES = {
 }
 
 
-def main(directory: Path = DOCS) -> None:
+def main(runs: Path, directory: Path = DOCS) -> None:
     with TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        site = sample_site(Path(scratch)).parent
+        site = sample_site(Path(scratch), runs).parent
         page = launched(playwright).new_page(color_scheme="light")
         for name, (path, fragment, height) in PICTURES.items():
             page.set_viewport_size({"width": 1280, "height": height})

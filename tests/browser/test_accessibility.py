@@ -1,7 +1,5 @@
 """axe-core finds nothing, on a phone and on a desk, in the light and in the dark."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -20,4 +18,4 @@ def test_axe_finds_nothing(page: Any, index: str, name: str, scheme: str, width:
     page.emulate_media(color_scheme=scheme)
     page.goto(index.replace("index.html", name))
     found = axe.run(page).response["violations"]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
+    assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]][:3]) for fault in found] == []

@@ -1,10 +1,10 @@
 """A requirement's page in a browser: the first difference, the copy button, narrow screens and paper."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 from unicodedata import normalize
+
+import pytest
 
 from tests.browser.conftest import needed
 
@@ -35,34 +35,25 @@ def test_the_link_leads_to_the_first_difference(page: Any, index: str) -> None:
     assert "≠" in row.inner_text()
 
 
-def test_both_transcripts_stand_beside_each_other(page: Any, index: str) -> None:
+@pytest.mark.parametrize(("width", "axis", "extent"), [(1280, "x", "width"), (390, "y", "height")])
+def test_transcripts_stand_beside_each_other_and_on_a_phone_below(
+    page: Any, index: str, width: int, axis: str, extent: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
     page.goto(requirement(index, DIFFERS))
-    left = page.locator("#difference-1-first code").first.bounding_box()
-    right = page.locator("#difference-1-first code").last.bounding_box()
-    assert left["x"] + left["width"] <= right["x"]
+    first = page.locator("#difference-1-first code").first.bounding_box()
+    second = page.locator("#difference-1-first code").last.bounding_box()
+    assert first[axis] + first[extent] <= second[axis]
 
 
-def test_on_a_phone_they_stand_below_each_other(page: Any, index: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(requirement(index, DIFFERS))
-    left = page.locator("#difference-1-first code").first.bounding_box()
-    right = page.locator("#difference-1-first code").last.bounding_box()
-    assert left["y"] + left["height"] <= right["y"]
-
-
-def test_the_command_is_copied(page: Any, index: str) -> None:
+@pytest.mark.parametrize("clipboard", [True, False])
+def test_the_command_is_copied_also_without_a_clipboard(page: Any, index: str, clipboard: bool) -> None:
+    if not clipboard:
+        page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.goto(requirement(index, DIFFERS))
     page.get_by_role("button", name="Copy").first.click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.get_by_role("status").inner_text() == "The command is copied."
-    assert pasted(page) == COMMAND
-
-
-def test_the_command_is_copied_where_a_page_has_no_clipboard(page: Any, index: str) -> None:
-    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    page.goto(requirement(index, DIFFERS))
-    page.get_by_role("button", name="Copy").first.click()
-    page.get_by_role("button", name="Copied").wait_for()
     assert pasted(page) == COMMAND
 
 

@@ -1,15 +1,12 @@
 """The comparison as a static site: plain files that open from disk, and ask for nothing from anywhere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from conformance.cases.collection import all_requirements
 from conformance.errors import UsageError
 from conformance.judge.comparison import Comparison
-from conformance.report.site.index import index_page
-from conformance.report.site.pictures import Pictures
-from conformance.report.site.requirement import Neighbours, file_name, requirement_page
+from conformance.report.site.index import Pictures, index_page
+from conformance.report.site.requirement import file_name, requirement_page
 
 __all__ = ["Pictures", "write_site"]
 
@@ -26,16 +23,12 @@ def write_site(comparison: Comparison, directory: Path, throughput: Pictures | N
         pages.mkdir(parents=True, exist_ok=True)
         rows = comparison.rows
         for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
-            text = requirement_page(comparison, row, Neighbours(before, after), known)
-            _write(pages / file_name(row.requirement), text)
+            text = requirement_page(comparison, row, before, after, known)
+            (pages / file_name(row.requirement)).write_bytes(text.encode("utf-8"))
         index = directory / "index.html"
-        _write(index, index_page(comparison, throughput))
+        index.write_bytes(index_page(comparison, throughput).encode("utf-8"))
     except OSError as error:
         raise UsageError(
             f"{error.filename or directory}: {error.strerror}", "Name another directory for the site."
         ) from error
     return index
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8"))

@@ -1,7 +1,5 @@
 """Citations as text in which an RFC, or an address that stands alone, is a link to follow by hand."""
 
-from __future__ import annotations
-
 import re
 
 from conformance.report.site.html import Html, joined, tag

@@ -1,7 +1,5 @@
 """HTML made of parts that cannot be mistaken for text: what is not `Html` is escaped on its way in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 
@@ -39,6 +37,22 @@ def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Html:
     if name in _VOID:
         return Html(f"<{name}{shown}>")
     return Html(f"<{name}{shown}>{''.join(_html(child) for child in children)}</{name}>")
+
+
+def bullets(items: Iterable[str], **attributes: str | bool | None) -> Html:
+    """A list, one element for each item."""
+    return tag("ul", joined(tag("li", item) for item in items), **attributes)
+
+
+def definitions(facts: Iterable[tuple[str, str]], **attributes: str | bool | None) -> Html:
+    """A list of names and what they are."""
+    parts = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts)
+    return tag("dl", joined(parts), **attributes)
+
+
+def scrolling(content: str, **attributes: str | bool | None) -> Html:
+    """What may be wider than the page, in a region of its own that the keyboard reaches; it needs a name."""
+    return tag("div", content, class_="scroll", tabindex="0", role="group", **attributes)
 
 
 def prose(value: str) -> Html:

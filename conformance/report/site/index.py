@@ -1,8 +1,7 @@
 """The first page: what was compared, one sentence per patch, what needs a person, and the matrix."""
 
-from __future__ import annotations
-
-from dataclasses import replace
+from base64 import b64encode
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from conformance import __version__
@@ -11,13 +10,11 @@ from conformance.judge.comparison import Comparison, PatchSummary
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.report.site.citation import citation
-from conformance.report.site.html import Html, joined, prose, tag
+from conformance.report.site.html import Html, bullets, definitions, joined, prose, scrolling, tag
 from conformance.report.site.marks import chip
 from conformance.report.site.matrix import matrix, patch_anchor
-from conformance.report.site.page import page, specifications
-from conformance.report.site.pictures import Pictures, shown
+from conformance.report.site.page import page, section, specifications
 from conformance.report.site.requirement import file_name
-from conformance.report.site.stories import listed
 from conformance.report.words import (
     KnownDeviation,
     counts_line,
@@ -25,6 +22,7 @@ from conformance.report.words import (
     exit_line,
     is_specification,
     known_deviations,
+    listed,
     noteworthy,
     one_line,
     patch_title,
@@ -35,36 +33,39 @@ _NOTEWORTHY = 200  #: rows; the matrix holds them all
 _SEEN = 300  #: characters of what was seen; the requirement's page holds it whole
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """What was measured beside the comparison: SVG documents, each with its title, and the same in words."""
+
+    conclusion: str
+    drawn: tuple[tuple[str, str], ...]  #: (title, SVG)
+    words: tuple[str, ...]
+
+
 def index_page(comparison: Comparison, throughput: Pictures | None = None) -> str:
     """The whole page."""
-    names = listed([printable(label) for label in comparison.labels])
+    names = listed(map(printable, comparison.labels))
     header = comparison.runs[0].header
     content = tag(
         "main",
         tag("p", "qmail conformance", class_="kicker"),
         tag("h1", names),
         _conclusion(comparison),
-        _section("compared", "What was compared", _compared(comparison)),
-        _section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
+        section("compared", "What was compared", _compared(comparison)),
+        section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
         _noteworthy(comparison),
-        _section("throughput", "Throughput", shown(throughput)) if throughput else "",
-        _section("matrix", "Every requirement on every target", matrix(comparison)),
+        section("throughput", "Throughput", _pictures(throughput)) if throughput else "",
+        section("matrix", "Every requirement on every target", matrix(comparison)),
         _deviations(comparison),
         id="content",
         tabindex="-1",
     )
-    selection = header.selection or "everything"
     files = ", ".join(run.path.name for run in comparison.runs)
     footer = (
         f"Made by qmail-conformance {__version__} from {files}. "
-        f"The runs: suite {header.suite}, selection: {selection}."
+        f"The runs: suite {header.suite}, selection: {header.selection or 'everything'}."
     )
-    title = f"{names} · qmail conformance"
-    return page(title, content, script="index.js", footer=footer, classes="index")
-
-
-def _section(name: str, title: str, content: str) -> Html:
-    return tag("section", tag("h2", title, id=name), content, aria_labelledby=name)
+    return page(f"{names} · qmail conformance", content, script="index.js", footer=footer, kind="index")
 
 
 def _conclusion(comparison: Comparison) -> Html:
@@ -77,14 +78,10 @@ def _conclusion(comparison: Comparison) -> Html:
 
 
 def _compared(comparison: Comparison) -> Html:
-    cards = (
-        _target(index, label, run)
-        for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True), 1)
-    )
-    return tag("div", joined(cards), class_="cards")
+    return tag("div", *map(_target, comparison.labels, comparison.runs), class_="cards")
 
 
-def _target(index: int, label: str, run: Run) -> Html:
+def _target(label: str, run: Run) -> Html:
     target = run.target
     facts: list[tuple[str, str]] = [("Patches claimed", ", ".join(target.patches) or "none")]
     if target.packages:
@@ -94,19 +91,12 @@ def _target(index: int, label: str, run: Run) -> Html:
         facts.append(("Image", tag("code", target.image, class_="digest")))
     if is_specification(target):
         facts.append(("Kind", "an executable specification, not qmail"))
+    begun = run.header.started.replace("T", " ").replace("+00:00", " UTC")
     facts += [
         ("Verdicts", counts_line(run.footer.counts)),
-        (
-            "Run",
-            joined((f"{_moment(run.header.started)}, queue on {run.header.queue}; ", _whole(run.path.name))),
-        ),
+        ("Run", joined((f"{begun}, queue on {run.header.queue}; ", _whole(run.path.name)))),
     ]
-    return tag(
-        "article",
-        tag("h3", label),
-        tag("dl", joined(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts)),
-        class_="card",
-    )
+    return tag("article", tag("h3", label), definitions(facts), class_="card")
 
 
 def _whole(words: str) -> Html:
@@ -114,23 +104,18 @@ def _whole(words: str) -> Html:
     return tag("span", words, class_="whole")
 
 
-def _moment(stamp: str) -> str:
-    return stamp.replace("T", " ").replace("+00:00", " UTC")
-
-
 def _patches(comparison: Comparison) -> Html:
     several = len(comparison.runs) > 1
     items = []
     for patch, summaries in groupby(comparison.patches, key=lambda summary: summary.patch):
         link = tag("a", patch_title(patch), href=f"#{patch_anchor(patch)}")
-        answers = (_answer(summary, several) for summary in summaries)
-        items.append(tag("li", tag("h3", link), joined(answers)))
-    return tag("ul", joined(items), class_="patches")
+        items.append(joined((tag("h3", link), *(_summary(summary, several) for summary in summaries))))
+    return bullets(items, class_="patches")
 
 
-def _answer(summary: PatchSummary, several: bool) -> Html:
-    target = tag("span", summary.label, class_="target") if several else ""
-    return tag("p", _bar(summary), tag("span", target, " " if several else "", summary.sentence, "."))
+def _summary(summary: PatchSummary, several: bool) -> Html:
+    target = (tag("span", summary.label, class_="target"), " ") if several else ()
+    return tag("p", _bar(summary), tag("span", *target, summary.sentence, "."))
 
 
 def _bar(summary: PatchSummary) -> Html:
@@ -143,10 +128,8 @@ def _bar(summary: PatchSummary) -> Html:
             wide = min(width * number / total, width - x)
             parts.append(tag("rect", x=f"{x:.1f}", y="0", width=f"{wide:.1f}", height="8", class_=kind))
             x += wide
-    return tag(
-        "svg", joined(parts), viewBox=f"0 0 {width} 8", width=str(width), height="8", aria_hidden="true",
-        class_="bar",
-    )  # fmt: skip
+    size = {"viewBox": f"0 0 {width} 8", "width": str(width), "height": "8"}
+    return tag("svg", joined(parts), **size, aria_hidden="true", class_="bar")
 
 
 def _noteworthy(comparison: Comparison) -> Html:
@@ -167,33 +150,40 @@ def _noteworthy(comparison: Comparison) -> Html:
     left_out = len(found) - _NOTEWORTHY
     more = tag("p", f"… and {left_out} more, in the matrix.") if left_out > 0 else ""
     table = tag("table", tag("thead", tag("tr", joined(heads))), tag("tbody", joined(rows)), class_="list")
-    scroll = tag("div", table, class_="scroll", tabindex="0", role="group", aria_labelledby="odd")
-    return _section("odd", "Unexpected, invalid or unstable", joined((scroll, more)))
+    content = joined((scrolling(table, aria_labelledby="odd"), more))
+    return section("odd", "Unexpected, invalid or unstable", content)
+
+
+def _pictures(pictures: Pictures) -> Html:
+    """The conclusion, each picture in the page itself, and the list of words for who does not see it."""
+    images = [
+        tag(
+            "figure",
+            tag("figcaption", title),
+            tag("img", src=f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode('ascii')}", alt=title),
+            class_="picture",
+        )
+        for title, svg in pictures.drawn
+    ]
+    words = tag("details", tag("summary", "The ratios in words"), bullets(pictures.words))
+    return joined((tag("p", pictures.conclusion), *images, words if pictures.words else ""))
 
 
 def _deviations(comparison: Comparison) -> Html:
     """The known deviations that show, each once, with the targets on which they do."""
     labels: dict[KnownDeviation, list[str]] = {}
-    for one in known_deviations(comparison):
-        labels.setdefault(replace(one, label=""), []).append(one.label)
+    for deviation in known_deviations(comparison):
+        labels.setdefault(replace(deviation, target=""), []).append(deviation.target)
     if not labels:
         return Html("")
-    items = (
-        tag(
-            "li",
-            tag("p", prose(one.reason)),
-            tag("p", joined((_link(name) for name in one.requirements), ", ")),
-            tag(
-                "p",
-                f"On {listed(on)}. Source: ",
-                citation(one.source),
-                f". Since {one.since}.",
-                class_="quiet",
-            ),
+    items = []
+    for known, on in labels.items():
+        links = joined(map(_link, known.requirements), ", ")
+        source = (f"On {listed(on)}. Source: ", citation(known.source), f". Since {known.since}.")
+        items.append(
+            joined((tag("p", prose(known.reason)), tag("p", links), tag("p", *source, class_="quiet")))
         )
-        for one, on in labels.items()
-    )
-    return _section("deviations", "Known deviations", tag("ul", joined(items), class_="deviations"))
+    return section("deviations", "Known deviations", bullets(items, class_="deviations"))
 
 
 def _link(requirement: str) -> Html:

@@ -1,10 +1,8 @@
 """How a verdict looks: a sign, a word and a tone, so that colour is never the only difference."""
 
-from __future__ import annotations
-
 from conformance.judge.verdict import Verdict
 from conformance.report.site.html import Html, tag
-from conformance.report.words import tone
+from conformance.report.words import shows_deviation, tone
 
 #: Sign -> what it says. One sign for each cell, the gravest that holds.
 SIGNS = (
@@ -20,18 +18,16 @@ SIGNS = (
 
 def sign(verdict: Verdict) -> str:
     """The sign of `SIGNS` for a verdict."""
-    if verdict.standing != "expected":
-        return {"unexpected": "!", "unstable": "*", "invalid": "?"}.get(verdict.standing, "-")
-    if verdict.deviation is not None:
+    if shows_deviation(verdict):
         return "~"
-    return {"met": "✓", "unmet": "○"}.get(verdict.verdict, "-")
+    said = verdict.verdict if verdict.assessment == "expected" else verdict.assessment
+    return {"met": "✓", "unmet": "○", "unexpected": "!", "unstable": "*", "invalid": "?"}.get(said, "-")
 
 
 def facets(verdict: Verdict) -> str:
     """What the filter can ask of a cell, in words: `unmet deviation`, `met unexpected`."""
-    known = verdict.deviation is not None and verdict.standing == "expected"
-    standing = "" if verdict.standing in ("expected", verdict.verdict) else f" {verdict.standing}"
-    return verdict.verdict + standing + (" deviation" if known else "")
+    assessment = "" if verdict.assessment in ("expected", verdict.verdict) else f" {verdict.assessment}"
+    return verdict.verdict + assessment + (" deviation" if shows_deviation(verdict) else "")
 
 
 def chip(verdict: Verdict) -> Html:

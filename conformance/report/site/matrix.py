@@ -4,16 +4,14 @@ Without its script the whole matrix stands there; the form appears with the scri
 lives in the address, so that a link shows the same rows to someone else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import groupby
 
 from conformance.judge.comparison import Comparison, Row
-from conformance.report.site.html import Html, joined, prose, tag
+from conformance.report.site.html import Html, bullets, joined, prose, tag
 from conformance.report.site.marks import SIGNS, chip, facets
 from conformance.report.site.requirement import file_name
-from conformance.report.words import one_line, patch_title
+from conformance.report.words import numbered, one_line, patch_title
 
 #: What the filter asks of a cell -> what a person reads.
 _VERDICTS = (
@@ -31,15 +29,12 @@ def matrix(comparison: Comparison) -> Html:
     """Form, legend and table."""
     if not comparison.rows:
         return tag("p", "There is no requirement in these runs.")
-    legend = tag(
-        "ul",
-        joined(tag("li", tag("b", sign), " ", words) for sign, words in SIGNS),
-        class_="legend",
-        aria_label="Signs",
-    )
+    signs = (joined((tag("b", sign), " ", words)) for sign, words in SIGNS)
+    legend = bullets(signs, class_="legend", aria_label="Signs")
     heads = (tag("th", label, scope="col") for label in comparison.labels)
     head = tag("thead", tag("tr", tag("th", "Requirement", scope="col"), joined(heads)))
-    groups = (_group(patch, list(rows), comparison) for patch, rows in groupby(comparison.rows, _patch))
+    by_patch = groupby(comparison.rows, key=lambda row: row.patch)
+    groups = (_group(patch, list(rows), len(comparison.labels) + 1) for patch, rows in by_patch)
     caption = tag("caption", "Requirements by targets; each cell leads to the evidence", class_="unseen")
     nothing = tag(
         "p", "No requirement is like that. Take something out of the filter.", id="nothing", hidden=True
@@ -49,28 +44,17 @@ def matrix(comparison: Comparison) -> Html:
     return joined((_form(comparison), legend, tag("div", table, class_="wide"), nothing), "\n")
 
 
-def _patch(row: Row) -> str:
-    return row.patch
-
-
 def patch_anchor(patch: str) -> str:
     """The id of a patch's rows."""
     return f"patch-{file_name(patch).removesuffix('.html')}"
 
 
-def _group(patch: str, rows: list[Row], comparison: Comparison) -> Html:
-    noun = "requirement" if len(rows) == 1 else "requirements"
-    count = tag("span", f"{len(rows)} {noun}", class_="quiet")
-    width = str(len(comparison.labels) + 1)
-    head = tag(
-        "tr", tag("th", patch_title(patch), " ", count, colspan=width, scope="rowgroup"), class_="patch"
-    )
+def _group(patch: str, rows: list[Row], width: int) -> Html:
+    count = tag("span", numbered(len(rows), "requirement"), class_="quiet")
+    title = tag("th", patch_title(patch), " ", count, colspan=str(width), scope="rowgroup")
+    body = joined((_row(row) for row in rows), "\n")
     return tag(
-        "tbody",
-        head,
-        joined((_row(row) for row in rows), "\n"),
-        id=patch_anchor(patch),
-        data_patch=one_line(patch),
+        "tbody", tag("tr", title, class_="patch"), body, id=patch_anchor(patch), data_patch=one_line(patch)
     )
 
 
@@ -95,11 +79,10 @@ def _row(row: Row) -> Html:
 def _form(comparison: Comparison) -> Html:
     present = {word for row in comparison.rows for cell in row.cells for word in facets(cell).split()}
     patches = dict.fromkeys(row.patch for row in comparison.rows)
+    by_number = ((one_line(patch), patch_title(patch)) for patch in patches)
     fields = [
         _field("text", "Text", tag("input", type="search", id="text", name="text", autocomplete="off")),
-        _select(
-            "patch", "Patch", "every patch", ((one_line(patch), patch_title(patch)) for patch in patches)
-        ),
+        _select("patch", "Patch", "every patch", by_number),
         _select("verdict", "Verdict", "any", ((key, word) for key, word in _VERDICTS if key in present)),
     ]
     if len(comparison.runs) > 1:

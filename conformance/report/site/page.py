@@ -4,8 +4,6 @@ Style and script stand in the page, so that a single page can be sent as it is. 
 these two, by their digests, and nothing else: what a record may have smuggled in would not run.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -18,42 +16,38 @@ from conformance.report.words import specification_sentences
 _HERE = Path(__file__).parent
 
 
-def page(title: str, body: Html, *, script: str, footer: str, classes: str | None = None) -> str:
-    """A whole document. `script` names the file of this directory that the page runs."""
+def page(title: str, body: Html, *, script: str, footer: str, kind: str) -> str:
+    """A whole document. `script` names the file of this directory that the page runs; `kind` is its class."""
     style, code = _asset("site.css"), _asset(script)
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(code)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    head = (
-        tag("meta", charset="utf-8"),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        Html('<link rel="icon" href="data:,">'),
-        tag("title", title),
-        tag("style", Html(style)),
-    )
-    content = (
-        tag("a", "Skip to the content", href="#content", class_="skip"),
-        body,
-        tag("footer", footer),
-        tag("script", Html(code)),
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n'
-        + "\n".join(head)
-        + "\n</head>\n"
-        + tag("body", Html("\n"), Html("\n".join(content)), class_=classes)
-        + "\n</html>\n"
-    )
+    return f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+{tag("title", title)}
+<style>{style}</style>
+</head>
+<body class="{kind}">
+<a href="#content" class="skip">Skip to the content</a>
+{body}
+{tag("footer", footer)}
+<script>{code}</script></body>
+</html>
+"""
+
+
+def section(name: str, title: str, content: str) -> Html:
+    """A part of a page under its heading; `name` is its id."""
+    return tag("section", tag("h2", title, id=name), content, aria_labelledby=name)
 
 
 def specifications(comparison: Comparison) -> Html:

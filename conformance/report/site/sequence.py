@@ -3,20 +3,17 @@
 The transcript is its text alternative, so the picture may leave out what does not fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from conformance.report.site.html import Html, joined, tag, text
 from conformance.report.story import Event
-from conformance.report.words import one_line
+from conformance.report.words import numbered, one_line
 
 #: Arrows in one picture.
 ROWS = 28
 _LANES = ("client", "qmail", "dns", "exchanger")
-_TITLES = {"client": "client", "qmail": "qmail", "dns": "DNS", "exchanger": "exchanger"}
 _ROW, _TOP, _MARGIN = 26, 40, 48
 _CHARACTER = 6.7  #: what one character of a label takes
 _NAME = 16  #: characters of a domain name in a question
@@ -57,24 +54,24 @@ def picture(events: Sequence[Event], differing: Collection[int], label: str) -> 
     shown, left_out = _chosen(every)
     height = _TOP + _ROW * len(shown) + 14
     width = 2 * _MARGIN + gap * (len(lanes) - 1)
-    parts = [tag("title", f"Sequence on {label}"), tag("desc", _description(every, left_out))]
+    questions = sum(arrow.sink == "dns" for arrow in every)
+    description = f"{numbered(len(every), 'step')}, {numbered(questions, 'DNS question')}."
+    description += f" {numbered(left_out, 'step')} not drawn." if left_out else ""
+    description += " The transcript says the same in words."
+    parts = [tag("title", f"Sequence on {label}"), tag("desc", description)]
     for lane in lanes:
         x = str(at[lane])
-        parts.append(tag("text", _TITLES[lane], x=x, y="16", class_="lane"))
+        parts.append(tag("text", "DNS" if lane == "dns" else lane, x=x, y="16", class_="lane"))
         parts.append(tag("line", x1=x, x2=x, y1="24", y2=str(height), class_="lane"))
     for index, arrow in enumerate(shown):
         y = _TOP + _ROW * index + 10
-        parts.append(_gap(width, y, left_out) if arrow is None else _drawn(arrow, at, y))
-    return tag(
-        "svg",
-        joined(parts),
-        viewBox=f"0 0 {width} {height}",
-        width=str(width),
-        height=str(height),
-        role="img",
-        aria_label=f"Sequence on {one_line(label)}: {_description(every, left_out)}",
-        class_="sequence",
-    )
+        more = tag(
+            "text", f"… {left_out} more in the transcript …", x=str(width // 2), y=str(y), class_="gap"
+        )
+        parts.append(more if arrow is None else _drawn(arrow, at, y))
+    size = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
+    label = f"Sequence on {one_line(label)}: {description}"
+    return tag("svg", joined(parts), **size, role="img", aria_label=label, class_="sequence")
 
 
 def _key(index: int, event: Event) -> tuple[str, str, str, int]:
@@ -121,18 +118,3 @@ def _drawn(arrow: Arrow, at: dict[str, int], y: int) -> Html:
         f'<path d="M{sink} {y} l{-7 * step} -4 l0 8 z"></path>{sign}'
         f'<text x="{(source + sink) // 2}" y="{y - 4}">{text(words)}</text></g>'
     )
-
-
-def _gap(width: int, y: int, left_out: int) -> Html:
-    return tag("text", f"… {left_out} more in the transcript …", x=str(width // 2), y=str(y), class_="gap")
-
-
-def _description(every: Sequence[Arrow], left_out: int) -> str:
-    questions = sum(arrow.sink == "dns" for arrow in every)
-    said = f"{_counted(len(every), 'step')}, {_counted(questions, 'DNS question')}."
-    rest = f" {_counted(left_out, 'step')} not drawn." if left_out else ""
-    return f"{said}{rest} The transcript says the same in words."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

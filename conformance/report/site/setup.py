@@ -1,7 +1,5 @@
 """How the target and the world around it were set up: what a person needs to make the same by hand."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -9,17 +7,20 @@ from typing import Any
 from conformance.judge.comparison import Row
 from conformance.pod.codec import encode
 from conformance.pod.configuration import Configuration
-from conformance.pod.record import Prepare, Record
+from conformance.pod.record import Prepare
 from conformance.pod.world import Exchanger, Fault, Padding, World
-from conformance.report.site.html import Html, joined, pre, tag
-from conformance.report.site.stories import listed
+from conformance.report.site.html import Html, bullets, joined, pre, tag
+from conformance.report.words import listed
+
+_LONGEST = 4_000  #: characters of one value
 
 
 def set_up(row: Row, labels: Sequence[str]) -> Html:
     """Every set-up of the case; once, where all targets had the same."""
     kinds: dict[str, tuple[list[tuple[World, Configuration]], list[str]]] = {}
     for verdict, label in zip(row.cells, labels, strict=True):
-        if set_ups := _set_ups(verdict.record):
+        acts = verdict.record.acts if verdict.record else ()
+        if set_ups := [(act.world, act.configuration) for act in acts if isinstance(act, Prepare)]:
             kinds.setdefault(_json(set_ups), (set_ups, []))[1].append(label)
     if not kinds:
         return tag("p", "No record holds how the world was set up.")
@@ -29,11 +30,6 @@ def set_up(row: Row, labels: Sequence[str]) -> Html:
             which = f": set-up {number} of {len(set_ups)}" if len(set_ups) > 1 else ""
             parts += [tag("h3", f"On {listed(alike)}{which}"), _blocks(world, configuration)]
     return joined(parts)
-
-
-def _set_ups(record: Record | None) -> list[tuple[World, Configuration]]:
-    acts = record.acts if record else ()
-    return [(act.world, act.configuration) for act in acts if isinstance(act, Prepare)]
 
 
 def _blocks(world: World, configuration: Configuration) -> Html:
@@ -67,16 +63,14 @@ def _files(title: str, files: Mapping[str, str]) -> Html:
 
 
 def _environment(variables: Mapping[str, str]) -> Html:
-    if not variables:
-        return Html("")
     lines = "\n".join(f"{name}={_shown(value)}" for name, value in sorted(variables.items()))
-    return _block("Environment", pre(lines, tabindex="0", aria_label="environment"))
+    return _block("Environment", pre(lines, tabindex="0", aria_label="environment")) if lines else Html("")
 
 
 def _entries(title: str, entries: Sequence[Any], plain: Any, always: Collection[str] = ()) -> Html:
     """A list of things, each by what it has beside the plain one."""
-    items = [tag("li", _details(entry, plain, always)) for entry in entries]
-    return _block(title, tag("ul", joined(items))) if items else Html("")
+    items = [_details(entry, plain, always) for entry in entries]
+    return _block(title, bullets(items)) if items else Html("")
 
 
 def _others(title: str, given: Any, plain: Any, known: Collection[str]) -> Html:
@@ -86,14 +80,12 @@ def _others(title: str, given: Any, plain: Any, known: Collection[str]) -> Html:
 
 def _details(given: Any, plain: Any, always: Collection[str], known: Collection[str] = ()) -> Html:
     """The fields of a dataclass that are not as in the plain one, or `always` shown; without `known` ones."""
-    return joined(
-        (
-            joined((tag("b", name.replace("_", " ")), " ", tag("code", _shown(value))))
-            for name, value in sorted(vars(given).items())
-            if name not in known and (name in always or value != getattr(plain, name))
-        ),
-        ", ",
+    shown = (
+        joined((tag("b", name.replace("_", " ")), " ", tag("code", _shown(value))))
+        for name, value in sorted(vars(given).items())
+        if name not in known and (name in always or value != getattr(plain, name))
     )
+    return joined(shown, ", ")
 
 
 def _json(value: object) -> str:
@@ -103,10 +95,6 @@ def _json(value: object) -> str:
 def _shown(value: object) -> str:
     """A text as it is, everything else as JSON; cut where it is very long."""
     shown = value if isinstance(value, str) else _json(value)
-    most = 4_000
-    left_out = len(shown) - most
-    return (
-        shown
-        if left_out <= 0
-        else f"{shown[:most]} … ({left_out} characters left out; whole in the run file)"
-    )
+    left_out = len(shown) - _LONGEST
+    cut = f"{shown[:_LONGEST]} … ({left_out} characters left out; whole in the run file)"
+    return cut if left_out > 0 else shown

@@ -1,6 +1,4 @@
-"""Comparisons with records, made up for the tests of the HTML site, and a reader of its pages."""
-
-from __future__ import annotations
+"""Comparisons made up for the tests of reports, texts that must not break one, and a reader of HTML pages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,13 +6,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from conformance.judge.comparison import Comparison, compare
-from conformance.judge.verdict import Verdict
+from conformance.judge.runfile import Run
+from conformance.judge.verdict import Verdict, VerdictName
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import MxSession, Observation, Question, QueuedMessage, TranscriptEntry
 from conformance.pod.record import Act, Connect, Observe, Prepare, Receive, Record, Send
 from conformance.pod.world import Exchanger, World
 from conformance.targets.target import Target
-from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, SAMPLES, STOCK, deviation, run, verdict
 
 VOID = frozenset({"meta", "link", "input", "br", "col"})
 
@@ -41,29 +40,64 @@ def record(*replies: str, questions: int = 2, transcript: Sequence[TranscriptEnt
     return Record(tuple(replace(act, at=index / 100) for index, act in enumerate(acts)))
 
 
-def told(one: Verdict, *replies: str) -> Verdict:
-    return replace(one, record=record(*replies))
+def with_replies(verdict: Verdict, *replies: str) -> Verdict:
+    return replace(verdict, record=record(*replies))
 
 
 def comparison() -> Comparison:
-    """Stock beside two alike patched builds: one difference, one deviation, one surprise, one unstable."""
+    """Stock beside two alike patched builds: one difference, one deviation, one surprise."""
     other = replace(PPA, name="candidate")
     known = deviation(target="*", requirement=GUARD.name)
-    stock = [told(verdict(one, STOCK), "220 mx ESMTP", "502 no") for one in (BASE, CHANGE, GUARD)]
-    patched = [
-        [
-            told(verdict(BASE, target, "unmet", seen="assert False"), "220 mx ESMTP", "500 no"),
-            told(verdict(CHANGE, target), "220 mx ESMTP", "500 no"),
-            told(verdict(GUARD, target, "unmet", deviations=[known]), "220 mx ESMTP", "502 no"),
-        ]
-        for target in (PPA, other)
+    runs = [
+        run(STOCK, [with_replies(verdict(sample, STOCK), "220 mx ESMTP", "502 no") for sample in SAMPLES])
     ]
-    return compare([run(STOCK, stock), run(PPA, patched[0]), run(other, patched[1])])
+    for target in (PPA, other):
+        verdicts = [
+            with_replies(verdict(BASE, target, "unmet", seen="assert False"), "220 mx ESMTP", "500 no"),
+            with_replies(verdict(CHANGE, target), "220 mx ESMTP", "500 no"),
+            with_replies(verdict(GUARD, target, "unmet", deviations=[known]), "220 mx ESMTP", "502 no"),
+        ]
+        runs.append(run(target, verdicts))
+    return compare(runs)
 
 
 def alone(target: Target = PPA) -> Comparison:
     """One run with one verdict that did not repeat."""
-    return compare([run(target, [told(verdict(CHANGE, target, "unmet", "met"), "220 hi")])])
+    return compare([run(target, [with_replies(verdict(CHANGE, target, "unmet", "met"), "220 hi")])])
+
+
+def change(*attempts: VerdictName, known: bool = False, seen: str = "", seconds: float = 0.25) -> Verdict:
+    """A verdict on the change, on the build that claims it; `known`: with the deviation that says unmet."""
+    made = verdict(CHANGE, PPA, *attempts, deviations=[deviation()] if known else [], seen=seen)
+    return replace(made, seconds=seconds)
+
+
+def beside(made: Verdict) -> Run:
+    """A run with this verdict on the change, and all else as expected."""
+    return run(PPA, [verdict(BASE, PPA), made, verdict(GUARD, PPA)])
+
+
+NASTY = (
+    "".join(map(chr, range(0x20))) + "\x7f\x85\u2028\ufffe\uffff\ud800\U0010ffff",
+    "]]></failure><testcase name='x'/> & <!-- -- -->",
+    "a | b \\| c ``` `d` **e** <script>alert(1)</script> [x](javascript:y) ![i](http://h.example/i) $x$",
+    "</details>\n\n# heading\n\n| a |\n",
+    "<!--",
+    "\\",
+)
+
+
+def with_texts(text: str) -> Comparison:
+    """A comparison in which every text that comes from outside is `text`."""
+    target = replace(PPA, name=text, packages={text: text}, image=text)
+    known = deviation(target="*", reason=text, source=text)
+    verdicts = [
+        verdict(BASE, target, "unmet", seen=text),
+        verdict(CHANGE, target, "unmet", deviations=[known], seen=text),
+        verdict(GUARD, target, "unmet", "met", seen=text),
+    ]
+    verdicts = [replace(made, promise=text, source=text) for made in verdicts]
+    return compare([run(target, verdicts, suite=text, selection=text, queue=text)])
 
 
 class Page(HTMLParser):
@@ -74,6 +108,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.text = ""
         self.raw: dict[str, str] = {}
+        self.html = html
         self._open: list[str] = []
         self.feed(html)
         self.close()

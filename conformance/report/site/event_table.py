@@ -1,13 +1,11 @@
-"""Two stories side by side as a table, conversation by conversation, with what differs marked."""
-
-from __future__ import annotations
+"""Events as a table, conversation by conversation; two stories stand side by side, what differs marked."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from conformance.report.site.html import Html, joined, tag, text
-from conformance.report.story import Event, Pair, first_difference
+from conformance.report.story import Event, Pair, first_difference, side_by_side
 
 #: Rows of a table; a record of thousands of events is shown by its beginning, its end and its difference.
 ROWS = 400
@@ -40,53 +38,53 @@ def two_columns(pairs: Sequence[Pair], left: str, right: str, name: str) -> Html
     pairs = [pair for pair in pairs if _channel(pair) != _SET_UP]
     first = first_difference(pairs)
     numbers = _places(pairs)
-    body: list[str] = []
-    for channel, rows in groupby(_kept(pairs, first), key=lambda item: _channel(pairs[item[0]])):
-        body.append(_heading(channel, 7))
-        for index, left_out in rows:
-            if left_out:
-                body.append(_gap(left_out, 7))
-            place = f"{name}-{numbers[index]}" if index in numbers else None
-            before = pairs[index - 1] if index and _channel(pairs[index - 1]) == channel else None
-            body.append(_row(pairs[index], before, place, index == first))
-    head = tag(
-        "thead",
-        tag(
-            "tr",
-            tag("td", tag("span", "differs", class_="unseen")),
-            tag("th", left, scope="col", colspan="3"),
-            tag("th", right, scope="col", colspan="3"),
-        ),
+
+    def row(index: int) -> Html:
+        place = f"{name}-{numbers[index]}" if index in numbers else None
+        same_channel = index > 0 and _channel(pairs[index - 1]) == _channel(pairs[index])
+        return _row(pairs[index], pairs[index - 1] if same_channel else None, place, index == first)
+
+    heads = (
+        tag("td", tag("span", "differs", class_="unseen")),
+        tag("th", left, scope="col", colspan="3"),
+        tag("th", right, scope="col", colspan="3"),
     )
-    table = tag(
-        "table",
-        tag("caption", f"What happened on {left} and on {right}", class_="unseen"),
-        tag("colgroup", tag("col", class_="sign"), Html(_WIDTHS * 2)),
-        head,
-        tag("tbody", joined(body)),
-        class_="story two",
-    )
+    columns = tag("col", class_="sign") + _WIDTHS * 2
+    table = _table(f"{left} and on {right}", columns, heads, _body(pairs, first, row, 7), "two")
     return joined((_jumps(pairs, first, numbers, name), table))
 
 
 def one_column(events: Sequence[Event], label: str) -> Html:
     """The table of a single story."""
-    by_channel = dict.fromkeys(event.channel for event in events if event.channel != _SET_UP)
-    pairs = [
-        Pair(event, None, True) for channel in by_channel for event in events if event.channel == channel
-    ]
-    body: list[str] = []
-    for channel, rows in groupby(_kept(pairs, None), key=lambda item: _channel(pairs[item[0]])):
-        body.append(_heading(channel, 3))
-        for index, left_out in rows:
+    pairs = [pair for pair in side_by_side(events, events) if _channel(pair) != _SET_UP]
+
+    def row(index: int) -> Html:
+        event = pairs[index].left
+        return tag("tr", _cells(event, text(_cut(event)) if event else ""))
+
+    heads = (tag("th", label, scope="col", colspan="3"),)
+    return _table(label, _WIDTHS, heads, _body(pairs, None, row, 3), "one")
+
+
+def _table(where: str, columns: str, heads: Sequence[Html], body: Html, kind: str) -> Html:
+    caption = tag("caption", f"What happened on {where}", class_="unseen")
+    parts = caption, tag("colgroup", Html(columns)), tag("thead", tag("tr", *heads)), tag("tbody", body)
+    return tag("table", *parts, class_=f"story {kind}")
+
+
+def _body(pairs: Sequence[Pair], first: int | None, row: Callable[[int], Html], width: int) -> Html:
+    """The rows that are shown, under a heading for each conversation. `row` makes that of an index."""
+    parts: list[Html] = []
+    for channel, kept in groupby(_kept(pairs, first), key=lambda item: _channel(pairs[item[0]])):
+        title = tag("th", channel_name(channel), colspan=str(width), scope="rowgroup")
+        parts.append(tag("tr", title, class_="channel"))
+        for index, left_out in kept:
             if left_out:
-                body.append(_gap(left_out, 3))
-            event = pairs[index].left
-            body.append(tag("tr", _cells(event, _said(event)) if event else ""))
-    head = tag("thead", tag("tr", tag("th", label, scope="col", colspan="3")))
-    caption = tag("caption", f"What happened on {label}", class_="unseen")
-    columns = tag("colgroup", Html(_WIDTHS))
-    return tag("table", caption, columns, head, tag("tbody", joined(body)), class_="story one")
+                noun = "line is" if left_out == 1 else "lines are"
+                words = f"… {left_out} {noun} left out; the run file holds them …"
+                parts.append(tag("tr", tag("td", words, colspan=str(width)), class_="gap"))
+            parts.append(row(index))
+    return joined(parts)
 
 
 def _channel(pair: Pair) -> str:
@@ -97,13 +95,13 @@ def _channel(pair: Pair) -> str:
 
 def _places(pairs: Sequence[Pair]) -> dict[int, int]:
     """Index of the first row of each place that differs -> its number, from 1."""
-    starts = [
-        index
-        for index, pair in enumerate(pairs)
-        if not pair.same
-        and (index == 0 or pairs[index - 1].same or _channel(pairs[index - 1]) != _channel(pair))
-    ]
-    return {index: number for number, index in enumerate(starts, 1)}
+    numbers: dict[int, int] = {}
+    before: Pair | None = None
+    for index, pair in enumerate(pairs):
+        if not pair.same and (before is None or before.same or _channel(before) != _channel(pair)):
+            numbers[index] = len(numbers) + 1
+        before = pair
+    return numbers
 
 
 def _kept(pairs: Sequence[Pair], first: int | None) -> Iterator[tuple[int, int]]:
@@ -122,46 +120,26 @@ def _kept(pairs: Sequence[Pair], first: int | None) -> Iterator[tuple[int, int]]
 
 def _jumps(pairs: Sequence[Pair], first: int | None, numbers: dict[int, int], name: str) -> Html:
     if first is None:
-        words = "No difference, save in times, process numbers and challenges."
-        return tag("p", words, class_="jumps")
-    shown = {index for index, _ in _kept(pairs, first)}
-    reachable = [number for index, number in numbers.items() if index in shown]
+        return tag("p", "No difference, save in times, process numbers and challenges.", class_="jumps")
     links = [tag("a", "Jump to the first difference", href=f"#{name}-first", class_="jump")]
     if len(numbers) > 1:
-        every = (tag("a", str(number), href=f"#{name}-{number}") for number in reachable[:12])
+        reachable = [numbers[index] for index, _ in _kept(pairs, first) if index in numbers]
+        every = joined((tag("a", str(number), href=f"#{name}-{number}") for number in reachable[:12]), " ")
         more = " …" if len(numbers) > 12 else ""
-        links.append(
-            tag("span", f"{len(numbers)} places differ: ", joined(every, " "), more, class_="places")
-        )
+        links.append(tag("span", f"{len(numbers)} places differ: ", every, more, class_="places"))
     return tag("p", joined(links, " "), class_="jumps")
-
-
-def _heading(channel: str, width: int) -> Html:
-    return tag(
-        "tr",
-        tag("th", channel_name(channel), colspan=str(width), scope="rowgroup"),
-        class_="channel",
-    )
-
-
-def _gap(left_out: int, width: int) -> Html:
-    noun = "line is" if left_out == 1 else "lines are"
-    words = f"… {left_out} {noun} left out; the run file holds them …"
-    return tag("tr", tag("td", words, colspan=str(width)), class_="gap")
 
 
 def _row(pair: Pair, before: Pair | None, place: str | None, first: bool) -> Html:
     """One row; a side that has nothing to say says so once, not on every row."""
-    left, right = pair.left, pair.right
-    if left is None:
-        said = "nothing" if before is None or before.left is not None else "", _said(right)
-    elif right is None:
-        said = _said(left), "nothing" if before is None or before.right is not None else ""
-    elif pair.same:
-        said = _said(left), _said(right)
-    else:
-        said = _marked(left, right), _marked(right, left)
-    cells = _cells(left, said[0]) + _cells(right, said[1], "other ")
+
+    def said(side: int) -> str:
+        event, other = pair.sides[side], pair.sides[1 - side]
+        if event is None:
+            return "nothing" if before is None or before.sides[side] is not None else ""
+        return text(_cut(event)) if pair.same or other is None else _marked(event, other)
+
+    cells = _cells(pair.left, said(0)) + _cells(pair.right, said(1), "other ")
     if pair.same:
         return Html(f"<tr><td></td>{cells}</tr>")
     anchor = f'<a id="{text(place)}"></a>' if place else ""
@@ -182,10 +160,6 @@ def _cells(event: Event | None, said: str, side: str = "") -> Html:
         f'<td class="{side}at">{event.at:.3f}</td><td class="by {event.speaker}">{event.speaker}</td>'
         f"<td><code>{said}</code>{note}</td>"
     )
-
-
-def _said(event: Event | None) -> str:
-    return "" if event is None else text(_cut(event))
 
 
 def _marked(event: Event, counterpart: Event) -> str:
