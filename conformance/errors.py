@@ -1,7 +1,5 @@
 """Errors that a person can act on: what happened, what to do, and the exit status it leads to."""
 
-from __future__ import annotations
-
 EXIT_AS_EXPECTED = 0
 EXIT_REGRESSION = 1
 EXIT_USAGE = 2
