@@ -10,7 +10,8 @@ EXIT_MEANINGS = {
     EXIT_AS_EXPECTED: "every verdict is as expected",
     EXIT_REGRESSION: "a verdict is not as expected: a regression, or a deviation that no longer shows",
     EXIT_USAGE: "the command was used wrongly",
-    EXIT_WORLD: "the world around qmail failed (Docker, network, image), so nothing is said about qmail",
+    EXIT_WORLD: "nothing was found wrong with qmail, and something could not be decided: the world failed "
+    "(Docker, network, image)",
     EXIT_NOTHING: "nothing was selected",
 }
 

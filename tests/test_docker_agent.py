@@ -2,8 +2,11 @@
 shell scripts in their place."""
 
 import asyncio
+import os
 import shutil
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -155,6 +158,21 @@ def test_it_ends_with_its_client_and_all_that_runs_with_it(tmp_path: Path, waiti
         else:
             target.leave()
         assert target.process.wait(LONG) == 0
+
+
+def test_it_tells_for_how_long_it_did_not_run_and_that_somebody_meddles(tmp_path: Path) -> None:
+    with Target(scripted_root(tmp_path)) as target:
+        prepare(target, "resolver", "attempts:1", "")
+        _, before = target.ask("still")
+        os.kill(target.pid, signal.SIGSTOP)
+        resumed = time.monotonic() + 0.4
+        until(lambda: time.monotonic() > resumed)
+        os.kill(target.pid, signal.SIGCONT)
+        _, after = target.ask("still")
+        assert 0.2 < float(after) - float(before) < LONG
+        (target.root.directory / "etc/resolv.conf").write_text("nameserver 127.0.0.9\n")
+        answer, why = target.ask("observe")
+        assert (answer, why[:45]) == (b"failure", b"somebody has changed /etc/resolv.conf: namese")
 
 
 # Setting a case up

@@ -4,12 +4,15 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from dnslib import DNSRecord
 
 from conformance.errors import UsageError, WorldError
+from conformance.internet import servers as internet_servers
+from conformance.internet.nameserver import NameServer
 from conformance.internet.servers import Servers
 from conformance.internet.zones import load_zone
 from conformance.pod.world import Exchanger, Fault, Padding, World
@@ -238,6 +241,40 @@ async def test_a_silent_exchanger_answers_no_attempt_to_connect(servers: Shown) 
         await servers.show(exchangers=[Exchanger(port=port)])
         _, writer = await asyncio.open_connection("127.0.0.2", port)
         writer.close()
+
+
+@on_a_loop
+async def test_a_name_server_that_is_gone_or_slow_or_of_another_world_is_the_worlds_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servers = Shown()
+    await servers.show(zones=PLAIN)
+    await servers.catch_up()
+    assert (servers.nameserver.questions, servers.nameserver.stray) == ([], []), (
+        "our own question is not seen"
+    )
+    right = servers.nameserver.answer
+    monkeypatch.setattr(servers.nameserver, "answer", NameServer(World(zones=PLAIN)).answer)
+    with pytest.raises(WorldError, match="of another world"):
+        await servers.catch_up()
+    monkeypatch.setattr(servers.nameserver, "answer", lambda *asked: replace(right(*asked), delay=LONG))
+    monkeypatch.setattr(internet_servers, "PROBE", 0.05)
+    with pytest.raises(WorldError, match="did not answer"):
+        await servers.catch_up()
+    monkeypatch.undo()
+    servers._datagrams.close()
+    with pytest.raises(WorldError, match="is gone"):
+        await servers.catch_up()
+    servers.close()
+
+
+@shown
+async def test_a_listener_that_is_gone_is_the_worlds_failure(servers: Shown) -> None:
+    await servers.show(exchangers=[Exchanger(port=free_port("127.0.0.2"))])
+    await servers.catch_up()
+    next(iter(servers._listening.values())).close()
+    with pytest.raises(WorldError, match="nothing listens any more on 127"):
+        await servers.catch_up()
 
 
 @shown

@@ -79,7 +79,9 @@ def test_an_exact_name_is_preferred_over_a_pattern_and_equal_rank_is_an_error() 
         (["met", "unmet"], "unmet", "unstable"),
         (["unmet", "met", "unmet"], "unmet", "unstable"),
         (["invalid", "met"], "met", "expected"),
-        (["invalid", "unmet"], "unmet", "unexpected"),
+        (["invalid", "unmet", "unmet"], "unmet", "unexpected"),
+        (["invalid", "invalid", "unmet"], "invalid", "invalid"),
+        (["invalid", "invalid", "met"], "met", "expected"),
         (["unmet", "invalid"], "invalid", "invalid"),
         (["unmet", "met", "invalid"], "invalid", "invalid"),
         (["unsupported"], "unsupported", "unsupported"),
@@ -164,7 +166,9 @@ def test_each_kind_of_surprise_has_its_own_wording() -> None:
         ([GOOD, AGREED], 1),
         ([verdict(CHANGE, PPA, "met", deviations=[deviation()])], 1),
         ([GOOD, INVALID], 3),
-        ([INVALID, BAD], 3),
+        ([INVALID, BAD], 1),
+        ([INVALID, AGREED], 1),
+        ([INVALID, UNSTABLE], 3),
         ([], 4),
         ([SKIPPED, SKIPPED], 4),
         ([BAD] * 256, 1),
@@ -175,7 +179,14 @@ def test_exit_status_has_a_meaning_and_never_counts(verdicts: list[Verdict], sta
 
 
 def test_the_worst_of_several_exit_statuses_stands_for_them() -> None:
-    assert [worst_status(some) for some in ([0, 0], [0, 4], [4, 1], [1, 3, 0], [])] == [0, 4, 1, 3, 4]
+    assert [worst_status(some) for some in ([0, 0], [0, 4], [4, 1], [1, 3, 0], [3, 2, 0], [])] == [
+        0,
+        4,
+        1,
+        1,
+        3,
+        4,
+    ]
 
 
 def test_counts_by_verdict_add_up_to_the_total() -> None:

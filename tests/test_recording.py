@@ -42,6 +42,13 @@ async def delivers(internet: Internet, qmail: Qmail) -> None:
     assert internet.questions(type="MX")
 
 
+async def asks(internet: Internet, qmail: Qmail) -> None:
+    """A case that gives qmail names of its own."""
+    internet.zone("plain.example", "@ MX 10 far.example.\n")
+    qmail.control["smtproutes"] = ":route.example:25\n"
+    await qmail.remote("plain.example", "a@here.example", ["b@Forgotten.Example"])
+
+
 async def authenticates(qmail: Qmail) -> None:
     """A case that shows a password to the pod."""
     qmail.authenticate("")
@@ -254,10 +261,20 @@ def test_a_pod_that_fails_is_no_verdict_about_qmail() -> None:
     assert [act.act for act in result.record.acts] == ["prepare", "connect", "receive", "failure"]
 
 
-def test_a_stray_question_is_no_verdict_about_qmail() -> None:
-    result = tried(delivers, ScriptedPod(seen=Observation(stray=["elsewhere.example MX"])))
-    why = "qmail asked for a name outside the world: elsewhere.example MX"
-    assert (result.outcome, result.seen) == ("invalid", why)
+@pytest.mark.parametrize("name", ["forgotten.example", "FORGOTTEN.example", "route.example", "far.example"])
+def test_a_name_that_qmail_was_given_and_no_zone_knows_is_no_verdict_about_qmail(name: str) -> None:
+    result = tried(asks, ScriptedPod(seen=Observation(stray=[f"{name} MX"])))
+    assert (result.outcome, result.seen) == (
+        "invalid",
+        f"qmail asked for a name outside the world: {name} MX",
+    )
+
+
+@pytest.mark.parametrize("name", ["forgotten.exampleQ", "gotten.example", "forgotten", "x\0", "example", ""])
+def test_a_name_that_nobody_gave_qmail_is_its_own_doing(name: str) -> None:
+    result = tried(asks, ScriptedPod(seen=Observation(stray=[f"{name} MX"])))
+    why = f"qmail asked the DNS for a name that nobody gave it: {name} MX"
+    assert (result.outcome, result.seen.partition("\n")[0]) == ("unmet", why)
 
 
 class Mute(ScriptedPod):

@@ -14,6 +14,7 @@ from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.cases.script import LIMIT, Script, function_of
 from conformance.catalogue.requirements import Case
+from conformance.errors import WorldError
 from conformance.pod.base import Pod, PodFailure
 from conformance.pod.record import Failure, Record
 from conformance.pod.recording import Recorder, Replay
@@ -118,7 +119,7 @@ async def conclude(
             await case(**{name: given[name] for name in handle_names(case)})
     except AssertionError as error:
         return Attempt("unmet", str(error) or "an assertion without words", error=error)
-    except PodFailure as error:
+    except (PodFailure, WorldError) as error:
         return Attempt("invalid", str(error), error=error)
     except BaseException as error:  # a mistake in the case, or pytest's skip, says nothing about qmail
         task = asyncio.current_task()

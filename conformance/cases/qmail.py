@@ -5,13 +5,13 @@ import copy
 import re
 from collections.abc import AsyncIterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure
+from conformance.pod.base import Pod, PodFailure, text
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import DeliveryReport, read_reports
-from conformance.pod.observation import HookCall, Observation, QueuedMessage
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.world import World
 from conformance.smtp.reply import Reply
@@ -38,6 +38,7 @@ class Qmail(Configuration):
     def __init__(self, pod: Pod, internet: Internet) -> None:
         super().__init__(control=dict(CONTROL))
         self._pod = pod
+        self._told = Told(pod)
         self._internet = internet
         self._applied: tuple[World, Configuration] | None = None
 
@@ -75,18 +76,32 @@ class Qmail(Configuration):
             self._applied = wanted
 
     async def observe(self) -> Observation:
-        """What stands in the world now. A question that no zone knows makes the case invalid."""
+        """What stands in the world now.
+
+        A question that no zone knows makes the case invalid where somebody gave qmail that name; one for a
+        name that it made up itself is an AssertionError.
+        """
         await self._ready()
         seen = await self._pod.observe()
-        if seen.stray:
-            raise PodFailure(f"qmail asked for a name outside the world: {', '.join(seen.stray)}")
         self._internet.seen = seen
+        if named := [asked for asked in seen.stray if self._is_told(asked.rpartition(" ")[0])]:
+            raise PodFailure(f"qmail asked for a name outside the world: {', '.join(named)}")
+        assert not seen.stray, f"qmail asked the DNS for a name that nobody gave it: {', '.join(seen.stray)}"
         return seen
+
+    def _is_told(self, name: str) -> bool:
+        """Whether anything that qmail was given holds this name."""
+        assert self._applied is not None
+        world, configuration = self._applied
+        values = (configuration.control, configuration.dot_qmail, configuration.environment)
+        given = [*world.zones, *(text for texts in values for text in texts.values()), *self._told.words]
+        whole = re.compile(rf"(?<![\w.-]){re.escape(name)}(?!\.?[\w-])", re.IGNORECASE | re.ASCII)
+        return name != "" and any(map(whole.search, given))
 
     async def connect(self) -> Session:
         """A raw session before the greeting has come."""
         await self._ready()
-        return Session(self._pod, await self._pod.connect())
+        return Session(cast(Pod, self._told), await self._pod.connect())
 
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
@@ -119,7 +134,7 @@ class Qmail(Configuration):
         from conformance.smtp.ordinary import ordinary_client
 
         await self._ready()
-        async with ordinary_client(self._pod) as client:
+        async with ordinary_client(cast(Pod, self._told)) as client:
             yield client
 
     async def remote(
@@ -135,7 +150,7 @@ class Qmail(Configuration):
         Whatever the case is about: a message that is reported delivered was accepted by some host.
         """
         await self._ready()
-        delivery = read_reports(await self._pod.remote(host, sender, recipients, message, limit))
+        delivery = read_reports(await self._told.remote(host, sender, recipients, message, limit))
         await self.observe()
         if delivery.message.letter == "K":
             assert self._internet.messages(), f"no host has accepted a message: {delivery}"
@@ -195,6 +210,27 @@ class Qmail(Configuration):
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
         return [call for call in (await self.observe()).hook_calls if call.program == program]
+
+
+class Told:
+    """A pod, and the words that qmail was given through it."""
+
+    def __init__(self, pod: Pod) -> None:
+        self._pod = pod
+        self.words: list[str] = []
+
+    def __getattr__(self, act: str) -> Any:
+        return getattr(self._pod, act)
+
+    async def send(self, connection: int, data: bytes) -> bool:
+        self.words.append(text(data))
+        return await self._pod.send(connection, data)
+
+    async def remote(
+        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
+    ) -> RemoteResult:
+        self.words += [host, sender, *recipients, text(message)]
+        return await self._pod.remote(host, sender, recipients, message, limit)
 
 
 def _values(kind: type[T], handle: T) -> T:

@@ -4,6 +4,7 @@ It is authoritative for the zones of its world. Its answers carry no OPT record,
 exactly those of the zones and paddings; a question's OPT record only raises the size that fits into UDP.
 """
 
+import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -45,6 +46,8 @@ class NameServer:
     def __init__(self, world: World) -> None:
         self.questions: list[Question] = []
         self.stray: list[str] = []
+        #: A name of this server alone; a question for it is answered and not logged.
+        self.probe = f"{secrets.token_hex(8)}.probe.invalid"
         self._latency = world.latency
         self._records = _records(tuple(world.zones))
         for fault in world.faults:
@@ -64,6 +67,8 @@ class NameServer:
             refusal = with_query_header(Query(message), bytes([0, 0, 0x80, RCODE.FORMERR]) + bytes(8))
             self._log("", "", over, refusal, at)
             return Response(refusal, self._latency)
+        if query.name == self.probe:
+            return Response(with_query_header(query, encode(query.name, query.qtype, RCODE.NOERROR)))
         number = None
         if self._records.zone_of(query.name.lower()) is None:
             self.stray.append(f"{query.name} {query.type}")

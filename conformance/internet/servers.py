@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast
 
+from dnslib import RCODE, DNSQuestion, DNSRecord
+
 from conformance.errors import UsageError, WorldError
 from conformance.internet.exchanger import ExchangerSession, Output
 from conformance.internet.nameserver import NameServer, Response
@@ -18,6 +20,11 @@ from conformance.pod.world import Exchanger, World
 
 #: Turns of the event loop in which a client that has come, spoken and gone is heard to its end.
 _TURNS = 8
+
+#: Seconds within which our own name server answers us, as an answer over loopback does in a thousandth of it.
+PROBE = 2.0
+
+_LOST = "The internet container has lost a listener: a fresh pod has it again."
 
 
 class Servers:
@@ -82,9 +89,34 @@ class Servers:
         return [session.seen for session in self._sessions]
 
     async def catch_up(self) -> None:
-        """Take in what has reached our sockets by now: who sent it may have gone long ago."""
+        """Take in what has reached our sockets by now: who sent it may have gone long ago.
+
+        WorldError when this world is no longer what answers there: what qmail met says nothing about it then.
+        """
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+        await self._probe()
+        deaf = [address for address, listener in self._listening.items() if not listener.is_serving()]
+        if deaf:
+            raise WorldError(f"nothing listens any more on {deaf[0][0]}:{deaf[0][1]}", _LOST)
+
+    async def _probe(self) -> None:
+        """Ask our own name server for a name that only this world knows."""
+        asked = bytes(DNSRecord(q=DNSQuestion(self.nameserver.probe)).pack())
+        answered = self._loop.create_future()
+        transport, _ = await self._loop.create_datagram_endpoint(
+            partial(_Probe, asked, answered), remote_addr=self._dns
+        )
+        try:
+            async with asyncio.timeout(PROBE):
+                answer = await answered
+        except (TimeoutError, OSError) as error:
+            why = "did not answer" if isinstance(error, TimeoutError) else f"is gone: {error}"
+            raise WorldError(f"our own name server {why}", _LOST) from error
+        finally:
+            transport.close()
+        if answer[:2] != asked[:2] or answer[3] & 15 != RCODE.NOERROR:
+            raise WorldError("another name server than ours answers, or one of another world", _LOST)
 
     def close(self) -> None:
         """Stop listening and abort all connections."""
@@ -173,6 +205,25 @@ class _DnsDatagrams(asyncio.DatagramProtocol):
         response = self._servers.nameserver.answer(data, "udp", self._servers.now())
         if response.octets is not None:
             self._servers.after(response.delay, partial(self._transport.sendto, response.octets, client))
+
+
+class _Probe(asyncio.DatagramProtocol):
+    """One question, and what comes of it."""
+
+    def __init__(self, question: bytes, answered: asyncio.Future[bytes]) -> None:
+        self._question = question
+        self._answered = answered
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.DatagramTransport, transport).sendto(self._question)
+
+    def datagram_received(self, data: bytes, _: Address) -> None:
+        if not self._answered.done():
+            self._answered.set_result(data)
+
+    def error_received(self, error: Exception) -> None:
+        if not self._answered.done():
+            self._answered.set_exception(error)
 
 
 class _DnsConnection(asyncio.Protocol):

@@ -10,7 +10,7 @@ from conformance.errors import ConformanceError
 from conformance.judge.expectation import Expectation
 from conformance.judge.verdict import Verdict, VerdictName, as_expected
 from conformance.pod.base import PodFailure
-from conformance.pod.record import Record
+from conformance.pod.record import Failure, Record
 from conformance.pod.secrets import fixture_secrets
 
 #: After so many no further attempt is made; one in which the world failed says nothing.
@@ -72,9 +72,12 @@ def of_record(case: Case, stored: Verdict) -> MakeAttempt:
 def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Sequence[Attempt]) -> Verdict:
     """The verdict after one or more attempts, the last of which counts.
 
-    It is unstable when attempts that say something about qmail disagree.
+    It is unstable when attempts that say something about qmail disagree. An unexpected one that was seen
+    once, while the world failed in all other attempts, is none.
     """
     last, outcomes = attempts[-1], [attempt.outcome for attempt in attempts]
+    if last.outcome != expectation.verdict and outcomes[:-1] and set(outcomes[:-1]) == {"invalid"}:
+        last = _undecided(last)
     return Verdict(
         requirement=requirement.name,
         patch=requirement.patch,
@@ -92,3 +95,13 @@ def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Seq
         unstable=len(set(outcomes) - {"invalid"}) > 1,
         attempts=outcomes,
     )
+
+
+def _undecided(attempt: Attempt) -> Attempt:
+    """An attempt that says something, though nothing else bears it out; its record says so first."""
+    if attempt.outcome in ("invalid", "unsupported"):
+        return attempt
+    seen = f"{attempt.outcome} once ({attempt.seen}), and the world failed in every other attempt"
+    acts = attempt.record.acts if attempt.record else ()
+    record = Record((Failure(at=0.0, reason=seen), *acts))
+    return replace(attempt, outcome="invalid", seen=seen, record=record)

@@ -59,7 +59,7 @@ class Trials:
 
     async def _on(self, target: Target, scenario: Scenario) -> Tried:
         async def ended(played: Played) -> Attempt:
-            if played.outcome != "met" and (stray := _stray(played.record)):
+            if played.outcome == "invalid" and (stray := _stray(played.record)):
                 names = ", ".join(dict.fromkeys(stray))
                 raise UsageError(
                     f"{scenario.path}: qmail asks for {names}, and no zone of the scenario knows it",

@@ -1,7 +1,10 @@
 """A pod on sockets: clients, exchangers and DNS here, qmail beside them, driven by the target's agent."""
 
+import asyncio
 import itertools
+from collections.abc import Awaitable
 from dataclasses import replace
+from typing import TypeVar
 
 from conformance.internet.servers import Servers
 from conformance.internet.smtpclient import SmtpClient
@@ -9,7 +12,16 @@ from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.world import World
+from conformance.targets.standstill import Heartbeat
 from conformance.targets.target_agent import TargetAgent
+
+T = TypeVar("T")
+
+#: An act that takes longer is looked at, and so is one in which qmail fell silent or hung up.
+_BRIEF = 0.2
+
+#: Seconds that an act may have stood still: qmail's own limits are whole seconds, and cases keep a half away.
+STANDSTILL = 0.4
 
 
 class SocketPod:
@@ -24,12 +36,32 @@ class SocketPod:
         self._smtp = smtp
         self._numbers = itertools.count(1)
         self._clients: dict[int, SmtpClient] = {}
+        self._heartbeat = Heartbeat()
+        self._stood_still = 0.0  #: ours and the target's together, when they were last looked at
+
+    async def _watched(self, act: Awaitable[T]) -> T:
+        """What comes of an act. PodFailure when the world stood still meanwhile, or the target is gone."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        result = await act
+        if loop.time() - begun > _BRIEF or not result:
+            before, self._stood_still = self._stood_still, await self._standstill()
+            if (lost := self._stood_still - before) > STANDSTILL:
+                why = "paused, starved of CPU, or its clock was set"
+                raise PodFailure(
+                    f"the pod stood still for {lost:.1f} s ({why}): what was seen says nothing about qmail"
+                )
+        return result
+
+    async def _standstill(self) -> float:
+        return await self.agent.stood_still() + self._heartbeat.stood_still()
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
         # The target first: what ran for the case before must not ask its questions in the new world.
         self._drop_clients()
         await self.agent.prepare(configuration)
         await self.servers.set_world(world)
+        self._stood_still = await self._standstill()
 
     async def connect(self) -> int:
         number = next(self._numbers)
@@ -42,10 +74,10 @@ class SocketPod:
         return self._clients[number]
 
     async def send(self, connection: int, data: bytes) -> bool:
-        return await self._client(connection).send(data)
+        return await self._watched(self._client(connection).send(data))
 
     async def receive(self, connection: int, limit: float) -> bytes | None:
-        return await self._client(connection).receive(limit)
+        return await self._watched(self._client(connection).receive(limit))
 
     async def shut(self, connection: int) -> None:
         self._client(connection).shut()
@@ -57,10 +89,10 @@ class SocketPod:
     async def remote(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
     ) -> RemoteResult:
-        return await self.agent.remote(host, sender, recipients, message, limit)
+        return await self._watched(self.agent.remote(host, sender, recipients, message, limit))
 
     async def wait_until_idle(self, limit: float) -> bool:
-        return await self.agent.wait_until_idle(limit)
+        return await self._watched(self.agent.wait_until_idle(limit))
 
     async def observe(self) -> Observation:
         seen = await self.agent.observe()
@@ -69,6 +101,7 @@ class SocketPod:
         return replace(seen, questions=asked, mx_sessions=self.servers.mx_sessions, stray=stray)
 
     async def dispose(self) -> None:
+        self._heartbeat.close()
         self._drop_clients()
         self.agent.close()
         self.servers.close()

@@ -122,6 +122,11 @@ class TargetAgent:
         """Whether qmail-send came to rest within `limit` seconds."""
         return await self.ask(b"wait_until_idle", _milliseconds(limit), limit=limit) == [b"1"]
 
+    async def stood_still(self) -> float:
+        """Seconds since its start in which the target did not run though it was to."""
+        [said] = await self.ask(b"still")
+        return float(said)
+
     async def observe(self) -> Observation:
         """What stands in the target now; of the internet around it nothing."""
         return read_observation(await self.ask(b"observe"))

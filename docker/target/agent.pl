@@ -19,6 +19,8 @@ my $VERIFY_PORT = 11113;    # qmail-verify's own
 my $GROUP = 2000;    # of the users
 my $PATIENCE = 60;    # seconds without any control connection
 my $TURN = 0.005;    # seconds between looks at whether qmail-send rests
+my $BEAT = 0.1;    # seconds between looks at whether we were running
+my $LATE = 0.05;    # so many seconds late, nobody has kept us from running: the clock counts hundredths
 
 my $control;    # the connection
 my $received = '';    # what came over it and is no whole request yet
@@ -27,6 +29,9 @@ my @queue_dirs;    # the directories of the queue that hold files of messages
 my @mess_dirs;    # of them, those with the messages themselves
 my %uids;    # name of a user with a home => uid
 my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
+my $resolver = '';    # what /etc/resolv.conf says, as we wrote it
+my $ran = uptime();    # when we last looked
+my $stood_still = 0;    # seconds in which we did not run though we were to
 my $mute;    # the socket of a mute qmail-verify
 my $send = {};    # qmail-send: pid, and what it has logged, as `read_log` takes it in
 
@@ -168,12 +173,29 @@ sub answer {
 # and whether that handle can be read.
 sub pause {
     my ($seconds, $handle) = @_;
-    my $bits = '';
-    vec($bits, fileno $_, 1) = 1 for grep { defined } $control, $handle;
-    my ($found, $left) = select $bits, undef, undef, $seconds;
-    $bits = '' if $found < 1;
-    hear() if $control && vec $bits, fileno $control, 1;
-    return ($seconds - $left, $handle && vec $bits, fileno $handle, 1);
+    my $spent = 0;
+    while (1) {
+        my $bits = '';
+        vec($bits, fileno $_, 1) = 1 for grep { defined } $control, $handle;
+        my $beat = $seconds - $spent < $BEAT ? $seconds - $spent : $BEAT;
+        my ($found, $left) = select $bits, undef, undef, $beat;
+        my $now = uptime();
+        $stood_still += $now - $ran - $beat if $now - $ran - $beat > $LATE;
+        $ran = $now;
+        $spent += $beat - $left;
+        $bits = '' if $found < 1;
+        my $heard = $control && vec $bits, fileno $control, 1;
+        hear() if $heard;
+        return ($spent, $handle && vec $bits, fileno $handle, 1) if $found || $spent >= $seconds;
+    }
+}
+
+# Seconds in which this container did not run though it was to, since its start: paused, by our own beat, or
+# throttled, by what its control group counts (version 2, version 1).
+sub still {
+    return $stood_still + $1 / 1e6 if (read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m;
+    my $counted = read_file('/sys/fs/cgroup/cpu/cpu.stat') // '';
+    return $stood_still + ($counted =~ /^throttled_time (\d+)/m ? $1 / 1e9 : 0);
 }
 
 # ---- qmail-send
@@ -381,6 +403,8 @@ sub clear {
     write_file("$STATE/queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
 }
 
+sub write_resolver { ($resolver) = @_; write_file('/etc/resolv.conf', $resolver); }
+
 # A list of kind, name, value: what the case finds; whatever is not named is gone.
 sub prepare {
     my @items = @_;
@@ -394,7 +418,7 @@ sub prepare {
         }
         elsif ($kind eq 'program') { write_file("$STATE/$name", $value, 0755); }
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
-        elsif ($kind eq 'resolver') { write_file('/etc/resolv.conf', "nameserver 127.0.0.1\noptions $value\n"); }
+        elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'delivering') { push @starts, \&start_send; }
         elsif ($kind eq 'verifying') { push @starts, $value eq 'mute' ? \&start_mute_verify : \&start_verify; }
         else { die "prepare: unknown item $kind\n"; }
@@ -444,6 +468,8 @@ sub delivered {
 
 # A list of kind and three values.
 sub observe {
+    my $asks = read_file('/etc/resolv.conf') // 'nothing';
+    die "somebody has changed /etc/resolv.conf: $asks\n" if $asks ne $resolver;
     my @hooks = split /\n/, read_file("$STATE/runs/order") // '';
     return (
         queued(), delivered(),
@@ -469,18 +495,18 @@ sub set_up {
     run('rm', '-rf', "$QMAIL/alias");
     symlink "$STATE/homes/alias", "$QMAIL/alias" or die "$QMAIL/alias: $!\n";
     write_file("$STATE/smtpd.log", '', 0644, $uid, $gid);
-    write_file('/etc/resolv.conf', "nameserver 127.0.0.1\n");
+    write_resolver("nameserver 127.0.0.1\n");
     $tcpserver = start_tcpserver(25, $uid, $gid, '/bin/sh', "$STATE/session");
 }
 
 sub serve {
     my %operations = (
         users => \&make_users, prepare => \&prepare, remote => \&remote, remotes => \&remotes,
-        wait_until_idle => \&wait_until_idle, observe => \&observe, cpu => \&cpu,
+        wait_until_idle => \&wait_until_idle, observe => \&observe, cpu => \&cpu, still => \&still,
     );
     while (1) {
         my ($content, $end) = first_list(\$received);
-        if (!defined $end) { hear(); next; }
+        if (!defined $end) { pause(1); next; }
         substr($received, 0, $end) = '';
         my @answer = eval {
             my ($name, @items) = decode($content);
