@@ -45,6 +45,11 @@ def _mx_or_nothing(self: Lookup) -> NoReturn:
     raise NameNotFound
 
 
+def _reads_too_far(self: Lookup, records: List[Tuple[int, bytes]], random: int) -> List[Tuple[int, bytes]]:
+    records = [(preference, exchanger + b"\xb5") for preference, exchanger in records]
+    return Lookup.in_order(self, records, random)
+
+
 def _worst_first(self: Lookup, records: List[Tuple[int, bytes]], random: int) -> List[Tuple[int, bytes]]:
     records = [(65535 - preference, exchanger) for preference, exchanger in records]
     return Lookup.in_order(self, records, random)
@@ -66,6 +71,8 @@ FLAWS = (
     flaw("remote.eighth-bit-cleared", "clears the eighth bit of what it sends",
          Conversation,
          encoded=lambda self, lines: bytes(octet & 0x7F for octet in Conversation.encoded(self, lines))),
+    flaw("remote.exchanger-read-too-far", "reads the names of exchangers an octet too far",
+         Lookup, in_order=_reads_too_far),
     flaw("remote.first-mx-only", "looks up the best exchanger only",
          Lookup, in_order=lambda self, records, random: [min(records, key=itemgetter(0))]),
     flaw("remote.greeting-5xx-permanent", "reports a 5xx greeting as a permanent failure",
