@@ -272,8 +272,10 @@ def test_a_name_that_qmail_was_given_and_no_zone_knows_is_no_verdict_about_qmail
 
 @pytest.mark.parametrize("name", ["forgotten.exampleQ", "gotten.example", "forgotten", "x\0", "example", ""])
 def test_a_name_that_nobody_gave_qmail_is_its_own_doing(name: str) -> None:
-    result = tried(asks, ScriptedPod(seen=Observation(stray=[f"{name} MX"])))
-    why = f"qmail asked the DNS for a name that nobody gave it: {name} MX"
+    asked = [f"{name} MX", f"{name} MX", *(f"{number}.a.invalid A" for number in range(9))]
+    result = tried(asks, ScriptedPod(seen=Observation(stray=asked)))
+    some = f"{name} MX, 0.a.invalid A, 1.a.invalid A and 7 more"
+    why = f"qmail asked the DNS for a name that nobody gave it: {some}"
     assert (result.outcome, result.seen.partition("\n")[0]) == ("unmet", why)
 
 

@@ -86,9 +86,9 @@ class Qmail(Configuration):
         self._internet.seen = seen
         stray = list(dict.fromkeys(seen.stray))
         if named := [asked for asked in stray if self._is_told(asked.rpartition(" ")[0])]:
-            raise PodFailure(f"qmail asked for a name outside the world: {', '.join(named)}")
+            raise PodFailure(f"qmail asked for a name outside the world: {_some(named)}")
         if stray:
-            raise AssertionError(f"qmail asked the DNS for a name that nobody gave it: {', '.join(stray)}")
+            raise AssertionError(f"qmail asked the DNS for a name that nobody gave it: {_some(stray)}")
         return seen
 
     def _is_told(self, name: str) -> bool:
@@ -233,6 +233,11 @@ class Told:
     ) -> RemoteResult:
         self.words += [host, sender, *recipients, text(message)]
         return await self._pod.remote(host, sender, recipients, message, limit)
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _values(kind: type[T], handle: T) -> T:
