@@ -27,7 +27,9 @@ class ConformanceError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        # A message may quote others, whose lines must not look like ours.
+        told = self.message.replace("\n", "\n    ")
+        return f"{told}\n  {self.hint.replace(chr(10), chr(10) + '    ')}" if self.hint else told
 
 
 class UsageError(ConformanceError):

@@ -5,6 +5,7 @@ run file, and whoever listens in the controller of pytest-xdist writes that line
 """
 
 import asyncio
+import json
 import warnings
 from collections.abc import Generator
 from functools import cache, cached_property, partial
@@ -17,7 +18,8 @@ from conformance.cases.attempt import Attempt, handle_names
 from conformance.cases.collection import all_requirements
 from conformance.cases.script import script_of
 from conformance.catalogue import Requirement
-from conformance.errors import ConformanceError, UsageError
+from conformance.errors import EXIT_WORLD, ConformanceError, UsageError
+from conformance.harmless import printable
 from conformance.judge.decider import decide, of_case, of_record
 from conformance.judge.deviations import Deviation, load_deviations
 from conformance.judge.expectation import expect, meaning
@@ -59,13 +61,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(name, role): the case that decides a requirement")
     config.addinivalue_line("markers", "patch(number): a case of this patch")
     worker_input = getattr(config, "workerinput", {})
+    if PLAN not in config.stash and not worker_input:  # the command has statuses of its own
+        config.pluginmanager.register(Undecided())
     if "conformance" in worker_input:
         config.stash[PLAN] = Plan.loads(worker_input["conformance"])
     elif config.getoption("--target"):
         try:
             config.stash[PLAN] = make_ready(config.getoption("--target"), Images.chosen(config.getoption))
         except ConformanceError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(printable(str(error), keep="\n")) from None
+
+
+class Undecided:
+    """Where nothing failed but the world, or we, pytest ends with 3 and not with the 1 of a failed test."""
+
+    def __init__(self) -> None:
+        self._undecided: list[bool] = []  #: of each failure, whether it is of that kind
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            _, line = getattr(report, "conformance", ("", '{"verdict": "invalid"}'))
+            of_ours = "requirement" in report.keywords
+            self._undecided.append(of_ours and json.loads(line)["verdict"] == "invalid")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and self._undecided and all(self._undecided):
+            session.exitstatus = EXIT_WORLD
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -223,7 +244,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def _tell_pytest(verdict: Verdict, attempt: Attempt) -> None:
     """The outcome for people who live in pytest: what is as expected passes or is an expected failure."""
     if verdict.verdict == "unsupported":
-        pytest.skip(attempt.seen)
+        pytest.skip(printable(attempt.seen))
     if verdict.assessment == "unstable":
         warnings.warn(f"{verdict.requirement}: {meaning(verdict)}", stacklevel=1)
         return
@@ -235,7 +256,9 @@ def _tell_pytest(verdict: Verdict, attempt: Attempt) -> None:
     world = (PodFailure, ConformanceError, TimeoutError)
     if isinstance(attempt.error, Exception) and not isinstance(attempt.error, world):
         raise attempt.error
-    pytest.fail(f"{verdict.requirement}: {meaning(verdict)}. {attempt.seen}", pytrace=False)
+    # pytest's own terminal lets everything through.
+    seen = printable(attempt.seen, keep="\n").replace("\n", "\n    ")
+    pytest.fail(f"{verdict.requirement}: {meaning(verdict)}. {seen}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,8 @@
 """What tests with a Docker engine share: the base image, and candidates that can be had everywhere.
 
 They need QMAIL_BASE, an image to build on; where QMAIL_DOCKER is "required" they fail without it instead of
-being skipped. QMAIL_TEST_TARGET names a real qmail instead of the packages of the reference, which are built here and
-are installed by the same path.
+being skipped. QMAIL_TEST_TARGET names a real qmail instead of the packages of the reference, which are built
+here and are installed by the same path.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import PPA_PATCHES
-from conformance.reference.package import build
+from conformance.cli.packaging import build
 from conformance.targets.docker import engine
 
 BASE = os.environ.get("QMAIL_BASE", "")

@@ -8,10 +8,11 @@ from pathlib import Path
 from conformance.cases.attempt import judge, play
 from conformance.cases.collection import all_requirements, case_of
 from conformance.cases.script import script_of
+from conformance.cli.writing import write_directory
 from conformance.judge.decider import verdict_of
 from conformance.judge.expectation import Expectation
 from conformance.pod.secrets import fixture_secrets
-from conformance.reproduce.directory import directory, write
+from conformance.reproduce.directory import MARK, directory, mode
 from conformance.reproduce.scene import Scene, scene
 from conformance.targets.embedded import ReferencePod
 from conformance.targets.names import parse_target
@@ -36,7 +37,7 @@ def scene_of(requirement: str, target_name: str = "reference-ppa") -> Scene:
 def written(made: Scene, out: Path) -> dict[str, bytes]:
     """The directory of a scene, written to `out`; its files."""
     files = directory(made, Images())
-    write(files, out)
+    write_directory(out, files, MARK, mode)
     return files
 
 

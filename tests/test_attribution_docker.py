@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance.cli import main
-from conformance.reference.package import build
+from conformance.cli.packaging import build
 from tests.dockerized import needs_docker
 
 pytestmark = needs_docker

@@ -146,14 +146,14 @@ def test_interrupted_it_keeps_its_rounds(pods: Pods, tmp_path: Path, monkeypatch
     saves = 0
     save = benching._save
 
-    def third_save(*arguments: Any) -> None:
+    def fourth_save(*arguments: Any) -> None:
         nonlocal saves
         saves += 1
         save(*arguments)
-        if saves == 3:
+        if saves == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(benching, "_save", third_save)
+    monkeypatch.setattr(benching, "_save", fourth_save)
     status, written = run(tmp_path, "debs:a@", "debs:b")
     assert status == 130
     assert written["complete"] is False

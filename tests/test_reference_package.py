@@ -12,7 +12,8 @@ import pytest
 from conformance import __version__
 from conformance.catalogue import PPA_PATCHES
 from conformance.cli import main
-from conformance.reference.package import PROGRAMS, build, contents, package
+from conformance.cli.packaging import build
+from conformance.reference.package import PROGRAMS, contents, package
 from conformance.targets.docker.debs import read_debs
 from tests.reference_tree import members, tar
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conformance.cases.collection import all_requirements
+from conformance.cli.reporting import write_site
 from conformance.judge.comparison import Comparison, compare
 from conformance.pod.observation import TranscriptEntry
 from conformance.pod.record import Failure, Record
-from conformance.report.site import write_site
 from conformance.report.site.citation import citation
 from conformance.report.site.event_table import ROWS
 from conformance.report.site.html import prose, tag, text

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from conformance.errors import EXIT_MEANINGS
+from conformance.harmless import HarmlessStream
 from conformance.judge.comparison import compare
 from conformance.report.progress import Progress
 from conformance.report.terminal import render, show, wants_colour
-from conformance.report.words import conclusion, say
+from conformance.report.words import conclusion
 from tests.judge_samples import CHANGE, GUARD, PPA, REFERENCE, SAMPLES, STOCK, many, run, verdict
 from tests.report_samples import beside, change
 
@@ -97,7 +98,7 @@ def test_colour_never_moves_a_column_and_is_for_terminals_where_nobody_forbids_i
 def test_a_stream_of_a_narrow_encoding_is_no_error() -> None:
     octets = io.BytesIO()
     stream = io.TextIOWrapper(octets, encoding="ascii", newline="\n")
-    say(stream, "caf\u00e9 \ud800\n")
+    HarmlessStream(stream).write("caf\u00e9 \ud800\n")
     show(compare([beside(change("unmet", seen="\u00e9"))]), stream)
     stream.flush()
     assert octets.getvalue().startswith(b"caf\\xe9 \\ud800\n")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from conformance.cli.writing import write_directory
 from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
 from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record
 from conformance.pod.world import Fault
-from conformance.reproduce.directory import directory, directory_name, write
+from conformance.reproduce.directory import MARK, directory, directory_name, mode
 from conformance.reproduce.readme import story_lines
 from conformance.reproduce.scene import Scene, scene, steps
 from conformance.reproduce.wording import escaped
@@ -114,13 +115,13 @@ def test_packages_are_copied_and_a_value_that_would_end_a_shell_word_is_refused(
 
 def test_only_an_earlier_reproduction_is_replaced(tmp_path: Path) -> None:
     files = {"reproduce.sh": b"#!/bin/sh\n", "gone": b""}
-    write(files, tmp_path / "out")
-    write({"reproduce.sh": b"#!/bin/sh\n"}, tmp_path / "out")
+    write_directory(tmp_path / "out", files, MARK, mode)
+    write_directory(tmp_path / "out", {"reproduce.sh": b"#!/bin/sh\n"}, MARK, mode)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["reproduce.sh"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter").write_text("dear")
     with pytest.raises(UsageError, match="something else stands there"):
-        write(files, tmp_path / "mine")
+        write_directory(tmp_path / "mine", files, MARK, mode)
     assert (tmp_path / "mine" / "letter").read_text() == "dear"
 
 

@@ -5,6 +5,7 @@ lines; empty: none), or by the directory's name: `stock`, `ppa` or `all`, `only-
 `0004+0005`.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ def read_builds(directory: Path) -> list[Build]:
     What holds neither a package nor a declaration is passed over. Raises UsageError, which says what to
     write, for a declaration that is missing, wrong or contradictory, and for two builds of the same patches.
     """
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise UsageError(
             f"--targets {directory}: there is no such directory",
             f"name a directory that holds one directory for each build, or `{REFERENCE}`",

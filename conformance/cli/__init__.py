@@ -1,14 +1,16 @@
 """The command: words and options for people. Each subcommand imports only what it needs."""
 
 import argparse
+import contextlib
 import importlib
-import os
 import sys
 from typing import Any
 
 from conformance import __version__
 from conformance.catalogue.patches import PATCHES, PPA_PATCHES
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
+from conformance.harmless import harmless_output
+from conformance.unforeseen import told
 
 #: Subcommand -> (module of this package, function, what it does).
 COMMANDS = {
@@ -185,19 +187,32 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         group.add_argument(option, metavar="VALUE", help=f"{what} [{variable}]")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit status."""
+def _status(arguments: list[str] | None) -> int:
     try:
         options = parser().parse_args(arguments)
-        module, function, _ = COMMANDS[options.command]
-        return int(getattr(importlib.import_module(f"conformance.cli.{module}"), function)(options))
-    except ConformanceError as error:
-        print(f"qmail-conformance: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("qmail-conformance: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # What was to be read was not: never a success. Python must not complain of it again while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_WORLD
+    except SystemExit as ended:  # of --help and --version
+        return int(ended.code or 0)
+    module, function, _ = COMMANDS[options.command]
+    return int(getattr(importlib.import_module(f"conformance.cli.{module}"), function)(options))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit status. All that it says goes through streams that make it harmless."""
+    with harmless_output():
+        try:
+            status = _status(arguments)
+            sys.stdout.flush()
+        except ConformanceError as error:
+            print(f"qmail-conformance: {error}", file=sys.stderr)
+            status = error.exit_status
+        except KeyboardInterrupt:
+            print("qmail-conformance: interrupted", file=sys.stderr)
+            status = 130
+        except Exception as error:
+            # Nothing but a verdict may end with the status of one.
+            print(f"qmail-conformance: {told(error)}", file=sys.stderr)
+            status = EXIT_WORLD
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(ConformanceError):  # of which was told above
+                stream.flush()
+    return status

@@ -20,6 +20,7 @@ from conformance.bench.statistics import LEAST_ROUNDS
 from conformance.bench.subject import Subject
 from conformance.bench.throughput_table import LEGEND, heading, markdown, table
 from conformance.cli.options import images, note, output_directory
+from conformance.cli.writing import write_text
 from conformance.errors import UsageError, WorldError
 from conformance.pod.base import PodFailure
 from conformance.report.words import is_specification, one_line, specification_sentence
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         min_ratio=options.min_ratio,
     )
     out = output_directory(options)
-    out.mkdir(parents=True, exist_ok=True)
+    _save(bench, out)  # where it cannot be written, nothing is measured
     for line in heading(bench):
         print(line)
     for target in plan.targets:
@@ -140,16 +141,14 @@ async def _started(target: Target, plan: Plan) -> "DockerPod":
 
 def _save(bench: Bench, out: Path) -> None:
     """bench.json, whole at every moment."""
-    beside = out / "bench.json.new"
-    beside.write_text(json.dumps(bench.to_json(), indent=1) + "\n", encoding="utf-8")
-    beside.replace(out / "bench.json")
+    write_text(out / "bench.json", json.dumps(bench.to_json(), indent=1) + "\n")
 
 
 def _write(bench: Bench, out: Path) -> None:
     _save(bench, out)
     pages = {"bench.md": markdown(bench), "ratio.svg": ratio_plot(bench), "latency.svg": latency_plot(bench)}
     for name, page in pages.items():
-        (out / name).write_text(page, encoding="utf-8")
+        write_text(out / name, page)
 
 
 def _now() -> str:
@@ -157,4 +156,4 @@ def _now() -> str:
 
 
 def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(one_line(line), file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import sys
 
 from conformance.cli.options import images
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.report.words import one_line
 from conformance.targets.docker import engine
 from conformance.targets.docker.doctor import MachineCheck, check_engine, check_resolution
 from conformance.targets.docker.images import internet_image, target_image
@@ -29,7 +30,7 @@ def targets(options: argparse.Namespace) -> int:
         ("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"),
     ]
     for name, problem, what in rows:
-        print(f"{'no ' if problem else 'yes'}  {name}\n       {problem or what}")
+        print(f"{'no ' if problem else 'yes'}  {name}\n       {one_line(problem or what)}")
     if no_engine:
         print(
             "For the others start a Docker engine, or name one in DOCKER_HOST; "
@@ -45,9 +46,10 @@ def doctor(options: argparse.Namespace) -> int:
     if all(check.good for check in checks):
         checks.append(_resolution(chosen))
     for check in checks:
-        print(f"{'good' if check.good else 'BAD '}  {check.what}: {check.detail}")
+        detail = check.detail.replace("\n", "\n        ")  # the end of a build's log, for one
+        print(f"{'good' if check.good else 'BAD '}  {check.what}: {detail}")
         if not check.good and check.hint:
-            print(f"        {check.hint}")
+            print(f"        {one_line(check.hint)}")
     if all(check.good for check in checks):
         return EXIT_AS_EXPECTED
     print("The targets reference-… need none of what is bad.")

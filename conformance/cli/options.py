@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from conformance.harmless import printable
 from conformance.targets.image_options import Images
 
 
@@ -22,4 +23,4 @@ def output_directory(options: argparse.Namespace) -> Path:
 
 def note(line: str) -> None:
     """Say on standard error what takes long."""
-    print(f"{line} ...", file=sys.stderr, flush=True)
+    print(printable(f"{line} ..."), file=sys.stderr, flush=True)

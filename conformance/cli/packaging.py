@@ -1,20 +1,25 @@
 """`reference-deb`: build the package qmail-reference."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.errors import EXIT_AS_EXPECTED, UsageError
-from conformance.reference.package import build
+from conformance.cli.writing import write_octets
+from conformance.errors import EXIT_AS_EXPECTED
+from conformance.harmless import printable
+from conformance.reference.package import file_name, package
 from conformance.targets.names import patches_of
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build it and print its path. Raises UsageError: an unknown patch, an unwritable directory."""
-    patches = patches_of(options.patches, "reference-deb")
-    try:
-        path = build(Path(options.directory), patches)
-    except OSError as error:
-        what = f"reference-deb: {options.directory}: {error.strerror or error}"
-        raise UsageError(what, "name a directory that can be written") from error
-    print(path)
+    """Build it and print its path. Raises UsageError for an unknown patch, and as `write_octets` does."""
+    path = build(Path(options.directory), patches_of(options.patches, "reference-deb"))
+    print(printable(str(path)))
     return EXIT_AS_EXPECTED
+
+
+def build(directory: Path, patches: Sequence[str]) -> Path:
+    """Write the package that carries `patches` into `directory`; its path."""
+    path = directory / file_name(patches)
+    write_octets(path, package(patches))
+    return path

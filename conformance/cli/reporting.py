@@ -7,20 +7,21 @@ unmet and not as expected.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.cli.writing import unwritable, write_text
+from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, UsageError
-from conformance.judge.comparison import compare
+from conformance.judge.comparison import Comparison, compare
 from conformance.judge.runfile import read_run
 from conformance.report import changes, export
 from conformance.report.badges import badges
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
-from conformance.report.words import one_line, say
+from conformance.report.words import one_line
 
 if TYPE_CHECKING:
     from conformance.report.site import Pictures
@@ -54,14 +55,20 @@ def report(options: argparse.Namespace) -> int:
             _put(str(Path(options.badges) / name), svg, quiet=True)
         print(f"written: {len(made)} badges in {one_line(options.badges)}", file=sys.stderr)
     if options.html:
-        from conformance.report.site import write_site
-
-        try:
-            index = write_site(comparison, Path(options.html), _throughput(options.bench))
-        except OSError as error:
-            raise unwritable(Path(options.html), error) from error
-        _note(index)
+        _note(write_site(comparison, Path(options.html), _throughput(options.bench)))
     return EXIT_AS_EXPECTED
+
+
+def write_site(comparison: Comparison, directory: Path, throughput: "Pictures | None" = None) -> Path:
+    """Write the site below `directory`; the path of its index.
+
+    Pages that an earlier report left there are replaced when they have the same name, and stay otherwise.
+    """
+    from conformance.report.site import INDEX, site_files
+
+    for name, text in site_files(comparison, throughput):
+        write_text(directory / name, text)
+    return directory / INDEX
 
 
 def _throughput(name: str) -> "Pictures | None":
@@ -73,7 +80,7 @@ def _throughput(name: str) -> "Pictures | None":
     from conformance.bench.throughput_table import interval
     from conformance.report.site import Pictures
 
-    path = Path(name) / "bench.json" if Path(name).is_dir() else Path(name)
+    path = Path(name) / "bench.json" if os.path.isdir(name) else Path(name)
     try:
         bench = Bench.from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -95,7 +102,7 @@ def run_files(names: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for name in names:
         path = Path(name)
-        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        inside = sorted(path.glob("*.jsonl")) if os.path.isdir(path) else [path]
         if not inside:
             raise UsageError(
                 f"{path}: there is no run file (*.jsonl) in it", "Name a run file, or where one is."
@@ -120,14 +127,14 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         _put(options.json, export.dumps(changes.to_json(found)))
     if STANDARD_OUTPUT not in (options.markdown, options.json):
-        say(sys.stdout, changes.render(found))
+        sys.stdout.write(changes.render(found))
     return found.exit_status
 
 
 def _put(place: str, text: str, *, quiet: bool = False) -> None:
     """Write a file, with its directory, or standard output for `-`."""
     if place == STANDARD_OUTPUT:
-        say(sys.stdout, text)
+        sys.stdout.write(text)
         sys.stdout.flush()
         return
     path = Path(place)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import partial
@@ -11,14 +10,15 @@ from pathlib import Path
 from conformance.cases.collection import all_requirements, case_of
 from conformance.cases.script import script_of
 from conformance.cli.options import images, note
+from conformance.cli.writing import write_directory
 from conformance.errors import NothingSelected, UsageError, WorldError
 from conformance.judge.decider import decide, of_case
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
 from conformance.judge.runfile import read_run
 from conformance.judge.verdict import Verdict
-from conformance.report.words import one_line, say
-from conformance.reproduce.directory import directory, directory_name, write
+from conformance.report.words import one_line
+from conformance.reproduce.directory import MARK, directory, directory_name, mode
 from conformance.reproduce.readme import heading, story_lines
 from conformance.reproduce.recipe import located
 from conformance.reproduce.scene import scene
@@ -46,10 +46,11 @@ def run(options: argparse.Namespace) -> int:
     except UnicodeEncodeError as error:
         raise UsageError(f"{options.requirement}: its record holds what no octets are: {error}") from error
     for line in [*heading(made), "", *story_lines(made)]:
-        say(sys.stdout, line + "\n")
+        print(line)
     out = Path(options.out) if options.out else Path("reproduce") / directory_name(made)
-    write(files, out)
-    say(sys.stdout, f"\n{out}: {len(files)} files; `sh {one_line(str(out))}/reproduce.sh` shows it\n")
+    write_directory(out, files, MARK, mode)
+    place = one_line(str(out))
+    print(f"\n{place}: {len(files)} files; `sh {place}/reproduce.sh` shows it")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory
+from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
@@ -17,7 +18,7 @@ from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
 from conformance.report.terminal import show
-from conformance.report.words import conclusion
+from conformance.report.words import conclusion, one_line
 from conformance.targets.image_options import Images
 from conformance.targets.plan import Plan
 from conformance.targets.ready import make_ready
@@ -51,7 +52,7 @@ def gate(options: argparse.Namespace) -> int:
     comparison = _measure(names, options)
     status = comparison.exit_status
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
-    print(f"gate: {options.target} {word}. {conclusion(comparison)}")
+    print(f"gate: {one_line(options.target)} {word}. {conclusion(comparison)}")
     return status
 
 
@@ -68,7 +69,8 @@ def judge(options: argparse.Namespace) -> int:
         for new in comparison.runs[0].verdicts:
             if new.verdict != old[new.requirement].verdict:
                 was = old[new.requirement].verdict
-                print(f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}")
+                said = f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}"
+                print(one_line(said))
         status = worst_status((status, comparison.exit_status))
     return status
 
@@ -107,8 +109,8 @@ def _compared(plan: Plan, selection: Selection, out: Path, *, pods: int | None) 
     stream = sys.stderr  # as it is now: while pytest runs its place is taken
     runs = run_cases(plan, selection, out=out, pods=pods, say=_say, progress=partial(Progress, stream))
     comparison = lay_side_by_side(runs)
-    (out / "junit.xml").write_text(junit(comparison), encoding="utf-8")
-    (out / "summary.md").write_text(markdown(comparison), encoding="utf-8")
+    write_text(out / "junit.xml", junit(comparison))
+    write_text(out / "summary.md", markdown(comparison))
     show(comparison, sys.stdout)
     return comparison
 

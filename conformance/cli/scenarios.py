@@ -2,15 +2,15 @@
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 
 from conformance.cli.options import images, note
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
+from conformance.harmless import HarmlessStream, columns, harmless, printable
 from conformance.pod.codec import encode
-from conformance.report.words import one_line, printable, say
+from conformance.report.words import one_line
 from conformance.scenario.making import load_transcript
 from conformance.scenario.reading import load_scenario
 from conformance.scenario.showing import shown
@@ -34,7 +34,7 @@ def attempt(options: argparse.Namespace) -> int:
     plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note)
     with Trials(plan) as trials:
         tried = trials.run(scenario)
-    say(sys.stdout, shown(scenario, tried, shutil.get_terminal_size((120, 24)).columns))
+    sys.stdout.write(shown(scenario, tried, columns(120)))
     if options.out:
         out = Path(options.out)
         for trial in tried:
@@ -45,7 +45,7 @@ def attempt(options: argparse.Namespace) -> int:
                 "record": encode(trial.record),
             }
             write_text(out / f"{trial.target.file_name}.json", json.dumps(data, indent=1) + "\n")
-        say(sys.stdout, f"the records: {out}\n")
+        print(printable(f"the records: {out}"))
     return EXIT_AS_EXPECTED if all(trial.met for trial in tried) else EXIT_REGRESSION
 
 
@@ -57,7 +57,7 @@ def _from_transcript(options: argparse.Namespace) -> int:
         )
     made = load_transcript(Path(options.from_transcript))
     for remark in made.notes:
-        say(sys.stderr, f"{printable(remark)}\n")
+        print(printable(remark), file=sys.stderr)
     _give(made.scenario, options.o, f"; `qmail-conformance try {options.o}` tries it")
     return EXIT_AS_EXPECTED
 
@@ -65,10 +65,12 @@ def _from_transcript(options: argparse.Namespace) -> int:
 def _give(text: str, place: str | None, then: str = "") -> None:
     """A scenario to standard output, or to the file that -o names."""
     if place is None:
-        say(sys.stdout, text)
+        sys.stdout.write(text)
+        if harmless(text) != text:
+            print("some of it is shown otherwise than it is; -o FILE writes it as it is", file=sys.stderr)
     else:
         write_text(Path(place), text)
-        say(sys.stderr, f"{place} is written{then}\n")
+        print(printable(f"{place} is written{then}"), file=sys.stderr)
 
 
 def shrink(options: argparse.Namespace) -> int:
@@ -83,11 +85,13 @@ def shrink(options: argparse.Namespace) -> int:
         result = shrunk(path, trials, _progress if sys.stderr.isatty() else lambda runs, left: None)
     if sys.stderr.isatty():
         print(file=sys.stderr)  # the progress stands on a line of its own
-    say(sys.stderr, f"kept: {one_line(str(result.difference))}\n")
-    say(sys.stderr, f"{result.before} lines before, {result.after} after; {result.runs} runs\n")
+    print(f"kept: {one_line(str(result.difference))}", file=sys.stderr)
+    print(f"{result.before} lines before, {result.after} after; {result.runs} runs", file=sys.stderr)
     _give(result.text, options.o)
     return EXIT_AS_EXPECTED
 
 
 def _progress(runs: int, left: int) -> None:
-    print(f"\r{runs} runs, {left} lines left ", end="", file=sys.stderr, flush=True)
+    stream = HarmlessStream.of(sys.stderr)
+    stream.rewrite(f"{runs} runs, {left} lines left ")
+    stream.flush()

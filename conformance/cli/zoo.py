@@ -9,6 +9,7 @@ from conformance.cli.keywords import matcher
 from conformance.cli.options import output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
+from conformance.harmless import printable
 from conformance.reference.flaws import FLAWS
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
@@ -37,11 +38,11 @@ def run(options: argparse.Namespace) -> int:
     table = visit(options.keyword, options.workers)
     out = output_directory(options)
     write_text(out / "zoo.md", pages.markdown(table))
-    write_text(out / "zoo.json", json.dumps(pages.to_json(table), indent=1, ensure_ascii=False) + "\n")
+    write_text(out / "zoo.json", json.dumps(pages.to_json(table), indent=1) + "\n")
     for line in summary(table):
         print(line)
     print(f"{table.runs} cases under a flaw, in {time.monotonic() - began:.1f} s with -n {options.workers}")
-    print(f"the table: {out / 'zoo.md'}, {out / 'zoo.json'}")
+    print(printable(f"the table: {out / 'zoo.md'}, {out / 'zoo.json'}"))
     return EXIT_REGRESSION if table.broken else EXIT_AS_EXPECTED
 
 

@@ -51,12 +51,9 @@ def version(patches: Sequence[str]) -> str:
     return f"{conformance.__version__}+{'.'.join(patches) or 'stock'}"
 
 
-def build(directory: Path, patches: Sequence[str]) -> Path:
-    """Write the package that carries `patches` into `directory`; its path. Raises OSError."""
-    path = directory / f"{PACKAGE}_{version(patches)}_all.deb"
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(package(patches))
-    return path
+def file_name(patches: Sequence[str]) -> str:
+    """What the file of the package that carries `patches` is called."""
+    return f"{PACKAGE}_{version(patches)}_all.deb"
 
 
 def package(patches: Sequence[str]) -> bytes:

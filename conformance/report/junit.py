@@ -7,26 +7,28 @@ invalid an error, unsupported skipped. Unstable passes, with its attempts as a p
 from collections import Counter
 from xml.etree import ElementTree as ET
 
+from conformance.harmless import printable
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.export import picked
-from conformance.report.words import is_specification, printable, repeat_command, specification_sentence
+from conformance.report.words import is_specification, repeat_command, specification_sentence
 
 #: Assessment -> the element that says it; the others pass.
 _ELEMENTS = {"unexpected": "failure", "invalid": "error", "unsupported": "skipped"}
 
 
 def junit(comparison: Comparison) -> str:
-    """The XML document, with its declaration, ready to be written as UTF-8. It always parses."""
+    """The XML document in ASCII, with its declaration. It always parses, whatever a stream's encoding is."""
     root = ET.Element("testsuites", {"name": "qmail-conformance"})
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         _suite(root, label, run)
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    document: bytes = ET.tostring(root, "us-ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{document.decode("ascii")}\n'
 
 
 def _suite(root: ET.Element, label: str, run: Run) -> None:
@@ -73,7 +75,8 @@ def _case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
         facts["unstable"] = ", ".join(verdict.attempts)
     _properties(case, facts)
     shown = picked(verdict, "promise", "source", "expected", "verdict", "seen")
-    said = "".join(f"{name}: {value}\n" for name, value in shown.items())
+    # What is quoted may have lines, which must not look like these.
+    said = "".join(f"{name}: {value}\n".replace("\n", "\n    ")[:-4] for name, value in shown.items())
     said += f"repeat: {repeat_command(run.target, verdict.requirement)}"
     if kind := _ELEMENTS.get(verdict.assessment):
         element = ET.SubElement(case, kind, {"message": _text(meaning(verdict))})

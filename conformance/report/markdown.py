@@ -37,7 +37,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9./?=&%~+_#-]+")
 
 def escape(text: str, limit: int | None = None) -> str:
     """Text on one line that renders as itself, in a table too: no markup, no HTML, no link, no control."""
-    return one_line(text, limit).translate(_TABLE).replace("://", "&#58;//")
+    return one_line(text, limit).translate(_TABLE).replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

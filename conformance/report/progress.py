@@ -4,8 +4,9 @@ import os
 import shutil
 from typing import TextIO
 
+from conformance.harmless import HarmlessStream
 from conformance.judge.verdict import Verdict
-from conformance.report.words import one_line, say
+from conformance.report.words import one_line
 
 _STEP = 10  #: per cent between two lines where lines cannot be rewritten
 
@@ -15,7 +16,7 @@ class Progress:
 
     def __init__(self, stream: TextIO, total: int) -> None:
         """`total` verdicts are awaited. The line is rewritten where the stream is a terminal that can."""
-        self._stream = stream
+        self._stream = HarmlessStream.of(stream)
         self._total = total
         self._rewriting = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._columns = shutil.get_terminal_size((80, 24)).columns
@@ -52,11 +53,12 @@ class Progress:
     def _rewrite(self, requirement: str) -> None:
         line = f"{self._line()} {one_line(requirement)}".rstrip()
         # One column short: a full line makes some terminals wrap.
-        self._write("\r" + line[: max(self._columns - 1, 1)] + "\x1b[K")
+        self._stream.rewrite(line[: max(self._columns - 1, 1)])
+        self._stream.flush()
         self._rewritten = True
 
     def _write(self, text: str) -> None:
-        say(self._stream, text)
+        self._stream.write(text)
         self._stream.flush()
 
     def _line(self) -> str:

@@ -1,18 +1,18 @@
 """The report for a terminal: a matrix of requirements by targets, and what needs a person."""
 
+import io
 import os
-import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TextIO
 
+from conformance.harmless import NARROWEST, HarmlessStream, Tone, columns
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
 from conformance.report.words import (
     LEGEND,
-    Tone,
     counts_line,
     difference,
     exit_line,
@@ -22,15 +22,12 @@ from conformance.report.words import (
     one_line,
     patch_title,
     repeat_command,
-    say,
     setting,
     specification_sentences,
     tone,
 )
 
-_COLOURS: dict[Tone, str] = {"plain": "", "quiet": "2", "good": "32", "bad": "1;31", "doubtful": "33"}
 _CELL = max(len("unmet!"), len("unmet~"))
-_NARROWEST = 20
 _DETAILS = 20  #: verdicts shown in full; the run file and the other reports hold them all
 
 
@@ -41,13 +38,18 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) ->
 
 def show(comparison: Comparison, stream: TextIO) -> None:
     """Write the whole report to `stream`, in its width and with colours where they are wanted."""
-    width = shutil.get_terminal_size((100, 24)).columns
-    say(stream, render(comparison, width=width, colour=wants_colour(stream)))
+    _page(comparison, columns(100)).put(HarmlessStream.of(stream), wants_colour(stream))
 
 
 def render(comparison: Comparison, *, width: int = 100, colour: bool = False) -> str:
     """The report as text, each line within `width` columns (20 at least) save for paths and commands."""
-    page = _Page(max(width, _NARROWEST), colour)
+    text = io.StringIO()
+    _page(comparison, max(width, NARROWEST)).put(HarmlessStream(text), colour)
+    return text.getvalue()
+
+
+def _page(comparison: Comparison, width: int) -> "_Page":
+    page = _Page(width)
     for sentence in specification_sentences(comparison):
         page.fold(sentence)
     for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
@@ -62,27 +64,22 @@ def render(comparison: Comparison, *, width: int = 100, colour: bool = False) ->
     _deviations(page, comparison)
     _details(page, comparison)
     _ending(page, comparison)
-    return page.text()
+    return page
 
 
 class _Page:
-    """Lines within a width; colour is added after the measuring."""
+    """Lines within a width, each in pieces with their tones."""
 
-    def __init__(self, width: int, colour: bool) -> None:
+    def __init__(self, width: int) -> None:
         self.width = width
-        self._colour = colour
-        self._lines: list[str] = []
+        self._lines: list[Sequence[tuple[str, Tone]]] = []
 
-    def paint(self, text: str, how: Tone) -> str:
-        code = _COLOURS[how]
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
-
-    def line(self, text: str) -> None:
-        self._lines.append(text.rstrip())
+    def line(self, *pieces: str | tuple[str, Tone]) -> None:
+        self._lines.append([(piece, "plain") if isinstance(piece, str) else piece for piece in pieces])
 
     def gap(self) -> None:
         if self._lines and self._lines[-1]:
-            self._lines.append("")
+            self._lines.append(())
 
     def fold(self, text: str, how: Tone = "plain", indent: int = 0) -> None:
         indent = min(indent, self.width // 4)
@@ -90,10 +87,14 @@ class _Page:
         folded = textwrap.wrap(
             text, self.width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
         )
-        self._lines += [self.paint(line, how) for line in folded]
+        for line in folded:
+            self.line((line, how))
 
-    def text(self) -> str:
-        return "\n".join(self._lines) + "\n"
+    def put(self, stream: HarmlessStream, colour: bool) -> None:
+        for line in self._lines:
+            for text, how in line:
+                stream.paint(text, how if colour else "plain")
+            stream.write("\n")
 
 
 def _letter(index: int) -> str:
@@ -116,25 +117,27 @@ def _matrix(page: _Page, comparison: Comparison, rows: Sequence[Row]) -> None:
             _stacked(page, letters, row.cells)
         return
     padded = (f"  {head:{width}}" for head, width in zip(heads, widths, strict=True))
-    page.line(" " * (2 + name_width) + "".join(padded))
+    page.line((" " * (2 + name_width) + "".join(padded)).rstrip())
     for row in rows:
-        cells = (
-            "  " + page.paint(f"{mark(cell):{width}}", tone(cell))
-            for cell, width in zip(row.cells, widths, strict=True)
-        )
-        page.line(f"  {one_line(row.requirement):{name_width}}" + "".join(cells))
+        line: list[str | tuple[str, Tone]] = [f"  {one_line(row.requirement):{name_width}}"]
+        room = 2
+        for cell, width in zip(row.cells, widths, strict=True):
+            line += [" " * room, (mark(cell), tone(cell))]
+            room = 2 + width - len(mark(cell))
+        page.line(*line)
 
 
 def _stacked(page: _Page, heads: Sequence[str], cells: Sequence[Verdict]) -> None:
-    line, used = "   ", 3
+    line: list[str | tuple[str, Tone]] = ["   "]
+    used = 3
     for head, cell in zip(heads, cells, strict=True):
         text = f"{head} {mark(cell)}"
         if used > 3 and used + 1 + len(text) > page.width:
-            page.line(line)
-            line, used = "   ", 3
-        line += " " + page.paint(text, tone(cell))
+            page.line(*line)
+            line, used = ["   "], 3
+        line += [" ", (text, tone(cell))]
         used += 1 + len(text)
-    page.line(line)
+    page.line(*line)
 
 
 def _summaries(page: _Page, comparison: Comparison) -> None:

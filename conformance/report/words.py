@@ -1,14 +1,14 @@
-"""Wording that every report shares, and the one place where text from outside is made harmless."""
+"""Wording that every report shares."""
 
 import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TextIO
 
 from conformance.catalogue.patches import PATCHES
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS
+from conformance.harmless import Tone, printable
 from conformance.judge.comparison import Comparison
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import VERDICTS, Verdict, counted
@@ -23,23 +23,6 @@ LEGEND = (
 )
 
 _MARKS = {"unexpected": "!", "unstable": "*"}
-
-Tone = Literal["plain", "quiet", "good", "bad", "doubtful"]
-
-
-def printable(text: str, *, keep: str = "") -> str:
-    r"""`text` with everything that does not show replaced visibly: \x1b, \u202e. `keep` lists exceptions.
-
-    Those are control characters, lone surrogates, and characters that reorder or hide text on a screen.
-    """
-
-    def escaped(character: str) -> str:
-        number = ord(character)
-        return f"\\x{number:02x}" if number < 0x80 else character.encode("ascii", "backslashreplace").decode()
-
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in keep else escaped(char) for char in text)
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -185,9 +168,3 @@ def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
         if cell.assessment in order
     ]
     return sorted(found, key=lambda pair: order[pair[1].assessment])
-
-
-def say(stream: TextIO, text: str) -> None:
-    """Write text to a stream of whatever encoding; what it cannot show is replaced, never an error."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

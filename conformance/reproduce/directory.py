@@ -1,10 +1,7 @@
-"""The whole directory: every file as octets, and writing them."""
+"""The whole directory: every file as octets, and its permissions."""
 
 import re
-import shutil
-from pathlib import Path
 
-from conformance.errors import UsageError
 from conformance.reproduce.answersfile import answers
 from conformance.reproduce.normalize import normalized_lines
 from conformance.reproduce.pcap import pcap
@@ -43,23 +40,11 @@ def directory(scene: Scene, images: Images) -> dict[str, bytes]:
     return files
 
 
-def write(files: dict[str, bytes], out: Path) -> None:
-    """Write the directory anew. Raises UsageError when something else stands there or it cannot be."""
-    try:
-        if out.exists():
-            if not out.is_dir() or (any(out.iterdir()) and not (out / MARK).is_file()):
-                raise UsageError(f"{out}: something else stands there", "Name another directory with --out.")
-            shutil.rmtree(out)
-        for name, content in files.items():
-            path = out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            if name in (MARK, "programs/rcptcheck") or name.startswith("programs/checkpassword"):
-                path.chmod(0o755)
-        if (out / "secrets.env").exists():
-            (out / "secrets.env").chmod(0o600)
-    except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", "Name another directory with --out.") from error
+def mode(name: str) -> int | None:
+    """The permissions of a file of the directory; None for those that any new file has."""
+    if name in (MARK, "programs/rcptcheck") or name.startswith("programs/checkpassword"):
+        return 0o755
+    return 0o600 if name == "secrets.env" else None
 
 
 def directory_name(scene: Scene) -> str:

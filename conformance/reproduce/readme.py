@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from conformance.harmless import printable
 from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
 from conformance.report.story import events_of, shortened
-from conformance.report.words import is_specification, one_line, printable, repeat_command
+from conformance.report.words import is_specification, one_line, repeat_command
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.zonefiles import fault_words
 from conformance.targets.docker.scripts import quoted
@@ -45,7 +46,7 @@ def story_lines(scene: Scene, most: int = 400) -> Iterator[str]:
         text = printable(event.text)
         text = text if len(text) <= _LINE else f"{text[:_LINE]} … ({len(event.text)} characters)"
         note = f"  ({event.note})" if event.note else ""
-        yield f"{event.at:9.4f}  {event.channel:<16} {who:<18} {text}{note}"
+        yield printable(f"{event.at:9.4f}  {event.channel:<16} {who:<18} {text}{note}")
 
 
 def readme(scene: Scene, files: Iterable[str]) -> str:

@@ -5,8 +5,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from conformance.harmless import printable
 from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
-from conformance.report.words import is_specification, one_line, printable, specification_sentence
+from conformance.report.words import is_specification, one_line, specification_sentence
 from conformance.scenario.form import Scenario
 from conformance.scenario.trial import Tried
 
@@ -16,6 +17,9 @@ NARROW = 80
 #: Characters of a line that are shown; the record holds it whole.
 _MOST = 400
 
+#: Columns that are taken at least.
+_NARROWEST = 40
+
 _RUN = re.compile(r"([^ ])\1{19,}")
 
 _SPEAKER = 10  #: room for who speaks
@@ -24,6 +28,7 @@ _MARK = "--- here they differ first "
 
 def shown(scenario: Scenario, tried: Sequence[Tried], width: int) -> str:
     """Everything for a terminal of `width` columns, harmless whatever qmail said."""
+    width = max(width, _NARROWEST)
     specifications = [specification_sentence(each.target) for each in tried if is_specification(each.target)]
     blocks = [[one_line(scenario.title), *specifications]]
     if scenario.text:

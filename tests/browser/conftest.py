@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from conformance.cli.reporting import write_site
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
-from conformance.report.site import write_site
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from conformance.report.words import printable
+from conformance.harmless import printable
 
 _VOID = frozenset({"br", "col", "input", "link", "meta"})
 

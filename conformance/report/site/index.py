@@ -6,6 +6,7 @@ from itertools import groupby
 
 from conformance import __version__
 from conformance.errors import EXIT_AS_EXPECTED
+from conformance.harmless import printable
 from conformance.judge.comparison import Comparison, PatchSummary
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
@@ -26,7 +27,6 @@ from conformance.report.words import (
     noteworthy,
     one_line,
     patch_title,
-    printable,
 )
 
 _NOTEWORTHY = 200  #: rows; the matrix holds them all

@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance import __version__
 from conformance.cases.collection import case_of
 from conformance.catalogue.requirements import Requirement
+from conformance.harmless import printable
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
@@ -19,7 +20,7 @@ from conformance.report.site.html import Html, definitions, joined, pre, prose, 
 from conformance.report.site.marks import chip
 from conformance.report.site.page import page, section, specifications
 from conformance.report.site.setup import set_up
-from conformance.report.words import patch_title, printable, repeat_command
+from conformance.report.words import patch_title, repeat_command
 
 _SAFE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 _ROLES = {

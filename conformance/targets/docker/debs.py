@@ -1,6 +1,7 @@
 """Candidate .deb files: what a directory holds, read without dpkg."""
 
 import io
+import os
 import re
 import tarfile
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ def read_debs(directory: Path) -> list[Deb]:
 
     Raises UsageError.
     """
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         hint = "name the directory that holds the .deb files"
         raise UsageError(f"debs:{directory}: there is no such directory", hint)
     debs = [read_deb(path) for path in sorted(directory.glob("*.deb"))]
