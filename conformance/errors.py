@@ -44,6 +44,10 @@ class WorldError(ConformanceError):
     exit_status = EXIT_WORLD
 
 
+class EngineGone(WorldError):
+    """No container engine answers. It may come back: one that is started anew is gone for seconds."""
+
+
 class NothingSelected(ConformanceError):
     """A filter that selects no requirement: exit status 4, never a success."""
 

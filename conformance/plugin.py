@@ -27,6 +27,7 @@ from conformance.judge.runfile import read_run, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
 from conformance.shares import ShareScheduling, share_of
+from conformance.targets.capacity import cut_down
 from conformance.targets.image_options import IMAGE_OPTIONS, Images
 from conformance.targets.plan import Plan
 from conformance.targets.pool import Job, PodPool
@@ -165,9 +166,9 @@ def _stored_verdicts(path: str) -> dict[str, Verdict]:
 class Worker:
     """What one process keeps between cases: an event loop, pods, what they have played, the deviations."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, cases: int) -> None:
         self.plan = _plan(config)
-        self._pods: int = config.getoption("--pods")
+        self._pods = cut_down(config.getoption("--pods"), self.plan, cases, warnings.warn)
         # How many workers share the cases; none where pytest-xdist hands them out one by one.
         workers: int = getattr(config, "workerinput", {"workercount": 1})["workercount"]
         self._shares = workers if workers == 1 or config.getoption("--shares") else 0
@@ -234,7 +235,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         raise UsageError(f"{requirement.name}: a case takes the handles internet and qmail, and nothing else")
     stash = pyfuncitem.config.stash
     if WORKER not in stash:
-        stash[WORKER] = Worker(pyfuncitem.config)
+        stash[WORKER] = Worker(pyfuncitem.config, len(pyfuncitem.session.items))
     verdict, attempt = stash[WORKER].decide(pyfuncitem, requirement)
     pyfuncitem.stash[VERDICT] = verdict_line(verdict)
     _tell_pytest(verdict, attempt)

@@ -19,6 +19,8 @@ from conformance.catalogue import PPA_PATCHES
 from conformance.catalogue.requirements import Case
 from conformance.pod.codec import decode, encode
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.delivery import read_reports
+from conformance.pod.observation import RemoteResult
 from conformance.reproduce import recipe
 from conformance.targets.target_agent import configuration_items, packed
 from tests.agents import LONG, until
@@ -289,6 +291,21 @@ def test_qmail_remote_is_run_as_qmail_rspawn_does_up_to_the_limit(
     assert (0.2 if "sleep" in program else 0) <= float(seconds) < 10
 
 
+def test_a_report_without_an_end_is_cut_off_and_the_program_ended(fake: Target) -> None:
+    program = "printf 'rK\\0Kok\\0'; exec yes"
+    _, told, status, ended, seconds = fake.ask("remote", "20000", "", program)
+    assert told.startswith(b"rK\0Kok\0y\n")
+    assert told.partition(b"\0cut off: ")[2] == b"qmail-remote printed more than 1048576 octets"
+    assert len(told) < 1_050_000
+    assert (status, ended) == (b"-9", b"0")
+    assert float(seconds) < 10
+    read = read_reports(RemoteResult(told.decode("latin-1"), int(status), False, 0.0))
+    assert (read.accepted, read.message.letter) == (False, "")
+    assert repr(read).endswith(
+        "'cut off: qmail-remote printed more than 1048576 octets', crashed by signal 9>"
+    )
+
+
 def test_each_connection_to_its_port_is_a_qmail_remote_for_measurements(fake: Target) -> None:
     assert fake.ask("remotes", "echo $2; id -u; cat", "r\xe9") == [b"ok"]
     for _ in range(2):
@@ -345,6 +362,26 @@ def test_qmail_send_rests_when_all_is_done_or_put_off_in_a_reproduction_too(
 
 
 # What is seen
+
+
+def test_a_flood_is_seen_as_one_and_no_more_of_it_than_there_is_room_for(fake: Target) -> None:
+    prepare(fake)
+    (fake.root.state / "queue/mess/3/3").write_bytes(b"a" * 5_000_000)
+    (fake.root.state / "queue/todo/3").write_text("Fa@b\0Tc@d\0")
+    (fake.root.state / "homes/bob/Maildir/new/1.1.x").write_bytes(b"b" * 5_000_000)
+    (fake.root.state / "runs/order").write_text("9\n")
+    (fake.root.state / "runs/9").write_text("rcptcheck")
+    (fake.root.state / "smtpd.log").write_text("the log\n")
+    _, *told = fake.ask("observe")
+    cut = b"\n[cut off: the target holds more than 8388608 octets]\n"
+    assert told[::4] == [b"queued", b"mail", b"log"], "a hook's run is told whole or not"
+    assert told[3] == b"a" * 5_000_000
+    assert told[6].endswith(b"b" + cut)
+    assert told[9].endswith(cut)
+    assert sum(map(len, told)) < 8_400_000
+    prepare(fake)
+    (fake.root.state / "smtpd.log").write_text("the log\n")
+    assert fake.ask("observe") == [b"ok", b"log", b"the log\n", b"", b""]
 
 
 def test_what_stands_is_told_in_the_order_of_its_arrival(target: Target) -> None:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +18,19 @@ from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import encode
 from conformance.pod.record import Failure, Record
-from conformance.targets.docker import engine
+from conformance.targets.docker import channel, engine
 from conformance.targets.docker.attach import STDERR, STDOUT, Attachment
 from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.pod import DockerPod
-from conformance.targets.docker.sweep import is_leftover, machine, owner, started
+from conformance.targets.docker.sweep import (
+    FORGOTTEN,
+    OWNER_LABEL,
+    is_leftover,
+    leftovers,
+    machine,
+    owner,
+    started,
+)
 from tests.agents import on_a_loop
 from tests.processes import python
 
@@ -86,6 +96,18 @@ async def test_what_is_no_answer_loses_the_channel(line: bytes) -> None:
     with pytest.raises(PodFailure) as raised:
         await asked
     assert str(raised.value) == f"the control channel is broken: {line!r} is no answer"
+
+
+@on_a_loop
+async def test_an_answer_without_an_end_loses_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "LONGEST_ANSWER", 1000)
+    far = Far()
+    asked = await far.asked("play")
+    for _ in range(3):
+        far.channel.feed(b"x" * 400)
+    with pytest.raises(PodFailure, match="an answer of more than 1000 octets"):
+        await asked
+    far.channel.feed(b"nobody takes it\n")
 
 
 @on_a_loop
@@ -194,10 +216,35 @@ async def test_the_end_of_a_container_is_told(tmp_path: Path) -> None:
         ("elsewhere|11|500", False),
         ("", False),
         ("here|x|", False),
+        ("here", False),
+        ("here|\u00b2|500", False),  # a digit to Python, and no number
+        ("here|" + "9" * 5000 + "|500", False),
+        ("here|11|yesterday", False),
+        ("he|re|10|499", False),
     ],
 )
 def test_only_a_dead_owner_of_this_machine_leaves_leftovers(label: str, left: bool) -> None:
     assert is_leftover(label, "here", {10: "500"}.get) is left
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "label", "left"),
+    [
+        ("created", FORGOTTEN + 60, "before the last start|1|1", True),
+        ("exited", FORGOTTEN + 60, "\u00b2", True),
+        ("created", 60, "before the last start|1|1", False),
+        ("running", FORGOTTEN + 60, "before the last start|1|1", False),
+        ("running", 60, "a dead owner", True),
+        ("created", FORGOTTEN - 60, "ourselves", False),
+    ],
+)
+def test_what_does_not_run_for_an_hour_is_left_over_whoever_owns_it(
+    state: str, age: int, label: str, left: bool
+) -> None:
+    label = {"ourselves": owner(), "a dead owner": f"{machine()}|{os.getpid()}|0"}.get(label, label)
+    container = {"Id": "x" * 64, "State": state, "Created": time.time() - age, "Labels": {OWNER_LABEL: label}}
+    client = SimpleNamespace(api=SimpleNamespace(containers=lambda **_: [container | {"Names": ["/name"]}]))
+    assert leftovers(client) == ({"x" * 64: "name"} if left else {})
 
 
 def test_this_process_owns_what_it_starts_and_a_dead_one_does_not() -> None:

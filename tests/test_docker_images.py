@@ -131,7 +131,7 @@ def test_a_failed_build_shows_the_end_of_its_log() -> None:
     steps = [{"stream": f"\x1b[91mline {number}\x1b[0m\n"} for number in range(100)]
     said = "the image of stock does not build: The command returned a non-zero code: 1"
     steps.append({"error": said.partition(": ")[2]})
-    engine = SimpleNamespace(api=SimpleNamespace(build=lambda **_: steps))
+    engine = SimpleNamespace(api=SimpleNamespace(build=lambda **_: (step for step in steps)))
     with pytest.raises(WorldError) as raised:
         images.build(engine, images.Recipe("the image of stock", {}, {}), "tag")
     assert raised.value.message == "\n    ".join([said, *(f"line {number}" for number in range(70, 100))])

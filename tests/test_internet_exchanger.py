@@ -151,6 +151,17 @@ def test_a_closed_session_hears_nothing_and_is_left_by_nobody() -> None:
     assert spoken.seen.transcript[-1] == TranscriptEntry(1.0, "event", "closed")
 
 
+@pytest.mark.parametrize(("piece", "times"), [(b"x" * 65536, 130), (b"NOOP\r\n" * 500, 30)])
+def test_a_client_that_floods_is_reset_and_seen(piece: bytes, times: int) -> None:
+    spoken = session()
+    said = [spoken.receive(piece, 1.0).end for _ in range(times)]
+    assert said[0] == "open"
+    assert said[-1] == "reset"
+    events = [entry.text for entry in spoken.seen.transcript if entry.source == "event"]
+    assert events == ["connected", "flooded", "reset"]
+    assert sum(len(entry.text) for entry in spoken.seen.transcript) < 8_400_000
+
+
 def test_an_old_host_knows_no_ehlo() -> None:
     spoken = session(ehlo=False, auth=["PLAIN"])
     assert talk(spoken, "EHLO x", "HELO x") == "502 unimplemented\r\n250 mx.test.example\r\n"

@@ -10,6 +10,7 @@ from conformance.places import data
 from conformance.pod.addresses import REMOTES, SMTPD, TARGET_AGENT
 from conformance.pod.ordinary import HOST
 from conformance.reference.programs import verify
+from conformance.targets.docker.confinement import CAPABILITIES, FILES, MEMORY, PROCESSES, TMPFS
 from conformance.targets.docker.scripts import PROGRAMS, STATE
 
 AGENT = data("docker", "target", "agent.pl")
@@ -35,7 +36,7 @@ PLAY = INSIDE.with_name("play.pl")
         *((file, r"\$STATE = .*'(/\S+)';", STATE) for file in (AGENT, CHECKPASSWORD)),
         (INSIDE, r"\nSTATE=(\S+)\n", STATE),
         (INSTALL, r"ln -s (\S+)/queue ", STATE),
-        (COMPOSE, r"tmpfs:\n *- (\S+):", STATE),
+        (COMPOSE, r"tmpfs:\n *- (/var\S+):", STATE),
         (AGENT, r"\$PRISTINE = '(\S+)/queue';", PROGRAMS),
         (INSTALL, r"cp -a .* (\S+)/queue\n", PROGRAMS),
         (data("docker", "target", "Dockerfile"), r"COPY agent\.pl checkpassword (\S+)/\n", PROGRAMS),
@@ -43,6 +44,19 @@ PLAY = INSIDE.with_name("play.pl")
 )
 def test_a_fact_that_stands_twice_is_the_same(file: Path, saying: str, fact: object) -> None:
     assert re.findall(saying, file.read_text()) == [str(fact)]
+
+
+def test_the_compose_file_confines_as_a_pod_is_confined() -> None:
+    confined = [
+        *(f"cap_add: [{', '.join(CAPABILITIES[role])}]" for role in ("target", "internet")),
+        *(f"mem_limit: {MEMORY[role]}m" for role in ("target", "internet")),
+        *(f"memswap_limit: {MEMORY[role]}m" for role in ("target", "internet")),
+        *(f"pids_limit: {PROCESSES[role]}" for role in ("target", "internet")),
+        *[f"ulimits: {{core: 0, nofile: {FILES}}}"] * 2,
+        *(f"size={size}m" for role in ("target", "internet") for size in TMPFS[role].values()),
+    ]
+    saying = r"(?:cap_add|mem_limit|memswap_limit|pids_limit|ulimits): .*|size=\d+m"
+    assert sorted(re.findall(saying, COMPOSE.read_text())) == sorted(confined)
 
 
 @pytest.mark.parametrize("number", [verify.PORT, TARGET_AGENT[1], REMOTES[1]])

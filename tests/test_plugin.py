@@ -13,6 +13,7 @@ from conformance.cases.collection import DIRECTORY, all_requirements
 from conformance.catalogue import Requirement
 from conformance.cli import case_run, main, workers
 from conformance.shares import ShareScheduling
+from conformance.targets import capacity
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
 from tests.processes import Finished, python, run_own_cases
@@ -282,7 +283,7 @@ def test_as_many_pods_as_waits_cores_memory_and_cases_are_worth(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workers, "core_count", lambda: 4)
-    monkeypatch.setattr(workers, "_free_memory", lambda: free)
+    monkeypatch.setattr(capacity, "_free_memory", lambda: free)
     assert workers.pod_count(Plan(targets, engine_memory=engine), chosen) == pods
 
 
@@ -339,6 +340,6 @@ def test_the_processes_share_the_pods_among_them(pods: int, processes: int) -> N
     config: Any = SimpleNamespace(stash=pytest.Stash(), getoption=options.get)
     config.workerinput = {"workercount": processes}
     config.stash[plugin.PLAN] = Plan(())
-    sizes = [plugin.Worker(config).pool_size(share) for share in range(processes)]
+    sizes = [plugin.Worker(config, 100).pool_size(share) for share in range(processes)]
     assert sum(sizes) == pods
     assert max(sizes) - min(sizes) <= 1

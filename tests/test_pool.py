@@ -7,9 +7,10 @@ import pytest
 
 from conformance.cases.attempt import Outcome, Played
 from conformance.cases.script import Script
-from conformance.errors import WorldError
+from conformance.errors import EngineGone, WorldError
 from conformance.pod.base import PodFailure
 from conformance.pod.record import Record
+from conformance.targets import pool as module
 from conformance.targets.plan import Plan
 from conformance.targets.pool import Job, PodPool
 from conformance.targets.target import Target
@@ -150,6 +151,37 @@ async def test_a_pod_that_cannot_be_had_or_dies_fails_one_job_and_the_next_has_a
     submitted(pool, "a", "b")
     await catch_up()
     assert engine.pods == [], "no job is left for one"
+
+
+@on_a_loop
+async def test_an_engine_that_comes_back_costs_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0)
+    pool, engine = make(2, *[EngineGone("no engine answers")] * 5)
+    jobs = submitted(pool, *"abcd")
+    assert await outcomes(jobs) == ["met"] * 4
+    engine.failures = [EngineGone("no engine answers")]
+    assert (await pool.played(jobs[0], again=True)).outcome == "met"
+
+
+@on_a_loop
+async def test_an_engine_that_is_gone_for_too_long_fails_all_that_is_left_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is asked once more, not once for each job and each attempt at it."""
+    monkeypatch.setattr(module, "AGAIN", 0)
+    pool, engine = make(2)
+    assert await outcomes(submitted(pool, "a", "b")) == ["met"] * 2
+    monkeypatch.setattr(module, "GONE", 0)
+    engine.failures = [EngineGone("no engine answers")]
+    [died, *jobs] = submitted(pool, "c", "d", "e", "dies")
+    for job in (died, *jobs, died):
+        with pytest.raises((WorldError, PodFailure)):
+            await pool.played(job, again=job.played.done())
+    assert engine.failures == []
+    with pytest.raises(WorldError, match="no engine answers; it has been gone for 0 s"):
+        await submitted(pool, "f")[0].played
+    with pytest.raises(WorldError, match="gone for 0 s"):
+        await pool.played(died, again=True)
 
 
 @on_a_loop

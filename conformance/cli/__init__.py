@@ -17,6 +17,7 @@ COMMANDS = {
     "list": ("listing", "run", "patches and requirements, with citation and level"),
     "targets": ("machine", "targets", "what can be run here and, for what cannot, why and what to do"),
     "doctor": ("machine", "doctor", "check Python, Docker engine, image building, ports and name resolution"),
+    "clean": ("cleaning", "run", "remove what is left of us on the Docker engine: containers, images"),
     "run": ("running", "run", "run the cases on one target"),
     "compare": ("running", "compare", "lay two or more targets, or stored runs, side by side"),
     "gate": ("running", "gate", "may this build be released? Every report, and one line of conclusion"),
@@ -73,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     carried = "the patches it carries; empty for stock"
     _option(made["reference-deb"], "--patches", "PATCHES", carried, default=",".join(PPA_PATCHES))
+    made["clean"].add_argument("--dry-run", action="store_true", help="list it, and remove nothing")
+    everything = "the images that this version would use, too; the next run builds them again"
+    made["clean"].add_argument("--all", action="store_true", help=everything)
     for name in ("run", "compare", "gate", "attribute"):
         _add_running(made[name])
     for names, written in (

@@ -25,6 +25,7 @@ from conformance.judge.runfile import PartialRun, Run, RunHeader, RunWriter, rea
 from conformance.pod.mailboxes import load_users
 from conformance.report.progress import Progress
 from conformance.report.words import numbered
+from conformance.targets.capacity import cut_down
 from conformance.targets.plan import Plan
 
 
@@ -129,7 +130,7 @@ def run_cases(
         raise NothingSelected(what, "`qmail-conformance list` shows what there is.")
     plan = replace(plan, selected=tuple(requirement.name for requirement in chosen))
     total = len(chosen) * len(plan.targets)
-    pods = pod_count(plan, chosen) if pods is None else pods
+    pods = pod_count(plan, chosen) if pods is None else cut_down(pods, plan, len(chosen), say)
     processes = process_count(total, pods)
     if not plan.stored:
         on = f" on {len(plan.targets)} targets" if len(plan.targets) > 1 else ""

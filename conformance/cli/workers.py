@@ -1,17 +1,14 @@
 """How many pods and processes a run has."""
 
-import os
 from collections.abc import Collection
 from math import sqrt
 
 from conformance.catalogue import Requirement
+from conformance.targets.capacity import bear, core_count
 from conformance.targets.plan import Plan
 
 #: Seconds of CPU that one more pod costs: its two containers come up and go down.
 _POD = 1.0
-
-#: MiB of a pod and what it needs of a worker; of what is free, half is taken.
-_MEMORY = 150
 
 #: A process of its own takes as long to come up as this many cases take to be judged.
 _CASES = 100
@@ -28,27 +25,10 @@ def pod_count(plan: Plan, requirements: Collection[Requirement]) -> int:
     real = [target for target in plan.targets if not target.specification]
     waits = sum(requirement.waits for requirement in requirements)
     wanted = round(sqrt(waits * cores / _POD)) if real else cores
-    bounds = [len(requirements), _free_memory() // 2 // _MEMORY // len(plan.targets)]
-    if real and plan.engine_memory:
-        bounds.append(plan.engine_memory // 2 // _MEMORY // len(real))
+    bounds = [len(requirements), *bear(plan).values()]
     return max(1, min(max(wanted, cores), *bounds))
 
 
 def process_count(cases: int, pods: int) -> int:
     """One for each core at the most: to judge is work, to wait for a pod is none."""
     return max(1, min(core_count(), pods, cases // _CASES + 1))
-
-
-def core_count() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def _free_memory() -> int:
-    """MiB that processes can still have; a lot where the system does not tell."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) // 1024
-    except (OSError, KeyError, ValueError):
-        return 1 << 20

@@ -11,6 +11,7 @@ from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
 from conformance.harmless import printable
 from conformance.reference.flaws import FLAWS
+from conformance.targets.capacity import cut_down_workers
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.trial import baseline, run_trials
@@ -34,6 +35,7 @@ def visit(keyword: str, workers: int) -> ZooTable:
 def run(options: argparse.Namespace) -> int:
     if options.workers < 1:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
+    options.workers = cut_down_workers(options.workers, print)
     began = time.monotonic()
     table = visit(options.keyword, options.workers)
     out = output_directory(options)

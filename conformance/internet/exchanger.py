@@ -31,6 +31,11 @@ class Output:
 _EVENTS = {"close": "closed", "reset": "reset", "stall": "stalled"}
 _VERBS = {"EHLO", "HELO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT"}
 _END_OF_DATA = b"\r\n.\r\n"
+
+#: Octets that a client may say in a session, and replies that it may be given, before it is reset: a flood
+#: must not fill our memory.
+MOST_HEARD, MOST_SAID = 8 << 20, 10_000
+
 _BRACKETED = re.compile(r'<((?:\\.|"(?:\\.|[^"\\])*"|[^\\">])*)>', re.DOTALL)
 
 
@@ -49,6 +54,7 @@ class ExchangerSession:
         self._said = b""
         self._end = "open"
         self._unread = b""
+        self._heard = self._replies = 0
         self._in_data = False
         self._in_transaction = False
         self._methods: set[str] = set()
@@ -73,10 +79,15 @@ class ExchangerSession:
         self._at = round(at, 6)
         if self._end in ("close", "reset"):
             return Output(end=self._end)
-        self._hear(octets)
+        room = MOST_HEARD - self._heard
+        self._heard += len(octets)
+        self._hear(octets[:room])
+        if len(octets) > room:
+            self._flooded()
         self._unread += octets
         while self._end == "open" and (self._take_message() if self._in_data else self._take_line()):
-            pass
+            if self._replies > MOST_SAID:
+                self._flooded()
         return self._output()
 
     def closed(self, at: float) -> None:
@@ -128,7 +139,12 @@ class ExchangerSession:
             self._finish(act)
         return said
 
+    def _flooded(self) -> None:
+        self._note("event", "flooded")
+        self._finish("reset")
+
     def _say(self, said: str) -> None:
+        self._replies += 1
         self._note("exchanger", said + "\r\n")
         self._said += octets(said + "\r\n")
 

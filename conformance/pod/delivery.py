@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from conformance.pod.observation import RemoteResult
 
+#: How what the target's agent adds to a report without an end begins: the program was ended, and nothing is
+#: believed of what it said.
+CUT_OFF = "cut off: "
+
 
 @dataclass(frozen=True)
 class Report:
@@ -38,7 +42,7 @@ class DeliveryReport:
         return self.message.text
 
     def __repr__(self) -> str:
-        hung = "" if self.ended else ", still running at the limit"
+        hung = "" if self.ended or self.text.startswith(CUT_OFF) else ", still running at the limit"
         crash = f", crashed by signal {-self.status}" if self.status < 0 else ""
         return f"<delivery {self.letters!r} {self.text!r}{hung}{crash}>"
 
@@ -48,9 +52,10 @@ def read_reports(result: RemoteResult) -> DeliveryReport:
     parts = [part for part in result.report.split("\0") if part]
     recipients = tuple(Report(part[0], part[1:].strip()) for part in parts if part[0] in "rhs")
     last = parts[-1] if parts and parts[-1][0] in "KZD" else ""
+    cut_off = parts[-1] if parts and parts[-1].startswith(CUT_OFF) else ""
     return DeliveryReport(
         recipients=recipients,
-        message=Report(last[:1], last[1:].strip()),
+        message=Report(last[:1], last[1:].strip()) if not cut_off else Report("", cut_off),
         status=result.status,
         ended=result.ended,
         seconds=result.seconds,

@@ -22,7 +22,7 @@ class TranscriptEntry:
     """What one side of an SMTP session said, or what happened to it, `at` seconds since the world was set.
 
     Consecutive octets of one side make one entry. Events: "connected", "client closed", "closed", "reset",
-    "stalled".
+    "stalled", "flooded" (the client said more than the exchanger keeps, and is reset).
     """
 
     at: float

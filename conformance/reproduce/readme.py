@@ -9,6 +9,7 @@ from conformance.report.story import events_of, shortened
 from conformance.report.words import is_specification, one_line, repeat_command
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.zonefiles import fault_words
+from conformance.targets.docker.confinement import command_options
 from conformance.targets.docker.scripts import quoted
 from conformance.targets.target import Target
 
@@ -115,6 +116,7 @@ def _by_hand(scene: Scene, names: set[str]) -> list[str]:
     """The same with plain tools, in a container that a person looks around in."""
     lines = [
         f"tar -cf - --exclude ./image . | docker run -i --name look --network none --hostname {HOST} "
+        f"{' '.join(command_options())} "
         '--entrypoint /bin/sh "$QMAIL_IMAGE" -c '
         "'mkdir /reproduction && tar -xf - -C /reproduction && sh /reproduction/inside.sh; sleep 3600' &",
         "docker exec -it look bash",

@@ -8,6 +8,7 @@ from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.ordinary import HOST
 from conformance.reproduce.scene import Scene
+from conformance.targets.docker.confinement import command_options
 from conformance.targets.docker.scripts import quoted
 from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
@@ -54,7 +55,8 @@ def script(scene: Scene, images: Images, files: dict[str, bytes]) -> bytes:
     """reproduce.sh. `files` are those of the image, whose digest names it."""
     text = (_PROGRAMS / "reproduce.sh").read_text(encoding="utf-8")
     image = _image_lines(scene.target, images, files)
-    return text.replace("@HOST@", HOST).replace("@IMAGE@\n", image).encode("utf-8")
+    text = text.replace("@HOST@", HOST).replace("@IMAGE@\n", image)
+    return text.replace("@CONFINED@", " \\\n      ".join(command_options())).encode("utf-8")
 
 
 def _image_lines(target: Target, images: Images, files: dict[str, bytes]) -> str:

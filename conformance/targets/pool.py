@@ -7,9 +7,17 @@ from typing import Protocol
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
+from conformance.errors import EngineGone, WorldError
 from conformance.pod.base import PodFailure
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
+
+#: Seconds for which an engine may be gone before all that is still to be played fails; one that is started
+#: anew is gone for less.
+GONE = 60.0
+
+#: Seconds between attempts to reach it.
+AGAIN = 1.0
 
 
 class Player(Protocol):
@@ -62,11 +70,14 @@ class PodPool:
         self._disposed = False
         # One after the other: started all at once, all of them would be up as late as the last.
         self._starting = asyncio.Lock()
+        self._silent_since: float | None = None  #: when the engine was first found gone, on the loop's clock
+        self._gone: WorldError | None = None  #: once it has been gone for too long
 
     def submit(self, target: Target, script: Script) -> Job:
         """Have a script played. Those that wait long are to be handed over first.
 
-        PodFailure or ConformanceError is what comes of it when the pod fails or cannot be had.
+        PodFailure or ConformanceError is what comes of it when the pod fails or cannot be had. While the
+        engine is gone it waits, and once that has been so for GONE seconds it and all others fail.
         """
         job = Job(target, script, asyncio.get_running_loop().create_future())
         self._jobs[target.name].append(job)
@@ -93,11 +104,29 @@ class PodPool:
         if not again:
             return await job.played
         await self._retire(job)
-        pod = await start(job.target, self._plan)
+        pod = await self._started(job.target)
         try:
             return await pod.play(job.script)
         finally:
             await pod.dispose()
+
+    async def _started(self, target: Target) -> Player:
+        """A fresh pod, as soon as there is an engine."""
+        loop = asyncio.get_running_loop()
+        while self._gone is None:
+            try:
+                pod = await start(target, self._plan)
+            except EngineGone as error:
+                now = loop.time()
+                self._silent_since = self._silent_since or now
+                if now - self._silent_since >= GONE:
+                    self._gone = WorldError(f"{error.message}; it has been gone for {GONE:g} s", error.hint)
+                else:
+                    await asyncio.sleep(AGAIN)
+            else:
+                self._silent_since = None
+                return pod
+        raise self._gone
 
     async def _retire(self, job: Job) -> None:
         if job.pod is not None:
@@ -125,7 +154,7 @@ class PodPool:
                 if not jobs:  # others have done it all meanwhile
                     return
                 try:
-                    pod = idle.pop() if idle else await start(target, self._plan)
+                    pod = idle.pop() if idle else await self._started(target)
                 except Exception as error:  # whatever it is, nobody must wait for ever
                     take().fail(error)
                     continue

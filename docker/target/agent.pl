@@ -21,6 +21,8 @@ my $PATIENCE = 60;    # seconds without any control connection
 my $TURN = 0.005;    # seconds between looks at whether qmail-send rests
 my $BEAT = 0.1;    # seconds between looks at whether we were running
 my $LATE = 0.05;    # so many seconds late, nobody has kept us from running: the clock counts hundredths
+my $MOST_REPORT = 1 << 20;    # octets that qmail-remote may print; qmail-rspawn keeps them all in its memory
+my $MOST_SEEN = 8 << 20;    # octets of files that one look at the target takes in
 
 my $control;    # the connection
 my $received = '';    # what came over it and is no whole request yet
@@ -32,6 +34,8 @@ my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
 my $resolver = '';    # what /etc/resolv.conf says, as we wrote it
 my $ran = uptime();    # when we last looked
 my $stood_still = 0;    # seconds in which we did not run though we were to
+my $room = $MOST_SEEN;    # octets that the present look may still take in
+my @shortages = (0, 0);    # before the case
 my $mute;    # the socket of a mute qmail-verify
 my $send = {};    # qmail-send: pid, and what it has logged, as `read_log` takes it in
 
@@ -75,6 +79,18 @@ sub read_file {
     open my $file, '<', $path or return undef;
     local $/;
     return scalar <$file>;
+}
+
+# The content of a file, as far as there is room for it: no more of a flood goes into the record, and the words
+# there say that it was one.
+sub told {
+    my ($path) = @_;
+    open my $file, '<', $path or return undef;
+    my $size = -s $file;
+    my $whole = $size <= $room;
+    read $file, my $content, $whole ? $size : $room;
+    $room -= length $content;
+    return $content . ($whole ? '' : "\n[cut off: the target holds more than $MOST_SEEN octets]\n");
 }
 
 sub entries {
@@ -217,7 +233,15 @@ sub start_send {
 # Take in what qmail-send has logged since; returns how many lines.
 sub read_log {
     my $lines = 0;
-    1 while sysread $send->{log}, $send->{text}, 65536, length $send->{text};
+    while (sysread $send->{log}, $send->{text}, 65536, length $send->{text}) {
+        $lines += take_lines();
+        $send->{text} = '' if length $send->{text} > $MOST_REPORT;    # nothing that qmail-send writes
+    }
+    return $lines;
+}
+
+sub take_lines {
+    my $lines = 0;
     while ($send->{text} =~ s/^(.*)\n//) {
         my $line = $1;
         $lines++;
@@ -320,9 +344,11 @@ sub remote {
         my ($passed, $ready) = pause($limit - $spent, $output);
         $open = sysread $output, $report, 65536, length $report if $ready;
         $spent += $passed;
+        last if length $report > $MOST_REPORT;
     }
+    my $endless = length $report > $MOST_REPORT;
     # Its output is closed, so it is about to exit.
-    until (($ended = waitpid($pid, WNOHANG) == $pid) || $spent >= $limit) {
+    until ($endless || ($ended = waitpid($pid, WNOHANG) == $pid) || $spent >= $limit) {
         my ($passed) = pause(0.001);
         $spent += $passed;
     }
@@ -331,6 +357,8 @@ sub remote {
         waitpid $pid, 0;
     }
     my $status = $? & 127 ? -($? & 127) : $? >> 8;
+    # That is qmail's doing: no report of delivery follows the words, whatever it has printed before.
+    substr($report, $MOST_REPORT) = "\0cut off: qmail-remote printed more than $MOST_REPORT octets" if $endless;
     return ($report, $status, $ended ? 1 : 0, sprintf '%.6f', $spent);
 }
 
@@ -345,6 +373,27 @@ sub remotes {
 sub cpu {
     return $1 / 1e6 if (read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^usage_usec (\d+)/m;
     return (read_file('/sys/fs/cgroup/cpuacct/cpuacct.usage') // '') =~ /^(\d+)/ ? $1 / 1e9 : '';
+}
+
+# How many processes of this container the kernel has ended for want of memory, and how many of these, or of the
+# shortages, were at the container's own limit (control groups of version 2, version 1); 0 where none tells.
+sub shortages {
+    my $group = '/sys/fs/cgroup';
+    my $events = read_file("$group/memory.events") // '';
+    return map { $events =~ /^$_ (\d+)/m ? $1 : 0 } 'oom_kill', 'oom' if $events;
+    $group .= '/memory/memory';
+    my ($kills) = (read_file("$group.oom_control") // '') =~ /^oom_kill (\d+)/m or return (0, 0);
+    my ($most, $limit) = map { read_file("$group.$_") } 'max_usage_in_bytes', 'limit_in_bytes';
+    return ($kills, $most > $limit - (1 << 20) ? $kills : 0);
+}
+
+# What the log tells of such an end since the case was set up. At its own limit it was qmail that took all; a
+# machine without memory says nothing about qmail.
+sub shortage {
+    my ($kills, $own) = shortages();
+    return '' if $kills == $shortages[0];
+    die "the machine ran out of memory, and the kernel ended a process of the target\n" if $own == $shortages[1];
+    return "the kernel ended a process: the target had used up its memory\n";
 }
 
 # ---- setting a case up
@@ -410,6 +459,7 @@ sub prepare {
     my @items = @_;
     my (@dots, @starts);
     clear();
+    @shortages = shortages();
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'control') {
             die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
@@ -437,13 +487,13 @@ sub nul_fields { my ($text, $letter) = @_; return map { substr $_, 1 } grep { /^
 sub queued {
     my @found;
     for my $id (map { entries($_) } @mess_dirs) {
-        my $envelope = read_file("$STATE/queue/todo/$id");
+        my $envelope = told("$STATE/queue/todo/$id");
         if (!defined $envelope) {
-            $envelope = read_file(place('info', $id));
+            $envelope = told(place('info', $id));
             next if !defined $envelope;    # not yet accepted, or already at its end
-            $envelope .= read_file(place($_, $id)) // '' for 'local', 'remote';
+            $envelope .= told(place($_, $id)) // '' for 'local', 'remote';
         }
-        my $octets = read_file(place('mess', $id));
+        my $octets = told(place('mess', $id));
         next if !defined $octets;
         my ($sender) = nul_fields($envelope, 'F');
         my $recipients = join '', map { "$_\0" } nul_fields($envelope, 'T');
@@ -460,7 +510,7 @@ sub delivered {
         my $new = "$STATE/homes/$name/Maildir/new";
         my @files = map { my ($time, $pid) = /^(\d+)\.\D*(\d+)/; [$time || 0, $pid || 0, $_] } entries($new);
         for my $file (sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } @files) {
-            push @found, 'mail', $name, read_file("$new/$file->[2]"), '';
+            push @found, 'mail', $name, told("$new/$file->[2]"), '';
         }
     }
     return @found;
@@ -470,12 +520,13 @@ sub delivered {
 sub observe {
     my $asks = read_file('/etc/resolv.conf') // 'nothing';
     die "somebody has changed /etc/resolv.conf: $asks\n" if $asks ne $resolver;
-    my @hooks = split /\n/, read_file("$STATE/runs/order") // '';
-    return (
-        queued(), delivered(),
-        (map { ('hook', read_file("$STATE/runs/$_"), '', '') } @hooks),
-        'log', join('', map { read_file("$STATE/$_") // '' } 'smtpd.log', 'send.log'), '', '',
-    );
+    $room = $MOST_SEEN;
+    my @seen = (queued(), delivered());
+    # Each is told whole or not at all: it is read by its fields.
+    for my $run (split /\n/, read_file("$STATE/runs/order") // '') {
+        push @seen, 'hook', told("$STATE/runs/$run"), '', '' if (-s "$STATE/runs/$run" // 0) <= $room;
+    }
+    return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
 }
 
 # ---- life

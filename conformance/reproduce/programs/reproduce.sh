@@ -24,7 +24,9 @@ for _ in 1 2 3; do
   echo "running $QMAIL_IMAGE without a network …"
   status=0
   tar -cf - --exclude ./image --exclude ./traffic.pcap . |
-    docker run --rm -i --network none --hostname @HOST@ --entrypoint /bin/sh "$QMAIL_IMAGE" -c \
+    docker run --rm -i --network none --hostname @HOST@ \
+      @CONFINED@ \
+      --entrypoint /bin/sh "$QMAIL_IMAGE" -c \
       '{ mkdir /reproduction && tar -xf - -C /reproduction; } || exit 3; exec sh /reproduction/inside.sh' \
       > "$log" 2>&1 || status=$?
   if [ "$status" -ne 1 ]; then break; fi

@@ -8,6 +8,9 @@ from typing import Any
 
 from conformance.pod.base import PodFailure
 
+#: Octets of one answer: a record, in which every flood of qmail's is cut off long before.
+LONGEST_ANSWER = 1 << 28
+
 
 class Channel:
     """One control channel. Lives on one event loop; every method is called there.
@@ -19,7 +22,7 @@ class Channel:
         self._send = send
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._unread = b""  #: an answer that is not whole yet
+        self._unread = bytearray()  #: an answer that is not whole yet
         self._lost = ""
 
     async def request(self, op: str, *, patience: float = 30.0, **fields: Any) -> Any:
@@ -43,8 +46,19 @@ class Channel:
             del self._waiting[number]
 
     def feed(self, octets: bytes) -> None:
-        """Take in what the agent wrote. Octets that are no answers lose the channel."""
-        *answers, self._unread = (self._unread + octets).split(b"\n")
+        """Take in what the agent wrote. Octets that are no answers lose the channel, and so do too many."""
+        if self._lost:
+            return
+        head, *rest = octets.split(b"\n")
+        self._unread += head
+        if len(self._unread) > LONGEST_ANSWER:
+            self.lose(f"the control channel is broken: an answer of more than {LONGEST_ANSWER} octets")
+            self._unread.clear()
+        elif rest:
+            whole, self._unread = bytes(self._unread), bytearray(rest.pop())
+            self._take([whole, *rest])
+
+    def _take(self, answers: list[bytes]) -> None:
         for line in answers:
             try:
                 answer = json.loads(line)

@@ -1,5 +1,6 @@
 """What the Docker path needs here, looked at one by one, with what to do about each lack."""
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,14 @@ from conformance.cases.script import script_of
 from conformance.errors import ConformanceError
 from conformance.pod.base import PodFailure
 from conformance.targets.docker.engine import complaints, connect
-from conformance.targets.docker.images import Recipe, base_of, build, internet_image
+from conformance.targets.docker.images import (
+    IMAGE_LABEL,
+    PROBE_REPOSITORY,
+    Recipe,
+    base_of,
+    build,
+    internet_image,
+)
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.image_options import Images
 from conformance.targets.target import Target
@@ -71,10 +79,10 @@ async def ask_for_a_name(internet: Internet, qmail: Qmail) -> None:
 
 
 def _check_building(client: Any, base: str) -> MachineCheck:
-    what, tag = "image building", "qmail-conformance/probe:latest"
-    dockerfile = f"FROM {base}\nRUN command -v perl && command -v apt-get\n".encode()
+    what, tag = "image building", f"{PROBE_REPOSITORY}:{os.getpid()}"
+    steps = f"FROM {base}\nLABEL {IMAGE_LABEL}=probe\nRUN command -v perl && command -v apt-get\n"
     try:
-        build(client, Recipe(f"a probe on {base}", {"Dockerfile": (dockerfile, 0o644)}, {}), tag)
+        build(client, Recipe(f"a probe on {base}", {"Dockerfile": (steps.encode(), 0o644)}, {}), tag)
         with complaints("removing the probe's image"):
             client.images.remove(tag)
     except ConformanceError as error:

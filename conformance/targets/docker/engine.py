@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conformance.errors import WorldError
+from conformance.errors import EngineGone, WorldError
 
 #: Seconds that one call to the engine may take.
 PATIENCE = 60
@@ -24,7 +24,7 @@ def sdk() -> Any:
 
 
 def connect() -> Any:
-    """A client of the engine that answers; raises WorldError when there is none."""
+    """A client of the engine that answers; raises EngineGone when there is none."""
     docker = sdk()
     client: Any = None
     try:
@@ -35,7 +35,7 @@ def connect() -> Any:
     except Exception as error:  # the SDK lets errors of requests, urllib3 and sockets through
         if client is not None:
             client.close()
-        raise WorldError(f"no Docker engine answers: {_reason(error)}", _HINT) from error
+        raise EngineGone(f"no Docker engine answers: {_reason(error)}", _HINT) from error
     return client
 
 
@@ -56,14 +56,20 @@ def memory(client: Any) -> int:
 
 @contextmanager
 def complaints(doing: str) -> Iterator[None]:
-    """Turn whatever the SDK raises inside into a WorldError that says what was being done."""
+    """Turn whatever the SDK raises inside into a WorldError that says what was being done.
+
+    It is EngineGone where the engine has not answered at all.
+    """
     try:
         yield
     except WorldError:
         raise
     except Exception as error:
         hint = "look at `docker ps -a` and at the engine's own log"
-        raise WorldError(f"{doing}: {_reason(error)}", hint) from error
+        # Its answers are APIError, which the SDK makes a kind of requests' HTTPError.
+        answered = not isinstance(error, OSError) or isinstance(error, sdk().errors.APIError)
+        kind = WorldError if answered else EngineGone
+        raise kind(f"{doing}: {_reason(error)}", hint) from error
 
 
 def _host_of_context(docker: Any) -> str:

@@ -1,9 +1,12 @@
 """Images: the target's and the internet's, built when they do not stand yet, and what is in them."""
 
+import contextlib
 import dataclasses
 import io
 import re
 import tarfile
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +17,33 @@ from conformance.errors import WorldError
 from conformance.targets.docker.context import Context, archive, digest, internet_context, target_context
 from conformance.targets.docker.debs import read_debs
 from conformance.targets.docker.engine import complaints, sdk
+from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner, remove
 from conformance.targets.image_options import Images
 from conformance.targets.target import Target
 
 TARGET_REPOSITORY = "qmail-conformance/target"
 INTERNET_REPOSITORY = "qmail-conformance/internet"
+PROBE_REPOSITORY = "qmail-conformance/probe"
+
+#: Whatever is in these is ours.
+REPOSITORIES = (TARGET_REPOSITORY, INTERNET_REPOSITORY, PROBE_REPOSITORY)
+
+#: Label of every image of ours and of every step towards one, as the Dockerfiles write it.
+IMAGE_LABEL = "qmail-conformance.image"
+
+#: Label of a whole image: what made it, apart from the build that is in it.
+RECIPE_LABEL = "qmail-conformance.recipe"
+
+#: Seconds that a build may take.
+_LONGEST_BUILD = 1800
+
+#: Tags that are being built in this process -> the last step towards each.
+_under_way: dict[str, str] = {}
 
 _PYTHON = "python:3.12-slim"
 _LOG_LINES = 30
+_LONGEST_LINE = 500
+_STEP = re.compile(r" ---> ([0-9a-f]{12})")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Note = Callable[[str], None]
@@ -29,12 +51,16 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image is built from; `what` names it in messages, `arguments` are those of its Dockerfile."""
+    """What an image is built from; `what` names it in messages, `arguments` are those of its Dockerfile.
+
+    `made_by` is the same for all images that the same files of ours make on the same day.
+    """
 
     what: str
     context: Context
     arguments: dict[str, str]
     dockerfile: str = "Dockerfile"
+    made_by: str = ""
 
 
 def base_of(images: Images) -> str:
@@ -51,13 +77,14 @@ def target_image(client: Any, target: Target, images: Images, note: Note = lambd
     context = target_context()
     if target.kind == "ppa":
         # A PPA changes under its name: a new day looks again.
-        arguments |= {"PPA": target.location, "FRESH": f"{datetime.now(UTC):%Y-%m-%d}"}
+        arguments |= {"PPA": target.location, "FRESH": _today()}
     elif target.kind == "debs":
         arguments["SOURCE"] = "candidate"
         context = target_context(read_debs(Path(target.location)))
     elif target.kind == "image":
         arguments = {"BASE": target.location, "SOURCE": "image"}
-    recipe = Recipe(f"the image of {target.name}", context, arguments)
+    made_by = digest(target_context(), {"FRESH": arguments.get("FRESH", "")})
+    recipe = Recipe(f"the image of {target.name}", context, arguments, made_by=made_by)
     image = ensure_image(client, TARGET_REPOSITORY, recipe, note)
     return dataclasses.replace(target, image=image, packages=packages(client, image))
 
@@ -72,14 +99,25 @@ def internet_image(client: Any, images: Images, note: Note = lambda line: None) 
     if not images.internet_base and images.base and _image_id(client, _PYTHON) is None:
         base = images.base
     dockerfile = "docker/internet/Dockerfile"
-    recipe = Recipe("the image of the internet container", internet_context(), {"BASE": base}, dockerfile)
+    what, context = "the image of the internet container", internet_context()
+    recipe = Recipe(what, context, {"BASE": base}, dockerfile, digest(context, {}))
     return ensure_image(client, INTERNET_REPOSITORY, recipe, note)
+
+
+def made_by_us() -> set[str]:
+    """The `made_by` of all images that this tree would use today, whatever build is in them."""
+    targets = {digest(target_context(), {"FRESH": day}) for day in ("", _today())}
+    return targets | {digest(internet_context(), {})}
+
+
+def _today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def packages(client: Any, image: str) -> dict[str, str]:
     """Versions of the qmail packages and of ucspi-tcp in an image, from dpkg's own file; nothing is run."""
     with complaints("reading the package versions of an image"):
-        container = client.containers.create(image)
+        container = client.containers.create(image, labels={OWNER_LABEL: owner(), ROLE_LABEL: "packages"})
         try:
             stream, _ = container.get_archive("/var/lib/dpkg/status")
             content = b"".join(stream)
@@ -120,30 +158,72 @@ def ensure_image(client: Any, repository: str, recipe: Recipe, note: Note) -> st
 
 
 def build(client: Any, recipe: Recipe, tag: str) -> None:
-    """Build an image; WorldError with the end of the build's log when that fails."""
-    lines: list[str] = []
+    """Build an image; WorldError with the end of the build's log when that fails, and nothing is left."""
+    lines: deque[str] = deque(maxlen=_LOG_LINES)
     failure = ""
-    with complaints(f"building {recipe.what}"):
+    end = time.monotonic() + _LONGEST_BUILD
+    with complaints(f"building {recipe.what}"), contextlib.ExitStack() as undone:
+        undone.callback(lambda: _discard(client, _under_way.pop(tag, "")))
         steps = client.api.build(
             fileobj=io.BytesIO(archive(recipe.context)),
             custom_context=True,
             dockerfile=recipe.dockerfile,
             tag=tag,
             buildargs=recipe.arguments,
+            labels={RECIPE_LABEL: recipe.made_by},
             rm=True,
             forcerm=True,
             decode=True,
-            timeout=1800,
+            timeout=_LONGEST_BUILD,
         )
+        undone.callback(steps.close)  # the engine stops building when nobody listens
         for step in steps:
-            lines += _COLOUR.sub("", str(step.get("stream", ""))).splitlines()
+            said = _COLOUR.sub("", str(step.get("stream", "")))
+            lines.extend(line[:_LONGEST_LINE] for line in said.splitlines() if line.strip())
+            _under_way[tag] = (_STEP.findall(said) or [_under_way.get(tag, "")])[-1]
             failure = step.get("error", failure)
+            if time.monotonic() > end:
+                late = f"{recipe.what} is not built after {_LONGEST_BUILD} s"
+                raise WorldError(late, "try a nearer --mirror")
+        if not failure:
+            undone.pop_all()
+            _under_way.pop(tag, None)
     if failure:
-        tail = "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-_LOG_LINES:])
+        tail = "\n".join(f"    {line}" for line in lines)
         raise WorldError(
-            f"{recipe.what} does not build: {failure.strip()}\n{tail}",
+            f"{recipe.what} does not build: {failure.strip()[:_LONGEST_LINE]}\n{tail}",
             "the lines above end the build's log; --base, --mirror and --release name other sources",
         )
+
+
+def abandon(client: Any) -> None:
+    """Remove what builds of this process have made so far, for it ends here and now."""
+    for tag, stage in list(_under_way.items()):
+        if _is_step(client, stage):
+            for step in client.api.containers(filters={"ancestor": stage}):
+                remove(client, step["Id"])
+            _discard(client, _under_way.get(tag, stage))  # it may have come a step further
+
+
+def _is_step(client: Any, stage: str) -> bool:
+    """Whether it is of a build of ours, and neither the base nor an image that stands."""
+    found = client.api.inspect_image(stage)
+    return not found["RepoTags"] and IMAGE_LABEL in (found["Config"].get("Labels") or {})
+
+
+def _discard(client: Any, stage: str) -> None:
+    """Remove the last step of a build that came to nothing, and what it alone stands on."""
+    for _ in range(15):  # as long as the engine still ends the step after it
+        try:
+            if _is_step(client, stage):
+                client.api.remove_image(stage)
+            return
+        except sdk().errors.APIError as error:
+            if error.status_code != 409:
+                return
+        except Exception:  # the engine has gone, and more cannot be done
+            return
+        time.sleep(0.1)
 
 
 def _image_id(client: Any, name: str) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,12 +17,11 @@ from conformance.pod.codec import decode, encode
 from conformance.pod.ordinary import HOST
 from conformance.targets.docker.attach import STDOUT, Attachment
 from conformance.targets.docker.channel import Channel
+from conformance.targets.docker.confinement import host_config
+from conformance.targets.docker.ends import how_killed
 from conformance.targets.docker.engine import complaints, connect
-from conformance.targets.docker.scripts import STATE
-from conformance.targets.docker.sweep import OWNER_LABEL, owner, remove
+from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner, remove
 from conformance.targets.target import Target
-
-ROLE_LABEL = "qmail-conformance.role"
 
 #: Seconds that a pod may take from its containers' start to its agents' first answers.
 PATIENCE = 30.0
@@ -39,6 +39,9 @@ class DockerPod:
         self._client: Any = None
         self._attachments: list[Attachment] = []
         self._complaint: deque[bytes] = deque(maxlen=500)  #: the end of what the containers wrote as errors
+        self._let_go = False
+        self._began = 0.0  #: seconds since the epoch
+        self._losing: set[asyncio.Task[None]] = set()
         self.containers: list[str] = []  #: the ids of the target and of the internet
         self.channel = Channel(lambda octets: self._attachments[-1].send(octets))
 
@@ -61,12 +64,20 @@ class DockerPod:
         """Play a script in the pod: one request. PodFailure when there is no answer."""
         answer = await self.channel.request("play", script=encode(script), patience=script.limit + LATENESS)
         try:
-            return decode(Played, answer)
+            played = decode(Played, answer)
         except ValueError as error:
             raise PodFailure(f"the internet container's answer is no record: {error}") from error
+        # Who plays sees no more than a broken connection where the target has ended.
+        if played.outcome == "invalid" and (killed := await self._killed()):
+            raise PodFailure(f"{killed}: {played.seen}")
+        return played
 
     async def dispose(self) -> None:
         """Take the pod down; never raises."""
+        self._let_go = True
+        for losing in self._losing:
+            losing.cancel()
+        await asyncio.gather(*self._losing, return_exceptions=True)
         with contextlib.suppress(Exception):
             await asyncio.to_thread(self._take_down)
 
@@ -74,11 +85,11 @@ class DockerPod:
 
     def _bring_up(self, target_image: str, internet_image: str) -> None:
         """Create and start both; a failure leaves what there is to `_take_down`."""
+        self._began = time.time()
         self._client = connect()
         with complaints("starting a pod"), ThreadPoolExecutor(1) as side:
-            tmpfs = {STATE: "exec,mode=0755,size=1g"}
             name = {"hostname": HOST}
-            target = self._create(target_image, "target", name, network_mode="none", tmpfs=tmpfs)
+            target = self._create(target_image, "target", name, network_mode="none")
             starting = side.submit(self._client.api.start, target)
             # Standard input closes when we let go, however we end; with that the pod ends by itself.
             options = {"command": [self._program] if self._program else None, "stdin_open": True}
@@ -104,7 +115,7 @@ class DockerPod:
             image,
             name=f"qmail-conformance-{os.getpid()}-{secrets.token_hex(4)}-{role}",
             labels={OWNER_LABEL: owner(), ROLE_LABEL: role},
-            host_config=api.create_host_config(auto_remove=True, **host),
+            host_config=api.create_host_config(auto_remove=True, **host_config(role), **host),
             **options,
         )
         container = str(made["Id"])
@@ -113,14 +124,28 @@ class DockerPod:
         return container
 
     def _heard(self, role: str, stream: int, octets: bytes | None) -> None:
-        if octets is None:
-            # The target ends when the internet does, and may be heard of before its cause.
-            self._loop.call_later(0.5 if role == "target" else 0, self._lose, role)
+        if octets is None and self._let_go:
+            self.channel.lose("the pod is taken down")
+        elif octets is None:
+            losing = self._loop.create_task(self._lose(role))
+            self._losing.add(losing)
+            losing.add_done_callback(self._losing.discard)
         elif role == "internet" and stream == STDOUT:
             self.channel.feed(octets)
         else:
             self._complaint.append(octets)
 
-    def _lose(self, role: str) -> None:
+    async def _lose(self, role: str) -> None:
+        """A container has ended, or the engine has."""
+        killed = await self._killed()
+        # The target ends when the internet does, and may be heard of before its cause.
+        await asyncio.sleep(0.5 if role == "target" and not killed else 0)
         said = b"".join(self._complaint).decode("utf-8", "replace").strip()
-        self.channel.lose(f"the {role} container ended" + (f": {said}" if said else ""))
+        self.channel.lose(": ".join(filter(None, [killed or f"the {role} container ended", said])))
+
+    async def _killed(self) -> str:
+        """What the engine tells of containers that were killed; "" when none was, or it does not tell."""
+        containers = dict(zip(("target", "internet"), self.containers, strict=False))
+        with contextlib.suppress(Exception):  # the engine may have gone too
+            return "; ".join(await asyncio.to_thread(how_killed, self._client, containers, self._began))
+        return ""

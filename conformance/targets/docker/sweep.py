@@ -1,11 +1,15 @@
 """Leftovers: containers of ours whose owner is no longer alive. Those of other live runs are never touched.
 
 A pod ends by itself when its owner dies, since the control channel closes; this is for what even that misses.
+Whether an owner on another machine, or before this machine's last start, is alive nobody can tell here; but a
+container that does not run is never left so for long by one that is.
 """
 
 import contextlib
 import os
 import platform
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,15 @@ from conformance.targets.docker.engine import complaints, sdk
 
 #: Label of every container of ours; its value says who owns it.
 OWNER_LABEL = "qmail-conformance.owner"
+
+#: Label that says what a container of ours is for.
+ROLE_LABEL = "qmail-conformance.role"
+
+#: Seconds after which a container that does not run is a leftover, whoever owns it: a live owner starts one
+#: at once, and the engine removes one that ends.
+FORGOTTEN = 3600
+
+_OWNER = re.compile(r"(.*)\|([0-9]{1,9})\|([0-9]*)", re.DOTALL)
 
 #: When a process started, in the system's own terms; None when there is no such process.
 Started = Callable[[int], str | None]
@@ -48,24 +61,32 @@ def owner() -> str:
 
 
 def is_leftover(label: str, here: str, started: Started) -> bool:
-    """Whether the owner that a label names is known to be gone: one of another machine is not."""
-    where, _, rest = label.partition("|")
-    pid, _, since = rest.partition("|")
-    if where != here or not pid.isdigit():
+    """Whether the owner that a label names is known to be gone: one of another machine is not.
+
+    Nor is one of a label that we have not written.
+    """
+    named = _OWNER.fullmatch(label)
+    if named is None or named[1] != here:
         return False
-    return started(int(pid)) != since
+    return started(int(named[2])) != named[3]
+
+
+def leftovers(client: Any) -> dict[str, str]:
+    """The leftovers: id of a container -> its name."""
+    here, now = machine(), time.time()
+    found = {}
+    for container in client.api.containers(all=True, filters={"label": OWNER_LABEL}):
+        forgotten = container["State"] != "running" and now - container["Created"] > FORGOTTEN
+        if forgotten or is_leftover(container["Labels"].get(OWNER_LABEL, ""), here, started):
+            names = container.get("Names") or [container["Id"][:12]]
+            found[str(container["Id"])] = str(names[0]).lstrip("/")
+    return found
 
 
 def sweep(client: Any) -> list[str]:
     """Remove the leftovers; the names of those removed. Raises WorldError when the engine fails."""
-    removed = []
     with complaints("removing leftover containers"):
-        here = machine()
-        for found in client.api.containers(all=True, filters={"label": OWNER_LABEL}):
-            left = is_leftover(found["Labels"].get(OWNER_LABEL, ""), here, started)
-            if left and remove(client, found["Id"]):
-                removed.append(found["Names"][0].lstrip("/") if found.get("Names") else found["Id"][:12])
-    return removed
+        return [name for container, name in leftovers(client).items() if remove(client, container)]
 
 
 def remove(client: Any, container: str) -> bool:
