@@ -16,6 +16,9 @@ EXIT_MEANINGS = {
 }
 
 
+_LONGEST = 1000
+
+
 class ConformanceError(Exception):
     """Trouble that ends a command: one clear message, a hint, and an exit status."""
 
@@ -33,9 +36,15 @@ class ConformanceError(Exception):
 
 
 class UsageError(ConformanceError):
-    """The command or a file that a person wrote is wrong: exit status 2."""
+    """The command or a file that a person wrote is wrong: exit status 2.
+
+    What is wrong may be as long as a file; the message tells the beginning of it.
+    """
 
     exit_status = EXIT_USAGE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message if len(message) <= _LONGEST else f"{message[:_LONGEST]} …", hint)
 
 
 class WorldError(ConformanceError):

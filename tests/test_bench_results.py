@@ -4,6 +4,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,12 @@ from conformance.bench.results import (
     Measurement,
     ScenarioResult,
     conclusion,
+    read_bench,
     rows,
     three,
 )
 from conformance.bench.throughput_table import markdown, table
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
 from tests.bench_samples import PATCHED, STOCK, bench, measured
 from tests.schemas import faults
 
@@ -204,6 +206,50 @@ def test_the_sample_is_what_its_page_and_pictures_show() -> None:
     sample = Bench.from_json(written)
     for name, made_of in (("bench.md", markdown), ("ratio.svg", ratio_plot), ("latency.svg", latency_plot)):
         assert (SAMPLE / name).read_text(encoding="utf-8") == made_of(sample), name
+
+
+def _at(data: Any, place: Sequence[Any]) -> tuple[Any, Any]:
+    for name in place[:-1]:
+        data = data[name]
+    return data, place[-1]
+
+
+ROUND = ("scenarios", 0, "rounds", "0", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("form",), "another"),
+        (("schema",), 2),
+        (("seconds",), 10**400),
+        (("participants",), None),
+        (("participants",), [None]),
+        (("participants", 0, "target"), {}),
+        (("participants", 0, "target", "packages"), ["qmail"]),
+        (("scenarios",), {"a": 1}),
+        ((*ROUND, "units"), 0),
+        ((*ROUND, "units"), 10**400),
+        ((*ROUND, "seconds"), 0),
+        ((*ROUND, "seconds"), float("nan")),
+        ((*ROUND, "latencies"), [0.1, 0.2]),
+        ((*ROUND, "target_cpu"), -1),
+    ],
+)
+def test_what_no_bench_holds_is_refused(tmp_path: Path, place: Sequence[Any], value: Any) -> None:
+    data = json.loads((SAMPLE / "bench.json").read_text(encoding="utf-8"))
+    inside, name = _at(data, place)
+    inside[name] = value
+    (tmp_path / "bench.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"bench\.json: no bench: "):
+        read_bench(tmp_path / "bench.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 10_000, "1" + "0" * 5000, "\xff"])
+def test_what_is_no_json_object_is_no_bench(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bench.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UsageError, match="no bench"):
+        read_bench(tmp_path / "bench.json")
 
 
 def test_percentiles_of_a_measurement() -> None:

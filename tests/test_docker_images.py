@@ -1,6 +1,8 @@
 """Images: contexts, tags, .deb files, package versions, and what a failed build says. No engine needed."""
 
+import gzip
 import io
+import lzma
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +50,33 @@ def test_a_package_is_known_by_its_control_file_or_else_by_its_name(
     assert read_deb(path) == Deb(path, "qmail", version, "amd64")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a package", deb("qmail")[:100]])
+def tar_header(name: str, size: bytes, kind: bytes) -> bytes:
+    """The header of a member whose declared size is in the manner of GNU tar, and need not be true."""
+    fields = name.encode().ljust(100, b"\0") + b"0000644\0" * 3 + size + b"0" * 12
+    whole = fields + b"        " + kind + b"\0" * 100 + b"ustar  \0" + b"\0" * 247
+    return whole.replace(b" " * 8, b"%06o\0 " % sum(whole), 1)
+
+
+def packed(ending: str, content: bytes) -> bytes:
+    return b"!<arch>\n" + member(f"control.tar{ending}", content)
+
+
+#: 64 MiB of zeros, and sizes beyond all memory: what is declared, and what comes out of a little.
+ZEROS = bytes(64 << 20)
+HUGE = b"\x80" + bytes(3) + (1 << 50).to_bytes(8, "big")
+BOMBS = [
+    packed(".gz", gzip.compress(ZEROS)),
+    packed(".xz", lzma.compress(ZEROS)),
+    packed(".gz", gzip.compress(ZEROS)[:-9]),
+    packed(".gz", b"\x1f\x8b odd"),
+    packed(".xz", b"\xfd7zXZ\0 odd"),
+    packed("", tar_header("./control", HUGE, b"0")),
+    packed("", tar_header("././@LongLink", HUGE, b"L")),
+    deb("qmail").replace(b"100644", b"100644", 1)[:56] + b"-60".ljust(10) + deb("qmail")[66:],
+]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a package", deb("qmail")[:100], *BOMBS], ids=range(11))
 def test_a_damaged_package_is_a_usage_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "qmail_1_amd64.deb"
     path.write_bytes(content)

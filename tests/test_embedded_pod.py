@@ -155,6 +155,7 @@ def test_the_fixtures_users() -> None:
         ("[users.alice]\npasword = 'x'", "pasword"),
         ("[users.alice]\npassword = ''", "1 to 255 octets"),
         ("[users.alice]\npassword = 'x'\nrepeat = 256", "255"),
+        ("[users.alice]\npassword = ''\nrepeat = 100000000000000000", "from 1 to 255"),
         ("[users.alice.dot-qmail]\n'../x' = ''", "dot-qmail file name"),
         ("[users", "users.toml"),
     ],

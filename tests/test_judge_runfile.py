@@ -1,6 +1,7 @@
 """The run file: whole or refused, and what a cut-off one still tells."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -176,3 +177,16 @@ def test_a_run_may_end_worse_than_its_verdicts_and_one_of_nothing_is_whole(tmp_p
     assert read_run(path).footer.exit_status == 3
     run = read_run(write(tmp_path / "nothing.jsonl", STOCK, []))
     assert (run.verdicts, run.footer.exit_status) == ((), 4)
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 5000, "1" + "0" * 400, "1e400", "NaN", "null", '"1"'])
+def test_a_number_that_cannot_be_is_told_in_one_line(tmp_path: Path, number: str) -> None:
+    path = write(tmp_path / "run.jsonl")
+    rows = path.read_text().splitlines(keepends=True)
+    changed = re.sub(r'"seconds": [0-9.e-]+', f'"seconds": {number}', rows[1])
+    assert changed != rows[1]
+    path.write_text("".join([rows[0], changed, *rows[2:]]))
+    with pytest.raises(UsageError, match="line 2: ") as caught:
+        read_run(path)
+    assert len(caught.value.message) < len(str(path)) + 150
+    assert "sys." not in caught.value.message

@@ -24,7 +24,11 @@ def test_words_and_their_ties(expression: str, fits: bool) -> None:
 WRONG = "and,mx and,mx tcp,(mx,(),mx(tcp),'mx',mx == tcp,~mx,mx·x,mx #c,mx\n,\udcff"
 
 
-@pytest.mark.parametrize("expression", [*WRONG.split(","), "mx, tcp"])
+DEEP = ("not " * 5000 + "mx", "(" * 5000 + "mx" + ")" * 5000, "(" * 60 + "mx" + ")" * 60)
+
+
+@pytest.mark.parametrize("expression", [*WRONG.split(","), "mx, tcp", *DEEP], ids=lambda text: text[:20])
 def test_what_is_no_expression_is_wrong_use(expression: str) -> None:
-    with pytest.raises(UsageError, match="-k"):
+    with pytest.raises(UsageError, match="-k") as caught:
         matcher(expression)
+    assert len(caught.value.message) < 200  # and not the whole of what was wrong

@@ -36,6 +36,19 @@ def writes(text: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
+    ("text", "number", "word"),
+    [
+        ("> RSET\n" + "> \\{900000*a}\n" * 20, 19, "more than 16000000 octets in all"),
+        ("> EHLO x\n" + "< 250-\n" * 1001, 1002, "more than 1000 lines of one reply"),
+    ],
+)
+def test_what_is_too_much_for_one_chat_is_told_with_its_line(text: str, number: int, word: str) -> None:
+    with pytest.raises(ChatError, match=word) as caught:
+        read_chat(text, 1)
+    assert caught.value.number == number
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("> MAIL FROM:<>\n> RSET\n< 250\n< 250\n> QUIT\n", [b"MAIL FROM:<>\r\nRSET\r\n", b"QUIT\r\n"]),
@@ -191,6 +204,27 @@ def test_control_files_are_lines_numbers_or_absent_and_a_text_crosses_as_its_oct
         (DELIVER + "report = ['K*', 'Z*']", 3, "is no text"),
         (NOOP + "[[fault]]\nname = '*'\naction = 'raw'\noctets = '\\q'", 5, "is no escape"),
         (NOOP + "[[exchanger]]\naddress = '192.0.2.1'", 3, "no address of the closed world"),
+        (
+            NOOP + "[[exchanger]]\n[[exchanger]]\nport = 26\n[[exchanger]]",
+            5,
+            "two of them listen on 127.0.0.2",
+        ),
+        (NOOP + "[zones]\n'a.example' = ''\n'A.example.' = ''", 4, "stands there twice"),
+        (NOOP + "[[padding]]\nname = 'here.example'\noctets = 700\n" * 2, None, "is filled up already"),
+        (NOOP + "[auth]\nmode = ''\n[environment]\nSMTPAUTH = '!'", 3, "in [environment] as well"),
+        ("session = [" + "'> \\{900000*a}',\n" * 20 + "]\n", 18, "octets in all"),
+        (
+            NOOP + "[[fault]]\nname = '*'\naction = 'raw'\noctets = '\\{65534*a}'",
+            None,
+            "do not fit into a message",
+        ),
+        (NOOP + "[[fault]]\nname = '*'\naction = 'drop'\n" * 1001, 2, "more than 1000"),
+        (NOOP + "[expect]\nsaid = '\\{900000*a}'", 3, "the longest reply"),
+        (NOOP + "verifying = 'moot'\n", 2, "'moot' is neither true nor false nor 'mute'"),
+        (NOOP + "latency = nan\n", 2, "nan is no number of seconds"),
+        (NOOP + f"latency = 1{'0' * 400}\n", 2, " … is no number of seconds"),
+        (NOOP + f"latency = 1{'0' * 5000}\n", None, "Exceeds the limit"),
+        (NOOP + f"x = {'[' * 10_000}", None, "nested more than 50 deep"),
         (NOOP + "[[exchanger]]\n[exchanger.steps]\nMAL = '250'", 4, "no step of a session"),
         (NOOP + "[control]\n'../me' = 'x'", 3, "no name of a control file"),
         (NOOP + "[environment]\n'A=' = 'x'", 3, "no variable"),

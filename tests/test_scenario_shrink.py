@@ -116,6 +116,12 @@ def test_blank_lines_between_removed_ones_go() -> None:
     assert without("a\nb\n\nc\nd\n", {2, 4}) == "a\nd\n"
 
 
+def test_a_line_ends_at_its_line_feed_alone() -> None:
+    text = "session = '''\n> FROB \u2028\x85\n< 502\n> NOOP\n< 250\n'''\n"
+    assert blocks(text) == [frozenset({2, 3}), frozenset({4, 5})]
+    assert without(text, {4, 5}) == text.replace("> NOOP\n< 250\n", "")
+
+
 def test_values_on_one_line_lose_an_item() -> None:
     text = 'x = ["a\\"", "b"]  # both\ny = { p = 1, "q r" = true }\n[t]\nz = 5\n'
     assert list(shorter_values(text)) == [

@@ -15,6 +15,7 @@ from pathlib import Path
 from conformance.attribution.explanation import Patches, build_name
 from conformance.catalogue.patches import PPA_PATCHES
 from conformance.errors import UsageError
+from conformance.inputs import read_text
 from conformance.report.words import listed
 
 REFERENCE = "reference"  #: what `--targets` calls the embedded reference
@@ -140,10 +141,7 @@ def _declared(path: Path) -> Patches:
         if by_name is None:
             raise UsageError(f"{path}: it is not said which patches it carries", _HOW)
         return by_name
-    try:
-        words = file.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}", _HOW) from error
+    words = read_text(file, _HOW).split()
     by_file = _known(words, file)
     if len(words) > len(by_file):
         raise UsageError(f"{file}: a patch stands there twice", "write each number once")

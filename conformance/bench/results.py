@@ -1,8 +1,10 @@
 """What a bench found: measurements round by round, and what follows from them. Read and written as JSON."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from statistics import median
 from typing import Any, Literal, Self
 
@@ -14,8 +16,10 @@ from conformance.bench.statistics import (
     paired_ratio,
     percentile,
 )
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
+from conformance.inputs import LONG, read_octets
 from conformance.pod.codec import decode
+from conformance.targets.target import Target
 
 FORM = "qmail-conformance bench"
 SCHEMA = 1
@@ -84,6 +88,13 @@ class ScenarioResult:
     failures: dict[str, str] = field(default_factory=dict)  #: key -> what qmail said instead
     rounds: dict[str, list[Measurement]] = field(default_factory=dict)  #: key -> measurements in order
     first_series: int = 0  #: rounds before a second series began; 0: there is none
+
+    def check_sense(self) -> None:
+        """ValueError for figures that are numbers, and yet none that were measured."""
+        for key, measurements in self.rounds.items():
+            for number, each in enumerate(measurements, 1):
+                if each.units < 1 or each.seconds <= 0 or each.driver_cpu < 0 or (each.target_cpu or 0) < 0:
+                    raise ValueError(f"{self.name}: round {number} of {key!r} measured nothing")
 
     def ratio(self, key: str, part: slice = _ALL) -> Interval | None:
         """The rate of `key` beside the baseline's; None when there are too few rounds of both."""
@@ -164,13 +175,35 @@ class Bench:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError when it is no bench."""
-        fields = {name: value for name, value in data.items() if name not in ("form", "schema")}
-        fields["participants"] = [Participant(**participant) for participant in data["participants"]]
-        # What was judged is left out, since it follows.
-        measured = ({name: result[name] for name in result if name != "rows"} for result in data["scenarios"])
-        fields["scenarios"] = [decode(ScenarioResult, result) for result in measured]
-        return cls(**fields)
+        """The inverse of `to_json`. Raises ValueError when it is no bench."""
+        rest = dict(data)
+        if (rest.pop("form", None), rest.pop("schema", None)) != (FORM, SCHEMA):
+            raise ValueError(f"form and schema are not {FORM!r} and {SCHEMA}")
+        if isinstance(results := rest.get("scenarios"), list):  # what was judged is left out: it follows
+            rest["scenarios"] = [_without_rows(result) for result in results]
+        bench = decode(cls, rest)
+        bench.participants = [
+            replace(each, target=decode(Target, each.target).to_json()) for each in bench.participants
+        ]
+        for result in bench.scenarios:
+            result.check_sense()
+        return bench
+
+
+def _without_rows(result: Any) -> Any:
+    return {name: result[name] for name in result if name != "rows"} if isinstance(result, dict) else result
+
+
+def read_bench(path: Path) -> Bench:
+    """The bench of a bench.json. Raises UsageError."""
+    hint = "Name the bench.json that `bench` wrote."
+    try:
+        data = json.loads(read_octets(path, hint, LONG))
+        if not isinstance(data, dict):
+            raise ValueError("it is no JSON object")
+        return Bench.from_json(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: no bench: {str(error).partition(';')[0]}", hint) from error
 
 
 def rows(result: ScenarioResult, participants: Sequence[Participant]) -> list[ThroughputRow]:

@@ -1,19 +1,16 @@
 """Files of `[[name]]` tables in TOML, which people edit; what is wrong is told with its place."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import UsageError
+from conformance.inputs import read_toml
 
 
 def read_tables(path: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
     """The `[[name]]` tables of a file, each after its place (`FILE, deviation 2`). Raises UsageError."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}", "Fix the TOML syntax.") from error
+    data = read_toml(path, f"Its form is TOML, with tables [[{name}]].")
     if stray := sorted(set(data) - {name}):
         raise UsageError(f"{path}: unknown: {', '.join(stray)}", f"Only [[{name}]] tables stand here.")
     entries = data.get(name, [])

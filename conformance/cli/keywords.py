@@ -1,12 +1,17 @@
 """What `-k EXPRESSION` selects: words with `and`, `or`, `not` and parentheses, as pytest's own `-k`."""
 
-import ast
 import re
 from collections.abc import Callable, Iterable
 
 from conformance.errors import UsageError
+from conformance.pod.codec import shown
 
-_WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
+#: Whether an expression fits these names, which are in lower case.
+_Fits = Callable[[list[str]], bool]
+
+_TOKEN = re.compile(r"(?P<word>[\w:+\-.\[\]\\/]+)|[()]|(?P<stray>[^ \t])")
+_SIGNS = ("and", "or", "not", "(", ")")
+_MOST_NESTED = 50
 
 
 def matcher(expression: str) -> Callable[[Iterable[str]], bool]:
@@ -16,34 +21,60 @@ def matcher(expression: str) -> Callable[[Iterable[str]], bool]:
     """
     if not expression.strip():
         return lambda names: True
-    words: list[str] = []
-
-    def numbered(match: re.Match[str]) -> str:
-        if match[0] in ("and", "or", "not"):
-            return match[0]
-        words.append(match[0].lower())
-        return f"word{len(words) - 1}"
-
     try:
-        if set(_WORD.sub("", expression)) - set(" \t()"):
-            raise SyntaxError("only words, and, or, not and parentheses stand here")
-        tree = ast.parse(_WORD.sub(numbered, expression).strip(), mode="eval").body
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.BoolOp | ast.UnaryOp | ast.Name | ast.boolop | ast.Not | ast.Load):
-                raise SyntaxError("words are joined by and, or, not")
-    except SyntaxError as error:
-        raise UsageError(f"-k {expression!r}: {error.msg}", "Write it as pytest's -k.") from error
+        fits = _Expression(expression).whole()
+    except ValueError as error:
+        raise UsageError(f"-k {shown(expression)}: {error}", "Write it as pytest's -k.") from error
+    return lambda names: fits([name.lower() for name in names])
 
-    def fits(node: ast.AST, names: list[str]) -> bool:
-        match node:
-            case ast.BoolOp(op=ast.And()):
-                return all(fits(value, names) for value in node.values)
-            case ast.BoolOp():
-                return any(fits(value, names) for value in node.values)
-            case ast.UnaryOp():
-                return not fits(node.operand, names)
-        assert isinstance(node, ast.Name)
-        word = words[int(node.id.removeprefix("word"))]
-        return any(word in name for name in names)
 
-    return lambda names: fits(tree, [name.lower() for name in names])
+class _Expression:
+    """Reads an expression from left to right: `or` binds less than `and`, and that less than `not`."""
+
+    def __init__(self, expression: str) -> None:
+        self._tokens: list[str] = []
+        for found in _TOKEN.finditer(expression):
+            if found["stray"]:
+                raise ValueError("only words, and, or, not and parentheses stand here")
+            self._tokens.append(found[0])
+        self._tokens.reverse()  # the next one is the last
+
+    def whole(self) -> _Fits:
+        fits = self._either(0)
+        if self._tokens:
+            raise ValueError(f"no {shown(self._tokens[-1])} belongs there: words are joined by and, or, not")
+        return fits
+
+    def _took(self, sign: str) -> bool:
+        took = self._tokens[-1:] == [sign]
+        if took:
+            self._tokens.pop()
+        return took
+
+    def _either(self, depth: int) -> _Fits:
+        parts = [self._both(depth)]
+        while self._took("or"):
+            parts.append(self._both(depth))
+        return parts[0] if len(parts) == 1 else lambda names: any(fits(names) for fits in parts)
+
+    def _both(self, depth: int) -> _Fits:
+        parts = [self._one(depth)]
+        while self._took("and"):
+            parts.append(self._one(depth))
+        return parts[0] if len(parts) == 1 else lambda names: all(fits(names) for fits in parts)
+
+    def _one(self, depth: int) -> _Fits:
+        if depth > _MOST_NESTED:
+            raise ValueError(f"it is nested more than {_MOST_NESTED} deep")
+        if self._took("not"):
+            negated = self._one(depth + 1)
+            return lambda names: not negated(names)
+        if self._took("("):
+            inside = self._either(depth + 1)
+            if not self._took(")"):
+                raise ValueError("a parenthesis is not closed")
+            return inside
+        if not self._tokens or self._tokens[-1] in _SIGNS:
+            raise ValueError("a word is missing")
+        word = self._tokens.pop().lower()
+        return lambda names: any(word in name for name in names)

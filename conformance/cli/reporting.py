@@ -6,7 +6,6 @@ unmet and not as expected.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -76,17 +75,12 @@ def _throughput(name: str) -> "Pictures | None":
     if not name:
         return None
     from conformance.bench.plots import latency_plot, ratio_plot
-    from conformance.bench.results import Bench, conclusion, rows
+    from conformance.bench.results import conclusion, read_bench, rows
     from conformance.bench.throughput_table import interval
     from conformance.report.site import Pictures
 
     path = Path(name) / "bench.json" if os.path.isdir(name) else Path(name)
-    try:
-        bench = Bench.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Name the bench.json that `bench` wrote.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: no bench: {error!r}", "Name the bench.json that `bench` wrote.") from error
+    bench = read_bench(path)
     told = [
         f"{result.name}, {row.label}: {interval(row.ratio)}, {row.said}"
         for result in bench.scenarios

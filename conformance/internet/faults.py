@@ -11,6 +11,8 @@ from conformance.internet.query import Query, with_query_header
 from conformance.pod.base import octets
 from conformance.pod.world import Fault, Transport
 
+_LONGEST = 65535  #: octets of a message (RFC 1035 4.2.2)
+
 
 def check(fault: Fault) -> None:
     """Raises UsageError for a fault that no server could apply."""
@@ -19,6 +21,8 @@ def check(fault: Fault) -> None:
         raise UsageError(f"fault for {fault.name}: unknown rcode {fault.rcode!r}", f"known: {known}")
     if fault.times is not None and fault.times < 0:
         raise UsageError(f"fault for {fault.name}: times is {fault.times}")
+    if fault.offset + len(fault.octets) > _LONGEST - 2:
+        raise UsageError(f"fault for {fault.name}: its octets do not fit into a message of {_LONGEST}")
     if fault.type != "*":
         qtype_of(fault.type)
 

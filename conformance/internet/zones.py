@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from dnslib import CLASS, QTYPE, DNSBuffer, DNSLabel
 from dnslib.dns import RD, RDMAP, RR, parse_time
 
 from conformance.errors import UsageError
+from conformance.inputs import read_text
 from conformance.places import data
 
 _TOKEN = re.compile(
@@ -43,13 +45,18 @@ def load_zone(name: str) -> str:
     known = sorted(path.stem for path in directory.glob("*.zone"))
     if name not in known:
         raise UsageError(f"there is no zone file {name!r}", f"{directory} has: {', '.join(known) or 'none'}")
-    return (directory / f"{name}.zone").read_text(encoding="utf-8")
+    return read_zone(directory / f"{name}.zone")
+
+
+def read_zone(path: Path) -> str:
+    """The text of a zone file. Raises UsageError."""
+    return read_text(path, "A zone file is text in the standard syntax: see fixtures/dns-zones.")
 
 
 def check_zones() -> None:
     """Read every zone of the fixtures; UsageError with file, line and what is wrong."""
     for path in sorted(data("fixtures", "dns-zones").glob("*.zone")):
-        parse_zone(path.read_text(encoding="utf-8"), str(path))
+        parse_zone(read_zone(path), str(path))
 
 
 def spelled(label: Any) -> str:
@@ -63,13 +70,13 @@ def below(name: str, origin: str) -> bool:
 
 
 @lru_cache(maxsize=256)  # cases use the same few zone texts again and again
-def parse_zone(text: str, source: str = "zone") -> Zone:
+def parse_zone(text: str, source: str = "zone", first: int = 1) -> Zone:
     """Read one zone. It states its `$ORIGIN` before the first record, and every record stands below it.
 
-    Raises UsageError naming `source`, the line, and what is wrong.
+    Its first line is line `first` of `source`. Raises UsageError naming both and what is wrong.
     """
     reader = _Reader()
-    for number, indented, words in _logical_lines(text, source):
+    for number, indented, words in _logical_lines(text, source, first):
         try:
             reader.take(number, indented, words)
         except Exception as error:  # dnslib raises whatever its parts raise
@@ -83,9 +90,9 @@ def _wrong(source: str, number: int, message: str) -> UsageError:
     return UsageError(f"{source}, line {number}: {message}")
 
 
-def _logical_lines(text: str, source: str) -> Iterator[tuple[int, bool, list[str]]]:
+def _logical_lines(text: str, source: str, first: int) -> Iterator[tuple[int, bool, list[str]]]:
     """Line number, whether it is indented, and the words of each line; parentheses join lines."""
-    number, start, opened = 1, 1, 0
+    number, start, opened = first, first, 0
     indented = False
     words: list[str] = []
     position = 0

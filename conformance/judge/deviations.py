@@ -30,6 +30,9 @@ _CHECK_NAME = "Look for it with `qmail-conformance list`; if the requirement is 
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "deviations"
 
+#: What Python makes of a pattern takes time that grows with the square of its length.
+_LONGEST_PATTERN = 200
+
 _VERDICTS = ("met", "unmet", "unsupported")
 
 
@@ -91,6 +94,9 @@ def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     texts = ("target", "requirement", "reason", "source", "shows")
     check_table(place, entry, texts, ("since", "patches", "verdict"))
     since, verdict, patches = entry.get("since"), entry.get("verdict", "unmet"), entry.get("patches", [])
+    for text in ("target", "requirement"):
+        if len(entry[text]) > _LONGEST_PATTERN:
+            raise UsageError(f"{place}: {text} is longer than {_LONGEST_PATTERN} characters", "Shorten it.")
     if type(since) is not date:
         raise UsageError(f"{place}: since is no date", "Write since = 2024-05-01, without quotes.")
     if verdict not in _VERDICTS:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, UsageError, WorldError
+from conformance.inputs import STORED_RUN, read_octets
 from conformance.judge.outcome import exit_status
 from conformance.judge.verdict import Verdict, counted
 from conformance.pod.codec import decode
@@ -146,11 +147,7 @@ class PartialRun:
         self.footer: RunFooter | None = None
         self._verdicts: dict[str, Verdict] = {}
         self.problem = ""
-        try:
-            octets = path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}", "Name a run file.") from error
-        *lines, rest = octets.split(b"\n")
+        *lines, rest = read_octets(path, _which(path), STORED_RUN).split(b"\n")
         taken = 0
         try:
             for line in lines:
@@ -202,11 +199,18 @@ class PartialRun:
             raise ValueError("the footer is missing")
 
 
+def _which(path: Path) -> str:
+    """What to name instead of a path that is no run file."""
+    inside = sorted(path.glob("*.jsonl")) if path.is_dir() else []
+    return f"Name a run file in it, such as {inside[0]}." if inside else "Name a run file (*.jsonl)."
+
+
 def _object(line: bytes) -> dict[str, Any]:
     try:
         data = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
     except ValueError as error:
-        raise ValueError(f"no JSON: {error}") from error
+        # Of numbers of many digits Python says what a programmer could do, after a semicolon.
+        raise ValueError(f"no JSON: {str(error).partition(';')[0]}") from error
     if isinstance(data, dict):
         return data
     raise ValueError("no JSON object")

@@ -68,17 +68,25 @@ def _decoder(wanted: Any) -> _Decoder:
         return _tagged(arguments) if all(map(is_dataclass, arguments)) else _union(arguments)
     if origin is Literal:
         return _literal(arguments)
-    if origin in (list, tuple):  # of one type: `list[str]`, `tuple[Act, ...]`
-        return _sequence(arguments[0], origin)
+    if origin in (list, tuple):  # of one type: `list[str]`, `tuple[Act, ...]`, `tuple[float, float]`
+        return _sequence(arguments[0], origin, 0 if origin is list or ... in arguments else len(arguments))
     if origin is dict:  # its names are texts, as in JSON
         return _mapping(arguments[1])
+    if wanted is Any:
+        return _as_it_is
     return {float: _number, bytes: _octets}.get(wanted) or _plain(wanted)
+
+
+def _as_it_is(data: Any) -> Any:
+    return data
 
 
 def _plain(wanted: Any) -> _Decoder:
     def read(data: Any) -> Any:
         if type(data) is not wanted:  # to isinstance True is a number
             raise _Misfit(f" is {shown(data)}, not of type {wanted.__name__}")
+        if wanted is int and not -_LARGEST < data < _LARGEST:
+            raise _Misfit(f" is {shown(data)}, not a number of a size that can be")
         return data
 
     return read
@@ -106,10 +114,14 @@ def _literal(values: tuple[Any, ...]) -> _Decoder:
     return read
 
 
-def _sequence(item: Any, into: Callable[[list[Any]], Any]) -> _Decoder:
+def _sequence(item: Any, into: Callable[[list[Any]], Any], length: int) -> _Decoder:
+    """Of any length where `length` is 0."""
+
     def read(data: Any) -> Any:
         if not isinstance(data, list):
             raise _Misfit(f" is {shown(data)}, not a list")
+        if length and len(data) != length:
+            raise _Misfit(f" is a list of {len(data)}, not of {length}")
         values: list[Any] = []
         read_item = _decoder(item)
         try:

@@ -2,18 +2,19 @@
 
 import base64
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import UsageError
+from conformance.inputs import read_toml
 from conformance.places import data
 from conformance.pod.codec import decode
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 _FILE = re.compile(r"\.qmail(-[a-z0-9:._-]+)?")
-_PASSWORD = re.compile(r"[\x01-\x09\x0b-\xff]{1,255}")
+_LONGEST = 255  #: octets of a password
+_PASSWORD = re.compile(rf"[\x01-\x09\x0b-\xff]{{1,{_LONGEST}}}")
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,7 @@ def load_users(path: Path | None = None) -> dict[str, MailboxUser]:
     Raises UsageError, naming the file and what is wrong with it.
     """
     path = path or data("fixtures", "mailboxes", "users.toml")
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from error
+    read = read_toml(path, "Its form is TOML, with tables [users.NAME].")
     if set(read) != {"users"} or not isinstance(read["users"], dict):
         raise UsageError(f"{path}: it must hold tables [users.NAME] and nothing else")
     users = {name: _user(path, name, value) for name, value in read["users"].items()}
@@ -73,11 +71,13 @@ def _user(path: Path, name: str, value: Any) -> MailboxUser:
         user = decode(User, {key.replace("-", "_"): item for key, item in value.items()})
     except (AttributeError, ValueError) as error:
         raise UsageError(f"{where}: {error}", "known: dot-qmail, password, repeat") from error
+    if not 1 <= user.repeat <= _LONGEST:
+        raise UsageError(f"{where}: repeat is a number from 1 to {_LONGEST}")
     password = None if user.password is None else user.password * user.repeat
     if not _NAME.fullmatch(name):
         raise UsageError(f"{where}: a user name is lower-case letters and digits")
     if password is not None and not _PASSWORD.fullmatch(password):
-        raise UsageError(f"{where}: password must be 1 to 255 octets of Latin-1 without NUL and line feed")
+        raise UsageError(f"{where}: password must be 1 to {_LONGEST} octets of Latin-1, no NUL, no line feed")
     for file in user.dot_qmail:
         if not _FILE.fullmatch(file):
             raise UsageError(f"{where}: {file!r} is no dot-qmail file name (.qmail or .qmail-extension)")

@@ -28,6 +28,10 @@ _SIGNS = "a line begins with `> `, `< `, `<! `, `| `, `! ` or `#`"
 #: Seconds that `< silence` waits, unless it says otherwise.
 SILENCE = 3.0
 
+#: Octets that the client says in a scenario, and lines that are expected of one reply.
+MOST_SAID = 16_000_000
+_MOST_LINES = 1000
+
 
 class ChatError(ValueError):
     """A line that does not read as a line of a chat; `number` is its line in the file."""
@@ -58,15 +62,15 @@ class Write:
 
     def octets(self, challenge: str = "") -> bytes:
         """As on the wire; the lines of a message with their dots stuffed and the final dot behind them."""
-        out = b""
+        out: list[bytes] = []
         for index, line in enumerate(self.lines):
             octets = expand(line.raw, challenge) + (b"" if is_cut(line.raw) else b"\r\n")
             if line.sign == "|":
                 octets = b"." + octets if octets.startswith(b".") else octets
                 last = index + 1 == len(self.lines) or self.lines[index + 1].sign != "|"
                 octets += b".\r\n" if last else b""
-            out += octets
-        return out
+            out.append(octets)
+        return b"".join(out)
 
 
 @dataclass(frozen=True)
@@ -123,53 +127,83 @@ class Chat:
     number: int
 
 
-def read_chat(text: str, first: int) -> Chat:
-    """Read a chat whose first line is line `first` of its file. Raises ChatError."""
-    steps: list[Step] = []
-    opened = ""  #: what the line before says of the next step: "early", "cut"
+def read_chat(text: str, first: int, most: int = MOST_SAID) -> Chat:
+    """Read a chat of `most` octets at most, which begins in line `first` of its file. Raises ChatError."""
+    reader = _Reader(most)
     for number, line in enumerate(text.split("\n"), first):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
-                opened = _read_line(steps, opened, number, line.lstrip())
+                reader.take(number, line.lstrip())
             except ValueError as error:
                 raise ChatError(number, str(error)) from error
-    if opened == "early":
+    if reader.opened == "early":
         raise ChatError(first, "after `! early` comes what the client says")
-    if not steps:
+    if not reader.steps:
         raise ChatError(first, "a chat without a line; write for example `> EHLO client.example`")
+    steps = (step.write() if isinstance(step, _Begun) else step for step in reader.steps)
     return Chat(tuple(steps), first)
 
 
-def _read_line(steps: list[Step], opened: str, number: int, line: str) -> str:
-    """Add what one line says to the steps; what it says of the next step. Raises ValueError."""
-    sign, rest = _split(line)
-    last = steps[-1] if steps and opened != "cut" else None
-    if sign in ">|":
-        expand(rest)
-        said = Said(sign, rest)
-        if isinstance(last, Write) and last.lines[0].sign == sign:
-            steps[-1] = replace(last, lines=(*last.lines, said))
+@dataclass
+class _Begun:
+    """A write to which further lines may come."""
+
+    lines: list[Said]
+    early: bool
+
+    def write(self) -> Write:
+        return Write(tuple(self.lines), self.early)
+
+
+class _Reader:
+    """The steps so far. `opened`: what the line before says of the next step: "early", "cut"."""
+
+    def __init__(self, most: int) -> None:
+        self.steps: list[_Begun | Expected | HalfClose] = []
+        self.opened = ""
+        self._left = most
+
+    def take(self, number: int, line: str) -> None:
+        """Add what one line says to the steps. Raises ValueError."""
+        sign, rest = _split(line)
+        last = self.steps[-1] if self.steps and self.opened != "cut" else None
+        if sign in ">|":
+            self._say(Said(sign, rest), last)
+        elif sign == "!":
+            self._do(rest)
         else:
-            steps.append(Write((said,), opened == "early"))
-        return ""
-    if sign == "!":
-        if rest not in _DIRECTIVES:
+            self._expect(_expected(number, sign, rest), last)
+
+    def _say(self, said: Said, last: object) -> None:
+        self._left -= len(expand(said.raw))
+        if self._left < 0:
+            raise ValueError(f"the client says more than {MOST_SAID} octets in all")
+        if isinstance(last, _Begun) and last.lines[0].sign == said.sign:
+            last.lines.append(said)
+        else:
+            self.steps.append(_Begun([said], self.opened == "early"))
+        self.opened = ""
+
+    def _do(self, directive: str) -> None:
+        if directive not in _DIRECTIVES:
             known = "; ".join(f"`! {name}`: {what}" for name, what in _DIRECTIVES.items())
-            raise ValueError(f"there is no `! {rest}`; known are {known}")
-        if rest == "early" and steps:
+            raise ValueError(f"there is no `! {directive}`; known are {known}")
+        if directive == "early" and self.steps:
             raise ValueError("`! early` is the first line of a chat")
-        if rest == "half-close":
-            steps.append(HalfClose())
-        return rest
-    wanted = _expected(number, sign, rest)
-    if isinstance(last, Expected) and wanted.lines and not last.is_whole:
+        if directive == "half-close":
+            self.steps.append(HalfClose())
+        self.opened = directive
+
+    def _expect(self, wanted: Expected, last: object) -> None:
+        if not (isinstance(last, Expected) and wanted.lines and not last.is_whole):
+            self.steps.append(wanted)
+            return
         if wanted.lines[0].code != last.lines[0].code:
             raise ValueError(f"the lines of one reply have one code, here {last.lines[0].code}")
+        if len(last.lines) == _MOST_LINES:
+            raise ValueError(f"more than {_MOST_LINES} lines of one reply")
         shown = f"{last.shown} / {wanted.shown}"
-        steps[-1] = replace(last, lines=last.lines + wanted.lines, shown=shown)
-    else:
-        steps.append(wanted)
-    return opened
+        self.steps[-1] = replace(last, lines=last.lines + wanted.lines, shown=shown)
 
 
 def _split(line: str) -> tuple[str, str]:

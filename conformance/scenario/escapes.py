@@ -5,10 +5,11 @@ A character beyond ASCII stands for its octets in UTF-8. A line ends with CRLF u
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from conformance.cases import credentials
 from conformance.pod.mailboxes import load_users, passwords
+from conformance.smtp.reply import LONGEST_REPLY
 
 _PART = re.compile(
     r"\\(?:(?P<sign>[rnt0\\*])|x(?P<octet>[0-9A-Fa-f]{2})|(?P<cut>c)\Z|\{(?P<made>(?:[^{}\\]|\\.)*)\}|(?P<wrong>))"
@@ -45,18 +46,22 @@ def escaped(octets: bytes) -> str:
     )
 
 
-@lru_cache(maxsize=1024)  # a scenario is played on many qmails
+@lru_cache(maxsize=256)  # a scenario is played on many qmails
 def pattern(raw: str) -> re.Pattern[str]:
     """A text with `*` as wildcard, to be matched in full against octets read as Latin-1."""
-    pieces: list[bytes | None] = []
+    between = [b""]  #: what stands between wildcards
     for found in _PART.finditer(raw):
-        if found["text"] is None:
-            pieces.append(_part(found, ""))
-            continue
-        for index, plain in enumerate(found["text"].split("*")):
-            pieces += ([None] if index else []) + [plain.encode("utf-8")]
-    words = [".*" if piece is None else re.escape(piece.decode("latin-1")) for piece in pieces]
-    return re.compile("".join(words), re.DOTALL)
+        first, *others = (found["text"] or "").split("*")
+        between[-1] += first.encode("utf-8") if found["text"] else _part(found, "")
+        between += [plain.encode("utf-8") for plain in others]
+    if sum(map(len, between)) > LONGEST_REPLY:
+        raise ValueError(f"it is longer than {LONGEST_REPLY} octets, the longest reply")
+    first, *others = [re.escape(plain.decode("latin-1")) for plain in between]
+    if not others:
+        return re.compile(first, re.DOTALL)
+    # Each takes the first place that it finds, and keeps it: a later one would leave less for the next.
+    middle = "".join(f"(?>.*?{plain})" for plain in others[:-1])
+    return re.compile(f"{first}{middle}.*{others[-1]}", re.DOTALL)
 
 
 def _part(found: re.Match[str], challenge: str) -> bytes:
@@ -85,11 +90,16 @@ def _made(text: str, challenge: str) -> bytes:
         return credentials.encoded(expand(rest).decode("latin-1")).encode("ascii")
     if not colon or word not in _CREDENTIALS:
         raise ValueError(rf"\{{{text}}} is no escape; {KNOWN}")
-    known = passwords(load_users())
+    known = _passwords()
     if rest not in known:
         names = ", ".join(sorted(known))
         raise ValueError(f"there is no user {rest!r} with a password in fixtures/mailboxes; known: {names}")
     return _CREDENTIALS[word](rest, challenge).encode("ascii")
+
+
+@cache
+def _passwords() -> dict[str, str]:
+    return passwords(load_users())
 
 
 def _cram_md5(user: str, challenge: str) -> str:

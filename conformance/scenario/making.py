@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.errors import UsageError
+from conformance.inputs import LONG, read_octets
 from conformance.pod.ordinary import DOMAIN
 from conformance.scenario.escapes import escaped
 from conformance.scenario.pieces import toml
@@ -40,10 +40,8 @@ class Made(NamedTuple):
 
 def load_transcript(path: Path) -> Made:
     """The scenario of a transcript file. Raises UsageError."""
-    try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Name a file with a transcript.") from error
+    octets = read_octets(path, "Name a file with a transcript.", LONG)
+    text = octets.decode("utf-8", "surrogateescape")
     return make_scenario(read_transcript(text, path), path.name)
 
 

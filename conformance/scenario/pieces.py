@@ -17,19 +17,19 @@ KEPT = ("title", "text")
 
 def blocks(text: str) -> list[Piece]:
     """Tables with all their keys, values of several lines as a whole, and the exchanges of a chat."""
-    found = list(statements(text))
+    found, rows = list(statements(text)), _rows(text)
     pieces: list[Piece] = []
     for index, statement in enumerate(found):
         if statement.path[0] in KEPT:
             continue
         if statement.header:
             rest = found[index + 1 :]
-            last = next((other.first - 1 for other in rest if other.header), len(text.splitlines()))
-            pieces.append(_piece(text, statement.first, last))
+            last = next((other.first - 1 for other in rest if other.header), len(rows))
+            pieces.append(_piece(rows, statement.first, last))
         elif statement.path[0] == "session":
-            pieces += _exchanges(text, statement)
+            pieces += _exchanges(rows, statement)
         elif statement.last > statement.first:
-            pieces.append(_piece(text, statement.first, statement.last))
+            pieces.append(_piece(rows, statement.first, statement.last))
     return list(dict.fromkeys(pieces))
 
 
@@ -41,9 +41,9 @@ def single_lines(text: str) -> list[Piece]:
         if statement.path[0] in KEPT
         for line in range(statement.first, statement.last + 1)
     }
-    rows = text.splitlines()
+    rows = _rows(text)
     said = [number for number, row in enumerate(rows, 1) if says(row) and number not in fixed]
-    return [_piece(text, number, number) for number in said]
+    return [_piece(rows, number, number) for number in said]
 
 
 def answered_lines(text: str) -> list[Piece]:
@@ -51,7 +51,7 @@ def answered_lines(text: str) -> list[Piece]:
     pieces: list[Piece] = []
     said: list[int] = []
     replied: list[int] = []
-    for number, row in enumerate([*text.splitlines(), ""], 1):
+    for number, row in enumerate([*_rows(text), ""], 1):
         sign = row.lstrip()[:1]
         if sign == "<":
             replied.append(number)
@@ -66,7 +66,7 @@ def answered_lines(text: str) -> list[Piece]:
 
 def without(text: str, removed: set[int]) -> str:
     """The text without these lines, and without the blank lines between them."""
-    rows = text.splitlines()
+    rows = _rows(text)
     blank = {number for number, row in enumerate(rows, 1) if not row.strip()}
     between = {number for number in blank if {number - 1, number + 1} <= removed}
     rows = [row for number, row in enumerate(rows, 1) if number not in removed | between]
@@ -80,7 +80,7 @@ def tidy(text: str) -> str:
 
 def shorter_values(text: str) -> Iterator[str]:
     """The text with one item less in a list or a table that stands on one line."""
-    rows = text.splitlines()
+    rows = _rows(text)
     for each in statements(text):
         if each.header or each.first != each.last or each.path[0] in KEPT or isinstance(each.path[-1], int):
             continue
@@ -114,23 +114,26 @@ def says(row: str) -> bool:
     return bool(row.strip()) and not row.lstrip().startswith("#")
 
 
-def _piece(text: str, first: int, last: int) -> Piece:
+def _rows(text: str) -> list[str]:
+    """The lines, ended by LF alone, as TOML and editors count them."""
+    return text.removesuffix("\n").split("\n")
+
+
+def _piece(rows: list[str], first: int, last: int) -> Piece:
     """Lines `first` to `last`, with the comment directly above them."""
-    rows = text.splitlines()
     while first > 1 and rows[first - 2].lstrip().startswith("#"):
         first -= 1
     return frozenset(range(first, last + 1))
 
 
-def _exchanges(text: str, statement: Statement) -> Iterator[Piece]:
+def _exchanges(rows: list[str], statement: Statement) -> Iterator[Piece]:
     """Of a chat: what the client says up to the last reply to it, for each time that the client speaks."""
-    rows = text.splitlines()
     first, replied = 0, False
     for number in range(statement.text, statement.last + 1):
         sign = rows[number - 1].lstrip()[:1]
         if sign in (">", "|", "!") and (replied or not first):
             if first:
-                yield _piece(text, first, number - 1)
+                yield _piece(rows, first, number - 1)
             first, replied = number, False
         replied = replied or sign == "<"
         if sign not in (">", "|", "!", "<", "#", ""):
@@ -138,4 +141,4 @@ def _exchanges(text: str, statement: Statement) -> Iterator[Piece]:
     else:
         number = statement.last + 1
     if first:
-        yield _piece(text, first, number - 1)
+        yield _piece(rows, first, number - 1)

@@ -1,19 +1,21 @@
 """Reads a scenario file; what is wrong with it is a UsageError with file, line and what to write instead."""
 
 import re
-import tomllib
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from conformance.cases.internet import zone_text
 from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
 from conformance.errors import UsageError
+from conformance.inputs import LONG, parse_toml, read_text
 from conformance.internet.nameserver import NameServer
-from conformance.internet.zones import below, load_zone, parse_zone
+from conformance.internet.zones import load_zone, parse_zone
+from conformance.pod.codec import shown
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.ordinary import CONTROL, DOMAIN, RESOLVER
 from conformance.pod.world import Exchanger, Fault, Padding, World
-from conformance.scenario.chat import Chat, ChatError, read_chat
+from conformance.scenario.chat import MOST_SAID, Chat, ChatError, Write, read_chat
 from conformance.scenario.escapes import expand
 from conformance.scenario.expecting import read_expected, read_reports
 from conformance.scenario.form import Claim, Deliver, Scenario
@@ -40,21 +42,18 @@ _DOT_QMAIL = re.compile(r"[a-z][a-z0-9]*/\.qmail(-[a-z0-9:._-]+)?")
 
 def load_scenario(path: Path) -> Scenario:
     """The scenario of a file. Raises UsageError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path}: {why}", "A scenario is a file in UTF-8: see docs/scenarios.md.") from error
-    return read_scenario(text, path)
+    return read_scenario(scenario_text(path), path)
+
+
+def scenario_text(path: Path) -> str:
+    """The text of a scenario file. Raises UsageError."""
+    return read_text(path, "Name a scenario: see docs/scenarios.md.", LONG)
 
 
 def read_scenario(text: str, path: Path) -> Scenario:
     """The scenario that a text says; `path` is for messages and for the title. Raises UsageError."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        hint = "Its form is TOML; a session stands between ''' and '''. See docs/scenarios.md."
-        raise UsageError(f"{path}: {error}", hint) from error
+    hint = "Its form is TOML; a session stands between ''' and '''. See docs/scenarios.md."
+    data = parse_toml(text, path, hint)
     top = TomlTable(path, lines(text.replace("\r\n", "\n")), (), data)
     top.only(KEYS)
     deliveries = tuple(_deliver(table) for table in top.tables("deliver"))
@@ -82,10 +81,12 @@ def _one_line(table: TomlTable, key: str) -> str:
 
 def _sessions(top: TomlTable) -> tuple[Chat, ...]:
     alone = isinstance(top.data.get("session"), str)
-    found = []
+    found: list[Chat] = []
+    left = MOST_SAID
     for index, text in enumerate(top.texts("session")):
         try:
-            found.append(read_chat(text, top.line("session") if alone else top.line("session", index)))
+            found.append(read_chat(text, top.line("session") if alone else top.line("session", index), left))
+            left -= sum(len(step.octets()) for step in found[-1].steps if isinstance(step, Write))
         except ChatError as error:
             hint = "The lines of a session are explained in docs/scenarios.md."
             raise UsageError(f"{top.file}, line {error.number}: {error}", hint) from error
@@ -118,21 +119,23 @@ def _deliver(table: TomlTable) -> Deliver:
 
 def _world(top: TomlTable, deliveries: tuple[Deliver, ...]) -> World:
     """The world of the file; a domain of a delivery without a zone gets an ordinary one."""
-    texts = {origin.rstrip("."): _zone(top.table("zones"), origin) for origin in top.table("zones").data}
-    zones = [zone_text(origin, records) for origin, records in texts.items()]
-    known = [origin.lower() for origin in texts]
-    if DOMAIN not in known:
-        zones.append(load_zone(DOMAIN))
-        known.append(DOMAIN)
+    table = top.table("zones")
+    texts: dict[str, str] = {}
+    for origin in table.data:
+        name = origin.rstrip(".").lower()
+        if name in texts:
+            table.wrong((origin,), "this zone stands there twice", "write all its records below one name")
+        texts[name] = zone_text(origin.rstrip("."), _zone(table, origin))
+    if DOMAIN not in texts:
+        texts[DOMAIN] = load_zone(DOMAIN)
     for deliver in deliveries:
         for name in (deliver.host, *(recipient.rpartition("@")[2] for recipient in deliver.recipients)):
             domain = name.lower().rstrip(".")
-            if domain and not domain.startswith("[") and not any(below(domain, origin) for origin in known):
-                zones.append(zone_text(domain))
-                known.append(domain)
+            if domain and not domain.startswith("[") and texts.keys().isdisjoint(_upwards(domain)):
+                texts[domain] = zone_text(domain)
     world = World(
-        zones,
-        [table.make(Padding, **_PADDING) for table in top.tables("padding", type="MX")],
+        list(texts.values()),
+        _paddings(top),
         [table.make(Fault, **_FAULT) for table in top.tables("fault")],
         _exchangers(top),
         "refuse" if top.flag("refuse-tcp") else "accept",
@@ -146,20 +149,40 @@ def _world(top: TomlTable, deliveries: tuple[Deliver, ...]) -> World:
     return world
 
 
+def _upwards(name: str) -> list[str]:
+    """A name, and those that it stands below, the root last."""
+    labels = name.split(".")
+    return [".".join(labels[start:]) for start in range(len(labels) + 1)]
+
+
+def _paddings(top: TomlTable) -> list[Padding]:
+    made: dict[tuple[str, str], Padding] = {}
+    for table in top.tables("padding", type="MX"):
+        padding = table.make(Padding, **_PADDING)
+        place = padding.name.rstrip(".").lower(), padding.type
+        if made.setdefault(place, padding) is not padding:
+            table.wrong(
+                (), f"the answer to {' '.join(place)} is filled up already", "leave one of the two out"
+            )
+    return list(made.values())
+
+
 def _exchangers(top: TomlTable) -> list[Exchanger]:
-    """Those of the file, the later of two at one address; without any, one that accepts everything."""
-    made = [table.make(Exchanger, **_EXCHANGER) for table in top.tables("exchanger")] or [Exchanger()]
-    if top.flag("nobody-listens"):
-        return []
-    return list({(each.address, each.port): each for each in made}.values())
+    """Those of the file; without any, one that accepts everything."""
+    made: dict[tuple[str, int], Exchanger] = {}
+    for table in top.tables("exchanger"):
+        exchanger = table.make(Exchanger, **_EXCHANGER)
+        if made.setdefault((exchanger.address, exchanger.port), exchanger) is not exchanger:
+            hint = 'give each an address of its own, as in address = "127.0.0.3"'
+            table.wrong((), f"two of them listen on {exchanger.address}, port {exchanger.port}", hint)
+    return [] if top.flag("nobody-listens") else list(made.values()) or [Exchanger()]
 
 
 def _zone(table: TomlTable, origin: str) -> str:
     records = table.text(origin)
-    # The zone is read with as many blank lines before it as bring its lines to those of the file.
-    before = max(0, table.line(origin) - 2)
+    before = max(1, table.line(origin) - 1)  # where its $ORIGIN would stand
     try:
-        parse_zone("\n" * before + f"$ORIGIN {origin.rstrip('.')}.\n{records}\n", str(table.file))
+        parse_zone(f"$ORIGIN {origin.rstrip('.')}.\n{records}\n", str(table.file), before)
     except UsageError as error:
         hint = "A zone is written \"big.example\" = '''…''', with records such as `@ MX 10 mx`."
         raise UsageError(error.message, error.hint or hint) from error
@@ -221,6 +244,8 @@ def _configuration(top: TomlTable) -> Configuration:
     environment = top.mapping("environment", _variable)
     recipients, auth = top.table("rcptcheck"), top.table("auth")
     if "mode" in auth.data:
+        if "SMTPAUTH" in environment:
+            auth.wrong(("mode",), "SMTPAUTH stands in [environment] as well", "leave one of the two out")
         environment["SMTPAUTH"] = auth.argument("mode")
     exits = partial(TomlTable.mapping, reader=whole(0, 255))
     return Configuration(
@@ -233,8 +258,17 @@ def _configuration(top: TomlTable) -> Configuration:
         dot_qmail=top.mapping("dot-qmail", _dot_qmail),
         delivering=top.flag("delivering"),
         resolver=top.text("resolver", RESOLVER),
-        verifying="mute" if top.data.get("verifying") == "mute" else top.flag("verifying"),
+        verifying=_verifying(top),
     )
+
+
+def _verifying(top: TomlTable) -> bool | Literal["mute"]:
+    value = top.data.get("verifying", False)
+    if value != "mute" and not isinstance(value, bool):
+        top.wrong(
+            ("verifying",), f"{shown(value)} is neither true nor false nor 'mute'", "write verifying = true"
+        )
+    return "mute" if value == "mute" else value
 
 
 def _control_file(table: TomlTable, name: str) -> str | None:

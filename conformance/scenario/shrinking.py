@@ -11,7 +11,7 @@ from pathlib import Path
 from conformance.errors import UsageError, WorldError
 from conformance.report.story import events_of, first_difference, side_by_side
 from conformance.scenario import pieces
-from conformance.scenario.reading import read_scenario
+from conformance.scenario.reading import read_scenario, scenario_text
 from conformance.scenario.trial import Trials, Tried
 
 
@@ -103,7 +103,7 @@ def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]
     `tell_progress` gets the number of runs and the lines left. Raises UsageError when there is nothing to
     keep, WorldError when the world fails.
     """
-    text = pieces.tidy(path.read_text(encoding="utf-8"))
+    text = pieces.tidy(scenario_text(path))
     scenario = read_scenario(text, path)
     wanted = difference(trials.run(scenario))
     if wanted is None:

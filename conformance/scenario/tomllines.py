@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.inputs import TOML_TOKEN
+
 Path = tuple[str | int, ...]
 
-_STRING = re.compile(
-    r"""#[^\n]*|(?P<string>'''.*?'''(?!')|\"{3}(?:[^\\]|\\.)*?\"{3}(?!")|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')""",
-    re.DOTALL,
-)
+_DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 @dataclass(frozen=True)
@@ -30,29 +29,23 @@ class Statement:
 
 def statements(text: str) -> Iterator[Statement]:
     """Every header, key and string in an array, in the file's order; lines count from 1."""
-    rows = text.split("\n")
     table: Path = ()
     counts: dict[Path, int] = {}
-    first = 1
-    for last in range(1, len(rows) + 1):
-        written = "\n".join(rows[first - 1 : last])
-        try:
-            data = tomllib.loads(written)
-        except tomllib.TOMLDecodeError:  # it goes on in the next line
-            continue
+    for first, last, written in _cut(text):
+        data = tomllib.loads(written)
         names, value = _names(data)
         if written.lstrip().startswith("["):
             table = ()
-            for name in names:
+            for depth, name in enumerate(names, 1):
                 table = (*table, name)
-                if name is not names[-1] and table in counts:
+                if depth < len(names) and table in counts:
                     table = (*table, counts[table])
             if isinstance(value, list):
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             yield Statement(table, first, last, last, header=True)
         elif data:
-            strings = [found for found in _STRING.finditer(written) if found["string"]]
+            strings = [found for found in TOML_TOKEN.finditer(written) if found["string"]]
             texts = value if isinstance(value, list) else [value]
             texts = [text for text in texts if isinstance(text, str)]
             # Those of the value are the last ones: the key may be one too.
@@ -63,7 +56,19 @@ def statements(text: str) -> Iterator[Statement]:
             yield Statement(path, first, last, begins[0] if begins else first)
             if isinstance(value, list):
                 yield from (Statement((*path, index), first, last, line) for index, line in enumerate(begins))
-        first = last + 1
+
+
+def _cut(text: str) -> Iterator[tuple[int, int, str]]:
+    """The first line, the last line and the text of each statement, a blank line or comment among them."""
+    first = last = 1
+    start = depth = 0
+    for token in TOML_TOKEN.finditer(text):
+        if token["sign"] == "\n" and not depth:
+            yield first, last, text[start : token.start()]
+            first, start = last + 1, token.end()
+        depth += _DEPTHS.get(token["sign"], 0)
+        last += token[0].count("\n")
+    yield first, last, text[start:]
 
 
 def lines(text: str) -> dict[Path, int]:

@@ -9,9 +9,12 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from conformance.errors import UsageError
+from conformance.pod.codec import shown
 from conformance.scenario.tomllines import Path as Key
 
 T = TypeVar("T")
+
+_MOST_TABLES = 1000  #: of one name
 
 
 class TomlTable:
@@ -68,7 +71,7 @@ class TomlTable:
         if value is None:
             self.wrong((), f"{key} is missing", f"write {key} = {example}")
         if not fits(value):
-            self.wrong((key,), f"{value!r} {wrong}", f"write {key} = {example}")
+            self.wrong((key,), f"{shown(value)} {wrong}", f"write {key} = {example}")
         return value
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -109,7 +112,7 @@ class TomlTable:
         """The table `[key]`, an empty one when it is not there."""
         value = self.data.get(key, {})
         if not isinstance(value, dict):
-            self.wrong((key,), f"{value!r} is no table", f"write [{key}] on a line of its own")
+            self.wrong((key,), f"{shown(value)} is no table", f"write [{key}] on a line of its own")
         return TomlTable(self.file, self._lines, (*self.key, key), value)
 
     def mapping(self, key: str, reader: "Reader") -> dict[str, Any]:
@@ -122,8 +125,10 @@ class TomlTable:
         value = self.data.get(key, [])
         if isinstance(value, dict):
             return [TomlTable(self.file, self._lines, (*self.key, key), defaults | value)]
+        if isinstance(value, list) and len(value) > _MOST_TABLES:
+            self.wrong((key,), f"there are more than {_MOST_TABLES}", "leave out what nothing needs")
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.wrong((key,), f"{value!r} is no table", f"write [[{key}]] on a line of its own")
+            self.wrong((key,), f"{shown(value)} is no table", f"write [[{key}]] on a line of its own")
         found = [((*self.key, key, index), defaults | item) for index, item in enumerate(value)]
         return [TomlTable(self.file, self._lines, path, item) for path, item in found]
 
@@ -145,7 +150,7 @@ def choice(*known: str) -> Reader:
         if key not in table.data:
             table.wrong((), f"{key} is missing", hint)
         if (value := table.text(key)) not in known:
-            table.wrong((key,), f"{value!r} is not known", hint)
+            table.wrong((key,), f"{shown(value)} is not known", hint)
         return value
 
     return read

@@ -209,6 +209,7 @@ sub pause {
 # Seconds in which this container did not run though it was to, since its start: paused, by our own beat, or
 # throttled, by what its control group counts (version 2, version 1).
 sub still {
+    shortage();    # dies of what is not qmail's doing
     return $stood_still + $1 / 1e6 if (read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m;
     my $counted = read_file('/sys/fs/cgroup/cpu/cpu.stat') // '';
     return $stood_still + ($counted =~ /^throttled_time (\d+)/m ? $1 / 1e9 : 0);

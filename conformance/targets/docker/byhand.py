@@ -11,6 +11,7 @@ import signal
 import sys
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.internet.zones import read_zone
 from conformance.places import data
 from conformance.pod.addresses import DNS, SMTPD, TARGET_AGENT, exchanger
 from conformance.pod.base import PodFailure
@@ -32,7 +33,7 @@ CONFIGURATION = Configuration(
 def standing_world() -> World:
     """The zones of the fixtures, and an exchanger on each of 127.0.0.2 to 127.0.0.9."""
     files = sorted(data("fixtures", "dns-zones").glob("*.zone"))
-    zones = [file.read_text(encoding="utf-8") for file in files]
+    zones = [read_zone(file) for file in files]
     exchangers = [Exchanger(address=exchanger(number)[0]) for number in range(8)]
     return World(zones=zones, exchangers=exchangers)
 

@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conformance.errors import WorldError
+from conformance.inputs import read_octets
 from conformance.places import data
-from conformance.targets.docker.debs import Deb
+from conformance.targets.docker.debs import LARGEST_PACKAGE, PACKAGE_HINT, Deb
 
 #: A context: path in it -> content and mode.
 Context = dict[str, tuple[bytes, int]]
 
 #: What the internet container needs of this package.
 _ROOMS = (
-    *("__init__.py", "errors.py", "places.py", "catalogue", "cases", "pod", "smtp", "internet", "scenario"),
-    *("targets", "bench/__init__.py", "bench/inside"),
+    *("__init__.py", "errors.py", "inputs.py", "places.py", "catalogue", "cases", "pod", "smtp", "internet"),
+    *("scenario", "targets", "bench/__init__.py", "bench/inside"),
 )
 
 #: The Python packages that it needs besides: both are nothing but Python.
@@ -32,7 +33,7 @@ def target_context(debs: Sequence[Deb] = ()) -> Context:
         if path.is_file() and path.suffix != ".deb":
             context[path.name] = (path.read_bytes(), 0o755)
     for deb in debs:
-        context[deb.path.name] = (deb.path.read_bytes(), 0o644)
+        context[deb.path.name] = (read_octets(deb.path, PACKAGE_HINT, LARGEST_PACKAGE), 0o644)
     return context
 
 

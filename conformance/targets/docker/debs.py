@@ -1,16 +1,27 @@
 """Candidate .deb files: what a directory holds, read without dpkg."""
 
 import io
+import lzma
 import os
 import re
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import UsageError
+from conformance.inputs import MIB, read_octets
 
 #: Packages that are a qmail.
 QMAIL = ("qmail", "netqmail", "qmail-reference")
+
+#: Octets of one package, and of the control archive in it once that is unpacked.
+LARGEST_PACKAGE = 128 * MIB
+_LARGEST_CONTROL = 16 * MIB
+#: What xz may take to unpack it: dpkg-deb packs with 64 MiB at most.
+_XZ_MEMORY = 128 * MIB
+
+PACKAGE_HINT = "Leave only whole .deb files in the directory."
 
 _NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9+.-]+)_(?P<version>[^_]+)_(?P<architecture>[a-z0-9-]+)\.deb")
 
@@ -53,10 +64,11 @@ def read_debs(directory: Path) -> list[Deb]:
 
 def read_deb(path: Path) -> Deb:
     """One package; from its file name when Python cannot read the control file's compression."""
+    octets = read_octets(path, PACKAGE_HINT, LARGEST_PACKAGE)
     try:
-        control = _control(path.read_bytes())
-    except (OSError, ValueError, tarfile.TarError, EOFError) as error:
-        raise UsageError(f"{path}: this is no readable .deb file ({error})") from error
+        control = _control(octets)
+    except (ValueError, tarfile.TarError, lzma.LZMAError, zlib.error) as error:
+        raise UsageError(f"{path}: this is no readable .deb file ({error})", PACKAGE_HINT) from error
     if control is not None:
         fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", control, re.MULTILINE))
         if {"Package", "Version", "Architecture"} <= set(fields):
@@ -74,12 +86,28 @@ def _control(octets: bytes) -> str | None:
         raise ValueError("it holds no control file")
     for name, content in members:
         if name in ("control.tar", "control.tar.gz", "control.tar.xz"):
-            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            with tarfile.open(fileobj=io.BytesIO(_unpacked(name, content)), mode="r:") as archive:
                 for member in archive:
                     file = archive.extractfile(member) if Path(member.name).name == "control" else None
                     if file is not None:
                         return file.read().decode("utf-8", "replace")
     return None
+
+
+def _unpacked(name: str, content: bytes) -> bytes:
+    """A control archive without its compression, of a size that can be: what was packed may be endless."""
+    if name.endswith(".gz"):
+        gzip = zlib.decompressobj(wbits=31)
+        unpacked, whole = gzip.decompress(content, _LARGEST_CONTROL), gzip.eof
+    elif name.endswith(".xz"):
+        xz = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        unpacked, whole = xz.decompress(content, _LARGEST_CONTROL), xz.eof
+    else:
+        unpacked, whole = content, len(content) <= _LARGEST_CONTROL
+    if not whole:
+        most = _LARGEST_CONTROL // MIB
+        raise ValueError(f"its control archive is cut off, or larger than {most} MiB when unpacked")
+    return unpacked
 
 
 def _members(octets: bytes) -> list[tuple[str, bytes]]:
@@ -92,7 +120,10 @@ def _members(octets: bytes) -> list[tuple[str, bytes]]:
         header = octets[at : at + 60]
         if header[58:] != b"`\n":
             raise ValueError("a member's header is damaged or cut off")
-        size = int(header[48:58])
+        digits = header[48:58].rstrip(b" ")
+        if not digits.isdigit():
+            raise ValueError("a member's size is no number")
+        size = int(digits)
         if at + 60 + size > len(octets):
             raise ValueError("it is cut off")
         name = header[:16].decode("ascii", "replace").rstrip(" /")

@@ -1,0 +1,210 @@
+"""Files that a person names: what is no file, too large or not readable is told at once, everywhere alike."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.attribution.builds import read_builds
+from conformance.cli import main
+from conformance.errors import EXIT_USAGE, UsageError
+from conformance.inputs import LONG, MIB, STORED_RUN, WRITTEN, parse_toml, read_octets, read_text
+from conformance.internet.zones import read_zone
+from conformance.judge.deviations import load_deviations
+from conformance.pod.mailboxes import load_users
+from conformance.scenario.escapes import pattern
+from conformance.targets.docker.debs import LARGEST_PACKAGE, read_debs
+
+SAMPLE = Path(__file__).parents[1] / "reports" / "sample" / "debs-stock.jsonl"
+
+Places = dict[str, Path]
+
+
+@pytest.fixture(autouse=True)
+def in_time() -> Iterator[None]:
+    """Whoever waits for a pipe is told so."""
+
+    def interrupt(*_: object) -> None:
+        raise BaseException("it waits")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[Places]:
+    """What is no file that can be read, by what it is called."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("x")
+    with socket.socket(socket.AF_UNIX) as listener:
+        before = Path.cwd()
+        os.chdir(tmp_path)  # a socket's path must be short
+        listener.bind("socket")
+        os.chdir(before)
+        yield {
+            "a directory": tmp_path / "folder",
+            "a pipe": tmp_path / "pipe",
+            "a socket": tmp_path / "socket",
+            "a device": Path("/dev/null"),
+            "No such file": tmp_path / "missing",
+            "Not a directory": tmp_path / "file" / "below",
+            "Too many levels": tmp_path / "loop",
+        }
+
+
+KINDS = (
+    "a directory",
+    "a pipe",
+    "a socket",
+    "a device",
+    "No such file",
+    "Not a directory",
+    "Too many levels",
+)
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_what_is_no_file_is_told_at_once(places: Places, what: str) -> None:
+    with pytest.raises(UsageError, match=what) as caught:
+        read_octets(places[what], "Name a file.")
+    assert caught.value.message.startswith(f"{places[what]}: ")
+    assert caught.value.hint == "Name a file."
+
+
+COMMANDS = (
+    "try {}",
+    "try --from-transcript {}",
+    "shrink {}",
+    "judge {}",
+    "report {}",
+    "report --diff {} {}",
+    "attribute {}",
+    "reproduce base.ehlo.extensions --from {}",
+    f"report {SAMPLE} --html {{out}} --bench {{}}",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("what", ["a pipe", "a device", "No such file"])
+def test_every_command_says_the_same(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, what: str
+) -> None:
+    words = [word.format(places[what], places[what], out=tmp_path / "out") for word in command.split()]
+    assert main(words) == EXIT_USAGE
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.startswith(f"qmail-conformance: {places[what]}: ")
+    assert what in said.err
+    assert len(said.err.splitlines()) == 2  # the second says what to do
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_directory_of_runs_is_told_with_one_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", str(SAMPLE.parent)]) == EXIT_USAGE
+    said = capsys.readouterr().err
+    assert "this is a directory" in said
+    assert f"such as {SAMPLE.parent}/debs-candidate" in said
+
+
+def _deviations(place: Path) -> object:
+    (place.parent / "known").mkdir()
+    (place.parent / "known" / "x.toml").symlink_to(place)
+    return load_deviations(directory=place.parent / "known")
+
+
+def _debs(place: Path) -> object:
+    (place.parent / "debs").mkdir()
+    (place.parent / "debs" / "x.deb").symlink_to(place)
+    return read_debs(place.parent / "debs")
+
+
+def _builds(place: Path) -> object:
+    (place.parent / "builds" / "one").mkdir(parents=True)
+    (place.parent / "builds" / "one" / "patches").symlink_to(place)
+    return read_builds(place.parent / "builds")
+
+
+READERS = {
+    WRITTEN: (read_zone, load_users, _deviations, _builds),
+    LARGEST_PACKAGE: (_debs,),
+}
+ALL = [(most, reader) for most, readers in READERS.items() for reader in readers]
+
+
+@pytest.mark.parametrize(("most", "reader"), ALL)
+def test_files_that_no_option_names_are_read_in_the_same_way(
+    tmp_path: Path, most: int, reader: Callable[[Path], object]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="a pipe and not a file"):
+        reader(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(("most", "reader"), ALL)
+def test_a_file_has_a_size_beyond_which_nothing_is_read(
+    tmp_path: Path, most: int, reader: Callable[[Path], object]
+) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(most + 1)
+    with pytest.raises(UsageError, match=f"larger than {most // MIB} MiB"):
+        reader(tmp_path / "large")
+
+
+@pytest.mark.parametrize(("command", "most"), [("try", LONG), ("judge", STORED_RUN)])
+def test_a_file_of_a_command_has_one_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, most: int
+) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(most + 1)
+    assert main([command, str(tmp_path / "large")]) == EXIT_USAGE
+    assert f"larger than {most // MIB} MiB" in capsys.readouterr().err
+
+
+def test_a_file_at_its_limit_is_read(tmp_path: Path) -> None:
+    (tmp_path / "full").write_bytes(b"x" * WRITTEN)
+    assert len(read_octets(tmp_path / "full", "")) == WRITTEN
+    assert read_octets(Path("/proc/self/stat"), "")  # the size of such a file is 0 to those who ask
+
+
+def test_what_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"a\r\nb\n\xe9\n")
+    with pytest.raises(UsageError, match="latin, line 3: octet 0xe9 is no UTF-8"):
+        read_text(tmp_path / "latin", "")
+    (tmp_path / "lines").write_bytes(b"a\r\nb\rc\n")
+    assert read_text(tmp_path / "lines", "") == "a\nb\rc\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a = " + "[" * 10_000, "more than 50 deep"),
+        ("a = " + "[" * 60 + "]" * 60, "more than 50 deep"),
+        ("a." * 60 + "b = 1", "more than 50 deep"),
+        ("a = { b = 1.5, " + "'c' . " * 30_000 + "b = 1 }", "more than 50 deep"),
+        ("a = 1" + "0" * 5000, "Exceeds the limit"),
+        ("a = 2024-02-30", "line 1"),
+        ("a = ", "at end of document"),
+    ],
+)
+def test_what_no_reader_of_toml_can_take_is_wrong_use(text: str, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        parse_toml(text, Path("x.toml"), "Its form is TOML.")
+    dots = "a." * 100
+    right = f'a = {"[" * 40}{"]" * 40} # {dots}\nb = \'{dots}\'\nc = """\n{dots}"""\nd = [{"1.5, " * 100}]\n'
+    assert parse_toml(right, Path("x.toml"), "")["d"][99] == 1.5
+
+
+def test_a_pattern_of_many_wildcards_is_looked_for_once() -> None:
+    assert pattern("*a" * 30 + "*b").fullmatch("a" * 100_000) is None
+    assert pattern("*a" * 30 + "*b").fullmatch("a" * 100_000 + "cb")
+    assert pattern("a*bc*bc").fullmatch("abcbc")
+    assert pattern("a*bc*bc").fullmatch("abc") is None
+    assert pattern(r"\x00**\*").fullmatch("\0x*")
