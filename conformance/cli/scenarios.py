@@ -58,7 +58,8 @@ def _from_transcript(options: argparse.Namespace) -> int:
     made = load_transcript(Path(options.from_transcript))
     for remark in made.notes:
         print(printable(remark), file=sys.stderr)
-    _give(made.scenario, options.o, f"; `qmail-conformance try {options.o}` tries it")
+    first = "answer the question in it (`hidden:`), then " if made.questions else ""
+    _give(made.scenario, options.o, f"; {first}`qmail-conformance try {options.o}` tries it")
     return EXIT_AS_EXPECTED
 
 

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 
 from conformance.cases import credentials
 from conformance.pod.mailboxes import load_users, passwords
+from conformance.scenario.hidden import question
 from conformance.smtp.reply import LONGEST_REPLY
 
 _PART = re.compile(
@@ -88,6 +89,8 @@ def _made(text: str, challenge: str) -> bytes:
     word, colon, rest = text.partition(":")
     if colon and word == "base64":
         return credentials.encoded(expand(rest).decode("latin-1")).encode("ascii")
+    if colon and word == "hidden":
+        raise ValueError(question(rest))
     if not colon or word not in _CREDENTIALS:
         raise ValueError(rf"\{{{text}}} is no escape; {KNOWN}")
     known = _passwords()

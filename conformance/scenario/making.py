@@ -14,12 +14,11 @@ from typing import NamedTuple
 from conformance.inputs import LONG, read_octets
 from conformance.pod.ordinary import DOMAIN
 from conformance.scenario.escapes import escaped
+from conformance.scenario.hidden import METHODS, STAND_INS, question
 from conformance.scenario.pieces import toml
 from conformance.scenario.reserved import Reserved, masked
-from conformance.scenario.transcriptforms import Heard, Transcript, read_transcript
-
-#: The user of fixtures/mailboxes/ whose credentials stand in for real ones.
-USER = "alice"
+from conformance.scenario.transcript import read_transcript
+from conformance.scenario.transcript.lines import Heard, Session, Transcript
 
 _ADDRESS = re.compile(
     r"(?P<verb>MAIL FROM|RCPT TO|VRFY|EXPN)(?P<colon>:? *)(?P<path><[^>]*>?|\S*)(?P<rest>.*)", re.I
@@ -31,35 +30,44 @@ _ADDRESSES = {"from", "to", "cc", "bcc", "sender", "reply-to", "return-path", "d
 _AS_IS = {"date", "mime-version", "content-transfer-encoding"}
 
 
+#: How qmail refuses a line that ends without CR, when that is what ended the message.
+_BARE_LF = re.compile("smtplf|bare (?:LF|newline)", re.I)
+
+
 class Made(NamedTuple):
-    """A scenario's text, and what a person should know of how it was made."""
+    """A scenario's text, what a person should know of how it was made, and how many questions stand in it."""
 
     scenario: str
     notes: list[str]
+    questions: int
 
 
 def load_transcript(path: Path) -> Made:
     """The scenario of a transcript file. Raises UsageError."""
     octets = read_octets(path, "Name a file with a transcript.", LONG)
-    text = octets.decode("utf-8", "surrogateescape")
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as PowerShell writes
+        text = octets.decode("utf-16", "replace")
+    else:
+        text = octets.decode("utf-8-sig", "surrogateescape")
     return make_scenario(read_transcript(text, path), path.name)
 
 
 def make_scenario(transcript: Transcript, name: str) -> Made:
-    """The scenario that says what the transcript shows; `name` is for its title."""
+    """The scenario that says what the transcript shows; `name` is for the notes."""
     names = Reserved()
     for session in transcript.sessions:
-        _find_own_domains(session, names)
+        _find_own_domains(session.lines, names)
     writer = _Writer(names)
     chats = [writer.chat(session) for session in transcript.sessions]
-    notes = [f"the form of {name}: {transcript.form}; sessions: {len(chats)}", *writer.notes]
+    notes = [f"{name}: sessions: {len(chats)}; client and server are told apart {transcript.form}"]
+    notes += [*transcript.notes, *writer.notes]
     if given := names.domains | names.words:
         notes.append("names are replaced by reserved ones:")
         notes += [f"  {real} -> {reserved}" for real, reserved in given.items()]
     notes.append(
         "control files and environment are the ordinary ones: change them where the host's are others"
     )
-    return Made(_document(transcript, chats, names), notes)
+    return Made(_document(transcript, chats, names), notes, writer.questions)
 
 
 def _find_own_domains(session: Sequence[Heard], names: Reserved) -> None:
@@ -71,7 +79,7 @@ def _find_own_domains(session: Sequence[Heard], names: Reserved) -> None:
     authenticated = False
     for line in session:
         authenticated = authenticated or line.code == "235"
-        found = _ADDRESS.fullmatch(line.text)
+        found = _ADDRESS.fullmatch(line.text) if line.part == "command" else None
         if found and found["verb"].upper() == "RCPT TO" and line.code == "250":
             domain = found["path"].strip("<>").rpartition("@")[2].lower()
             if domain and (not authenticated or f".{host}".endswith(f".{domain}")):
@@ -79,41 +87,96 @@ def _find_own_domains(session: Sequence[Heard], names: Reserved) -> None:
 
 
 class _Writer:
-    """Writes chats, and notes what was left out."""
+    """Writes chats, and notes what they do not say as the transcript does."""
 
     def __init__(self, names: Reserved) -> None:
         self._names = names
         self.notes: list[str] = []
+        self.questions = 0
 
-    def chat(self, session: Sequence[Heard]) -> str:
+    def chat(self, session: Session) -> str:
         """The lines of one chat."""
-        credentials = _credentials(session)
+        self.notes += session.notes
+        credentials = self._credentials(session.lines)
         out: list[str] = []
-        message: _Message | None = None
-        dropped = False
-        for line in session:
-            if line.side == "closed":
-                out.append("< closed")
-            elif line.side == "server":
-                if line.text[3:4] == "-":
-                    continue
-                if not dropped:
-                    out.append(f"< {line.text[:3]}")
-                    message = _Message(self._names) if line.text.startswith("354") else None
-                dropped = False
-            elif message is not None:
-                if line.text == ".":
-                    message = None
-                else:
-                    out.append(f"| {message.line(line.text)}" if line.text else "|")
-            elif line.text.strip().upper() == "STARTTLS":
+        message = _Message(self._names)
+        begun = is_dropped = False
+        for index, line in enumerate(session.lines):
+            if line.side == "server":
+                if line.text[3:4] != "-":
+                    out += [] if is_dropped else [f"< {line.text[:3]}"]
+                    is_dropped = False
+            elif line.part == "end":
+                out.append("< closed" if line.side == "closed" else "! half-close")
+            elif line.part == "message":
+                message = message if begun else _Message(self._names)
+                out.append(f"| {message.line(line.text.removeprefix('.'))}".rstrip(" "))
+            elif line.part == "dot":
+                out += [] if begun else ["> ."]  # a message without a line
+            elif line.part == "unseen":
+                out.append(
+                    f"# line {line.number} of the transcript: the message is not shown, this stands in"
+                )
+                out += ["| Subject: stand-in", "|", "| stand-in"]
+            elif line.part == "cut":
+                message = message if begun else _Message(self._names)
+                out.append(f"> {message.line(line.text)}{self._cut_end(session.lines[index + 1 :])}")
+            elif line.text.strip().upper() == "STARTTLS" and line.code in ("220", ""):
                 self.notes.append(
                     f"line {line.number}: STARTTLS is left out, the scenario goes on without TLS"
                 )
-                dropped = bool(line.code)
+                is_dropped = bool(line.code)
             else:
-                out.append(f"> {credentials.get(line.number) or _raw(self._command(line.text))}")
+                out += credentials.get(line.number) or [f"> {_raw(self._command(line.text))}"]
+            begun = line.part in ("message", "cut")
         return "\n".join(out)
+
+    def _cut_end(self, rest: Sequence[Heard]) -> str:
+        """How a line ends in a message that has no dot: without CR where that is why it was refused."""
+        reply = next((line.text for line in rest if line.side == "server"), "")
+        return r"\n\c" if _BARE_LF.search(reply) else ""
+
+    def _credentials(self, session: Sequence[Heard]) -> dict[int, list[str]]:
+        """What the chat says, by its number, for each line with credentials.
+
+        They are wrong ones where they were refused; what is hidden becomes a question.
+        """
+        found: dict[int, list[str]] = {}
+        said = iter([line for line in session if line.side == "client"])
+        for line in said:
+            auth = _AUTH.fullmatch(line.text) if line.part == "command" else None
+            if auth is None:
+                continue
+            exchange = [line]
+            while exchange[-1].code == "334" and (answer := next(said, None)):
+                exchange.append(answer)
+            is_wrong = exchange[-1].code == "535"
+            words = list(METHODS.get(auth[2].upper(), ()))
+            if auth[3] is not None:
+                found[line.number] = self._answer(line, f"{_raw(auth[1])} ", auth[3], words, is_wrong)
+            for answer in exchange[1:]:
+                found[answer.number] = self._answer(answer, "", answer.text, words, is_wrong)
+            if is_wrong and not any(each.hidden for each in exchange):
+                what = "credentials were refused, and wrong ones stand in: change them if they were right"
+                self.notes.append(f"line {line.number}: {what}")
+        return found
+
+    def _answer(self, line: Heard, command: str, said: str, words: list[str], is_wrong: bool) -> list[str]:
+        """The lines of the chat for one line with credentials; `words` are those that are still to come."""
+        if said in ("", "*", "=") and not line.hidden:
+            return [f"> {command}{said}"]
+        word = words.pop(0) if words else "secret"
+        if line.hidden:
+            self.questions += 1
+            self.notes.append(f"line {line.number}: {question(word)}")
+            asked = f"# line {line.number} of the transcript: {question(word)}"
+            return [asked, rf"> {command}\{{hidden:{word}}}"]
+        try:
+            base64.b64decode(said.encode("utf-8", "replace"), validate=True)
+        except (binascii.Error, ValueError):
+            return [f"> {command}not!base64"]
+        refused = is_wrong and word != "user"
+        return [f"> {command}{STAND_INS[word][refused]}"]
 
     def _command(self, text: str) -> str:
         if hello := _HELLO.fullmatch(text):
@@ -132,16 +195,15 @@ class _Message:
         self._names = names
         self._in_header = True
 
-    def line(self, said: str) -> str:
-        """A line as the client said it, as it stands behind `| `."""
-        text = said[1:] if said.startswith(".") else said
+    def line(self, text: str) -> str:
+        """A line, without the dot that is stuffed, as it stands in a chat."""
         field = _FIELD.fullmatch(text) if self._in_header else None
         if field is None:
             self._in_header = self._in_header and bool(text) and text[0] in " \t"
             return _raw(masked(text))
         name, space, value = field.groups()
         if name.lower() in _ADDRESSES:
-            addresses = re.findall(r"[^\s<>,;:\"()]+@[^\s<>,;\"()]+", value)
+            addresses = re.findall(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()]+@[^\s<>,;\"()]+", value)
             value = ", ".join(f"<{self._names.path(address)}>" for address in addresses)
         elif name.lower() not in _AS_IS:
             value = masked(value)
@@ -153,48 +215,6 @@ def _raw(text: str) -> str:
     return escaped(text.encode("utf-8", "surrogateescape")).replace("'''", r"\x27\x27\x27")
 
 
-def _credentials(session: Sequence[Heard]) -> dict[int, str]:
-    """What stands in, by its number, for each line with credentials: wrong ones where they were refused."""
-    found: dict[int, str] = {}
-    said = iter([line for line in session if line.side == "client"])
-    for line in said:
-        auth = _AUTH.fullmatch(line.text)
-        if auth is None:
-            continue
-        exchange = [line]
-        while exchange[-1].code == "334" and (answer := next(said, None)):
-            exchange.append(answer)
-        forms = _forms(auth[2].upper(), exchange[-1].code == "535")
-        if auth[3] is not None:
-            found[line.number] = f"{_raw(auth[1])} {_answer(auth[3], forms)}"
-        for answer in exchange[1:]:
-            found[answer.number] = _answer(answer.text, forms)
-    return found
-
-
-def _forms(method: str, wrong: bool) -> list[str]:
-    """What a client answers with this method, in order."""
-    right, refused = {
-        "PLAIN": ([rf"\{{plain:{USER}}}"], [rf"\{{base64:\0{USER}\0wrong}}"]),
-        "LOGIN": (
-            [rf"\{{user:{USER}}}", rf"\{{password:{USER}}}"],
-            [rf"\{{user:{USER}}}", r"\{base64:wrong}"],
-        ),
-        "CRAM-MD5": ([rf"\{{cram-md5:{USER}}}"], [rf"\{{base64:{USER} {'0' * 32}}}"]),
-    }.get(method, ([], []))
-    return refused if wrong else right
-
-
-def _answer(said: str, forms: list[str]) -> str:
-    given = said not in ("", "*", "=")
-    try:
-        base64.b64decode(said.encode("utf-8", "replace") if given else b"", validate=True)
-    except (binascii.Error, ValueError):
-        return "not!base64"
-    form = forms.pop(0) if forms else r"\{base64:secret}"
-    return form if given else said
-
-
 def _announced(lines: list[Heard], word: str) -> list[str]:
     """What stands behind `word` in the replies to EHLO."""
     found = re.compile(rf"250[ -]{word}[ =]?(.*)", re.I)
@@ -204,7 +224,7 @@ def _announced(lines: list[Heard], word: str) -> list[str]:
 def _mode(lines: list[Heard]) -> str | None:
     """SMTPAUTH as it must have been; None: unset."""
     methods = {method.upper() for said in _announced(lines, "AUTH") for method in said.split()}
-    if not methods:
+    if not methods and not any(line.code in ("235", "334", "535") for line in lines):
         return None
     mode = ("+cram" if methods & {"LOGIN", "PLAIN"} else "cram") if "CRAM-MD5" in methods else ""
     needed = any(line.code == "530" and line.text.upper().startswith("MAIL") for line in lines)
@@ -212,9 +232,9 @@ def _mode(lines: list[Heard]) -> str | None:
 
 
 def _document(transcript: Transcript, chats: list[str], names: Reserved) -> str:
-    lines = [line for session in transcript.sessions for line in session]
+    lines = [line for session in transcript.sessions for line in session.lines]
     parts = [
-        f"# Made from a transcript ({transcript.form}).",
+        "# Made from a transcript.",
         "# Names are reserved ones, words of messages are masked.",
         f"# The host's own domain is {DOMAIN}. Expected are the codes that the transcript shows.\n",
         'title = "A session from a transcript"\n',
