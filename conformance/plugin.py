@@ -23,10 +23,11 @@ from conformance.harmless import printable
 from conformance.judge.decider import decide, of_case, of_record
 from conformance.judge.deviations import Deviation, load_deviations
 from conformance.judge.expectation import expect, meaning
-from conformance.judge.runfile import read_run, verdict_line
+from conformance.judge.runfile import read_reached, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
-from conformance.shares import ShareScheduling, share_of
+from conformance.shares import ShareScheduling, share_of, stands_in
+from conformance.stopping import end_with_parent
 from conformance.targets.capacity import cut_down
 from conformance.targets.image_options import IMAGE_OPTIONS, Images
 from conformance.targets.plan import Plan
@@ -62,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(name, role): the case that decides a requirement")
     config.addinivalue_line("markers", "patch(number): a case of this patch")
     worker_input = getattr(config, "workerinput", {})
+    if worker_input:
+        end_with_parent()
     if PLAN not in config.stash and not worker_input:  # the command has statuses of its own
         config.pluginmanager.register(Undecided())
     if "conformance" in worker_input:
@@ -135,6 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     patches = set(config.getoption("--patch"))
     selected = frozenset(_plan(config).selected)
+    decided = {name: frozenset(names) for name, names in _plan(config).decided.items()}
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
@@ -146,6 +150,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
             wanted = not patches or requirement.patch in patches
             wanted = wanted and (not selected or requirement.name in selected)
+            wanted = wanted and requirement.name not in decided.get(_target(item).name, ())
         (kept if wanted else left_out).append(item)
     kept.sort(key=lambda item: getattr(_requirement(item), "waits", 0))  # the quick ones first
     items[:] = kept
@@ -160,7 +165,7 @@ def _target(item: pytest.Item) -> Target:
 
 @cache
 def _stored_verdicts(path: str) -> dict[str, Verdict]:
-    return {verdict.requirement: verdict for verdict in read_run(Path(path)).verdicts}
+    return {verdict.requirement: verdict for verdict in read_reached(Path(path)).verdicts}
 
 
 class Worker:
@@ -170,8 +175,10 @@ class Worker:
         self.plan = _plan(config)
         self._pods = cut_down(config.getoption("--pods"), self.plan, cases, warnings.warn)
         # How many workers share the cases; none where pytest-xdist hands them out one by one.
-        workers: int = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+        worker = getattr(config, "workerinput", {"workercount": 1})
+        workers: int = worker["workercount"]
         self._shares = workers if workers == 1 or config.getoption("--shares") else 0
+        self._ahead = bool(self._shares) and not stands_in(worker)
         self._repeat = not config.getoption("--no-repeat")
         self._runner = asyncio.Runner()
         self._pool = PodPool(self.plan)
@@ -204,7 +211,7 @@ class Worker:
     def _submit(self, item: pytest.Item) -> None:
         """Hand an item to the pods, and all that this worker will judge after it, as far as that is known."""
         rest = [item]
-        if self._shares:
+        if self._ahead:
             items, targets = item.session.items, len(self.plan.targets)
             at = items.index(item)
             share = share_of(at, self._shares, targets)

@@ -1,6 +1,10 @@
-"""How pytest-xdist hands out cases with `--shares`: to each worker its share, all at once."""
+"""How pytest-xdist hands out cases with `--shares`: to each worker its share, all at once.
 
-from collections.abc import Sequence
+A worker plays its whole share from the start, so when it dies nobody knows which case it was. The one in its
+place does what is left one by one, and what that one dies of is the case that it was at.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -10,6 +14,12 @@ def share_of(number: int, shares: int, targets: int) -> int:
     The quick cases come first, so that each share has its part of those that wait.
     """
     return number // targets % shares
+
+
+def stands_in(worker: Mapping[str, Any]) -> bool:
+    """Whether a worker (its `workerinput`) is in the place of one that died: it plays nothing ahead."""
+    number = str(worker.get("workerid", "gw0")).removeprefix("gw")
+    return number.isdecimal() and int(number) >= int(worker["workercount"])
 
 
 class ShareScheduling:
@@ -66,8 +76,8 @@ class ShareScheduling:
         self._left[self._share[node]].remove(item_index)
 
     def remove_node(self, node: Any) -> str | None:
-        """The case that a worker died of, if it did; the rest of its share is free."""
+        """The case that a worker died of, if that is known; what is left of its share is free."""
         collection = self._collections.pop(node)
         share = self._share.pop(node, None)
         left = [] if share is None else self._left[share]
-        return collection[left.pop(0)] if collection and left else None
+        return collection[left.pop(0)] if collection and left and stands_in(node.workerinput) else None

@@ -33,6 +33,14 @@ def run_own_cases(
     directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int
 ) -> tuple[Finished, list[dict[str, Any]]]:
     """`run reference-ppa` over files of the package and others, in a package `own`; its run file's lines."""
+    program = own_program(directory, copied, written, processes)
+    root = Path(__file__).resolve().parent.parent
+    done = python("-c", program, PYTHONPATH=f"{directory}{os.pathsep}{root}")
+    return done, run_lines(directory / "out" / "reference-ppa.jsonl")
+
+
+def own_program(directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int) -> str:
+    """What runs those files, with `directory` in PYTHONPATH, into `out`."""
     package = directory / "own"
     package.mkdir()
     for name in ("__init__.py", "pytest.ini", *copied):
@@ -40,7 +48,7 @@ def run_own_cases(
     for name, text in written.items():
         (package / name).write_text(text)
     own = [name for name in written if name.startswith("test_")]
-    program = f"""
+    return f"""
 import importlib, pathlib, sys
 from conformance.cli import case_run, main
 sys.path.insert(0, {str(directory)!r})
@@ -49,11 +57,9 @@ for name in {own!r}:
 case_run.DIRECTORY = pathlib.Path({str(package)!r})
 case_run.process_count = lambda *_: {processes}
 keyword, out = {" or ".join([*copied, *own])!r}, {str(directory / "out")!r}
-sys.exit(main(["run", "reference-ppa", "-n", "{processes}", "-k", keyword, "--out", out]))
+sys.argv[1:] = ["run", "reference-ppa", "-n", "{processes}", "-k", keyword, "--out", out]
+sys.exit(main())
 """
-    root = Path(__file__).resolve().parent.parent
-    done = python("-c", program, PYTHONPATH=f"{directory}{os.pathsep}{root}")
-    return done, run_lines(directory / "out" / "reference-ppa.jsonl")
 
 
 def run_lines(path: Path) -> list[dict[str, Any]]:

@@ -64,6 +64,8 @@ def pods(monkeypatch: pytest.MonkeyPatch) -> Pods:
 
 def run(out: Path, *words: str) -> tuple[int, dict[str, Any]]:
     status = main(["bench", *words, "--scenario", "inbound/10-kept-1k", "--seed", "5", "--out", str(out)])
+    if (out / "bench.json.part").exists():
+        return status, json.loads((out / "bench.json.part").read_text())["bench"]
     return status, json.loads((out / "bench.json").read_text())
 
 
@@ -136,28 +138,74 @@ def test_what_breaks_in_the_middle_is_the_worlds_failure_and_what_was_measured_i
     assert faults("bench-1", written) == []
     assert written["complete"] is False
     assert len(written["scenarios"][0]["rounds"]["1"]) == 4
-    assert "cut off: the target container ended" in capsys.readouterr().err
-    assert "Interrupted" in (tmp_path / "bench.md").read_text()
+    told = capsys.readouterr().err
+    assert "cut off: the target container ended" in told
+    assert f"4 rounds that it had measured are kept in {tmp_path}; --resume {tmp_path} goes on" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.json.part"]
     assert all(pod.disposed for pod in started)
 
 
 def test_interrupted_it_keeps_its_rounds(pods: Pods, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pods(FakePod(0.001), FakePod(0.001), FakePod(0.001))
     saves = 0
-    save = benching._save
+    save = benching._Part.save
 
     def fourth_save(*arguments: Any) -> None:
         nonlocal saves
         saves += 1
         save(*arguments)
-        if saves == 4:
+        if saves == 1 + 3:  # it is written before the first round
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(benching, "_save", fourth_save)
+    monkeypatch.setattr(benching._Part, "save", fourth_save)
     status, written = run(tmp_path, "debs:a@", "debs:b")
     assert status == 130
     assert written["complete"] is False
     assert len(written["scenarios"][0]["rounds"]["0"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("broken", "kept"),
+    [
+        (((0.001, 99), (0.002, 6), (0.001, 99)), 4),
+        # In the second series, which has fresh pods.
+        (((0.001, 99), (0.002, 99), (0.001, 99), (0.001, 99), (0.002, 4), (0.001, 99)), 10),
+    ],
+)
+def test_a_bench_goes_on_with_its_rounds_and_ends_as_one_that_was_not_broken(
+    broken: tuple[tuple[float, int], ...],
+    kept: int,
+    pods: Pods,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["debs:a@", "debs:b", "--scenario", "inbound/10-kept-1k"]
+    costs = 2 * (0.001, 0.002, 0.001)
+
+    def without_times(out: Path) -> list[Any]:
+        written = json.loads((out / "bench.json").read_text())
+        assert (written["complete"], written["seed"]) == (True, 5)
+        (result,) = written["scenarios"]
+        counts = {key: len(measured) for key, measured in result["rounds"].items()}
+        said = [row["said"] for row in result["rows"]]
+        return [*(result[name] for name in ("orders", "first_series", "baseline", "seed")), counts, said]
+
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    pods(*map(FakePod, costs))
+    assert main(["bench", *words, "--seed", "5", "--out", str(whole)]) == 0
+    pods(*(FakePod(cost, after) for cost, after in broken))
+    assert main(["bench", *words, "--seed", "5", "--out", str(out)]) == 3
+    assert f"{kept} rounds that it had measured are kept" in capsys.readouterr().err
+    others = [[*words, "--rounds", "8"], [*words, "--seed", "6"], [*words, "--scenario", "mixed/queue"]]
+    for other in (*others, [words[1], *words[1:]]):
+        assert main(["bench", *other, "--resume", str(out)]) == 2
+        assert "it is of something else" in capsys.readouterr().err
+    pods(*map(FakePod, costs))
+    assert main(["bench", *words, "--resume", str(out)]) == 0
+    assert without_times(out) == without_times(whole)
+    assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
+    assert main(["bench", *words[:-1], "inbound/auth", "--out", str(out)]) == 2
+    assert "bench.json: it is of scenarios" in capsys.readouterr().err
 
 
 def test_the_same_target_twice_has_two_labels() -> None:

@@ -83,16 +83,6 @@ def test_a_stored_run_is_judged_again_by_what_its_records_hold(
     assert "0006.unknown.code: was met, is now unmet" in finished.stdout
 
 
-def test_a_truncated_run_file_is_an_error_for_every_reader(
-    compared: tuple[Finished, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cut = tmp_path / "cut.jsonl"
-    cut.write_text("".join((compared[1] / "reference-ppa.jsonl").read_text().splitlines(keepends=True)[:-1]))
-    for reader in ("compare", "judge"):
-        assert main([reader, str(cut)]) == 2
-        assert "footer" in capsys.readouterr().err
-
-
 FLAWED = "reference-ppa~0006.dropped"
 
 

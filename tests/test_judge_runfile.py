@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.errors import EXIT_USAGE, UsageError
-from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_run, verdict_line
+from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_reached, read_run, verdict_line
 from conformance.pod.observation import Observation
 from conformance.pod.record import Observe, Record
 from conformance.targets.names import parse_target
@@ -59,16 +59,21 @@ def test_flaws_stand_in_the_header_where_there_are_some(tmp_path: Path) -> None:
 
 def test_each_line_stands_in_the_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
+    path.write_text("the run before")
     out = writer(path)
-    assert PartialRun(path).header is not None
-    for number, requirement in enumerate(SAMPLES, 1):
+    part = tmp_path / "run.jsonl.part"
+    assert PartialRun(part).header is not None
+    for number, requirement in enumerate(reversed(SAMPLES), 1):
         out.write(verdict_line(verdict(requirement, PPA)))
-        partial = PartialRun(path)
+        partial = PartialRun(part)
         assert len(partial.verdicts) == number
         assert partial.problem == f"line {number + 2}: the footer is missing"
-        assert partial.kept.startswith(f"what was recorded is kept in {path}: {number} verdict")
+        assert partial.kept.startswith(f"what was recorded is kept in {part}: {number} verdict")
+        assert read_reached(part).cut_off == f"{number} verdict{'s' * (number > 1)}"
+        assert path.read_text() == "the run before", "what stands in its place gives it to a whole run only"
     out.finish()
-    assert PartialRun(path).problem == ""
+    assert [each.requirement for each in read_run(path).verdicts] == [each.name for each in SAMPLES]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_cut_off_at_any_octet_is_refused_and_never_a_short_success(tmp_path: Path) -> None:

@@ -179,8 +179,8 @@ def test_the_shares_of_the_workers_are_all_cases_once() -> None:
 class Node:
     """A worker as pytest-xdist's controller has it, up and with its collection."""
 
-    def __init__(self, scheduling: ShareScheduling, cases: int | None = 7) -> None:
-        self.workerinput = {"workercount": 2}
+    def __init__(self, scheduling: ShareScheduling, cases: int | None = 7, number: int = 0) -> None:
+        self.workerinput = {"workercount": 2, "workerid": f"gw{number}"}
         self.told: list[list[int] | str] = []
         scheduling.add_node(self)
         if cases is not None:
@@ -196,10 +196,21 @@ class Node:
 
 
 @pytest.mark.parametrize(
-    ("done", "crashed", "rest"), [(0, "case 2", [3, 6]), (1, "case 3", [6]), (2, "case 6", []), (3, None, [])]
+    ("again", "done", "crashed", "rest"),
+    [
+        # It played ahead, so it may have died of any: none is named, and all are done by another.
+        *[(False, 0, None, [2, 3, 6]), (False, 1, None, [3, 6]), (False, 3, None, [])],
+        # What the one in its place dies of is what it was at.
+        *[
+            (True, 0, "case 2", [3, 6]),
+            (True, 1, "case 3", [6]),
+            (True, 2, "case 6", []),
+            (True, 3, None, []),
+        ],
+    ],
 )
 def test_the_worker_in_the_place_of_one_that_died_does_what_was_left(
-    done: int, crashed: str | None, rest: list[int]
+    again: bool, done: int, crashed: str | None, rest: list[int]
 ) -> None:
     scheduling = ShareScheduling(targets=2)
     never_ready = Node(scheduling, cases=None)
@@ -207,6 +218,10 @@ def test_the_worker_in_the_place_of_one_that_died_does_what_was_left(
     assert scheduling.remove_node(never_ready) is None
     lives, dies = Node(scheduling), Node(scheduling)
     assert [lives.told, dies.told] == [[[0, 1, 4, 5], "shutdown"], [[2, 3, 6], "shutdown"]]
+    if again:
+        assert scheduling.remove_node(dies) is None
+        dies = Node(scheduling, number=2)
+        assert dies.told == [[2, 3, 6], "shutdown"]
     for number in [2, 3, 6][:done]:
         scheduling.mark_test_complete(dies, number)
     assert scheduling.remove_node(dies) == crashed
@@ -214,7 +229,7 @@ def test_the_worker_in_the_place_of_one_that_died_does_what_was_left(
         scheduling.mark_test_complete(lives, number)
     assert scheduling.remove_node(lives) is None, "it has ended, and its share is free, but done"
     assert scheduling.tests_finished is not bool(rest)
-    other = Node(scheduling)
+    other = Node(scheduling, number=3)
     assert other.told == [rest, "shutdown"]
     for number in rest:
         scheduling.mark_test_complete(other, number)

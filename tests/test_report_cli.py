@@ -78,7 +78,8 @@ def test_diff_tells_what_is_newly_unmet(runs: Path, tmp_path: Path, capsys: Told
     [
         (["nowhere.jsonl"], "nowhere.jsonl"),
         (["empty"], "no run file"),
-        (["cut.jsonl"], "cut off"),
+        (["cut.jsonl", "--badges", "badges"], "cut off"),
+        (["--diff", "cut.jsonl", "cut.jsonl"], "cut off"),
         (["runs", "--markdown", "-", "--json", "-"], "cannot both go to standard output"),
         (["--diff", "runs", "--html", "site"], "--html"),
         (["--diff", "runs", "--badges", "badges"], "--badges"),

@@ -14,7 +14,7 @@ from conformance.judge.verdict import Verdict, VerdictName
 from conformance.reference.flaws import FLAWS
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.pages import markdown, to_json
-from conformance.zoo.trial import BUILDS, Baseline, Trial, baseline, run_trial, run_trials
+from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, baseline, run_trial, run_trials
 from tests.judge_samples import verdict
 
 REQUIREMENTS = all_requirements()
@@ -60,14 +60,14 @@ def test_a_flaw_that_is_never_asked_about_makes_no_difference(name: str) -> None
     assert len(left_out) > 50
     for flaw in left_out:
         under = run_trial(Trial(flaw, "patched", (name,)))[name]
-        assert (under.verdict, under.seen) == (plain.verdict, plain.seen), flaw
+        assert under == (plain.verdict, plain.seen), flaw
 
 
 def test_worker_processes_come_to_the_same() -> None:
     trials = [Trial(flaw, "patched", ("0006.unknown.code",)) for flaw in ("0006.dropped", "0006.closes")]
     for workers in (1, 2):
-        found = [verdicts["0006.unknown.code"].verdict for _, verdicts in run_trials(trials, workers)]
-        assert found == ["unmet", "met"]
+        found = {trial: outcome["0006.unknown.code"][0] for trial, outcome in run_trials(trials, workers)}
+        assert [found[trial] for trial in trials] == ["unmet", "met"]
 
 
 # Bars
@@ -96,7 +96,8 @@ def made(
         "patched": verdicts("patched", {NAMES[0]: "met", NAMES[1]: odd.get("patched", "met")}),
     }
     requirements: dict[str, Requirement] = {name: REQUIREMENTS[name] for name in NAMES}
-    seen = [(Trial(FLAW, build, tuple(under)), verdicts(build, under))]
+    outcome = {name: (each.verdict, each.seen) for name, each in verdicts(build, under).items()}
+    seen: list[tuple[Trial, Outcome]] = [(Trial(FLAW, build, tuple(under)), dict(outcome))]
     return lay_out(requirements, Baseline(without), seen, chosen)
 
 
@@ -139,7 +140,7 @@ def test_the_command_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_broken_bar_is_exit_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "run_trials", lambda trials, workers: iter(()))
+    monkeypatch.setattr(command, "run_trials", lambda trials, workers: ((trial, {}) for trial in trials))
     monkeypatch.setattr(command, "baseline", lambda names: baseline(list(names)[:3]))
     monkeypatch.setattr(command, "all_requirements", lambda: dict(list(REQUIREMENTS.items())[:3]))
     assert main(["zoo", "-k", "0006.dropped", "-n", "1", "--out", str(tmp_path)]) == 1

@@ -96,6 +96,16 @@ class ScenarioResult:
                 if each.units < 1 or each.seconds <= 0 or each.driver_cpu < 0 or (each.target_cpu or 0) < 0:
                     raise ValueError(f"{self.name}: round {number} of {key!r} measured nothing")
 
+    def drop_half_a_round(self) -> None:
+        """Keep of the last round nothing, unless everybody was measured in it."""
+        for key in self.orders[-1] if self.orders else ():
+            rounds = sum(key in order for order in self.orders)
+            if key not in self.failures and len(self.rounds.get(key, ())) < rounds:
+                self.orders.pop()
+                break
+        for key, measured in self.rounds.items():
+            del measured[sum(key in order for order in self.orders) :]
+
     def ratio(self, key: str, part: slice = _ALL) -> Interval | None:
         """The rate of `key` beside the baseline's; None when there are too few rounds of both."""
         pair = (self.baseline, key)

@@ -46,13 +46,21 @@ class Course:
     async def run(
         self, scenarios: Sequence[LoadScenario], done: Callable[[ScenarioResult], None] = lambda result: None
     ) -> None:
-        """Measure every scenario, one after the other; `done` is told of each at its end."""
+        """Measure every scenario, one after the other; `done` is told of each at its end.
+
+        What the bench holds already is kept: of its last scenario the rounds that are whole.
+        """
+        kept = self._bench.scenarios
+        if kept:
+            kept[-1].drop_half_a_round()
         for number, scenario in enumerate(scenarios, 1):
             self._tell(f"{number} of {len(scenarios)}: {scenario.name}")
-            result = ScenarioResult(scenario.name, scenario.what, scenario.unit)
-            result.seed = seed_of(self._bench.seed, scenario)
-            self._bench.scenarios.append(result)
-            await self._measure(scenario, result)
+            if number > len(kept):
+                kept.append(ScenarioResult(scenario.name, scenario.what, scenario.unit))
+                kept[-1].seed = seed_of(self._bench.seed, scenario)
+            result = kept[number - 1]
+            if number == len(kept):
+                await self._measure(scenario, result)
             self._save()
             done(result)
 
@@ -82,18 +90,21 @@ class Course:
         if CEILING in rates:
             rounds.units[CEILING] = planned_units(scenario, rates[CEILING], bench.seconds / 2)
         count = bench.rounds if CONTROL in rounds.subjects else ALONE
-        await rounds.series(orders(list(rounds.subjects), count, result.seed), self._save)
-        if not self._tells_apart(result):
-            return
-        self._tell(f"{scenario.name}: a difference; once more in fresh pods ...")
-        await self._renew()
+        if not result.first_series:
+            first = orders(list(rounds.subjects), count, result.seed)
+            await rounds.series(first[len(result.orders) :], self._save)
+            if not self._tells_apart(result):
+                return
+            self._tell(f"{scenario.name}: a difference; once more in fresh pods ...")
+            await self._renew()
+            result.first_series = len(result.orders)
         left = [key for key in rounds.subjects if key != CEILING and key not in result.failures]
         rounds.subjects = {
             key: await self._pods(result.baseline if key == CONTROL else key, key == CONTROL) for key in left
         }
         await rounds.once()
-        result.first_series = len(result.orders)
-        await rounds.series(orders(left, count, seed_of(bench.seed + 1, scenario)), self._save)
+        second = orders(left, count, seed_of(bench.seed + 1, scenario))
+        await rounds.series(second[len(result.orders) - result.first_series :], self._save)
 
     def _tells_apart(self, result: ScenarioResult) -> bool:
         """Whether the rounds show a difference, or would let the gate fall."""

@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-from conformance import __version__
+from conformance import __version__, stopping
 from conformance.catalogue.patches import PATCHES, PPA_PATCHES
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
 from conformance.harmless import harmless_output
@@ -33,6 +33,9 @@ COMMANDS = {
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
 }
 
+#: What can be gone on with where it was cut off.
+RESUMED = ("run", "compare", "gate", "zoo", "bench")
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
@@ -43,10 +46,11 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     meanings = "; ".join(f"{status}: {meaning}" for status, meaning in EXIT_MEANINGS.items())
+    ended = ", ".join(f"{128 + number} ({number.name})" for number in stopping.ENDING)
     top = _Parser(
         prog="qmail-conformance",
         description="Say, with evidence, what each patch in a patched qmail package really changes.",
-        epilog=f"Exit status: {meanings}.",
+        epilog=f"Exit status: {meanings}; {ended}: it was ended by a signal.",
     )
     top.add_argument("--version", action="version", version=__version__)
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
@@ -88,14 +92,17 @@ def parser() -> argparse.ArgumentParser:
         (("reproduce",), "the directory is written (reproduce/REQUIREMENT-TARGET)"),
     ):
         for name in names:
-            _option(made[name], "--out", "DIR", f"where {written}")
+            place = made[name].add_mutually_exclusive_group() if name in RESUMED else made[name]
+            _option(place, "--out", "DIR", f"where {written}")
+            if name in RESUMED:
+                _option(place, "--resume", "DIR", "go on with what was cut off there")
     with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce"
     for name in with_images.split():
         _add_images(made[name])
     return top
 
 
-def _option(parser: argparse.ArgumentParser, name: str, metavar: str, what: str, **more: Any) -> None:
+def _option(parser: argparse._ActionsContainer, name: str, metavar: str, what: str, **more: Any) -> None:
     """What takes a value: a text unless `more`, as argparse knows it, says otherwise."""
     parser.add_argument(name, metavar=metavar, help=what, **more)
 
@@ -201,7 +208,12 @@ def _status(arguments: list[str] | None) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit status. All that it says goes through streams that make it harmless."""
+    """Run the command; the exit status. All that it says goes through streams that make it harmless.
+
+    Signals end the process where it is the command's own.
+    """
+    if arguments is None:
+        stopping.watch()
     with harmless_output():
         try:
             status = _status(arguments)

@@ -14,7 +14,7 @@ from conformance.attribution.search import SearchResult, search
 from conformance.cases.collection import all_requirements
 from conformance.catalogue import PATCHES, Requirement
 from conformance.cli.case_run import Selection, run_cases
-from conformance.cli.options import images, note, output_directory
+from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.reporting import run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
@@ -25,6 +25,8 @@ from conformance.report.progress import Progress
 from conformance.report.words import is_specification, listed, one_line
 from conformance.targets.names import parse_target
 from conformance.targets.ready import make_ready
+
+_TABLES = ("attribution.md", "attribution.json")
 
 _SEEN = 160  #: characters of what was seen, on the line of a step; the run file has it whole
 
@@ -38,10 +40,16 @@ def bisect(options: argparse.Namespace) -> int:
     builds = _builds(options, every=True)
     lower, upper = ends(builds, options.lower, options.upper)
     by_patches = {build.patches: build for build in builds}
-    runner = _Runner(options, Selection(keyword))
+    with output_directory(options) as out:
+        return _bisect(requirement, by_patches, lower, upper, _Runner(options, Selection(keyword), out))
+
+
+def _bisect(
+    requirement: Requirement, by_patches: dict[Patches, Build], lower: Build, upper: Build, runner: "_Runner"
+) -> int:
     print(
         f"{requirement.name} ({requirement.role}): {requirement.promise}\n"
-        f"between {_called(lower)} and {_called(upper)}; {len(builds)} builds are there",
+        f"between {_called(lower)} and {_called(upper)}; {len(by_patches)} builds are there",
         flush=True,
     )
     runs: list[Run] = []
@@ -63,7 +71,8 @@ def bisect(options: argparse.Namespace) -> int:
     if specified:
         what = "What was run" if len(specified) == len(runs) else listed(specified)
         print(f"{what}: executable specifications, not qmail.")
-    print(f"{len(runs)} runs out of {len(builds)} builds; the run files are in {one_line(str(runner.out))}")
+    where = one_line(str(runner.out))
+    print(f"{len(runs)} runs out of {len(by_patches)} builds; the run files are in {where}")
     return EXIT_AS_EXPECTED if finding.answer is not None else EXIT_REGRESSION
 
 
@@ -74,28 +83,32 @@ def attribute(options: argparse.Namespace) -> int:
             "say what to look at: either stored runs or --targets, and not both",
             "`attribute RUN.jsonl…`, or `attribute --targets DIRECTORY`.",
         )
-    if options.runs:
-        if options.keyword or options.patch:
-            raise UsageError(
-                "-k and --patch choose what is run, and stored runs are not run", "Leave them out."
-            )
-        out = output_directory(options)
-        runs = [read_run(path) for path in run_files(options.runs)]
-    else:
-        builds = _builds(options, every=False)
-        runner = _Runner(options, Selection(options.keyword, tuple(options.patch)))
-        out = runner.out
-        runs = []
-        for number, build in enumerate(builds, 1):
-            print(f"build {number} of {len(builds)}: {_called(build)}", file=sys.stderr, flush=True)
-            runs.append(runner.run(build))
-    table = lay_out(compare(sorted(runs, key=lambda run: (len(run.target.patches), run.target.patches))))
-    write_text(out / "attribution.md", pages.markdown(table))
-    write_text(out / "attribution.json", json.dumps(pages.to_json(table), indent=1) + "\n")
+    if options.runs and (options.keyword or options.patch):
+        raise UsageError("-k and --patch choose what is run, and stored runs are not run", "Leave them out.")
+    with output_directory(options) as out:
+        if options.runs:
+            runs = [read_run(path) for path in run_files(options.runs)]
+            refuse_overwriting((out / name for name in _TABLES), (run.path for run in runs))
+        else:
+            runs = _run_each(options, out)
+        table = lay_out(compare(sorted(runs, key=lambda run: (len(run.target.patches), run.target.patches))))
+        places = [out / name for name in _TABLES]
+        write_text(places[0], pages.markdown(table))
+        write_text(places[1], json.dumps(pages.to_json(table), indent=1) + "\n")
     for line in [*pages.specifications(table), *pages.loud(table), *pages.summary(table)]:
         print(line)
-    print(f"the table: {one_line(str(out / 'attribution.md'))}, {one_line(str(out / 'attribution.json'))}")
+    print(f"the table: {', '.join(one_line(str(path)) for path in places)}")
     return table.exit_status
+
+
+def _run_each(options: argparse.Namespace, out: Path) -> list[Run]:
+    builds = _builds(options, every=False)
+    runner = _Runner(options, Selection(options.keyword, tuple(options.patch)), out)
+    runs = []
+    for number, build in enumerate(builds, 1):
+        print(f"build {number} of {len(builds)}: {_called(build)}", file=sys.stderr, flush=True)
+        runs.append(runner.run(build))
+    return runs
 
 
 def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -> list[str]:
@@ -140,8 +153,8 @@ def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -
 class _Runner:
     """Runs the selected cases on one build after another, each to a run file of its own."""
 
-    def __init__(self, options: argparse.Namespace, selection: Selection) -> None:
-        self.out = output_directory(options)
+    def __init__(self, options: argparse.Namespace, selection: Selection, out: Path) -> None:
+        self.out = out
         self._images = images(options)
         self._selection = selection
         self._pods: int | None = getattr(options, "pods", 1)

@@ -6,24 +6,26 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from conformance import __version__
+from conformance import __version__, stopping
 from conformance.bench.plots import latency_plot, ratio_plot
-from conformance.bench.results import Bench, Participant, conclusion
+from conformance.bench.results import Bench, Participant, ScenarioResult, conclusion
 from conformance.bench.rounds import Course
 from conformance.bench.scenarios import SCENARIOS, LoadScenario, select
 from conformance.bench.statistics import LEAST_ROUNDS
 from conformance.bench.subject import Subject
 from conformance.bench.throughput_table import LEGEND, heading, markdown, table
+from conformance.cli.keeping import ANEW, keep_aside, refuse_another
 from conformance.cli.options import images, note, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import UsageError, WorldError
+from conformance.judge.runfile import part_of, suite_digest
 from conformance.pod.base import PodFailure
-from conformance.report.words import is_specification, one_line, specification_sentence
+from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from conformance.targets.ready import make_ready
@@ -31,6 +33,8 @@ from conformance.targets.target import Target
 
 if TYPE_CHECKING:
     from conformance.targets.docker.pod import DockerPod
+
+WHOLE = "bench.json"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,7 +46,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     _check(options)
     scenarios = select(options.scenario)
-    plan = make_ready(options.targets, images(options), note)
+    with output_directory(options) as out:
+        return _run(options, scenarios, make_ready(options.targets, images(options), note), out)
+
+
+def _run(options: argparse.Namespace, scenarios: Sequence[LoadScenario], plan: Plan, out: Path) -> int:
     bench = Bench(
         suite=__version__,
         started=_now(),
@@ -53,8 +61,12 @@ def run(options: argparse.Namespace) -> int:
         participants=participants(plan.targets),
         min_ratio=options.min_ratio,
     )
-    out = output_directory(options)
-    _save(bench, out)  # where it cannot be written, nothing is measured
+    names = [scenario.name for scenario in scenarios]
+    refuse_another(
+        out / WHOLE, {"targets": [each.label for each in bench.participants], "scenarios": names}, _told_of
+    )
+    part = _Part(out, bench, names, seeded=options.seed is not None, resume=bool(options.resume))
+    bench = part.bench
     for line in heading(bench):
         print(line)
     for target in plan.targets:
@@ -62,19 +74,70 @@ def run(options: argparse.Namespace) -> int:
             print(f"{specification_sentence(target)}.")
     print(flush=True)
     try:
-        asyncio.run(_measure(bench, scenarios, plan, out))
-        bench.complete, bench.finished = True, _now()
+        with stopping.keeping(part.kept):
+            asyncio.run(_measure(bench, scenarios, plan, part.save))
     except (PodFailure, WorldError) as failure:
-        hint = f"what it had measured is in {one_line(str(out))}"
-        raise WorldError(f"the bench was cut off: {failure}", hint) from failure
-    finally:
-        _write(bench, out)
+        bench.scenarios[-1].drop_half_a_round()
+        part.save()
+        raise WorldError(f"the bench was cut off: {failure}", part.kept()) from failure
+    bench.complete, bench.finished = True, _now()
+    _write(bench, out)
+    part.path.unlink()
     status, sentence = conclusion(bench)
     for line in LEGEND:
         print(line)
     print(f"\n{one_line(sentence)}")
     print(f"{one_line(str(out))}: bench.json, bench.md, ratio.svg, latency.svg")
     return status
+
+
+def _told_of(document: dict[str, Any]) -> dict[str, Any]:
+    """What a bench.json is of."""
+    return {
+        "targets": [each["label"] for each in document["participants"]],
+        "scenarios": [each["name"] for each in document["scenarios"]],
+    }
+
+
+class _Part:
+    """A bench that is not finished yet, beside its place: written after every round, to be gone on with."""
+
+    def __init__(self, out: Path, bench: Bench, scenarios: list[str], *, seeded: bool, resume: bool) -> None:
+        """Raises UsageError when there is nothing to go on with, or it is of something else."""
+        self.path = part_of(out / WHOLE)
+        self.bench = bench
+        targets = [each.target for each in bench.participants]
+        what = {"suite": bench.suite, "digest": suite_digest(), "targets": targets, "scenarios": scenarios}
+        what |= {name: getattr(bench, name) for name in ("rounds", "seconds", "min_ratio")}
+        self._what = what
+        if resume:
+            self.bench = self._before({**what, "seed": bench.seed} if seeded else what)
+        elif self.path.exists():
+            keep_aside(self.path, note)
+        self.save()
+
+    def _before(self, what: dict[str, Any]) -> Bench:
+        try:
+            there = json.loads(self.path.read_bytes())
+            before = Bench.from_json(there["bench"])
+            was = {**there["what"], "seed": before.seed}
+        except FileNotFoundError:
+            raise UsageError(f"{self.path}: there is nothing to go on with", ANEW) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{self.path}: no bench that was cut off: {error!r}", ANEW) from error
+        for name in what:
+            if was.get(name) != what[name]:
+                difference = f"{name} was {was.get(name)!r}, and now it is {what[name]!r}"
+                raise UsageError(f"{self.path}: it is of something else: {difference}", ANEW)
+        return before
+
+    def save(self) -> None:
+        self._rounds = sum(len(result.orders) for result in self.bench.scenarios)
+        write_text(self.path, json.dumps({"what": self._what, "bench": self.bench.to_json()}) + "\n")
+
+    def kept(self) -> str:
+        out, rounds = one_line(str(self.path.parent)), numbered(self._rounds, "round")
+        return f"{rounds} that it had measured are kept in {out}; --resume {out} goes on"
 
 
 def participants(targets: Sequence[Target]) -> list[Participant]:
@@ -111,7 +174,9 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError("--min-ratio compares with the first target", "Name another one.")
 
 
-async def _measure(bench: Bench, scenarios: Sequence[LoadScenario], plan: Plan, out: Path) -> None:
+async def _measure(
+    bench: Bench, scenarios: Sequence[LoadScenario], plan: Plan, save: Callable[[], None]
+) -> None:
     subjects: dict[tuple[str, bool], Subject] = {}
 
     async def pod(key: str, again: bool) -> Subject:
@@ -123,12 +188,12 @@ async def _measure(bench: Bench, scenarios: Sequence[LoadScenario], plan: Plan, 
         await asyncio.gather(*(subject.dispose() for subject in subjects.values()))
         subjects.clear()
 
-    def show(result: object) -> None:
-        lines = table(bench.scenarios[-1], bench.participants)
+    def show(result: ScenarioResult) -> None:
+        lines = table(result, bench.participants)
         print("\n".join([*lines, ""]), flush=True)
 
     try:
-        await Course(bench, pod, renew, lambda: _save(bench, out), _note).run(scenarios, show)
+        await Course(bench, pod, renew, save, _note).run(scenarios, show)
     finally:
         await asyncio.shield(renew())
 
@@ -139,16 +204,12 @@ async def _started(target: Target, plan: Plan) -> "DockerPod":
     return await DockerPod.start(target, plan.internet_image, "conformance.bench.inside.measuring_agent")
 
 
-def _save(bench: Bench, out: Path) -> None:
-    """bench.json, whole at every moment."""
-    write_text(out / "bench.json", json.dumps(bench.to_json(), indent=1) + "\n")
-
-
 def _write(bench: Bench, out: Path) -> None:
-    _save(bench, out)
+    """Every file, and bench.json last."""
     pages = {"bench.md": markdown(bench), "ratio.svg": ratio_plot(bench), "latency.svg": latency_plot(bench)}
     for name, page in pages.items():
         write_text(out / name, page)
+    write_text(out / WHOLE, json.dumps(bench.to_json(), indent=1) + "\n")
 
 
 def _now() -> str:

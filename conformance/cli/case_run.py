@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,37 @@ from typing import Any
 import pytest
 
 import conformance
-from conformance import plugin
+from conformance import plugin, stopping
 from conformance.cases.attempt import Attempt
 from conformance.cases.collection import DIRECTORY, all_requirements, forget_modules
 from conformance.catalogue import Requirement
+from conformance.cli import keeping
 from conformance.cli.keywords import matcher
 from conformance.cli.workers import pod_count, process_count
-from conformance.errors import NothingSelected, UsageError, WorldError
+from conformance.errors import NothingSelected, WorldError
 from conformance.internet.zones import check_zones
 from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
-from conformance.judge.runfile import PartialRun, Run, RunHeader, RunWriter, read_run, stamp, verdict_line
+from conformance.judge.runfile import (
+    PartialRun,
+    Run,
+    RunHeader,
+    RunWriter,
+    part_of,
+    read_reached,
+    stamp,
+    suite_digest,
+    verdict_line,
+)
 from conformance.pod.mailboxes import load_users
 from conformance.report.progress import Progress
-from conformance.report.words import numbered
+from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import cut_down
 from conformance.targets.plan import Plan
+
+#: So many worker processes may die; each costs what it was deciding, at the most.
+_DEATHS = 100
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,7 @@ class Listener:
         self,
         plan: Plan,
         chosen: Sequence[Requirement],
-        selection: str,
-        out: Path,
+        writers: Mapping[str, RunWriter],
         progress: Progress | None,
     ) -> None:
         self._plan = plan
@@ -70,14 +83,8 @@ class Listener:
             for requirement in chosen
             for target in plan.targets
         }
-        self.left = len(self._cases)
-        if len({target.file_name for target in plan.targets}) < len(plan.targets):
-            raise UsageError("two targets would be written to the same run file", "Give each target once.")
-        self.writers = {}
-        for target in plan.targets:
-            queue = "memory" if target.specification else "tmpfs"
-            header = RunHeader(target, stamp(), conformance.__version__, queue, selection)
-            self.writers[target.name] = RunWriter(out / f"{target.file_name}.jsonl", header)
+        self.writers = writers
+        self.trouble: WorldError | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -96,10 +103,18 @@ class Listener:
             self._note(target.name, verdict_line(invalid))
 
     def _note(self, target: str, line: str) -> None:
-        verdict = self.writers[target].write(line)
-        self.left -= 1
+        try:
+            verdict = self.writers[target].write(line)
+        except WorldError as error:
+            self.trouble = error  # pytest has other words for it
+            raise
         if self._progress is not None:
             self._progress.step(verdict)
+
+    def close(self) -> None:
+        """Nothing more is heard; what is displayed comes to its end."""
+        if self._progress is not None:
+            self._progress.finish()
 
 
 def run_cases(
@@ -110,13 +125,17 @@ def run_cases(
     pods: int | None,
     say: Callable[[str], None] = lambda line: None,
     progress: Callable[[int], Progress | None] = lambda total: None,
+    judged: Run | None = None,
+    resume: bool | None = None,
 ) -> list[Run]:
     """Run the selected cases on every target of the plan, on so many pods of each at a time; None is `auto`.
 
-    `say` gets a line with that number. `progress` is asked for a display of so many verdicts.
+    `say` gets a line with that number. `progress` is asked for a display of so many verdicts. `judged` is the
+    stored run that is judged again. `resume`: go on with the runs in `out`; None where nobody
+    could ask for it.
 
-    Raises NothingSelected, UsageError for a wrong expression, WorldError when pytest itself fails: what was
-    recorded then stays in the files, which without a footer are not whole.
+    Raises NothingSelected, UsageError for a wrong expression or for files that would be lost, WorldError when
+    pytest itself fails: what was recorded then stays in the parts of the files.
     """
     # Files that people edit are looked at before a container starts.
     check_zones()
@@ -128,38 +147,84 @@ def run_cases(
     if not chosen:
         what = f"nothing is selected by {selection or 'the cases'}"
         raise NothingSelected(what, "`qmail-conformance list` shows what there is.")
-    plan = replace(plan, selected=tuple(requirement.name for requirement in chosen))
+    headers = _headers(plan, str(selection), len(chosen), judged)
+    if resume:
+        writers = keeping.go_on(out, headers)
+    else:
+        writers = keeping.begin(out, headers, say, judged=judged is not None)
+    names = tuple(requirement.name for requirement in chosen)
+    decided = {target.name: names for target in plan.targets if target.name not in writers}
+    decided |= {name: writer.names for name, writer in writers.items()}
+    plan = replace(plan, selected=names, decided=decided)
     total = len(chosen) * len(plan.targets)
+    left = total - sum(map(len, decided.values()))
     pods = pod_count(plan, chosen) if pods is None else cut_down(pods, plan, len(chosen), say)
-    processes = process_count(total, pods)
-    if not plan.stored:
+    if resume:
+        say(f"{total - left} of {numbered(total, 'verdict')} are kept in {one_line(str(out))}.")
+    if left and not plan.stored:
         on = f" on {len(plan.targets)} targets" if len(plan.targets) > 1 else ""
-        say(f"{numbered(total, 'case')}{on}, {pods} at a time{' on each' if on else ''}.")
-    display = progress(total)
-    listener = Listener(plan, chosen, str(selection), out, display)
+        say(f"{numbered(left, 'case')}{on}, {pods} at a time{' on each' if on else ''}.")
+
+    def reached() -> str:
+        got = total - left + sum(writer.count - len(decided[name]) for name, writer in writers.items())
+        then = "" if resume is None else f"; --resume {one_line(str(out))} goes on"
+        return f"{got} of {numbered(total, 'verdict')} are kept in {one_line(str(out))}{then}"
+
+    with stopping.keeping(reached):
+        if left:
+            _run_pytest(plan, Listener(plan, chosen, writers, progress(left)), left, pods)
+        whole = all(writer.count == len(chosen) for writer in writers.values())
+        for writer in writers.values():
+            # What was judged of a run that was cut off is no more than that.
+            writer.finish() if whole and not (judged and judged.cut_off) else writer.close()
+    if not whole:
+        kept = "; ".join(PartialRun(writer.part).kept for writer in writers.values())
+        raise WorldError("pytest ended and did not come to every case", kept)
+    paths = [keeping.place(out, header) for header in headers]
+    return [read_reached(part_of(path) if judged and judged.cut_off else path) for path in paths]
+
+
+def _headers(plan: Plan, selection: str, total: int, judged: Run | None) -> list[RunHeader]:
+    """What each run file begins with."""
+    if judged is not None:
+        before = judged.header
+        return [keeping.judged_header(before, before.total if judged.cut_off else total)]
+    started, suite = stamp(), conformance.__version__
+    return [
+        RunHeader(
+            target,
+            started,
+            suite,
+            "memory" if target.specification else "tmpfs",
+            selection,
+            suite_digest(),
+            total,
+        )
+        for target in plan.targets
+    ]
+
+
+def _run_pytest(plan: Plan, listener: Listener, left: int, pods: int) -> None:
+    """Have pytest decide what is left. Raises WorldError when it fails."""
+    processes = process_count(left, pods)
     arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
     arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
-    arguments += ["--tb", "no", "--shares", "--pods", str(pods)]
+    arguments += ["--tb", "no", "--shares", "--pods", str(pods), "--max-worker-restart", str(_DEATHS)]
     output = io.StringIO()  # pytest speaks to people who run pytest; the command has words of its own
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        status = pytest.main(arguments, plugins=[listener])
-    if display is not None:
-        display.finish()
-    whole = status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not listener.left
-    for writer in listener.writers.values():
-        if whole:
-            writer.finish()
-        else:
-            writer.close()
-    paths = [writer.path for writer in listener.writers.values()]
-    if not whole:
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            status = pytest.main(arguments, plugins=[listener])
+    finally:
+        listener.close()
+    if listener.trouble is not None:
+        raise listener.trouble
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         interrupted = status == pytest.ExitCode.INTERRUPTED
         raise WorldError(
             "the run was interrupted" if interrupted else f"pytest failed: {_last_lines(output.getvalue())}",
-            "; ".join(PartialRun(path).kept for path in paths),
+            "; ".join(PartialRun(writer.part).kept for writer in listener.writers.values()),
         )
-    return [read_run(path) for path in paths]
 
 
 def _last_lines(text: str, count: int = 12) -> str:

@@ -1,8 +1,8 @@
 """`report`: stored runs in every form that people and programs read. Nothing is started.
 
 A report of a run that failed is a report all the same, so its exit status says only whether it was written;
-whether a build may be released is for `gate` to say. `report --diff` ends with 1 when something is newly
-unmet and not as expected.
+whether a build may be released is for `gate` to say. It is 3 where a run was cut off and shows what was
+reached. `report --diff` ends with 1 when something is newly unmet and not as expected.
 """
 
 import argparse
@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.cli.options import refuse_overwriting
 from conformance.cli.writing import write_text
-from conformance.errors import EXIT_AS_EXPECTED, UsageError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
 from conformance.judge.comparison import Comparison, compare
-from conformance.judge.runfile import read_run
+from conformance.judge.runfile import PART, read_reached, read_run
 from conformance.report import changes, export
 from conformance.report.badges import badges
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
-from conformance.report.words import one_line
+from conformance.report.words import listed, one_line
 
 if TYPE_CHECKING:
     from conformance.report.site import Pictures
@@ -36,7 +37,11 @@ def report(options: argparse.Namespace) -> int:
         raise UsageError(what, "Give one of them a file.")
     if options.diff:
         return _diff(options)
-    comparison = compare([read_run(path) for path in run_files(options.runs)])
+    paths = run_files(options.runs)
+    refuse_overwriting(_files(options), paths)
+    comparison = compare([read_reached(path) for path in paths])
+    if comparison.cut_off and options.badges:
+        raise UsageError(f"--badges: cut off: {listed(comparison.cut_off)}", "A badge is of a whole run.")
     if not any((options.html, options.markdown, options.junit, options.json, options.badges)):
         options.markdown = STANDARD_OUTPUT
     # Each text is whole before any file is touched, so that no partial report looks whole.
@@ -50,12 +55,27 @@ def report(options: argparse.Namespace) -> int:
             _put(place, text)
     if options.badges:
         made = badges(comparison)
+        refuse_overwriting([Path(options.badges) / name for name in made], paths)
         for name, svg in made.items():
             _put(str(Path(options.badges) / name), svg, quiet=True)
         print(f"written: {len(made)} badges in {one_line(options.badges)}", file=sys.stderr)
     if options.html:
+        for path in paths:
+            if path.suffix == ".html":
+                raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
         _note(write_site(comparison, Path(options.html), _throughput(options.bench)))
-    return EXIT_AS_EXPECTED
+    return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
+
+
+def _files(options: argparse.Namespace) -> list[str]:
+    """The files that are asked for, without standard output."""
+    places = (options.markdown, options.junit, options.json)
+    found = [place for place in places if place not in ("", STANDARD_OUTPUT)]
+    for place in found:
+        # As when a shell makes `--json *.jsonl` of what is there.
+        if place.endswith((".jsonl", f".jsonl{PART}")) and Path(place).exists():
+            raise UsageError(f"{place}: a run file stands there", "Name another file for the report.")
+    return found
 
 
 def write_site(comparison: Comparison, directory: Path, throughput: "Pictures | None" = None) -> Path:
@@ -92,11 +112,17 @@ def _throughput(name: str) -> "Pictures | None":
 
 
 def run_files(names: Sequence[str]) -> list[Path]:
-    """The run files that are meant: a directory stands for every *.jsonl in it, in order of their names."""
+    """The run files that are meant: a directory stands for every *.jsonl in it, in order of their names.
+
+    A run that was cut off later than the one in its place was whole stands in for it: it is the newer one.
+    """
     found: list[Path] = []
     for name in names:
         path = Path(name)
-        inside = sorted(path.glob("*.jsonl")) if os.path.isdir(path) else [path]
+        inside = [path]
+        if os.path.isdir(path):
+            parts = sorted(path.glob(f"*.jsonl{PART}"))
+            inside = sorted({*path.glob("*.jsonl"), *parts} - {part.with_suffix("") for part in parts})
         if not inside:
             raise UsageError(
                 f"{path}: there is no run file (*.jsonl) in it", "Name a run file, or where one is."
@@ -114,6 +140,7 @@ def _diff(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--diff takes two runs, and here are {len(paths)}", "Name the old one, then the new."
         )
+    refuse_overwriting(_files(options), paths)
     old, new = (read_run(path) for path in paths)
     found = changes.changes(old, new)
     if options.markdown:

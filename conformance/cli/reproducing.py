@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import partial
@@ -11,14 +12,14 @@ from conformance.cases.collection import all_requirements, case_of
 from conformance.cases.script import script_of
 from conformance.cli.options import images, note
 from conformance.cli.writing import write_directory
-from conformance.errors import NothingSelected, UsageError, WorldError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, NothingSelected, UsageError, WorldError
 from conformance.judge.decider import decide, of_case
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
-from conformance.judge.runfile import read_run
+from conformance.judge.runfile import read_reached
 from conformance.judge.verdict import Verdict
 from conformance.report.words import one_line
-from conformance.reproduce.directory import MARK, directory, directory_name, mode
+from conformance.reproduce.directory import MARK, directory, directory_name, mode, refuse_other_things
 from conformance.reproduce.readme import heading, story_lines
 from conformance.reproduce.recipe import located
 from conformance.reproduce.scene import scene
@@ -29,10 +30,11 @@ from conformance.targets.target import Target
 
 
 def run(options: argparse.Namespace) -> int:
-    """Take the record, tell its story, write the directory; 0 whatever the verdict is."""
+    """Take the record, tell its story, write the directory; 0 whatever the verdict is, 3 of half a run."""
     given = images(options)
+    cut_off = ""
     if options.stored:
-        verdict, target = _stored(options.requirement, options.target, Path(options.stored))
+        verdict, target, cut_off = _stored(options.requirement, options.target, Path(options.stored))
         target = located(target, given)
     elif options.target:
         verdict, target = _measured(options.requirement, options.target, given)
@@ -48,15 +50,18 @@ def run(options: argparse.Namespace) -> int:
     for line in [*heading(made), "", *story_lines(made)]:
         print(line)
     out = Path(options.out) if options.out else Path("reproduce") / directory_name(made)
+    refuse_other_things(out, files)
     write_directory(out, files, MARK, mode)
     place = one_line(str(out))
     print(f"\n{place}: {len(files)} files; `sh {place}/reproduce.sh` shows it")
-    return 0
+    if cut_off:
+        print(f"{options.stored} was cut off after {cut_off}; this one was reached", file=sys.stderr)
+    return EXIT_WORLD if cut_off else EXIT_AS_EXPECTED
 
 
-def _stored(name: str, target: str | None, path: Path) -> tuple[Verdict, Target]:
-    """The verdict and the target of a stored run; nothing is started."""
-    run = read_run(path)
+def _stored(name: str, target: str | None, path: Path) -> tuple[Verdict, Target, str]:
+    """The verdict and the target of a stored run, and whether it was cut off; nothing is started."""
+    run = read_reached(path)
     if target and target != run.target.name:
         raise UsageError(
             f"{path} is a run of {one_line(run.target.name)}, not of {target}",
@@ -65,7 +70,7 @@ def _stored(name: str, target: str | None, path: Path) -> tuple[Verdict, Target]
     verdicts = {verdict.requirement: verdict for verdict in run.verdicts}
     if name not in verdicts:
         raise _unknown(f"{path} holds no requirement", name, verdicts)
-    return verdicts[name], run.target
+    return verdicts[name], run.target, run.cut_off
 
 
 def _measured(name: str, target_name: str, given: Images) -> tuple[Verdict, Target]:

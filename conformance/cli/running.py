@@ -3,17 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from conformance.cli import keeping
 from conformance.cli.case_run import Selection, run_cases
-from conformance.cli.options import images, note, output_directory
+from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.outcome import worst_status
-from conformance.judge.runfile import read_run
+from conformance.judge.runfile import PART, Run, part_of, read_reached
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
@@ -26,6 +28,8 @@ from conformance.targets.ready import make_ready
 #: "none": behave as if there were no Docker engine (for tests, and for a quick comparison of references).
 ENGINE_VARIABLE = "QMAIL_CONFORMANCE_ENGINE"
 
+_CHANGED = 20  #: verdicts that are told as changed; the run file holds them all
+
 
 def run(options: argparse.Namespace) -> int:
     return _measure([options.target], options).exit_status
@@ -33,13 +37,15 @@ def run(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Targets are run; stored runs are read, and nothing is started."""
-    stored = [name for name in options.what if name.endswith(".jsonl")]
+    stored = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
     if stored and len(stored) < len(options.what):
         raise UsageError(
             "targets and stored runs cannot be compared at once", "Run the targets first, with --out."
         )
+    if stored and options.resume:
+        raise UsageError("--resume goes on with targets, and stored runs are not run", "Leave it out.")
     if stored:
-        comparison = lay_side_by_side([read_run(Path(name)) for name in stored])
+        comparison = lay_side_by_side([read_reached(Path(name)) for name in stored])
         show(comparison, sys.stdout)
         return comparison.exit_status
     plan = _best_there_is(options) if not options.what else None
@@ -58,27 +64,42 @@ def gate(options: argparse.Namespace) -> int:
 
 def judge(options: argparse.Namespace) -> int:
     """Each stored run is judged from its records by today's cases; the runs themselves stay as they are."""
-    status = 0
-    for name in options.runs:
-        before = read_run(Path(name))
-        stored = {before.target.name: str(Path(name).resolve())}
-        names = tuple(verdict.requirement for verdict in before.verdicts)
-        plan = Plan((before.target,), selected=names, stored=stored)
-        comparison = _compared(plan, Selection(), output_directory(options), pods=1)
-        old = {verdict.requirement: verdict for verdict in before.verdicts}
-        for new in comparison.runs[0].verdicts:
-            if new.verdict != old[new.requirement].verdict:
-                was = old[new.requirement].verdict
-                said = f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}"
-                print(one_line(said))
-        status = worst_status((status, comparison.exit_status))
-    return status
+    runs = [read_reached(Path(name)) for name in options.runs]
+    with output_directory(options) as out:
+        places = [keeping.place(out, run.header) for run in runs]
+        refuse_overwriting(places, options.runs)
+        refuse_overwriting(map(part_of, places), options.runs)
+        return worst_status([_judge(run, out, alone=len(runs) == 1) for run in runs])
+
+
+def _judge(before: Run, out: Path, *, alone: bool) -> int:
+    """One run judged again; the exit status."""
+    names = tuple(verdict.requirement for verdict in before.verdicts)
+    if not names:
+        raise WorldError(f"{before.path}: it was cut off before its first verdict", "Run it again.")
+    plan = Plan((before.target,), selected=names, stored={before.target.name: str(before.path.resolve())})
+    runs = run_cases(plan, Selection(), out=out, pods=1, say=_say, progress=_progress(), judged=before)
+    comparison = _told(runs, out, "" if alone else f"{before.target.file_name}.")
+    old = {verdict.requirement: verdict for verdict in before.verdicts}
+    changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
+    for new in changed[:_CHANGED]:
+        was = old[new.requirement].verdict
+        print(one_line(f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}", 600))
+    if len(changed) > _CHANGED:
+        print(f"… and {len(changed) - _CHANGED} more; {out} holds them all.")
+    return comparison.exit_status
 
 
 def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = None) -> Comparison:
-    plan = plan or make_ready(names, images(options), note)
+    """Run, write every report, and show the comparison."""
     selection = Selection(options.keyword, tuple(options.patch))
-    return _compared(plan, selection, output_directory(options), pods=options.pods)
+    with output_directory(options) as out:
+        plan = plan or make_ready(names, images(options), note)
+        resume = bool(options.resume)
+        runs = run_cases(
+            plan, selection, out=out, pods=options.pods, say=_say, progress=_progress(), resume=resume
+        )
+        return _told(runs, out)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -104,13 +125,16 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     return plan
 
 
-def _compared(plan: Plan, selection: Selection, out: Path, *, pods: int | None) -> Comparison:
-    """Run, write every report, and show the comparison."""
-    stream = sys.stderr  # as it is now: while pytest runs its place is taken
-    runs = run_cases(plan, selection, out=out, pods=pods, say=_say, progress=partial(Progress, stream))
+def _progress() -> "partial[Progress]":
+    """A display on standard error as it is now: while pytest runs its place is taken."""
+    return partial(Progress, sys.stderr)
+
+
+def _told(runs: Sequence[Run], out: Path, prefix: str = "") -> Comparison:
+    """Write every report, and show the comparison."""
     comparison = lay_side_by_side(runs)
-    write_text(out / "junit.xml", junit(comparison))
-    write_text(out / "summary.md", markdown(comparison))
+    write_text(out / f"{prefix}junit.xml", junit(comparison))
+    write_text(out / f"{prefix}summary.md", markdown(comparison))
     show(comparison, sys.stdout)
     return comparison
 

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from conformance.cli.options import images, note
+from conformance.cli.options import images, note, refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
 from conformance.harmless import HarmlessStream, columns, harmless, printable
@@ -32,6 +32,9 @@ def attempt(options: argparse.Namespace) -> int:
         raise UsageError("-o belongs to --from-transcript", "Records are written with --out DIR.")
     scenario = load_scenario(Path(options.file))
     plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note)
+    if options.out:
+        places = [Path(options.out) / f"{target.file_name}.json" for target in plan.targets]
+        refuse_overwriting(places, [options.file])
     with Trials(plan) as trials:
         tried = trials.run(scenario)
     sys.stdout.write(shown(scenario, tried, columns(120)))
@@ -55,6 +58,7 @@ def _from_transcript(options: argparse.Namespace) -> int:
             "--from-transcript makes a scenario and runs nothing",
             "First `try --from-transcript FILE -o SCENARIO.toml`, then `try SCENARIO.toml`.",
         )
+    refuse_overwriting(filter(None, [options.o]), [options.from_transcript])
     made = load_transcript(Path(options.from_transcript))
     for remark in made.notes:
         print(printable(remark), file=sys.stderr)
@@ -77,6 +81,7 @@ def _give(text: str, place: str | None, then: str = "") -> None:
 def shrink(options: argparse.Namespace) -> int:
     """`shrink`: with two targets while they differ, with one while the same expectation stays unmet."""
     path = Path(options.scenario)
+    refuse_overwriting(filter(None, [options.o]), [path])
     load_scenario(path)
     names = list(dict.fromkeys(options.target)) or list(TARGETS)
     if len(names) > 2:

@@ -4,43 +4,78 @@ import argparse
 import json
 import time
 
+from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
+from conformance.cli.keeping import Part, refuse_another
 from conformance.cli.keywords import matcher
-from conformance.cli.options import output_directory
+from conformance.cli.options import note, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
 from conformance.harmless import printable
+from conformance.judge.runfile import suite_digest
 from conformance.reference.flaws import FLAWS
+from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import cut_down_workers
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.trial import baseline, run_trials
 
+FORM = "qmail-conformance zoo"
 
-def visit(keyword: str, workers: int) -> ZooTable:
-    """One round: what `keyword` selects of flaws and requirements, each against all of the other side."""
+_BROKEN = 20  #: bars that are told as broken; the table holds them all
+
+
+def visit(keyword: str, workers: int, part: Part | None = None) -> ZooTable:
+    """One round: what `keyword` selects of flaws and requirements, each against all of the other side.
+
+    What comes of each trial is written to `part`; what it holds already is not tried again.
+    """
     requirements = all_requirements()
+    chosen = _chosen(keyword)
+    without = baseline(requirements)
+    trials = list(without.trials(lambda flaw, name: flaw in chosen or name in chosen))
+    found = {(line["flaw"], line["build"]): line["outcome"] for line in (part.lines if part else ())}
+    left = [trial for trial in trials if (trial.flaw, trial.build) not in found]
+
+    def reached() -> str:
+        where = "" if part is None else f"; --resume {one_line(str(part.path.parent))} goes on"
+        return f"{len(found)} of {numbered(len(trials), 'trial')} are kept{where}"
+
+    with stopping.keeping(reached):
+        for trial, outcome in run_trials(left, workers):
+            found[trial.flaw, trial.build] = outcome
+            if part is not None:
+                part.add({"flaw": trial.flaw, "build": trial.build, "outcome": outcome})
+    return lay_out(requirements, without, ((each, found[each.flaw, each.build]) for each in trials), chosen)
+
+
+def _chosen(keyword: str) -> set[str]:
+    """The flaws and requirements that are selected. Raises NothingSelected."""
     fits = matcher(keyword)
-    chosen = {name for name in (*FLAWS, *requirements) if fits([name])}
+    chosen = {name for name in (*FLAWS, *all_requirements()) if fits([name])}
     if not chosen:
         raise NothingSelected(
             f"no flaw and no requirement is selected by -k {keyword!r}",
             "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws.",
         )
-    without = baseline(requirements)
-    trials = without.trials(lambda flaw, name: flaw in chosen or name in chosen)
-    return lay_out(requirements, without, run_trials(trials, workers), chosen)
+    return chosen
 
 
 def run(options: argparse.Namespace) -> int:
     if options.workers < 1:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
+    _chosen(options.keyword)
     options.workers = cut_down_workers(options.workers, print)
     began = time.monotonic()
-    table = visit(options.keyword, options.workers)
-    out = output_directory(options)
-    write_text(out / "zoo.md", pages.markdown(table))
-    write_text(out / "zoo.json", json.dumps(pages.to_json(table), indent=1) + "\n")
+    what = {"form": FORM, "suite": __version__, "digest": suite_digest(), "selection": options.keyword}
+    with output_directory(options) as out:
+        refuse_another(out / "zoo.json", {"selection": options.keyword})
+        part = Part(out / "zoo.json", what, note, resume=bool(options.resume))
+        table = visit(options.keyword, options.workers, part)
+        data = {**what, **pages.to_json(table)}
+        write_text(out / "zoo.md", pages.markdown(table))
+        write_text(out / "zoo.json", json.dumps(data, indent=1) + "\n")
+        part.remove()
     for line in summary(table):
         print(line)
     print(f"{table.runs} cases under a flaw, in {time.monotonic() - began:.1f} s with -n {options.workers}")
@@ -52,7 +87,9 @@ def summary(table: ZooTable) -> list[str]:
     """The conclusion, in a few lines; what is broken comes first."""
     caught = sum(bool(table.caught_by[flaw]) for flaw in table.flaws)
     catching = sum(bool(table.catches[name]) for name in table.requirements)
-    lines = [f"broken: {line}" for line in table.broken]
+    lines = [f"broken: {line}" for line in table.broken[:_BROKEN]]
+    if len(table.broken) > _BROKEN:
+        lines.append(f"… and {len(table.broken) - _BROKEN} more; the table holds them all")
     lines.append(f"{caught} of {len(table.flaws)} flaws are caught by a requirement")
     lines.append(f"{catching} of {len(table.requirements)} requirements catch a flaw")
     if not table.broken:

@@ -105,6 +105,12 @@ class Comparison:
         return tuple(row for row in self.differing if not row.explained)
 
     @property
+    def cut_off(self) -> list[str]:
+        """`stock after 120 of 178 verdicts`, for each run that was cut off."""
+        pairs = zip(self.labels, self.runs, strict=True)
+        return [f"{label} after {run.cut_off}" for label, run in pairs if run.cut_off]
+
+    @property
     def exit_status(self) -> int:
         """The worst of what the verdicts of each run say and what each run ended with."""
         says = [exit_status(run.verdicts) for run in self.runs]
@@ -114,8 +120,8 @@ class Comparison:
 def compare(runs: Sequence[Run]) -> Comparison:
     """Lay runs side by side; a single one is laid out in the same way.
 
-    Raises UsageError when they are not runs of the same suite version, selection and requirements, and
-    NothingSelected without a run.
+    Where one was cut off, what all have reached is laid out. Raises UsageError when they are not runs of the
+    same suite version, selection and requirements, and NothingSelected without a run.
     """
     if not runs:
         raise NothingSelected("there is no run to compare", "Name one or more run files or targets.")
@@ -124,7 +130,8 @@ def compare(runs: Sequence[Run]) -> Comparison:
         _refuse_unlike(first, other)
     by_name = [{verdict.requirement: verdict for verdict in run.verdicts} for run in runs]
     # `base` first, then the patches by number, then by name.
-    ordered = sorted(first.verdicts, key=lambda v: (v.patch != "base", v.patch, v.requirement))
+    reached = [v for v in first.verdicts if all(v.requirement in verdicts for verdicts in by_name)]
+    ordered = sorted(reached, key=lambda v: (v.patch != "base", v.patch, v.requirement))
     rows = tuple(Row.of([verdicts[verdict.requirement] for verdicts in by_name]) for verdict in ordered)
     labels = _labels(runs)
     return Comparison(tuple(runs), labels, rows, _summaries(runs, labels, rows))
@@ -143,6 +150,11 @@ def _refuse_unlike(first: Run, other: Run) -> None:
             )
     mine_by_name = {v.requirement: (v.patch, v.role, v.level) for v in first.verdicts}
     its_by_name = {v.requirement: (v.patch, v.role, v.level) for v in other.verdicts}
+    if first.cut_off or other.cut_off:
+        both = mine_by_name.keys() & its_by_name.keys()
+        mine_by_name, its_by_name = (
+            {name: each[name] for name in both} for each in (mine_by_name, its_by_name)
+        )
     if mine_by_name != its_by_name:
         odd = sorted(name for name, _ in mine_by_name.items() ^ its_by_name.items())
         raise UsageError(
@@ -171,7 +183,8 @@ def _summaries(runs: Sequence[Run], labels: Sequence[str], rows: Sequence[Row]) 
         _summary(patch, index, runs, labels[index], [row for row in rows if row.patch == patch])
         for patch in ordered
         for index, run in enumerate(runs)
-        if patch == "base" or patch in run.target.patches
+        # Of a run that was cut off nobody knows what a patch comes to.
+        if (patch == "base" or patch in run.target.patches) and not run.cut_off
     )
 
 

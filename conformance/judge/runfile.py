@@ -1,36 +1,57 @@
 """The run file: JSON Lines with a header, one line per verdict, and a footer.
 
-Each line stands in the file as soon as it is known. A file without its footer was cut off, and is an
-error for every reader but `read_partial`, which serves to say what was kept.
+A run is written beside its place, in `NAME.jsonl.part`, where each line stands as soon as it is known; when
+it is whole it is put in its place, in the order of its requirements. A file without its footer was cut off:
+`read_run` refuses it, and `read_reached` gives what was reached, with the exit status of a failed world.
 """
 
+import contextlib
+import errno
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, UsageError, WorldError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, EXIT_WORLD, UsageError, WorldError
 from conformance.inputs import STORED_RUN, read_octets
 from conformance.judge.outcome import exit_status
 from conformance.judge.verdict import Verdict, counted
+from conformance.places import data
 from conformance.pod.codec import decode
 from conformance.targets.target import Target
 
 SCHEMA = 2
 
+#: What is added to the name of a file that is not whole yet.
+PART = ".part"
+
 
 @dataclass(frozen=True)
 class RunHeader:
     """What was run: the target, when (ISO 8601, UTC), by which version of the suite, where the queue was
-    ("tmpfs", "memory", …), and the selection in words ("" for everything)."""
+    ("tmpfs", "memory", …), and the selection in words ("" for everything).
+
+    `digest` is that of the suite's own files ("" in files of earlier versions), and `total` how many
+    requirements were selected (0: it is not said).
+    """
 
     target: Target
     started: str
     suite: str
     queue: str
     selection: str
+    digest: str = ""
+    total: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the file; what is not known is left out."""
+        left_out = [name for name in ("digest", "total") if not getattr(self, name)]
+        fields = {"schema": SCHEMA, **asdict(self), "target": self.target.to_json()}
+        return {name: value for name, value in fields.items() if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -44,12 +65,13 @@ class RunFooter:
 
 @dataclass(frozen=True)
 class Run:
-    """One target's verdicts, whole."""
+    """One target's verdicts: whole, or what was reached of them. Then `cut_off` says how many that is."""
 
     path: Path
     header: RunHeader
     verdicts: tuple[Verdict, ...]
     footer: RunFooter
+    cut_off: str = ""
 
     @property
     def target(self) -> Target:
@@ -70,25 +92,76 @@ def stamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@cache
+def suite_digest() -> str:
+    """Twelve hexadecimal digits that change with any file of this suite: a verdict may hang on each."""
+    import hashlib
+
+    sums = hashlib.sha256()
+    for root in (Path(__file__).resolve().parents[1], data("fixtures"), data("docker")):
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                sums.update(f"{root.name}/{path.relative_to(root)}\n".encode())
+                sums.update(hashlib.sha256(path.read_bytes()).digest())
+    return sums.hexdigest()[:12]
+
+
+def part_of(path: Path) -> Path:
+    """Where a run is written until it is whole."""
+    return path.with_name(path.name + PART)
+
+
 class RunWriter:
     """Writes a run file: the header at once, each verdict at once, the footer at `finish` alone.
 
-    One that is only closed stays recognisable as cut off.
+    Until then it stands beside `path`, as `NAME.part`; one that is only closed stays there, recognisable as
+    cut off.
     """
 
-    def __init__(self, path: Path, header: RunHeader, *, now: Callable[[], str] = stamp) -> None:
-        """Open `path` (its directory is made). Raises UsageError when it cannot be written."""
+    def __init__(
+        self,
+        path: Path,
+        header: RunHeader,
+        *,
+        kept: Iterable[Verdict] = (),
+        now: Callable[[], str] = stamp,
+    ) -> None:
+        """Begin a run, with the verdicts that it has already, in the place of a part that stands there.
+
+        Raises UsageError for a place that is wrong, WorldError for a full disk.
+        """
         self.path = path
+        self.part = part_of(path)
+        self.header = header
         self._now = now
         self._verdicts: dict[str, Verdict] = {}
+        # The part is whole up to its last verdict at every moment, also while it is made anew.
+        beside = self._beside()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = path.open("w", encoding="ascii", newline="\n")
+            self._file: TextIO = beside.open("w", encoding="ascii", newline="\n")
+            self._write_line(_line("header", header.to_json()))
+            for verdict in kept:
+                self.write(verdict_line(verdict))
+            beside.replace(self.part)
+        except WorldError:
+            self.close()
+            beside.unlink(missing_ok=True)
+            raise
         except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}", "Name another directory with --out.") from error
-        self._write_line(
-            _line("header", {"schema": SCHEMA, **asdict(header), "target": header.target.to_json()})
-        )
+            full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+            kind = WorldError if error.errno in full else UsageError
+            raise kind(f"{path}: {error.strerror}", "Name another directory with --out.") from error
+
+    @property
+    def count(self) -> int:
+        """How many verdicts it holds."""
+        return len(self._verdicts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The requirements that have their verdict."""
+        return tuple(self._verdicts)
 
     def write(self, line: str) -> Verdict:
         """Write a verdict's line through to the file; what it says.
@@ -106,22 +179,50 @@ class RunWriter:
         return verdict
 
     def finish(self) -> None:
-        """Write the footer and close."""
-        verdicts = self._verdicts.values()
-        footer = RunFooter(counted(verdicts), exit_status(verdicts), self._now())
-        self._write_line(_line("footer", asdict(footer)))
+        """Put the run in its place: in order, with its footer."""
         self.close()
+        verdicts = list(self._verdicts.values())
+        footer = RunFooter(counted(verdicts), exit_status(verdicts), self._now())
+        try:
+            header, *lines = self.part.read_bytes().split(b"\n")[:-1]
+            in_order = sorted(range(len(verdicts)), key=lambda number: _rank(verdicts[number]))
+            whole = [
+                header,
+                *(lines[number] for number in in_order),
+                _line("footer", asdict(footer)).encode(),
+            ]
+            with self._beside().open("wb") as file:
+                file.write(b"".join(line + b"\n" for line in whole))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(self.path)
+            self.part.unlink()
+        except OSError as error:
+            self._beside().unlink(missing_ok=True)
+            raise self._full(error) from error
 
     def close(self) -> None:
-        """Close without a footer, unless there is one."""
-        self._file.close()
+        """Leave it as it is, without a footer."""
+        with contextlib.suppress(OSError):  # what could not be written was told
+            self._file.close()
+
+    def _beside(self) -> Path:
+        return self.part.with_name(self.part.name + ".new")
 
     def _write_line(self, line: str) -> None:
         try:
             self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
-            raise WorldError(f"{self.path}: {error.strerror}", "Make room, or name another --out.") from error
+            raise self._full(error) from error
+
+    def _full(self, error: OSError) -> WorldError:
+        return WorldError(f"{self.path}: {error.strerror}", "Make room, or name another --out.")
+
+
+def _rank(verdict: Verdict) -> tuple[bool, str, str]:
+    """`base` first, then the patches by number, then by name."""
+    return verdict.patch != "base", verdict.patch, verdict.requirement
 
 
 def read_run(path: Path) -> Run:
@@ -130,9 +231,24 @@ def read_run(path: Path) -> Run:
     if partial.header is None:
         raise UsageError(f"{path}: {partial.problem}", "Name a run file as this suite writes it, unchanged.")
     if partial.problem or partial.footer is None:
-        hint = f"The run was cut off or the file was changed; run it again ({partial.kept})."
-        raise UsageError(f"{path}: {partial.problem}", hint)
+        why = "The run was cut off; --resume goes on with it" if partial.cut_off else "The file was changed"
+        raise UsageError(f"{path}: {partial.problem}", f"{why} ({partial.kept}).")
     return Run(path, partial.header, partial.verdicts, partial.footer)
+
+
+def read_reached(path: Path) -> Run:
+    """Read a run, or what was reached of one that was cut off. Raises UsageError for everything else.
+
+    A run that was cut off ends as a world that failed, whatever its verdicts are.
+    """
+    partial = PartialRun(path)
+    if not partial.cut_off or partial.header is None:
+        return read_run(path)
+    verdicts = partial.verdicts
+    footer = RunFooter(counted(verdicts), EXIT_WORLD, partial.header.started)
+    of = f" of {partial.header.total}" if partial.header.total else ""
+    noun = "verdict" if f"{len(verdicts)}{of}" == "1" else "verdicts"
+    return Run(path, partial.header, verdicts, footer, f"{len(verdicts)}{of} {noun}")
 
 
 class PartialRun:
@@ -147,6 +263,7 @@ class PartialRun:
         self.footer: RunFooter | None = None
         self._verdicts: dict[str, Verdict] = {}
         self.problem = ""
+        self.cut_off = False  #: all that is wrong is that it ends too soon
         *lines, rest = read_octets(path, _which(path), STORED_RUN).split(b"\n")
         taken = 0
         try:
@@ -185,6 +302,10 @@ class PartialRun:
             footer = decode(RunFooter, data)
             _check_stamp(footer.finished)
             _check_status(footer, self._verdicts)
+            if self.header is not None and self.header.total > len(self._verdicts):
+                raise ValueError(
+                    f"{self.header.total} were selected, and the file holds {len(self._verdicts)}"
+                )
             self.footer = footer
         else:
             raise ValueError(f"kind is {kind!r}, not header, verdict or footer")
@@ -192,6 +313,7 @@ class PartialRun:
     def _end(self, rest: bytes) -> None:
         if self.header is None and not rest:
             raise ValueError("the file is empty")
+        self.cut_off = self.header is not None and self.footer is None
         if rest:
             self.footer = None
             raise ValueError("the line is cut off")
@@ -201,7 +323,7 @@ class PartialRun:
 
 def _which(path: Path) -> str:
     """What to name instead of a path that is no run file."""
-    inside = sorted(path.glob("*.jsonl")) if path.is_dir() else []
+    inside = sorted(path.glob("*.jsonl")) if os.path.isdir(path) else []
     return f"Name a run file in it, such as {inside[0]}." if inside else "Name a run file (*.jsonl)."
 
 

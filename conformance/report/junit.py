@@ -37,9 +37,9 @@ def _suite(root: ET.Element, label: str, run: Run) -> None:
         root,
         "testsuite",
         name=_text(label),
-        tests=str(len(run.verdicts)),
+        tests=str(len(run.verdicts) + bool(run.cut_off)),
         failures=str(assessments["unexpected"]),
-        errors=str(assessments["invalid"]),
+        errors=str(assessments["invalid"] + bool(run.cut_off)),
         skipped=str(assessments["unsupported"]),
         time=f"{sum(verdict.seconds for verdict in run.verdicts):.3f}",
         timestamp=_text(run.header.started),
@@ -58,6 +58,9 @@ def _suite(root: ET.Element, label: str, run: Run) -> None:
     _properties(suite, facts)
     for verdict in run.verdicts:
         _case(suite, run, verdict)
+    if run.cut_off:
+        case = ET.SubElement(suite, "testcase", classname="qmail", name="the whole run")
+        ET.SubElement(case, "error", message=_text(f"cut off after {run.cut_off}"))
     if specification:
         ET.SubElement(suite, "system-out").text = _text(specification)
 

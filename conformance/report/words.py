@@ -52,8 +52,9 @@ def specification_sentence(target: Target) -> str:
 
 
 def specification_sentences(comparison: Comparison) -> list[str]:
-    """One sentence for each target that is not qmail, each once."""
-    said = [specification_sentence(run.target) for run in comparison.runs if is_specification(run.target)]
+    """What every report says first: which runs were cut off, and which targets are not qmail."""
+    said = [f"The run was cut off: {each}" for each in comparison.cut_off]
+    said += [specification_sentence(run.target) for run in comparison.runs if is_specification(run.target)]
     return list(dict.fromkeys(said))
 
 
@@ -119,6 +120,8 @@ def exit_line(comparison: Comparison) -> str:
     counts = Counter(verdict.assessment for run in comparison.runs for verdict in run.verdicts)
     undecided = [f"{counts[name]} {name}" for name in ("unstable", "unsupported") if counts[name]]
     but = f" ({listed(undecided)} aside)" if undecided and status == EXIT_AS_EXPECTED else ""
+    if comparison.cut_off:
+        return f"exit status {status}: cut off: {listed(comparison.cut_off)}"
     return f"exit status {status}: {EXIT_MEANINGS[status]}{but}"
 
 

@@ -1,12 +1,15 @@
 """The whole directory: every file as octets, and its permissions."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
+from conformance.errors import UsageError
 from conformance.reproduce.answersfile import answers
 from conformance.reproduce.normalize import normalized_lines
 from conformance.reproduce.pcap import pcap
 from conformance.reproduce.qmailside import qmail_files
-from conformance.reproduce.readme import readme
+from conformance.reproduce.readme import CONTENTS, readme
 from conformance.reproduce.recipe import image_files, programs, script
 from conformance.reproduce.remoteside import remote_files
 from conformance.reproduce.scene import Scene
@@ -45,6 +48,17 @@ def mode(name: str) -> int | None:
     if name in (MARK, "programs/rcptcheck") or name.startswith("programs/checkpassword"):
         return 0o755
     return 0o600 if name == "secrets.env" else None
+
+
+def refuse_other_things(out: Path, files: Mapping[str, bytes]) -> None:
+    """UsageError when `out` holds more than a reproduction, which would be lost with an earlier one."""
+    known = {name.rstrip("/") for name in CONTENTS} | {"README.md", MARK}
+    other = [path for path in out.glob("*") if path.name not in known] if out.is_dir() else []
+    # Packages may have been put there by hand, as reproduce.sh asks for.
+    other += [path for path in out.glob("image/*.deb") if f"image/{path.name}" not in files]
+    if other:
+        what = f"{out}: something else stands there: {other[0].name}"
+        raise UsageError(what, "Name another directory with --out.")
 
 
 def directory_name(scene: Scene) -> str:

@@ -176,7 +176,7 @@ def _dns(scene: Scene) -> list[str]:
     return blocks
 
 
-_WHAT = {
+CONTENTS = {
     "reproduce.sh": "runs it",
     "expected.txt": "the normalized lines as recorded",
     "traffic.pcap": "DNS and SMTP for Wireshark, drawn from the record and not captured: ids, clients' "
@@ -198,6 +198,8 @@ _WHAT = {
     "messages/": "what qmail-remote read on its standard input",
     "steps.txt": "what `play.pl` does against qmail, in order",
     "play.pl": "plays them and notes what is seen",
+    "common.pl": "what the programs in Perl share",
+    "services": "what of qmail runs beside qmail-smtpd",
     "inside.sh": "sets everything up in the container",
     "secrets.env": "made-up passwords, and nowhere else",
     "image/": "what the image is built from",
@@ -207,7 +209,7 @@ _WHAT = {
 def _contents(scene: Scene, names: set[str]) -> list[str]:
     rows = [
         f"- `{name}`: {what}"
-        for name, what in _WHAT.items()
+        for name, what in CONTENTS.items()
         if name in names or any(other.startswith(name) for other in names if name.endswith("/"))
     ]
     return ["## What is in this directory", "\n".join(rows)]

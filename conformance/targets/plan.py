@@ -14,14 +14,15 @@ class Plan:
 
     `internet_image` is the image of the internet container, "" when no target needs one; `engine_memory` is
     what the engine's machine has, in MiB, 0 where it does not say. `selected` names the requirements that are
-    decided on each, none of them for all; `stored` maps a target's name to the run file from whose records
-    that is done again.
+    decided on each, none of them for all; `decided` maps a target's name to those that need it no more.
+    `stored` maps one to the run file from whose records that is done again.
     """
 
     targets: tuple[Target, ...]
     internet_image: str = ""
     engine_memory: int = 0
     selected: tuple[str, ...] = ()
+    decided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
 
     def target(self, name: str) -> Target:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from conformance.catalogue import PATCHES, Requirement
-from conformance.judge.verdict import Verdict
 from conformance.reference.flaws import FLAWS
-from conformance.zoo.trial import Baseline, Trial
+from conformance.zoo.trial import Baseline, Outcome, Trial
 
 #: What a build is called in sentences.
 BUILD_NAMES = {"stock": "stock", "patched": "all six patches"}
@@ -32,7 +31,7 @@ class ZooTable:
 def lay_out(
     requirements: Mapping[str, Requirement],
     without: Baseline,
-    seen: Iterable[tuple[Trial, dict[str, Verdict]]],
+    seen: Iterable[tuple[Trial, Outcome]],
     chosen: Iterable[str],
 ) -> ZooTable:
     """The table of a round: `without` is the reference without flaws, `seen` what came of each trial.
@@ -50,17 +49,17 @@ def lay_out(
     table.broken += _unlike_the_promise(table.requirements, without)
     pairs: set[tuple[str, str]] = set()
     own: set[str] = set()  # flaws that are caught by what has to catch them
-    for trial, verdicts in seen:
-        table.runs += len(verdicts)
-        for name, verdict in verdicts.items():
-            if verdict.verdict not in ("met", "unmet"):
+    for trial, outcome in seen:
+        table.runs += len(outcome)
+        for name, (verdict, what) in outcome.items():
+            if verdict not in ("met", "unmet"):
                 where = f"on {BUILD_NAMES[trial.build]} with {trial.flaw}"
-                table.broken.append(f"{name} is {verdict.verdict} {where}: {_short(verdict.seen)}")
-            elif verdict.verdict != without.outcomes[trial.build][name].verdict:
+                table.broken.append(f"{name} is {verdict} {where}: {_short(what)}")
+            elif verdict != without.outcomes[trial.build][name].verdict:
                 pairs.add((trial.flaw, name))
                 # What stock does and a patch takes away is no promise of base: the change that is met on
                 # stock, where it must not be, speaks for it.
-                without_patch = trial.build == "stock" and verdict.verdict == "met"
+                without_patch = trial.build == "stock" and verdict == "met"
                 if requirements[name].patch == FLAWS[trial.flaw].patch or without_patch:
                     own.add(trial.flaw)
     for flaw in in_order:

@@ -1,12 +1,15 @@
 """Decides cases on the embedded reference: once without flaws, then under each flaw that they can show."""
 
 import asyncio
-import multiprocessing
+import json
+import queue
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
+from typing import Any, Self
 
 from conformance.cases.attempt import conclude
 from conformance.cases.collection import all_requirements, case_of
@@ -33,6 +36,17 @@ class Trial:
     flaw: str
     build: str
     requirements: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        return cls(data["flaw"], data["build"], tuple(data["requirements"]))
+
+
+#: What a trial came to: by requirement its verdict, and what was seen where that is not met.
+Outcome = dict[str, tuple[str, str]]
+
+#: What the threads of worker processes hand over; None when a process died.
+Said = queue.Queue[tuple[Trial, Outcome] | None]
 
 
 @dataclass
@@ -102,27 +116,59 @@ def baseline(requirements: Iterable[str]) -> Baseline:
     return asyncio.run(run())
 
 
-def run_trial(trial: Trial) -> dict[str, Verdict]:
-    """The verdict on each case of a trial, by requirement."""
+def run_trial(trial: Trial) -> Outcome:
+    """What a trial came to."""
 
-    async def run() -> dict[str, Verdict]:
+    async def run() -> Outcome:
         target = BUILDS[trial.build]
         pod = Unrecorded(target.patches, frozenset({trial.flaw}))
-        return {name: await _decided(name, target, pod) for name in trial.requirements}
+        decided = [await _decided(name, target, pod) for name in trial.requirements]
+        return {verdict.requirement: (verdict.verdict, verdict.seen) for verdict in decided}
 
     return asyncio.run(run())
 
 
-def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, dict[str, Verdict]]]:
-    """Every trial with its verdicts, in order, in so many processes; with one worker in this process."""
-    given = list(trials)
+def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, Outcome]]:
+    """Every trial with its outcome, as they come, from so many processes; with one worker in this process."""
     if workers == 1:
-        yield from ((trial, run_trial(trial)) for trial in given)
+        yield from ((trial, run_trial(trial)) for trial in trials)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    given = list(trials)
+    left = iter(given)
+    said: Said = queue.Queue()
+    processes = [_Worker(left, said) for _ in range(workers)]
     try:
-        yield from zip(given, pool.map(run_trial, given), strict=True)
-    except BrokenProcessPool as error:
-        raise WorldError("a worker process of the zoo died", "With -n 1 all runs in one process.") from error
+        for _ in given:
+            if (answer := said.get()) is None:
+                raise WorldError("a worker process of the zoo died", "With -n 1 all runs in one process.")
+            yield answer
     finally:
-        pool.shutdown(cancel_futures=True)
+        for process in processes:
+            process.close()
+
+
+class _Worker:
+    """A process of its own for trials, and a thread that hands it one after the other out of `left`."""
+
+    def __init__(self, left: Iterator[Trial], said: Said) -> None:
+        command = [sys.executable, "-m", "conformance.zoo.worker"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._left = left
+        self._said = said
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            for trial in self._left:
+                self._process.stdin.write(json.dumps(asdict(trial)).encode() + b"\n")
+                self._process.stdin.flush()
+                answer = json.loads(self._process.stdout.readline())
+                self._said.put((trial, {name: (verdict, seen) for name, (verdict, seen) in answer.items()}))
+        except (OSError, ValueError):  # it died
+            self._said.put(None)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
