@@ -139,15 +139,18 @@ def _kill_children() -> set[int]:
 
 
 def _remove_containers(ended: Collection[int]) -> None:
-    """Remove what containers this process and those that it started have, where it has used an engine."""
+    """Remove what this process and those that it started have on an engine, where they have used one."""
     if "conformance.targets.docker.engine" not in sys.modules:
         return
     with contextlib.suppress(Exception):
         from conformance.targets.docker.engine import connect
+        from conformance.targets.docker.images import abandon
         from conformance.targets.docker.sweep import OWNER_LABEL, machine, remove
 
         owners = tuple(f"{machine()}|{process}|" for process in (os.getpid(), *ended))
         client = connect()
+        with contextlib.suppress(Exception):
+            abandon(client)
         for found in client.api.containers(all=True, filters={"label": OWNER_LABEL}):
             if found["Labels"][OWNER_LABEL].startswith(owners):
                 with contextlib.suppress(Exception):
