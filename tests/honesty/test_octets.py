@@ -414,7 +414,7 @@ class Engine:
 
     def __init__(self) -> None:
         steps = [{"stream": HOSTILE}, {"stream": HOSTILE}, {"error": HOSTILE}]
-        self.api = SimpleNamespace(build=lambda **_: iter(steps))
+        self.api = SimpleNamespace(build=lambda **_: (step for step in steps))
 
 
 def fail_to_build(*_: object, **__: object) -> Plan:
