@@ -4,7 +4,7 @@
     python fuzzing/run.py --replay FILE
 
 Inputs are the repository's own files after a few mutations, and follow from the seed alone. A defect is an
-input that ends in another error than a refusal, takes more than a second of CPU, or more memory than there
+input that ends in another error than a refusal, takes more than two seconds of CPU, or more memory than there
 should be; it is made smaller and kept in the directory (reports/fuzzing). Exit status 1: a defect was found.
 """
 
@@ -31,7 +31,7 @@ from readers import FUZZERS, Fuzzer
 from conformance.errors import UsageError
 
 #: Seconds of CPU that an input may take, and of the clock where it waits for something.
-CPU, CLOCK = 1.0, 30.0
+CPU, CLOCK = 2.0, 30.0
 MEMORY = 1 << 30  #: octets of address space of a fuzzer's process
 #: Tries and seconds that are spent on making an input smaller.
 TRIES, PATIENCE = 400, 20.0

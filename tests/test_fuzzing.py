@@ -24,7 +24,7 @@ def fuzzing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The program; as `python fuzzing/run.py` does it is imported from its own directory."""
     monkeypatch.syspath_prepend(str(FUZZING))
     module: Any = importlib.import_module("run")
-    monkeypatch.setattr(module, "CPU", 2.0)  # this process has other work as well
+    monkeypatch.setattr(module, "CPU", 4.0)  # this process has other work as well
     monkeypatch.setattr(module.resource, "setrlimit", lambda *limits: None)
     return module
 
