@@ -133,7 +133,7 @@ def search(name: str, options: argparse.Namespace) -> dict[str, Path]:
         defect = attempt(octets)
         if isinstance(defect, str):
             counts[defect] += 1
-        elif defect.place not in found:
+        elif defect.place not in found and shows(defect.place, octets):  # a busy machine shows it once
             place = defect.place
             small = smaller(octets, partial(shows, place))
             found[place] = out / f"{name}-{len(found) + 1}{fuzzer.suffix}"
