@@ -215,7 +215,7 @@ def short_runs() -> list[bytes]:
         for path in sorted(ROOT.glob("reports/sample/*.jsonl")):
             run = read_run(path)
             for verdict in run.verdicts:
-                writer = RunWriter(Path(directory) / "run.jsonl", run.header)
+                writer = RunWriter(Path(directory) / "run.jsonl", replace(run.header, total=1))
                 writer.write(verdict_line(verdict))
                 writer.finish()
                 made.append(writer.path.read_bytes())
