@@ -76,7 +76,7 @@ class FakeTarget:
     """A target's agent, which notes what it is asked and says "ok" unless `says` names another answer."""
 
     def __init__(self, says: dict[bytes, list[bytes]] | None = None) -> None:
-        self.says = {b"still": [b"ok", b"0"]} | (says or {})
+        self.says = {b"still": [b"ok", b"0", b"0"]} | (says or {})
         self.asked: list[list[bytes]] = []
         self.heard = asyncio.Event()
 

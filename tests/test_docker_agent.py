@@ -165,12 +165,12 @@ def test_it_ends_with_its_client_and_all_that_runs_with_it(tmp_path: Path, waiti
 def test_it_tells_for_how_long_it_did_not_run_and_that_somebody_meddles(tmp_path: Path) -> None:
     with Target(scripted_root(tmp_path)) as target:
         prepare(target, "resolver", "attempts:1", "")
-        _, before = target.ask("still")
+        _, _, before = target.ask("still")
         os.kill(target.pid, signal.SIGSTOP)
         resumed = time.monotonic() + 0.4
         until(lambda: time.monotonic() > resumed)
         os.kill(target.pid, signal.SIGCONT)
-        _, after = target.ask("still")
+        _, _, after = target.ask("still")
         assert 0.2 < float(after) - float(before) < LONG
         (target.root.directory / "etc/resolv.conf").write_text("nameserver 127.0.0.9\n")
         answer, why = target.ask("observe")

@@ -5,33 +5,57 @@ from pathlib import Path
 import pytest
 
 from conformance.targets import standstill
-from conformance.targets.standstill import Heartbeat
+from conformance.targets.standstill import Heartbeat, Standstill
 from tests.agents import on_a_loop
 
 Clocks = tuple[float, float, float]
 
 
 @pytest.mark.parametrize(
-    ("passed", "late"),
+    ("passed", "paused", "total"),
     [
-        ((0.1, 0.1, 0.1), 0.0),
-        ((0.14, 0.14, 0.14), 0.0),
-        ((3.1, 3.1, 3.1), 3.0),  # it was not running
-        ((0.1, 60.1, 60.1), 60.0),  # the machine slept
-        ((0.1, 0.1, 3600.1), 3600.0),  # the clock was set
-        ((0.1, 0.1, -59.9), 60.0),
+        ((0.1, 0.1, 0.1), 0.0, 0.0),
+        ((0.14, 0.14, 0.14), 0.0, 0.0),
+        ((0.6, 0.6, 0.6), 0.0, 0.5),  # others were running
+        ((3.1, 3.1, 3.1), 3.0, 3.0),  # it was not running
+        ((0.1, 60.1, 60.1), 60.0, 60.0),  # the machine slept
+        ((0.1, 0.1, 3600.1), 3600.0, 3600.0),  # the clock was set
+        ((0.1, 0.1, -59.9), 60.0, 60.0),
     ],
 )
 @on_a_loop
-async def test_each_clock_tells(monkeypatch: pytest.MonkeyPatch, passed: Clocks, late: float) -> None:
+async def test_each_clock_tells(
+    monkeypatch: pytest.MonkeyPatch, passed: Clocks, paused: float, total: float
+) -> None:
     monkeypatch.setattr(standstill, "throttled", lambda: 5.0)
     now: Clocks = (10.0, 20.0, 1e9)
     monkeypatch.setattr(standstill, "_clocks", lambda: now)
     heart = Heartbeat()
-    assert heart.stood_still() == 0.0
+    assert heart.stood_still() == Standstill()
     now = tuple(clock + seconds for clock, seconds in zip(now, passed, strict=True))
-    assert heart.stood_still() == pytest.approx(late), "before the beat that is late"
+    lost = heart.stood_still()  # before the beat that is late
+    assert (lost.paused, lost.total) == (pytest.approx(paused), pytest.approx(total))
     heart.close()
+
+
+@pytest.mark.parametrize(
+    ("paused", "total", "seconds", "at_limit", "decides"),
+    [
+        (0.0, 0.3, 0.4, False, False),
+        (0.0, 0.5, 0.6, False, True),
+        (0.0, 2.0, 10.0, False, False),
+        (0.0, 6.0, 10.0, False, True),
+        (1.0, 1.0, 10.0, False, True),
+        (0.0, 0.3, 5.0, True, False),
+        (0.0, 0.5, 5.0, True, True),
+        (0.0, 1.0, 25.0, True, False),
+        (0.0, 2.0, 25.0, True, True),
+    ],
+)
+def test_a_pause_decides_and_a_busy_machine_only_where_it_takes_much(
+    paused: float, total: float, seconds: float, at_limit: bool, decides: bool
+) -> None:
+    assert Standstill(paused, total).decides(seconds, at_limit=at_limit) is decides
 
 
 @pytest.mark.parametrize(

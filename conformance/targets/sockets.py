@@ -12,16 +12,13 @@ from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.world import World
-from conformance.targets.standstill import Heartbeat
+from conformance.targets.standstill import Heartbeat, Standstill
 from conformance.targets.target_agent import TargetAgent
 
 T = TypeVar("T")
 
 #: An act that takes longer is looked at, and so is one in which qmail fell silent or hung up.
 _BRIEF = 0.2
-
-#: Seconds that an act may have stood still: qmail's own limits are whole seconds, and cases keep a half away.
-STANDSTILL = 0.4
 
 
 class SocketPod:
@@ -37,7 +34,15 @@ class SocketPod:
         self._numbers = itertools.count(1)
         self._clients: dict[int, SmtpClient] = {}
         self._heartbeat = Heartbeat()
-        self._stood_still = 0.0  #: ours and the target's together, when they were last looked at
+        #: When we last looked, and what of our own time and of the target's was lost by then.
+        self._looked = 0.0
+        self._lost = Standstill(), Standstill()
+
+    async def _look(self) -> tuple[float, list[Standstill]]:
+        """Seconds since the last look, and what each container has lost meanwhile."""
+        before, self._lost = self._lost, (self._heartbeat.stood_still(), await self.agent.stood_still())
+        since, self._looked = self._looked, asyncio.get_running_loop().time()
+        return self._looked - since, [now - then for now, then in zip(self._lost, before, strict=True)]
 
     async def _watched(self, act: Awaitable[T]) -> T:
         """What comes of an act. PodFailure when the world stood still meanwhile, or the target is gone."""
@@ -45,23 +50,24 @@ class SocketPod:
         begun = loop.time()
         result = await act
         if loop.time() - begun > _BRIEF or not result:
-            before, self._stood_still = self._stood_still, await self._standstill()
-            if (lost := self._stood_still - before) > STANDSTILL:
+            seconds, lost = await self._look()
+            at_limit = (
+                result is None or result is False or (isinstance(result, RemoteResult) and not result.ended)
+            )
+            if any(each.decides(seconds, at_limit=at_limit) for each in lost):
+                worst = max(each.total for each in lost)
                 why = "paused, starved of CPU, or its clock was set"
                 raise PodFailure(
-                    f"the pod stood still for {lost:.1f} s ({why}): what was seen says nothing about qmail"
+                    f"the pod stood still for {worst:.1f} s ({why}): what was seen says nothing about qmail"
                 )
         return result
-
-    async def _standstill(self) -> float:
-        return await self.agent.stood_still() + self._heartbeat.stood_still()
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
         # The target first: what ran for the case before must not ask its questions in the new world.
         self._drop_clients()
         await self.agent.prepare(configuration)
         await self.servers.set_world(world)
-        self._stood_still = await self._standstill()
+        await self._look()
 
     async def connect(self) -> int:
         number = next(self._numbers)

@@ -1,4 +1,4 @@
-"""How long a process did not run though it was to: paused, throttled, starved, or with its clock set.
+"""How long a pod did not run though it was to: paused, throttled, starved, or with its clock set.
 
 qmail counts seconds of the world's clock and we count ours. Where either stood still while the other went on,
 what was seen says nothing about qmail.
@@ -8,11 +8,16 @@ import asyncio
 import contextlib
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-#: Seconds between two beats, and how late one may be before that counts.
+#: Seconds between two beats, how late one may be before that counts, and when it was a pause.
 _BEAT = 0.1
 _LATE = 0.05
+_PAUSE = 1.0
+
+#: Seconds that may be lost in an act: qmail's own limits are whole seconds, and cases keep a half away.
+TOLERANCE = 0.4
 
 #: Where a container reads how long its control group was throttled (versions 2 and 1), and the unit.
 _THROTTLED = (
@@ -21,18 +26,39 @@ _THROTTLED = (
 )
 
 
+@dataclass(frozen=True)
+class Standstill:
+    """Seconds that were lost: in pauses, and in all."""
+
+    paused: float = 0.0
+    total: float = 0.0
+
+    def __sub__(self, other: "Standstill") -> "Standstill":
+        return Standstill(self.paused - other.paused, self.total - other.total)
+
+    def decides(self, seconds: float, *, at_limit: bool) -> bool:
+        """Whether what was seen within `seconds` may be so because of it.
+
+        A busy machine loses a little again and again. Of a longer time that may be up to a half, but only a
+        twentieth `at_limit`: where our own limit ended the act, it was time that decided.
+        """
+        share = 0.05 if at_limit else 0.5
+        return self.paused > TOLERANCE or self.total > max(TOLERANCE, seconds * share)
+
+
 class Heartbeat:
     """A timer of the running event loop that beats as long as it is not closed."""
 
     def __init__(self) -> None:
-        self._stood_still = 0.0
+        self._late = Standstill()
         self._last = _clocks()
         self._throttled = throttled()
         self._beating = asyncio.create_task(self._beat())
 
-    def stood_still(self) -> float:
-        """Seconds since the start in which this process was kept from running, up to now."""
-        return self._stood_still + _excess(self._last, _clocks()) + throttled() - self._throttled
+    def stood_still(self) -> Standstill:
+        """What was lost since the start, up to now."""
+        late = _after(self._late, self._last, _clocks())
+        return Standstill(late.paused, late.total + throttled() - self._throttled)
 
     def close(self) -> None:
         self._beating.cancel()
@@ -41,7 +67,7 @@ class Heartbeat:
         while True:
             await asyncio.sleep(_BEAT)
             now = _clocks()
-            self._stood_still += _excess(self._last, now)
+            self._late = _after(self._late, self._last, now)
             self._last = now
 
 
@@ -50,11 +76,12 @@ def _clocks() -> tuple[float, float, float]:
     return time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
 
 
-def _excess(before: tuple[float, ...], now: tuple[float, ...]) -> float:
-    """How late the beat is; by how much the clock was set."""
+def _after(so_far: Standstill, before: tuple[float, ...], now: tuple[float, ...]) -> Standstill:
+    """With the beat that is due: how late it is, or by how much the clock was set."""
     ours, asleep, wall = (later - earlier for earlier, later in zip(before, now, strict=True))
     late = max(ours - _BEAT, asleep - _BEAT, abs(wall - asleep))
-    return late if late > _LATE else 0.0
+    paused = late if late >= _PAUSE else 0.0
+    return Standstill(so_far.paused + paused, so_far.total + (late if late > _LATE else 0.0))
 
 
 def throttled() -> float:

@@ -15,6 +15,7 @@ from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import MailboxUser
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
 from conformance.targets.docker.scripts import recipient_check_script, session_script
+from conformance.targets.standstill import Standstill
 
 #: Seconds that the agent may be late with an answer, beyond the limit that a request itself bears.
 LATENESS = 20.0
@@ -122,10 +123,10 @@ class TargetAgent:
         """Whether qmail-send came to rest within `limit` seconds."""
         return await self.ask(b"wait_until_idle", _milliseconds(limit), limit=limit) == [b"1"]
 
-    async def stood_still(self) -> float:
-        """Seconds since its start in which the target did not run though it was to."""
-        [said] = await self.ask(b"still")
-        return float(said)
+    async def stood_still(self) -> Standstill:
+        """What the target has lost since its start."""
+        paused, total = await self.ask(b"still")
+        return Standstill(float(paused), float(total))
 
     async def observe(self) -> Observation:
         """What stands in the target now; of the internet around it nothing."""

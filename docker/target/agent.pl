@@ -34,6 +34,7 @@ my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
 my $resolver = '';    # what /etc/resolv.conf says, as we wrote it
 my $ran = uptime();    # when we last looked
 my $stood_still = 0;    # seconds in which we did not run though we were to
+my $paused = 0;    # of them, those a second or more at a stretch
 my $room = $MOST_SEEN;    # octets that the present look may still take in
 my @shortages = (0, 0);    # before the case
 my $mute;    # the socket of a mute qmail-verify
@@ -196,7 +197,9 @@ sub pause {
         my $beat = $seconds - $spent < $BEAT ? $seconds - $spent : $BEAT;
         my ($found, $left) = select $bits, undef, undef, $beat;
         my $now = uptime();
-        $stood_still += $now - $ran - $beat if $now - $ran - $beat > $LATE;
+        my $late = $now - $ran - $beat;
+        $stood_still += $late if $late > $LATE;
+        $paused += $late if $late >= 1;
         $ran = $now;
         $spent += $beat - $left;
         $bits = '' if $found < 1;
@@ -206,13 +209,14 @@ sub pause {
     }
 }
 
-# Seconds in which this container did not run though it was to, since its start: paused, by our own beat, or
-# throttled, by what its control group counts (version 2, version 1).
+# Seconds in which this container did not run though it was to, since its start: paused, and in all, by our own
+# beat and by what its control group counts as throttled (version 2, version 1).
 sub still {
     shortage();    # dies of what is not qmail's doing
-    return $stood_still + $1 / 1e6 if (read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m;
-    my $counted = read_file('/sys/fs/cgroup/cpu/cpu.stat') // '';
-    return $stood_still + ($counted =~ /^throttled_time (\d+)/m ? $1 / 1e9 : 0);
+    my $in_all = $stood_still;
+    if ((read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m) { $in_all += $1 / 1e6; }
+    elsif ((read_file('/sys/fs/cgroup/cpu/cpu.stat') // '') =~ /^throttled_time (\d+)/m) { $in_all += $1 / 1e9; }
+    return ($paused, $in_all);
 }
 
 # ---- qmail-send

@@ -20,12 +20,16 @@ Disturb = Callable[[Any, threading.Event], None]
 
 
 def paused(container: Any, over: threading.Event) -> None:
-    container.pause()
-    over.wait(3)
-    container.unpause()
+    """Again and again for three seconds, once it is up."""
+    with contextlib.suppress(Exception):  # until it is gone
+        while not over.wait(1):
+            container.pause()
+            over.wait(3)
+            container.unpause()
 
 
 def starved(container: Any, over: threading.Event) -> None:
+    """A twentieth of a processor, from the first on."""
     container.update(cpu_period=100_000, cpu_quota=5_000)
 
 
@@ -41,22 +45,23 @@ def test_a_pod_that_does_not_run_decides_nothing(
     tmp_path: Path, disturb: Disturb, role: str, requirement: str, claimed: int
 ) -> None:
     target = reference_packages(tmp_path)[claimed]
-    process = start("run", target, "-k", requirement, "-n", "1", "--out", "out", directory=tmp_path)
     over = threading.Event()
 
     def go_on() -> None:
-        with contextlib.closing(engine.connect()) as client:
-            while not over.wait(0.2):
-                for container in client.containers.list(filters={"label": f"qmail-conformance.role={role}"}):
-                    if container.labels[OWNER_LABEL].split("|")[1] == str(process.pid):
-                        with contextlib.suppress(Exception):  # it may just be going
-                            disturb(container, over)
+        for event in events:
+            attributes = event["Actor"]["Attributes"]
+            if attributes[OWNER_LABEL].split("|")[1] == str(process.pid):
+                container = client.containers.get(event["Actor"]["ID"])
+                threading.Thread(target=disturb, args=(container, over)).start()
 
-    disturbing = threading.Thread(target=go_on)
-    disturbing.start()
-    out, error = process.communicate(timeout=200)
-    over.set()
-    disturbing.join()
+    with contextlib.closing(engine.connect()) as client:
+        filters = {"event": "start", "label": f"qmail-conformance.role={role}"}
+        events = client.events(decode=True, filters=filters)
+        threading.Thread(target=go_on, daemon=True).start()
+        process = start("run", target, "-k", requirement, "-n", "1", "--out", "out", directory=tmp_path)
+        out, error = process.communicate(timeout=200)
+        over.set()
+        events.close()
     [path] = (tmp_path / "out").glob("*.jsonl")
     [verdict] = run_lines(path)[1:-1]
     assert (process.returncode, verdict["verdict"]) == (3, "invalid"), out[-3000:] + error
