@@ -64,6 +64,8 @@ def report(options: argparse.Namespace) -> int:
             if path.suffix == ".html":
                 raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
         _note(write_site(comparison, Path(options.html), _throughput(options.bench)))
+    for each in comparison.cut_off:
+        print(f"The run was cut off: {each}; --resume goes on with it", file=sys.stderr)
     return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
 
 
@@ -138,7 +140,8 @@ def _diff(options: argparse.Namespace) -> int:
     paths = run_files(options.runs)
     if len(paths) != 2:
         raise UsageError(
-            f"--diff takes two runs, and here are {len(paths)}", "Name the old one, then the new."
+            f"--diff takes two runs, and here are {len(paths)}: {listed([path.name for path in paths])}",
+            "Name the file of the old one, then that of the new.",
         )
     refuse_overwriting(_files(options), paths)
     old, new = (read_run(path) for path in paths)

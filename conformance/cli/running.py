@@ -76,7 +76,9 @@ def _judge(before: Run, out: Path, *, alone: bool) -> int:
     """One run judged again; the exit status."""
     names = tuple(verdict.requirement for verdict in before.verdicts)
     if not names:
-        raise WorldError(f"{before.path}: it was cut off before its first verdict", "Run it again.")
+        raise WorldError(
+            f"{before.path}: it was cut off before its first verdict", "--resume goes on with it."
+        )
     plan = Plan((before.target,), selected=names, stored={before.target.name: str(before.path.resolve())})
     runs = run_cases(plan, Selection(), out=out, pods=1, say=_say, progress=_progress(), judged=before)
     comparison = _told(runs, out, "" if alone else f"{before.target.file_name}.")

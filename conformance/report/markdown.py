@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from conformance.errors import EXIT_AS_EXPECTED
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_WORLD
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.report.words import (
@@ -52,7 +52,8 @@ def _citation(text: str) -> str:
 
 def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str:
     """The whole page."""
-    word = "As expected" if comparison.exit_status == EXIT_AS_EXPECTED else "Not as expected"
+    words = {EXIT_AS_EXPECTED: "As expected", EXIT_WORLD: "Undecided", EXIT_NOTHING: "Undecided"}
+    word = words.get(comparison.exit_status, "Not as expected")
     blocks = [
         f"# {escape(title)}",
         f"**{word}**: {escape(exit_line(comparison))}",
