@@ -41,6 +41,18 @@ _TWO = re.compile(r"(?:[<>]|\bS:) *[2-5][0-5]\d[ -]")
 _AFTER = re.compile(
     r"QUIT|RSET|NOOP|DATA|(?:EHLO|HELO) .*|(?:MAIL FROM|RCPT TO):.*", re.IGNORECASE
 )  # what may be pipelined behind a message
+#: Replies that can be a greeting, beside 220 (RFC 5321 3.1, 4.3.2).
+_TURNED_AWAY = ("421", "450", "451", "452", "554")
+#: What may be the rest of a command that was wrapped: parameters, a path.
+_REST = re.compile(r"<[^<>\s]*>(?: +[\w-]+=\S+)*|[A-Za-z][\w-]*=[^\s=]\S*(?: +[A-Za-z][\w-]*=\S+)*")
+_SECRET = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
+_INCOMPLETE = re.compile(r"(?:EHLO|HELO|MAIL|RCPT|AUTH|MAIL FROM:?|RCPT TO:?)", re.IGNORECASE)
+_COMMAND = re.compile(
+    r"QUIT|RSET|NOOP|DATA|STARTTLS|(?:EHLO|HELO) +[\w.:\[\]-]+|AUTH [A-Z0-9-]{4,}(?: \S+)?"
+    r"|(?:MAIL FROM|RCPT TO): ?<[^<>]*>(?: [\w-]+(?:=\S*)?)*",
+    re.IGNORECASE,
+)
+_REPEATED = re.compile(r"\bmessage repeated \d+ times\b")
 _SIZE = re.compile(r"\d (?:bytes|octets)|size[ =]\d")
 
 _ALL = "Give all of its lines."
@@ -95,6 +107,8 @@ class _Reader:
 
     def _take_talk(self, line: Line) -> None:
         text = line.text.strip()
+        if self._lines and not self._closed and _REPEATED.search(text):
+            self._wrong(line.number, "what is repeated here is not shown each time", "Write it that often.")
         if self._open and REPLY.fullmatch(text) and text[:3] == self._open.text[:3]:
             # Exim and others mark the first line of a reply alone.
             self._take_reply(replace(line, side="server", text=text))
@@ -104,9 +118,27 @@ class _Reader:
             self._message.append(line)
         else:
             last = self._lines[-1] if self._lines else None
-            if text and not self._talk and last and last.side == "client" and _OPEN.search(last.text):
-                self._wrong(line.number, f"whether line {last.number} goes on here is unclear", _MARK)
+            if text and last and last.side == "client" and not any(talk.text.strip() for talk in self._talk):
+                self._is_no_rest(line, last)
+            if last and not (self._ended or self._closed) and _COMMAND.fullmatch(text.lstrip("> ")):
+                what = "this looks like a command, in another form than the others"
+                self._wrong(line.number, what, _MARK)
             self._talk.append(line)
+
+    def _is_no_rest(self, line: Line, last: Heard) -> None:
+        """What the tool says directly after a command must not look like the end of it."""
+        text = re.sub(r"^[>|\s]+", "", line.text).rstrip()
+        said = last.text.rstrip()
+        if _OPEN.search(last.text):
+            self._wrong(line.number, f"whether line {last.number} goes on here is unclear", _MARK)
+        is_secret = verb(said) == "AUTH" or last.part == "answer"
+        if (
+            _REST.fullmatch(text)
+            or (is_secret and _SECRET.fullmatch(text))
+            or (_INCOMPLETE.fullmatch(said) and text)
+        ):
+            hint = "Join the two lines; or take this one out, if nobody said it."
+            self._wrong(line.number, f"this looks like the rest of line {last.number}", hint)
 
     # The client
 
@@ -246,10 +278,21 @@ class _Reader:
             self._wrong(
                 asked.number, "the command that 334 answers is hidden", "Write AUTH and its method there."
             )
+        if code in ("235", "535") and asked.part == "command" and _is_short(asked):
+            what = f"{code} answers this, and what was to be said with it is not shown"
+            self._wrong(asked.number, what, "Write it there; or `AUTH PLAIN ****` where it is secret.")
+        self._not_turned_away(code)
         self._lines[self._due.pop(0)] = replace(asked, code=code)
         self._challenged = code == "334"
         self._ended = self._ended or asked.part == "cut"
         self._message = [] if code == "354" else None
+
+    def _not_turned_away(self, code: str) -> None:
+        """Raise UsageError where the first line is a refusal, and the server then does what it is asked."""
+        first = self._lines[0]
+        if first.side == "server" and first.text[0] in "45" and code[0] in "23" and code != "221":
+            what = f"the first reply is {first.text[:3]}, and yet commands are taken after it"
+            self._wrong(first.number, what, _MARK)
 
     def _greet(self, line: Line) -> None:
         if not self._lines:
@@ -272,7 +315,7 @@ class _Reader:
         code = line.text[:3]
         secret = next((talk for talk in self._talk if suppresses(talk.text)), None)
         if not self._lines:
-            if code[0] not in "45":
+            if code not in _TURNED_AWAY:
                 self._wrong(line.number, f"the first reply is {code}, which is no greeting", _ALL)
         elif secret is not None and code in ("235", "432", "454", "501", "504", "530", "534", "535"):
             self._say(Line("client", "AUTH PLAIN *", secret.number), "command", True)
@@ -324,6 +367,11 @@ class _Reader:
         if self._lines:
             self.sessions.append(Session(tuple(self._lines), tuple(self._notes), frozenset(self._told)))
         self._begin()
+
+
+def _is_short(asked: Heard) -> bool:
+    """Whether this is AUTH without what a server needs to decide at once."""
+    return verb(asked.text) == "AUTH" and len(asked.text.split()) < 3
 
 
 def _can_answer(asked: Heard, code: str) -> bool:

@@ -226,12 +226,15 @@ def _others(rows: Sequence[Row], learned: _Learned, client: Mark, server: Mark) 
     seen_by = [{i for i, row in enumerate(rows) if pattern.match(row.text)} for pattern in patterns]
     covered = set[int]().union(*seen_by)
     known = {(mark.letters, mark.words) for mark in (client, server)}
+    signs = {"client": _SIGNS & set(client.signs), "server": _SIGNS & set(server.signs)}
+    shared = signs["client"] & signs["server"]
+    own = {side: those - shared or those for side, those in signs.items()}  # those that tell the sides apart
     found: dict[Mark, str] = {}
     for mark, places in [*learned.replies.items(), *learned.commands.items()]:
-        side, like = ("client", client) if mark in learned.commands else ("server", server)
+        side = "client" if mark in learned.commands else "server"
         if places <= covered:
             continue
-        if (mark.letters, mark.words) in known and _SIGNS & set(mark.pattern) & set(like.pattern):
+        if (mark.letters, mark.words) in known and own[side] & set(mark.signs):
             found[mark] = side
         elif mark.is_apart and server.letters.startswith(mark.letters) and mark.words == server.words:
             found[mark] = "talk"

@@ -19,12 +19,13 @@ _ENDS = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
 class Mark(NamedTuple):
     """What stands before the lines of a side.
 
-    `letters`: those that do not vary; `words`: how many words with figures do. `is_blank`: nothing shows;
-    `is_apart`: a blank stands at the end.
+    `letters`: those that do not vary; `signs`: what else stands there as it is; `words`: how many words with
+    figures there are. `is_blank`: nothing shows; `is_apart`: a blank stands at the end.
     """
 
     pattern: str
     letters: str
+    signs: str
     words: int
     is_blank: bool
     is_apart: bool
@@ -37,7 +38,7 @@ def mark_of(before: str) -> Mark:
     body = before[: quote.start()] if quote else before
     body, trailing = body.rstrip(" "), len(body) - len(body.rstrip(" "))
     parts: list[str] = []
-    letters = ""
+    letters = signs = ""
     words = 0
     for token in _TOKEN.finditer(body):
         if token["stamp"]:
@@ -50,13 +51,14 @@ def mark_of(before: str) -> Mark:
         else:
             parts.append(re.escape(token[0]))
             letters += token[0] if token[0].isalpha() else ""
+            signs += "" if token[0].isalpha() else token[0]
     pattern = "".join(parts)
     if quote:
         pattern += " " * trailing + rf"(?:b|u)?{quote[1]}"
     elif trailing:
         empty = r"\s*$|(?=[\"'])" if body else "$"
         pattern += f"(?: {{{trailing}}}|{empty})"
-    return Mark(pattern, letters, words, not before.strip(), before[-1:] in ("", " "))
+    return Mark(pattern, letters, signs, words, not before.strip(), before[-1:] in ("", " "))
 
 
 def words_of(text: str) -> set[str]:
