@@ -152,6 +152,28 @@ def test_a_line_that_is_missing_is_never_made_good(name: str) -> None:
         ("> EHLO x\n< 250 a\nAUTH LOGIN command trace suppressed\n> QUIT\n< 221 a\n", 3, "is hidden here"),
         ("00000000  45 48 0d 0a  EH..\n00000008  51 55 49 54 0d 0a  QUIT..\n", 2, "gap"),
         ("Follow: tcp,ascii\n9\nEHLO x\nQUIT\n", 4, "gap"),
+        ("553 sorry\nEHLO a.example\n250 a\nRCPT TO:<b@here.example>\n553 sorry\n", 1, "is no greeting"),
+        ("421 bye\nEHLO a.example\n250 a\nQUIT\n221 a\n", 1, "commands are taken after it"),
+        (
+            "(reason: 550 no)\n\n>>> DATA\n<<< 550 5.1.1 no\n550 5.1.1 <a@here.example>... User unknown\n"
+            "<<< 503 5.5.1 RCPT first\n", 6, "the reply 503 answers nothing",
+        ),
+        (
+            ">>> DATA\n<<< 550 5.1.1 no\n550 5.1.1 <a@here.example>... User unknown\n<<< 503 5.5.1 RCPT\n",
+            4, "the reply 503 answers nothing",
+        ),
+        ("C: EHLO x\nS: 250 a\nC: MAIL FROM:<a@b.example>\n   SIZE=2000\nS: 552 no\n", 4, "rest of line 3"),
+        ("C: EHLO x\nS: 250 a\nC: MAIL FROM:<> BODY=\n  8BITMIME\nS: 250 a\n", 4, "rest of line 3"),
+        (
+            "> > -> EHLO x\n> > <- 250 a\n> > -> AUTH PLAIN\n> AGFsaQ==\n> > <- 235 a\n",
+            4, "rest of line 3",
+        ),
+        ("C: EHLO x\nS: 250 a\nC: AUTH LOGIN\nS: 334 a\nC: YWxp\n Y2U=\nS: 535 a\n", 6, "rest of line 5"),
+        ("> -> EHLO x\n> <- 250 a\n> -> RCPT TO:\n> <a@b.example>\n> <- 553 a\n", 4, "rest of line 3"),
+        (">>> EHLO x\n<<< 250 a\n  (then I tried)\n  RSET\n>>> NOOP\n<<< 250 a\n", 4, "like a command"),
+        ("mx: 7 > 220 a \nmx: 7 < NOOP \nmx: message repeated 4 times: [ 7 < NOOP ]\n"
+         "mx: 7 > 250 a \n", 3, "is repeated"),
+        ("C: EHLO x\nS: 250 a\nC: AUTH PLAIN\nS: 235 ok\n", 3, "what was to be said with it is not shown"),
     ],
 )  # fmt: skip
 def test_what_is_unclear_is_told_with_its_line(text: str, line: int, word: str) -> None:
@@ -198,6 +220,37 @@ def test_a_hostile_text_takes_time_in_proportion(text: str) -> None:
     start = time.process_time()
     reading(text)
     assert time.process_time() - start < 20
+
+
+_ASKED = ["C: EHLO x", "S: 250", "C: QUIT", "S: 221"]
+_LEFT_OUT = "left out, for it bears another mark than the replies"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "note"),
+    [
+        ("  550 no\nThe log:\n>>> {}<<< {}>>> {}<<< {}", _ASKED, "line 1: {}: '550 no'"),
+        ("12:00:00 S error: 553 no\n12:00:00 S>> {}12:00:00 S<< {}12:00:00 S>> {}12:00:00 S<< {}", _ASKED,
+         "line 1: {}: '12:00:00 S error: 553 no'"),
+        ("S>> {}S<< {}S>> {}S<< {}S## 421 gone\n", _ASKED, "line 5: {}: 'S## 421 gone'"),
+        (">>> {}<<< {}*** 421 timeout\n>>> {}<<< {}", _ASKED, "line 3: {}: '*** 421 timeout'"),
+        ("mx: >>> {}mx: <<< {}mx: *** 421 timeout\nmx: >>> {}mx: <<< {}", _ASKED,
+         "line 3: {}: 'mx: *** 421 timeout'"),
+        ("Error: 554 a\nC: DATA\nS: 554 a\n", ["C: DATA", "S: 554"], "line 1: {}: 'Error: 554 a'"),
+        ("(reason: 554 a)\n>>> DATA\n<<< 554 a\n", ["C: DATA", "S: 554"], "line 1: {}: '(reason: 554 a)'"),
+        ("554 a\n>>> DATA\n<<< 554 a\n", ["C: DATA", "S: 554"], "line 1: {}: '554 a'"),
+    ],
+)  # fmt: skip
+def test_a_reply_behind_another_mark_is_left_out_and_told(text: str, said: list[str], note: str) -> None:
+    found = reading(text.format("EHLO x\n", "250 a\n", "QUIT\n", "221 a\n"))
+    assert [line for line in found if line[:3] in ("S: ", "C: ")] == said
+    assert f"note: {note.format(_LEFT_OUT)}" in found
+
+
+@pytest.mark.parametrize("code", ["421", "450", "451", "452", "554"])
+def test_a_server_may_turn_a_client_away(code: str) -> None:
+    text = f"S: {code} no\nC: EHLO x\nS: 503 a\nC: QUIT\nS: 221 a\n"
+    assert reading(text)[1:] == [f"S: {code}", "C: EHLO x", "S: 503", "C: QUIT", "S: 221"]
 
 
 # Scenarios
@@ -296,6 +349,7 @@ def test_a_greeting_within_begins_another_session(greeting: str) -> None:
         ("```\nC: NOOP\nS: 250 ok\n```\n```\n220 a\n250 b\n```\n", "lines 6 to 7: replies alone"),
         ("```\nC: NOOP\nS: 250 ok\n```\n```\nme\n```\n", "lines 6 to 6: no session is seen here"),
         ("C: NOOP\nS: 250 ok\n", "line 1: the greeting is not shown"),
+        ("S: 220 a\nC: EHLO x\nS: 250 a\nC: RCPT TO:\nS: 501 a\n", "line 4: no address stands in it"),
         ("S: 220 a\nC: NOOP\n", "line 2: no reply to this is shown"),
         ("CONNECTED(3)\n---\n250 a\nEHLO x\n250 a\n", "line 3: left out, a reply to what openssl"),
         ("CONNECTED(3)\n---\n220 a\nRSET\nRENEGOTIATING\nNOOP\n250 a\n", "line 4: left out, for openssl"),

@@ -6,6 +6,7 @@ a reading counts only if it makes whole sessions (`grammar`). What does not is a
 
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from conformance.errors import UsageError
 from conformance.scenario.transcript.blocks import Row, blocks
@@ -39,9 +40,9 @@ def read_transcript(text: str, path: Path) -> Transcript:
             )
             notes.append(f"lines {rows[0].number} to {rows[-1].number}: {what}")
             continue
-        form, those = read
-        forms.append(form)
-        found += those
+        forms.append(read.form)
+        found += read.sessions
+        notes += read.notes
     if not found:
         hint = (
             "A transcript shows the client's commands (EHLO …) and the server's replies (250 …), one a line."
@@ -50,13 +51,21 @@ def read_transcript(text: str, path: Path) -> Transcript:
     return Transcript("; ".join(dict.fromkeys(forms)), tuple(found), tuple(notes))
 
 
-def _block(rows: list[Row], path: Path) -> tuple[str, list[Session]] | None:
-    """The form and the sessions of one block. Raises UsageError.
+class _Read(NamedTuple):
+    """What one block says, and how it was read."""
+
+    form: str
+    sessions: list[Session]
+    notes: list[str]
+
+
+def _block(rows: list[Row], path: Path) -> _Read | None:
+    """What one block says. Raises UsageError.
 
     The first reading that makes sense counts; one with greetings comes before one in which they are missing.
     """
     trouble: UsageError | None = None
-    partial: tuple[str, list[Session]] | None = None
+    partial: _Read | None = None
     for reading in islice(readings(rows, path), max(_FEWEST, _MOST_ROWS // len(rows))):
         try:
             streams = reading.streams()
@@ -67,14 +76,17 @@ def _block(rows: list[Row], path: Path) -> tuple[str, list[Session]] | None:
                 number = next(each.lines[0].number for each in found if each.lines[0].side == "client")
                 what = "several connections are mixed here, and the beginning of this one is not shown"
                 raise wrong(path, number, what, "Take it out, or give one connection alone.")
-            reading.check_rest(read.union(*(session.told for session in found)), is_whole)
+            lines = [line for session in found for line in session.lines]
+            open_ = {line.number for line in lines if line.side == "client" and not line.code}
+            told = read.union(*(session.told for session in found))
+            notes = reading.check_rest(told, open_, is_whole)
         except UsageError as error:
             trouble = trouble or error
             continue
         found.sort(key=lambda session: session.lines[0].number)
         if is_whole:
-            return reading.form, found
-        partial = partial or (reading.form, found)
+            return _Read(reading.form, found, notes)
+        partial = partial or _Read(reading.form, found, notes)
     if partial is None and trouble is not None:
         raise trouble
     return partial

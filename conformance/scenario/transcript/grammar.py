@@ -45,8 +45,9 @@ _AFTER = re.compile(
 _TURNED_AWAY = ("421", "450", "451", "452", "554")
 #: What may be the rest of a command that was wrapped: parameters, a path.
 _REST = re.compile(r"<[^<>\s]*>(?: +[\w-]+=\S+)*|[A-Za-z][\w-]*=[^\s=]\S*(?: +[A-Za-z][\w-]*=\S+)*")
-_SECRET = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
-_INCOMPLETE = re.compile(r"(?:EHLO|HELO|MAIL|RCPT|AUTH|MAIL FROM:?|RCPT TO:?)", re.IGNORECASE)
+_SECRET = re.compile(r"(?=.{4})[A-Za-z0-9+/]+={0,2}")
+_INCOMPLETE = re.compile(r"EHLO|HELO|MAIL|RCPT|AUTH|(?:MAIL FROM|RCPT TO):?|(?:MAIL|RCPT) .*=", re.IGNORECASE)
+_NO_PATH = re.compile(r"(?:MAIL FROM|RCPT TO):?", re.IGNORECASE)
 _COMMAND = re.compile(
     r"QUIT|RSET|NOOP|DATA|STARTTLS|(?:EHLO|HELO) +[\w.:\[\]-]+|AUTH [A-Z0-9-]{4,}(?: \S+)?"
     r"|(?:MAIL FROM|RCPT TO): ?<[^<>]*>(?: [\w-]+(?:=\S*)?)*",
@@ -170,6 +171,8 @@ class _Reader:
             self._wrong(line.number, "BDAT is not understood", "Show the session with DATA.")
         auth = re.fullmatch(r"AUTH +\S+ +(.*)", line.text.strip(), re.IGNORECASE)
         self._ended = self._ended or verb(line.text) == "QUIT"
+        if _NO_PATH.fullmatch(line.text.strip()):
+            self._notes.append(f"line {line.number}: no address stands in it, and none is sent")
         if hidden:
             self._say(replace(line, text="AUTH PLAIN *"), "command", True)
         else:

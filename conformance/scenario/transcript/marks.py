@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conformance.scenario.transcript.bare import bare
 from conformance.scenario.transcript.blocks import Row
-from conformance.scenario.transcript.lines import REPLY, Line, wrong
+from conformance.scenario.transcript.lines import REPLY, Line, shown, wrong
 from conformance.scenario.transcript.shapes import Mark, mark_of, unquoted, words_of
 
 _REPLY_AT = re.compile(r"(?<![\w./,=+-])(?<!\d:)[2-5][0-5]\d(?=[ -]|$|[\"'\\])")
@@ -24,6 +24,7 @@ _COMMAND_AT = re.compile(
     rf"|AUTH [A-Z0-9-]{{4,}}(?: [^\s\"'\\]+)?|DATA|QUIT|RSET|NOOP|STARTTLS){_END}",
     re.IGNORECASE,
 )
+_REPLY_TEXT = re.compile(r"[2-5][0-5]\d[ -](?!(?:bits|bytes|octets|chars)\b)\S")
 _SHOWN_END = re.compile(r"(?:\\r\\n|\\n|\^M|<CR><LF>|<CRLF>|\[CR\]\[LF\])$")
 
 _SIGNS = set("<>\u2190\u2192:")
@@ -89,14 +90,14 @@ class Reading:
     @property
     def form(self) -> str:
         """How the sides are told apart, with the marks as they stand in the first row of each."""
-        shown: dict[str, str] = {}
+        marks: dict[str, str] = {}
         for index, (side, match) in sorted(self._matched().items()):
             if self.rows[index].text:
-                shown.setdefault(side, self.rows[index].text[: match.end()])
+                marks.setdefault(side, self.rows[index].text[: match.end()])
         if self.is_bare:
-            return f"by the order of commands and replies, behind {shown['both']!r}"
+            return f"by the order of commands and replies, behind {marks['both']!r}"
         return (
-            f"by marks, {shown.get('client', '')!r} the client's and {shown.get('server', '')!r} the server's"
+            f"by marks, {marks.get('client', '')!r} the client's and {marks.get('server', '')!r} the server's"
         )
 
     def streams(self) -> list[list[Line]]:
@@ -178,10 +179,11 @@ class Reading:
             raise wrong(self.path, row.number, what, "Write the line as it was sent.")
         return text
 
-    def check_rest(self, read: set[int], is_whole: bool) -> None:
+    def check_rest(self, read: set[int], open_: set[int], is_whole: bool) -> list[str]:
         """What is in no session must not look like one of its own, or like the beginning that is missing.
 
-        `read` are the numbers of the rows that are in one. Raises UsageError.
+        `read` are the numbers of the rows that are in one, `open_` of those that have no reply. Returns notes
+        of what is left out and looks like a reply, behind another mark. Raises UsageError.
         """
         rest = {index for index, row in enumerate(self.rows) if row.number not in read}
         replies = {index for seen in self.learned.replies.values() for index in seen} & rest
@@ -196,6 +198,41 @@ class Reading:
             what = "this looks like the greeting, in another form than the others"
             hint = "Write its mark as that of the other replies."
             raise wrong(self.path, self.rows[min(greetings)].number, what, hint)
+        left = self._left_replies(rest)
+        for index in sorted(left):
+            is_due = index > 0 and self.rows[index - 1].number in open_
+            if is_due or any(self._may_be_own(mark) for mark in left[index]):
+                what = "this looks like a reply, in another form than the others"
+                hint = "Write its mark as that of the other replies, or take it out if it is none."
+                raise wrong(self.path, self.rows[index].number, what, hint)
+        what = "left out, for it bears another mark than the replies"
+        return [
+            f"line {self.rows[i].number}: {what}: {shown(self.rows[i].text.strip())}" for i in sorted(left)
+        ]
+
+    def _left_replies(self, rest: set[int]) -> dict[int, list[Mark]]:
+        """The marks behind which the rows of `rest` hold what looks like a reply, where they do."""
+        found: dict[int, list[Mark]] = defaultdict(list)
+        for mark, places in self.learned.replies.items():
+            pattern = re.compile(mark.pattern)
+            for index in places & rest:
+                match = pattern.match(self.rows[index].text)
+                if match and _REPLY_TEXT.match(self.rows[index].text[match.end() :]):
+                    found[index].append(mark)
+        return found
+
+    def _may_be_own(self, mark: Mark) -> bool:
+        """Whether a mark is as likely one of the session's as those that were taken for it."""
+        sides = {
+            side: {each for each, its in self.marks.items() if its == side} for side in ("client", "server")
+        }
+        if self.is_bare or mark.is_blank:
+            return False
+        if all(each.is_blank for each in sides["server"]):
+            return any(mark.words == each.words for each in sides["client"])
+        alike = {(each.letters, each.words) for each in sides["client"] | sides["server"]}
+        shared = set.intersection(*(set(each.signs) for each in sides["client"] | sides["server"]))
+        return (mark.letters, mark.words) in alike and bool(_SIGNS & set(mark.signs) - shared)
 
 
 def readings(rows: Sequence[Row], path: Path) -> Iterator[Reading]:
@@ -227,8 +264,8 @@ def _others(rows: Sequence[Row], learned: _Learned, client: Mark, server: Mark) 
     covered = set[int]().union(*seen_by)
     known = {(mark.letters, mark.words) for mark in (client, server)}
     signs = {"client": _SIGNS & set(client.signs), "server": _SIGNS & set(server.signs)}
-    shared = signs["client"] & signs["server"]
-    own = {side: those - shared or those for side, those in signs.items()}  # those that tell the sides apart
+    shared = signs["client"] & signs["server"] if signs["client"] != signs["server"] else set()
+    own = {side: those - shared for side, those in signs.items()}  # those that tell the sides apart
     found: dict[Mark, str] = {}
     for mark, places in [*learned.replies.items(), *learned.commands.items()]:
         side = "client" if mark in learned.commands else "server"
