@@ -173,6 +173,7 @@ def test_a_line_that_is_missing_is_never_made_good(name: str) -> None:
         (">>> EHLO x\n<<< 250 a\n  (then I tried)\n  RSET\n>>> NOOP\n<<< 250 a\n", 4, "like a command"),
         ("mx: 7 > 220 a \nmx: 7 < NOOP \nmx: message repeated 4 times: [ 7 < NOOP ]\n"
          "mx: 7 > 250 a \n", 3, "is repeated"),
+        ("220 a\nEHLO x\n250 a\n421 bye\nNOOP\n250 a\n", 4, "421 answers nothing .* the session goes on"),
         ("C: EHLO x\nS: 250 a\nC: AUTH PLAIN\nS: 235 ok\n", 3, "what was to be said with it is not shown"),
     ],
 )  # fmt: skip

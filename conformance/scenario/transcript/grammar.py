@@ -87,6 +87,7 @@ class _Reader:
         self._open: Line | None = None  #: the line before, of a reply that goes on
         self._message: list[Line] | None = None  #: what came since 354
         self._challenged = False
+        self._gone: Line | None = None  #: with what the server has said, unasked, that it goes
         self._ended = self._closed = False
         self._talk: list[Line] = []  #: what the tool said since the last line of the session
 
@@ -271,6 +272,9 @@ class _Reader:
             return
         if self._closed:
             self._wrong(line.number, "the server speaks after the connection was closed")
+        if self._gone:
+            what = f"the reply {self._gone.text[:3]} answers nothing that is shown, and the session goes on"
+            self._wrong(self._gone.number, what, f"{_ALL} {_MARK}")
         if asked is None:
             self._unasked(line)
             return
@@ -325,6 +329,7 @@ class _Reader:
             self._lines[self._due.pop()] = replace(self._lines[-1], code=code)
         elif code == "421" or (code == "451" and "time" in line.text):  # shutting down, or too slow a client
             self._ended = True
+            self._gone = line
         else:
             self._wrong(line.number, f"the reply {code} answers nothing that is shown", f"{_ALL} {_MARK}")
 
