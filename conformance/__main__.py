@@ -8,6 +8,9 @@ from conformance.errors import EXIT_WORLD
 def main() -> int:
     """Run the command; the exit status. What fails before the command can speak is no verdict either."""
     try:
+        from conformance import stopping
+
+        stopping.watch()  # before what takes long to import
         from conformance.cli import main as command
 
         return command()

@@ -36,6 +36,7 @@ _PR_SET_PDEATHSIG = 1
 directories: list[Path] = []
 
 _kept: list[Callable[[], str]] = []
+_watching = threading.Event()
 _ending = threading.Event()
 
 
@@ -52,8 +53,11 @@ def keeping(tell: Callable[[], str]) -> Iterator[None]:
 def watch() -> None:
     """Have the signals end this process. One that was ignored when it started stays ignored, as with nohup.
 
-    To be called from the main thread, before others are started.
+    To be called from the main thread, before others are started; a second call does nothing.
     """
+    if _watching.is_set():
+        return
+    _watching.set()
     heard = {number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN}
     signal.signal(signal.SIGUSR1, _stand_still)
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)

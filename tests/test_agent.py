@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import itertools
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from conformance.pod.codec import decode, encode
 from conformance.pod.configuration import Configuration
 from conformance.pod.record import Receive, Send
 from conformance.pod.world import World
-from tests.agents import Driver, Failure, FakeTarget, agent, driven, measured, on_a_loop, served
+from conformance.targets.target_agent import packed
+from tests.agents import Driver, Failure, FakeTarget, agent, driven, measured, on_a_loop, request_of, served
 
 GREETED = """
 async def case(qmail):
@@ -96,6 +98,27 @@ async def test_a_case_from_elsewhere_brings_its_text(tmp_path: Path, monkeypatch
         played = await play(driver, encode(script_of(case, wanted="221")))
         assert played.outcome == "unmet"
         assert "reply 220" in played.seen
+
+
+@driven
+async def test_what_the_target_complains_of_in_the_end_says_nothing_about_qmail(driver: Driver) -> None:
+    looks = itertools.count()
+
+    async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await request_of(reader):
+            answer = [b"ok", b"0", b"0"] if asked == [b"still"] else [b"ok"]
+            if asked == [b"still"] and next(looks):  # at the second look, when all has been played
+                answer = [b"failure", b"no room"]
+            writer.write(packed(answer))
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx.here.example ESMTP\r\n")
+        await reader.read()
+
+    async with served(target, driver.target), served(greet, driver.smtp):
+        played = decode(Played, await driver.do("play", script=script(GREETED)))
+    assert (played.outcome, played.record.acts[0].act) == ("invalid", "failure")
+    assert "no room" in played.seen
 
 
 @driven

@@ -177,6 +177,18 @@ def test_it_tells_for_how_long_it_did_not_run_and_that_somebody_meddles(tmp_path
         assert (answer, why[:45]) == (b"failure", b"somebody has changed /etc/resolv.conf: namese")
 
 
+def test_a_process_that_could_not_be_started_says_nothing_about_qmail(tmp_path: Path) -> None:
+    with Target(scripted_root(tmp_path)) as target:
+        group = target.root.directory / "sys/fs/cgroup"
+        group.mkdir(parents=True)
+        (group / "pids.events").write_text("max 2\n")
+        prepare(target)
+        assert target.ask("still")[0] == b"ok"
+        (group / "pids.events").write_text("max 3\n")
+        answer, why = target.ask("still")
+        assert (answer, why[:44]) == (b"failure", b"the target has reached its limit of processe")
+
+
 # Setting a case up
 
 

@@ -1,7 +1,7 @@
 """What a command writes little by little: begun without a loss, or gone on with where it was cut off."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -30,6 +30,7 @@ def begin(
     """
     if len({header.target.file_name for header in headers}) < len(headers):
         raise UsageError("two targets would be written to the same run file", "Give each target once.")
+    refuse_foreign(out, ("junit.xml", "summary.md"), "*.jsonl*")
     for header in headers:
         _refuse_loss(place(out, header), header, judged)
     for header in headers:
@@ -37,6 +38,14 @@ def begin(
         if part.exists() and PartialRun(part).verdicts:
             keep_aside(part, say)
     return {header.target.name: RunWriter(place(out, header), header) for header in headers}
+
+
+def refuse_foreign(out: Path, names: Iterable[str], ours: str) -> None:
+    """Raises UsageError when a report would replace a file where nothing of ours (`ours`) is."""
+    found = [name for name in names if (out / name).exists()]
+    if found and not any(out.glob(ours)):
+        what = f"{out / found[0]}: something else stands there"
+        raise UsageError(what, "Name another --out, or remove it first.")
 
 
 def keep_aside(part: Path, say: Callable[[str], None]) -> None:

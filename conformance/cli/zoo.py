@@ -6,7 +6,7 @@ import time
 
 from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
-from conformance.cli.keeping import Part, refuse_another
+from conformance.cli.keeping import Part, refuse_another, refuse_foreign
 from conformance.cli.keywords import matcher
 from conformance.cli.options import note, output_directory
 from conformance.cli.writing import write_text
@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     what = {"form": FORM, "suite": __version__, "digest": suite_digest(), "selection": options.keyword}
     with output_directory(options) as out:
+        refuse_foreign(out, ("zoo.md",), "zoo.json*")
         refuse_another(out / "zoo.json", {"selection": options.keyword})
         part = Part(out / "zoo.json", what, note, resume=bool(options.resume))
         table = visit(options.keyword, options.workers, part)

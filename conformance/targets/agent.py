@@ -18,13 +18,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from conformance import __version__
-from conformance.cases.attempt import play
+from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.pod.addresses import DNS, SMTPD, TARGET_AGENT, Address
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users
+from conformance.pod.record import Failure, Record
 from conformance.pod.secrets import fixture_secrets
 from conformance.targets.sockets import SocketPod
 from conformance.targets.target_agent import TargetAgent
@@ -67,12 +68,18 @@ class Agent:
         wanted, before = decode(Script, script), asyncio.all_tasks()
         faulthandler.dump_traceback_later(wanted.limit + _LATENESS, exit=True)
         try:
-            played: dict[str, Any] = encode(await play(wanted, self.pod, fixture_secrets()))
+            played = await play(wanted, self.pod, fixture_secrets())
+            try:
+                await self.pod.agent.stood_still()
+            except PodFailure as error:  # what was seen may be so because of that
+                failure = Failure(at=played.seconds, reason=str(error))
+                played = Played(Record((failure, *played.record.acts)), "invalid", str(error), played.seconds)
         finally:
             faulthandler.cancel_dump_traceback_later()
             for left in asyncio.all_tasks() - before:  # the next case is not to meet them
                 left.cancel()
-        return played
+        answer: dict[str, Any] = encode(played)
+        return answer
 
     async def close(self) -> None:
         """Close every socket, end what still runs."""

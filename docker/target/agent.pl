@@ -37,6 +37,7 @@ my $stood_still = 0;    # seconds in which we did not run though we were to
 my $paused = 0;    # of them, those a second or more at a stretch
 my $room = $MOST_SEEN;    # octets that the present look may still take in
 my @shortages = (0, 0);    # before the case
+my $refused = 0;    # processes that were refused for want of room, before the case
 my $mute;    # the socket of a mute qmail-verify
 my $send = {};    # qmail-send: pid, and what it has logged, as `read_log` takes it in
 
@@ -213,6 +214,7 @@ sub pause {
 # beat and by what its control group counts as throttled (version 2, version 1).
 sub still {
     shortage();    # dies of what is not qmail's doing
+    die "the target has reached its limit of processes, and could start no more\n" if refused() > $refused;
     my $in_all = $stood_still;
     if ((read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m) { $in_all += $1 / 1e6; }
     elsif ((read_file('/sys/fs/cgroup/cpu/cpu.stat') // '') =~ /^throttled_time (\d+)/m) { $in_all += $1 / 1e9; }
@@ -392,6 +394,12 @@ sub shortages {
     return ($kills, $most > $limit - (1 << 20) ? $kills : 0);
 }
 
+# How often the control group has refused to start a process (version 2, version 1); 0 where none tells.
+sub refused {
+    my $events = read_file('/sys/fs/cgroup/pids.events') // read_file('/sys/fs/cgroup/pids/pids.events') // '';
+    return $events =~ /^max (\d+)/m ? $1 : 0;
+}
+
 # What the log tells of such an end since the case was set up. At its own limit it was qmail that took all; a
 # machine without memory says nothing about qmail.
 sub shortage {
@@ -465,6 +473,7 @@ sub prepare {
     my (@dots, @starts);
     clear();
     @shortages = shortages();
+    $refused = refused();
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'control') {
             die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
