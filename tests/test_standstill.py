@@ -8,19 +8,20 @@ from conformance.targets import standstill
 from conformance.targets.standstill import Heartbeat, Standstill
 from tests.agents import on_a_loop
 
-Clocks = tuple[float, float, float]
+Clocks = tuple[float, ...]
 
 
 @pytest.mark.parametrize(
     ("passed", "paused", "total"),
     [
-        ((0.1, 0.1, 0.1), 0.0, 0.0),
-        ((0.14, 0.14, 0.14), 0.0, 0.0),
-        ((0.6, 0.6, 0.6), 0.0, 0.5),  # others were running
-        ((3.1, 3.1, 3.1), 3.0, 3.0),  # it was not running
-        ((0.1, 60.1, 60.1), 60.0, 60.0),  # the machine slept
-        ((0.1, 0.1, 3600.1), 3600.0, 3600.0),  # the clock was set
-        ((0.1, 0.1, -59.9), 60.0, 60.0),
+        ((0.1, 0.1, 0.1, 0.0), 0.0, 0.0),
+        ((0.14, 0.14, 0.14, 0.0), 0.0, 0.0),
+        ((3.1, 3.1, 3.1, 3.0), 0.0, 0.0),  # it had work to do
+        ((0.6, 0.6, 0.6, 0.0), 0.0, 0.5),  # others were running
+        ((3.1, 3.1, 3.1, 0.0), 3.0, 3.0),  # it was not running
+        ((0.1, 60.1, 60.1, 0.0), 60.0, 60.0),  # the machine slept
+        ((0.1, 0.1, 3600.1, 0.0), 3600.0, 3600.0),  # the clock was set
+        ((0.1, 0.1, -59.9, 0.0), 60.0, 60.0),
     ],
 )
 @on_a_loop
@@ -28,7 +29,7 @@ async def test_each_clock_tells(
     monkeypatch: pytest.MonkeyPatch, passed: Clocks, paused: float, total: float
 ) -> None:
     monkeypatch.setattr(standstill, "throttled", lambda: 5.0)
-    now: Clocks = (10.0, 20.0, 1e9)
+    now: Clocks = (10.0, 20.0, 1e9, 1.0)
     monkeypatch.setattr(standstill, "_clocks", lambda: now)
     heart = Heartbeat()
     assert heart.stood_still() == Standstill()

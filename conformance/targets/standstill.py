@@ -71,15 +71,16 @@ class Heartbeat:
             self._last = now
 
 
-def _clocks() -> tuple[float, float, float]:
-    """Ours, the one that goes on while the machine sleeps, and the one that is set."""
-    return time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
+def _clocks() -> tuple[float, ...]:
+    """Ours, the one that goes on while the machine sleeps, the one that is set, and our own work's."""
+    return time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME), time.time(), time.process_time()
 
 
 def _after(so_far: Standstill, before: tuple[float, ...], now: tuple[float, ...]) -> Standstill:
     """With the beat that is due: how late it is, or by how much the clock was set."""
-    ours, asleep, wall = (later - earlier for earlier, later in zip(before, now, strict=True))
-    late = max(ours - _BEAT, asleep - _BEAT, abs(wall - asleep))
+    ours, asleep, wall, work = (later - earlier for earlier, later in zip(before, now, strict=True))
+    # While we worked we were running, however late the beat came of it.
+    late = max(ours - _BEAT - work, asleep - _BEAT - work, abs(wall - asleep))
     paused = late if late >= _PAUSE else 0.0
     return Standstill(so_far.paused + paused, so_far.total + (late if late > _LATE else 0.0))
 
