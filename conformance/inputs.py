@@ -75,7 +75,7 @@ def read_text(path: Path, hint: str, most: int = WRITTEN) -> str:
         line = octets.count(b"\n", 0, error.start) + 1
         what = f"octet {octets[error.start]:#04x} is no UTF-8"
         raise UsageError(f"{path}, line {line}: {what}", "Write it in UTF-8.") from error
-    return re.sub(r"\r+\n", "\n", text)
+    return re.sub(r"(?<!\r)\r+\n", "\n", text)
 
 
 def read_toml(path: Path, hint: str, most: int = WRITTEN) -> dict[str, Any]:

@@ -208,3 +208,8 @@ def test_a_pattern_of_many_wildcards_is_looked_for_once() -> None:
     assert pattern("a*bc*bc").fullmatch("abcbc")
     assert pattern("a*bc*bc").fullmatch("abc") is None
     assert pattern(r"\x00**\*").fullmatch("\0x*")
+
+
+def test_ends_of_lines_are_read_in_a_time_that_grows_with_their_number(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"a" + 400_000 * b"\r" + b"b\r\r\nc\r\n")
+    assert read_text(tmp_path / "x", "", LONG)[400_000:] == "\rb\nc\n"
