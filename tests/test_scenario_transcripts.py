@@ -374,6 +374,12 @@ def test_more_than_one_own_domain_and_a_size_make_control_files() -> None:
     assert "> RCPT TO:<user1@other2.example>\n< 553" in found.scenario
 
 
+@pytest.mark.parametrize("size", ["0", "\u00b2", "9" * 5000])
+def test_a_size_that_no_control_file_holds_is_left_out(size: str) -> None:
+    transcript = f"S: 220 hi\nC: EHLO x\nS: 250-hi\nS: 250 SIZE {size}\nC: MAIL FROM:<>\nS: 250 ok\n"
+    assert "databytes" not in make_scenario(read_transcript(transcript, FILE), FILE.name).scenario
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

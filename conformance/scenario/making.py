@@ -242,7 +242,7 @@ def _document(transcript: Transcript, chats: list[str], names: Reserved) -> str:
     texts = [f"'''\n{chat}\n'''" for chat in chats]
     parts.append(f"session = {texts[0]}" if len(texts) == 1 else "session = [\n" + ",\n".join(texts) + ",\n]")
     own = [name for name in names.domains.values() if re.fullmatch(r"here\d*\.example", name)]
-    sizes = [size for size in _announced(lines, "SIZE") if size.strip().isdigit() and int(size)]
+    sizes = [size for size in _announced(lines, "SIZE") if re.fullmatch(" *[1-9][0-9]{0,9} *", size)]
     control = [f"rcpthosts = {toml(own)}"] if len(own) > 1 else []
     control += [f"databytes = {int(size)}" for size in sizes[:1]]
     if control:

@@ -16,9 +16,9 @@ _HEX = re.compile(
     r"(?<![\w@.-])(?:0x)?(?P<at>[0-9A-Fa-f]{4,8}):? {1,3}(?P<octets>(?:[0-9A-Fa-f]{2}(?: {1,2}|$)){1,16})"
 )
 _FOLLOW = re.compile(r"Follow: tcp,ascii")
-_HEADING = re.compile(r"(?P<side>=>|<=) (?:Send|Recv) (?P<what>\w+(?: \w+)*), (?P<size>\d+) bytes.*")
+_HEADING = re.compile(r"(?P<side>=>|<=) (?:Send|Recv) (?P<what>\w+(?: \w+)*), (?P<size>[0-9]{1,9}) bytes.*")
 _ASCII = re.compile(r"(?P<at>[0-9a-f]{4,8}): (?P<text>.*)")
-_LENGTH = re.compile(r"(?P<side>\t?)(?P<size>\d{1,9})")
+_LENGTH = re.compile(r"(?P<side>\t?)(?P<size>[0-9]{1,9})")
 _SAID = re.compile(r"(?:^|[ >'\"])(?:EHLO [\w.:[\]-]+|HELO [\w.:[\]-]+|MAIL FROM:|RCPT TO:)", re.IGNORECASE)
 
 
@@ -96,7 +96,7 @@ def _dumped(rows: Rows) -> Iterator[tuple[int, str, str]]:
         elif (found := _hex(text)) and heading != "":
             octets = bytes.fromhex(found["octets"])
             side = heading or mark_of(text[: found.start()]).pattern
-            at = {int(found["at"], 16), int(found["at"]) if found["at"].isdigit() else 0} - {0}
+            at = {int(found["at"], 16), int(found["at"]) if found["at"].isdecimal() else 0} - {0}
             if (at and not at & ends.get(side, set())) or (not at and side in begun):
                 raise _Gap(number)
             begun = begun - {side} if octets.endswith(b"\n") else begun | {side}
