@@ -56,7 +56,7 @@ def test_a_container_that_dies_in_the_middle_costs_no_verdict(tmp_path: Path) ->
     _, patched = reference_packages(tmp_path)
     arguments = ("run", patched, "-k", "0005 or 0006", "-n", "1", "--out", "out")
     process = start(*arguments, directory=tmp_path)
-    until(lambda: any(path.read_text().count("\n") > 1 for path in (tmp_path / "out").glob("*.jsonl")))
+    until(lambda: any(path.read_text().count("\n") > 1 for path in (tmp_path / "out").glob("*.part")))
     _kill_pod_of(process.pid)
     out, error = process.communicate(timeout=300)
     assert process.returncode == 0, out[-4000:] + error
