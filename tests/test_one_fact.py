@@ -10,6 +10,7 @@ from conformance.places import data
 from conformance.pod.addresses import REMOTES, SMTPD, TARGET_AGENT
 from conformance.pod.ordinary import HOST
 from conformance.reference.programs import verify
+from conformance.targets import standstill
 from conformance.targets.docker.confinement import CAPABILITIES, FILES, MEMORY, PROCESSES, TMPFS
 from conformance.targets.docker.scripts import PROGRAMS, STATE
 
@@ -26,6 +27,9 @@ PLAY = INSIDE.with_name("play.pl")
     [
         (AGENT, r"\$CONTROL_PORT = (\d+);", TARGET_AGENT[1]),
         (AGENT, r"\$REMOTES_PORT = (\d+);", REMOTES[1]),
+        (AGENT, r"\$BEAT = (\S+);", standstill.BEAT),
+        (AGENT, r"\$LATE = (\S+);", standstill.LATE),
+        (AGENT, r"\$PAUSE = (\S+);", f"{standstill.PAUSE:g}"),
         (AGENT, r"start_tcpserver\((\d+),", SMTPD[1]),
         (INSIDE, r"127\.0\.0\.1 (\d+) /bin/sh", SMTPD[1]),
         (PLAY, r"sockaddr_in\((\d+),", SMTPD[1]),

@@ -16,7 +16,7 @@ from conformance.cases.script import LIMIT, Script, function_of
 from conformance.catalogue.requirements import Case
 from conformance.errors import WorldError
 from conformance.pod.base import Pod, PodFailure
-from conformance.pod.record import Failure, Record
+from conformance.pod.record import Record
 from conformance.pod.recording import Recorder, Replay
 from conformance.pod.secrets import Secrets
 
@@ -58,7 +58,7 @@ async def play(script: Script, pod: Pod, secrets: Secrets) -> Played:
         seen = f"{script.module} cannot be imported: {type(error).__name__}: {error}"
         if script.source:
             seen += "; a case file goes into the pod alone, with conformance and the standard library"
-        return Played(Record((Failure(at=0.0, reason=seen),)), "invalid", seen, 0.0)
+        return Played(Record().with_failure(seen), "invalid", seen, 0.0)
     return await record(case, pod, secrets, script.limit, script.arguments)
 
 
@@ -90,8 +90,7 @@ async def judge(case: Case, played: Played, secrets: Secrets) -> Attempt:
             + (f", with {left} acts left" if left else "")
         )
         result.outcome, result.error = "invalid", None  # what was raised says nothing about qmail then
-        # Before all else, so that whoever judges the stored record says the same.
-        result.record = Record((Failure(at=0.0, reason=result.seen), *played.record.acts))
+        result.record = played.record.with_failure(result.seen)
     return result
 
 

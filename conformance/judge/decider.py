@@ -10,7 +10,7 @@ from conformance.errors import ConformanceError
 from conformance.judge.expectation import Expectation
 from conformance.judge.verdict import Verdict, VerdictName, as_expected
 from conformance.pod.base import PodFailure
-from conformance.pod.record import Failure, Record
+from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
 
 #: After so many no further attempt is made; one in which the world failed says nothing.
@@ -102,6 +102,5 @@ def _undecided(attempt: Attempt) -> Attempt:
     if attempt.outcome in ("invalid", "unsupported"):
         return attempt
     seen = f"{attempt.outcome} once ({attempt.seen}), and the world failed in every other attempt"
-    acts = attempt.record.acts if attempt.record else ()
-    record = Record((Failure(at=0.0, reason=seen), *acts))
-    return replace(attempt, outcome="invalid", seen=seen, record=record)
+    record = attempt.record or Record()
+    return replace(attempt, outcome="invalid", seen=seen, record=record.with_failure(seen))

@@ -117,3 +117,7 @@ class Record:
     """The acts of one case, in order."""
 
     acts: tuple[Act, ...] = ()
+
+    def with_failure(self, reason: str) -> "Record":
+        """With the world's failure before all else, so that whoever judges the record says the same."""
+        return Record((Failure(at=0.0, reason=reason), *self.acts))

@@ -25,7 +25,6 @@ from conformance.pod.addresses import DNS, SMTPD, TARGET_AGENT, Address
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users
-from conformance.pod.record import Failure, Record
 from conformance.pod.secrets import fixture_secrets
 from conformance.targets.sockets import SocketPod
 from conformance.targets.target_agent import TargetAgent
@@ -72,8 +71,8 @@ class Agent:
             try:
                 await self.pod.agent.stood_still()
             except PodFailure as error:  # what was seen may be so because of that
-                failure = Failure(at=played.seconds, reason=str(error))
-                played = Played(Record((failure, *played.record.acts)), "invalid", str(error), played.seconds)
+                why = str(error)
+                played = Played(played.record.with_failure(why), "invalid", why, played.seconds)
         finally:
             faulthandler.cancel_dump_traceback_later()
             for left in asyncio.all_tasks() - before:  # the next case is not to meet them

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Seconds between two beats, how late one may be before that counts, and when it was a pause.
-_BEAT = 0.1
-_LATE = 0.05
-_PAUSE = 1.0
+#: Seconds between two beats, how late one may be before that counts, and when it was a pause; as in agent.pl.
+BEAT = 0.1
+LATE = 0.05
+PAUSE = 1.0
 
 #: Seconds that may be lost in an act: qmail's own limits are whole seconds, and cases keep a half away.
 TOLERANCE = 0.4
@@ -65,7 +65,7 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(BEAT)
             now = _clocks()
             self._late = _after(self._late, self._last, now)
             self._last = now
@@ -80,9 +80,9 @@ def _after(so_far: Standstill, before: tuple[float, ...], now: tuple[float, ...]
     """With the beat that is due: how late it is, or by how much the clock was set."""
     ours, asleep, wall, work = (later - earlier for earlier, later in zip(before, now, strict=True))
     # While we worked we were running, however late the beat came of it.
-    late = max(ours - _BEAT - work, asleep - _BEAT - work, abs(wall - asleep))
-    paused = late if late >= _PAUSE else 0.0
-    return Standstill(so_far.paused + paused, so_far.total + (late if late > _LATE else 0.0))
+    late = max(ours - BEAT - work, asleep - BEAT - work, abs(wall - asleep))
+    paused = late if late >= PAUSE else 0.0
+    return Standstill(so_far.paused + paused, so_far.total + (late if late > LATE else 0.0))
 
 
 def throttled() -> float:

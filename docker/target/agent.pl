@@ -20,6 +20,7 @@ my $GROUP = 2000;    # of the users
 my $PATIENCE = 60;    # seconds without any control connection
 my $TURN = 0.005;    # seconds between looks at whether qmail-send rests
 my $BEAT = 0.1;    # seconds between looks at whether we were running
+my $PAUSE = 1;    # so many seconds late at a stretch, somebody has paused us
 my $LATE = 0.05;    # so many seconds late, nobody has kept us from running: the clock counts hundredths
 my $MOST_REPORT = 1 << 20;    # octets that qmail-remote may print; qmail-rspawn keeps them all in its memory
 my $MOST_SEEN = 8 << 20;    # octets of files that one look at the target takes in
@@ -200,7 +201,7 @@ sub pause {
         my $now = uptime();
         my $late = $now - $ran - $beat;
         $stood_still += $late if $late > $LATE;
-        $paused += $late if $late >= 1;
+        $paused += $late if $late >= $PAUSE;
         $ran = $now;
         $spent += $beat - $left;
         $bits = '' if $found < 1;

@@ -127,6 +127,19 @@ async def test_a_target_that_stood_still_says_nothing_about_qmail(
 
 
 @on_a_loop
+async def test_where_our_own_limit_decided_less_may_be_lost() -> None:
+    async def is_silent_for_long(internet: Internet, qmail: Qmail) -> None:
+        internet.refuse_smtp()
+        smtp = await qmail.connect()
+        assert (await smtp.reply(limit=1.2)).code == 220, "silence"
+
+    target = dying(OK, [b"ok", b"0", b"7"], [b"ok", b"0", b"7.45"])  # less than half of the time
+    came = await played(is_silent_for_long, silent, target)
+    assert came.outcome == "invalid", came
+    assert "stood still for 0.5 s" in came.seen or "stood still for 0.4 s" in came.seen
+
+
+@on_a_loop
 async def test_a_listener_that_is_gone_says_nothing_about_qmail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.internet.smtpclient._PATIENCE", 0.0)
     with socket.socket() as taken:
