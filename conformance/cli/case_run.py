@@ -98,6 +98,8 @@ class Listener:
             if report.nodeid not in self._cases:
                 raise WorldError(f"pytest failed outside a case: {report.longreprtext}")
             target, requirement = self._cases[report.nodeid]
+            if requirement.name in self.writers[target.name].names:
+                return  # the worker had told its verdict, and died before it said that it was done
             expectation = expect(requirement, target, load_deviations(all_requirements()))
             invalid = verdict_of(requirement, expectation, [Attempt("invalid", str(report.longreprtext))])
             self._note(target.name, verdict_line(invalid))

@@ -10,12 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from conformance.cases.collection import all_requirements
 from conformance.cli import main, options, zoo
-from conformance.judge.runfile import PartialRun, read_run
+from conformance.cli.case_run import Listener
+from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_run, stamp, verdict_line
+from conformance.targets.plan import Plan
 from tests.judge_samples import PPA as PPA_TARGET
 from tests.judge_samples import many, verdict, write
 from tests.processes import own_program, python, run_lines
@@ -535,6 +539,19 @@ def test_a_worker_that_is_killed_costs_nothing_and_nobody_is_blamed(tmp_path: Pa
         _, error = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, error
     assert {each.verdict for each in read_run(tmp_path / "reference-ppa.jsonl").verdicts} == {"met"}
+
+
+def test_a_worker_that_dies_right_after_a_verdict_does_not_cost_it(tmp_path: Path) -> None:
+    case = next(iter(all_requirements().values()))
+    told = verdict(case, PPA_TARGET, "met")
+    header = RunHeader(PPA_TARGET, stamp(), "0.1.0", "memory", "")
+    writer = RunWriter(tmp_path / "ppa.jsonl", header)
+    listener = Listener(Plan((PPA_TARGET,)), [case], {PPA_TARGET.name: writer}, None)
+    name = f"{case.case}[{PPA_TARGET.name}]"
+    listener.pytest_runtest_logreport(SimpleNamespace(conformance=(PPA_TARGET.name, verdict_line(told))))
+    listener.pytest_runtest_logreport(SimpleNamespace(nodeid=name, failed=True, longreprtext="crashed"))
+    writer.finish()
+    assert [each.verdict for each in read_run(tmp_path / "ppa.jsonl").verdicts] == ["met"]
 
 
 # Many unexpected verdicts
