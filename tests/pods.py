@@ -41,6 +41,9 @@ class ScriptedPod:
     async def receive(self, connection: int, limit: float) -> bytes | None:
         return self._octets.pop(0) if self._octets else b""
 
+    async def pause(self, connection: int, seconds: float) -> None:
+        self.acts.append("pause")
+
     async def shut(self, connection: int) -> None:
         self.acts.append("shut")
 

@@ -61,6 +61,7 @@ async def does_everything(internet: Internet, qmail: Qmail) -> None:
     internet.zone("first.example")
     async with qmail.session() as first, qmail.session() as second:
         assert (await second.say(b"NO", b"OP\r\n")).code == 250
+        await first.pause(0.5)
         await first.half_close()
     internet.zone("second.example")
     assert (await qmail.deliver("a@b.example", ["alice@here.example"])).queue == []

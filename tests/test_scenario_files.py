@@ -80,6 +80,8 @@ def test_what_must_come() -> None:
         ("> NOOP\n< 25", 11, "is no reply"),
         ("> NOOP\n\n! wait", 12, "there is no `! wait`"),
         ("> NOOP\n! early", 11, "first line"),
+        ("! early\n! pause 1\n> NOOP", 11, "what the client says"),
+        ("> NOOP\n! pause 100", 11, "there is no `! pause 100`"),
         ("! early", 10, "what the client says"),
         ("> \\q", 10, "is no escape"),
         ("> \\{plain:nobody}", 10, "there is no user 'nobody'"),

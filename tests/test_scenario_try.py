@@ -93,11 +93,19 @@ HELLO = "> EHLO x\n< 250\n"
         ("! early\n> NOOP\n< 220\n< 250\n", None),
         ("! early\n> NOOP\n! cut\n> QUIT\n< 220\n< 250\n< 221\n< closed\n", None),
         ("> NOOP\n< 250\n! half-close\n< closed\n", None),
+        ("> NO\\c\n! pause 0.2\n> OP\n< 250\n! pause 0.1\n> QUIT\n< 221\n< closed\n", None),
         (HELLO + "> AUTH CRAM-MD5\n< 334\n> \\{cram-md5:alice}\n< 235\n", "+cram"),
         # A wrong password is answered after five seconds: a reply after the silence does not end the session.
         (HELLO + "> AUTH PLAIN AGFsaWNlAHdyb25n\n< silence 2\n< 535\n", ""),
     ],
-    ids=["talks early", "talks early twice", "closes half", "answers a challenge", "is silent for a time"],
+    ids=[
+        "talks early",
+        "talks early twice",
+        "closes half",
+        "pauses",
+        "answers a challenge",
+        "is silent for a time",
+    ],
 )
 def test_a_client_does_all_that_a_chat_can_say(said: str, mode: str | None) -> None:
     assert unmet(f"session = '''\n{said}'''\n" + ("" if mode is None else f"[auth]\nmode = '{mode}'\n")) == []
@@ -129,6 +137,12 @@ MAIL = (
         ("queue = ['a@b.example -> alice@*']", False), ("mailboxes = { bob = 0 }", True),
         ("accepted = 0", True), ("asked = ['b.example']", False), ("not-asked = ['* *']", True),
         ("said = ['MAIL*']", False), ("not-said = ['*']", True), ("ran = { rcptcheck = 0 }", True),
+        # A field with the lines that continue it, a line of the body, the message as a whole.
+        ("queue-lines = ['Received: from * by * with *']", True), ("queue-lines = ['x']", True),
+        ("queue-lines = ['Received: *\\nSubject: x\\n\\nx\\n']", True),
+        ("queue-lines = ['Received: *\\nSubject: x\\n\\nx']", False),
+        ("queue-lines = ['Subject: y']", False), ("not-queue-lines = ['Subject: x']", False),
+        ("not-queue-lines = ['Return-Path:*']", True), ("mailbox-lines = ['Subject: x']", False),
     ],
 )  # fmt: skip
 def test_what_must_be_seen_when_all_is_done(expected: str, met: bool) -> None:
@@ -136,7 +150,9 @@ def test_what_must_be_seen_when_all_is_done(expected: str, met: bool) -> None:
 
 
 def test_mail_is_delivered_when_qmail_send_runs() -> None:
-    assert unmet(f"delivering = true\n{MAIL}queue = 0\nmailboxes = {{ bob = 1 }}") == []
+    lines = "mailbox-lines = { bob = ['Return-Path: <a@b.example>', 'x'] }"
+    others = "not-mailbox-lines = { alice = ['*'], bob = ['To:*'] }"
+    assert unmet(f"delivering = true\n{MAIL}queue = 0\nmailboxes = {{ bob = 1 }}\n{lines}\n{others}") == []
 
 
 DELIVER = "[deliver]\nrecipients = ['b@big.example', 'c@big.example']\n"
@@ -152,6 +168,9 @@ DELIVER = "[deliver]\nrecipients = ['b@big.example', 'c@big.example']\n"
         ("[expect]\nasked = ['BIG.example MX udp']", True),
         ("[expect]\nasked = ['big.example MX tcp']", False), ("[expect]\nnot-asked = ['* A']", False),
         ("[expect]\nsaid = ['RCPT TO:<c@big.example>']", True),
+        ("[expect]\naccepted-lines = ['Subject: hello', 'hello']", True),
+        ("[expect]\naccepted-lines = { '127.0.0.3' = ['*'] }", False),
+        ("[expect]\nnot-accepted-lines = { '127.0.0.2' = ['Received:*'] }", True),
     ],
 )  # fmt: skip
 def test_what_a_delivery_must_come_to(expected: str, met: bool) -> None:

@@ -40,6 +40,9 @@ class Pod(Protocol):
     async def receive(self, connection: int, limit: float) -> bytes | None:
         """The next octets from the server: b"" when it closed, None after `limit` seconds of silence."""
 
+    async def pause(self, connection: int, seconds: float) -> None:
+        """Let the client say nothing for so long; what the server says meanwhile is received later."""
+
     async def shut(self, connection: int) -> None:
         """Half close: no more octets from the client."""
 

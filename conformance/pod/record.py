@@ -50,6 +50,16 @@ class Receive:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause:
+    """The client said nothing for `seconds`, until `at`."""
+
+    act: Literal["pause"] = "pause"
+    at: float
+    connection: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shut:
     """The client half closed."""
 
@@ -108,8 +118,8 @@ class Failure:
     reason: str
 
 
-ConnectionAct = Connect | Send | Receive | Shut | Close
-Act = Prepare | Connect | Send | Receive | Shut | Close | Remote | WaitUntilIdle | Observe | Failure
+ConnectionAct = Connect | Send | Receive | Pause | Shut | Close
+Act = Prepare | Connect | Send | Receive | Pause | Shut | Close | Remote | WaitUntilIdle | Observe | Failure
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,10 @@ class Recorder:
         act = self._note(acts.Receive(at=self._now(), connection=connection, data=said))
         return None if act.data is None else octets(act.data)
 
+    async def pause(self, connection: int, seconds: float) -> None:
+        await self._pod.pause(self._numbers[connection], seconds)
+        self._note(acts.Pause(at=self._now(), connection=connection, seconds=seconds))
+
     async def shut(self, connection: int) -> None:
         await self._pod.shut(self._numbers[connection])
         self._note(acts.Shut(at=self._now(), connection=connection))
@@ -135,6 +139,9 @@ class Replay:
     async def receive(self, connection: int, limit: float) -> bytes | None:
         data = self._take(acts.Receive, connection=connection).data
         return None if data is None else octets(data)
+
+    async def pause(self, connection: int, seconds: float) -> None:
+        self._take(acts.Pause, connection=connection, seconds=seconds)
 
     async def shut(self, connection: int) -> None:
         self._take(acts.Shut, connection=connection)

@@ -45,6 +45,11 @@ _COMPARED = 200
 _ALIGNED = 1_000_000
 
 
+def client_does(act: acts.Connect | acts.Pause | acts.Shut | acts.Close) -> str:
+    """What the client does beside sending, in words."""
+    return f"says nothing for {act.seconds:g} s" if isinstance(act, acts.Pause) else CLIENT_DOES[act.act]
+
+
 @dataclass(frozen=True)
 class Event:
     """One thing that happened.
@@ -214,8 +219,8 @@ def _done(act: acts.Act) -> Iterator[Event]:
     match act:
         case acts.Prepare():
             yield Event(act.at, "set-up", "suite", "qmail", "the world and qmail are set up")
-        case acts.Connect() | acts.Shut() | acts.Close():
-            yield Event(act.at, f"smtpd {act.connection}", "client", "qmail", f"[{CLIENT_DOES[act.act]}]")
+        case acts.Connect() | acts.Pause() | acts.Shut() | acts.Close():
+            yield Event(act.at, f"smtpd {act.connection}", "client", "qmail", f"[{client_does(act)}]")
         case acts.Send():
             channel = f"smtpd {act.connection}"
             yield from (Event(act.at, channel, "client", "qmail", line) for line in _lines(act.data))

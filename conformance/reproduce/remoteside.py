@@ -7,7 +7,7 @@ from conformance.pod.base import octets
 from conformance.pod.observation import TranscriptEntry
 from conformance.pod.record import ConnectionAct, Receive, Send
 from conformance.pod.world import Exchanger
-from conformance.report.story import CLIENT_DOES
+from conformance.report.story import client_does
 from conformance.reproduce.scene import Scene, steps
 from conformance.reproduce.wording import escaped, is_plain
 
@@ -72,7 +72,7 @@ def _chat(acts: Iterable[ConnectionAct]) -> str:
         elif isinstance(act, Receive):
             lines.append("! qmail closes the connection" if says == "" else "! qmail is silent")
         elif not isinstance(act, Send):
-            lines.append(f"! the client {CLIENT_DOES[act.act]}")
+            lines.append(f"! the client {client_does(act)}")
     return "\n".join([*lines, *_said(sign, unread)]) + "\n"
 
 

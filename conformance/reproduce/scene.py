@@ -12,7 +12,7 @@ from conformance.judge.verdict import Verdict
 from conformance.pod.base import text
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation
-from conformance.pod.record import Act, ConnectionAct, Observe, Prepare, Receive, Remote, Send
+from conformance.pod.record import Act, ConnectionAct, Observe, Pause, Prepare, Receive, Remote, Send
 from conformance.pod.world import World
 from conformance.targets.target import Target
 
@@ -121,6 +121,8 @@ def steps(scene: Scene) -> list[tuple[str, ...]]:
             case Send():
                 user = _right_digest(last[act.connection], act.data)
                 made.append(("cram", number, user) if user else ("send", number, act.data))
+            case Pause():
+                made.append(("pause", number, f"{act.seconds:g}"))
             case Remote():
                 remotes = sum(words[0] == "remote" for words in made)
                 made.append(("remote", str(remotes), *act.arguments))

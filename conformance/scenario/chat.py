@@ -18,9 +18,11 @@ from conformance.smtp.reply import Reply
 
 _CODE = re.compile(r"(?P<code>\*|[1-5x][0-9x][0-9x])(?:(?P<more>[ -])(?P<text>.*))?")
 _WAIT = re.compile(r"silence(?: (\d{1,2}))?")
+_PAUSE = re.compile(r"pause (\d{1,2}(?:\.\d{1,3})?)")
 _DIRECTIVES = {
     "half-close": "the client will send no more, and goes on reading",
     "cut": "a new write begins",
+    "pause 0.5": "the client says nothing for so many seconds",
     "early": "as the first line: the client talks before the greeting",
 }
 _SIGNS = "a line begins with `> `, `< `, `<! `, `| `, `! ` or `#`"
@@ -116,7 +118,14 @@ class HalfClose:
     """The client will send no more."""
 
 
-Step = Write | Expected | HalfClose
+@dataclass(frozen=True)
+class Pause:
+    """The client says nothing for so long, and reads nothing."""
+
+    seconds: float
+
+
+Step = Write | Expected | HalfClose | Pause
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,7 @@ class _Reader:
     """The steps so far. `opened`: what the line before says of the next step: "early", "cut"."""
 
     def __init__(self, most: int) -> None:
-        self.steps: list[_Begun | Expected | HalfClose] = []
+        self.steps: list[_Begun | Expected | HalfClose | Pause] = []
         self.opened = ""
         self._left = most
 
@@ -185,6 +194,11 @@ class _Reader:
         self.opened = ""
 
     def _do(self, directive: str) -> None:
+        if pause := _PAUSE.fullmatch(directive):
+            if self.opened == "early":
+                raise ValueError("after `! early` comes what the client says")
+            self.steps.append(Pause(float(pause[1])))
+            return
         if directive not in _DIRECTIVES:
             known = "; ".join(f"`! {name}`: {what}" for name, what in _DIRECTIVES.items())
             raise ValueError(f"there is no `! {directive}`; known are {known}")

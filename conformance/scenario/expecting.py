@@ -14,8 +14,14 @@ KEYS = {
     "said": "texts",
     "not-said": "texts",
     "queue": "number or texts",
+    "queue-lines": "texts",
+    "not-queue-lines": "texts",
     "accepted": "number or table",
+    "accepted-lines": "texts or table",
+    "not-accepted-lines": "texts or table",
     "mailboxes": "table",
+    "mailbox-lines": "texts or table",
+    "not-mailbox-lines": "texts or table",
     "ran": "table",
 }
 
@@ -54,7 +60,14 @@ def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
     for key, value in table.data.items():
         if "number" in KEYS[key] and is_number(value):
             found.append(Sighting(key, table.number(key, 0, _MOST), table.line(key)))
-        elif "table" in KEYS[key]:
+        elif KEYS[key] == "texts or table" and isinstance(value, dict):
+            inner = table.table(key)
+            found += [
+                Sighting(key, words, number, of)
+                for of in inner.data
+                for words, number in _patterns(inner, of)
+            ]
+        elif "table" in KEYS[key] and "texts" not in KEYS[key]:
             inner = table.table(key)
             if key == "ran":
                 inner.only(_PROGRAMS)

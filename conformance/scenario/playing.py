@@ -1,7 +1,8 @@
 """Plays a scenario on a qmail and says of each expectation whether it was met, and what was seen instead."""
 
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.pod.delivery import DeliveryReport
 from conformance.pod.observation import Observation
-from conformance.scenario.chat import Chat, Expected, HalfClose, ReplyLine, Said, Write
+from conformance.scenario.chat import Chat, Expected, HalfClose, Pause, ReplyLine, Said, Write
 from conformance.scenario.escapes import is_cut, pattern
 from conformance.scenario.form import Deliver, ExpectedReport, Scenario, Sighting
 from conformance.scenario.reading import read_scenario
@@ -121,6 +122,8 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
             continue
         elif isinstance(step, HalfClose):
             await session.half_close()
+        elif isinstance(step, Pause):
+            await session.pause(step.seconds)
         else:
             await dialogue.write(step)
     await session.close()
@@ -172,6 +175,14 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
         "queue": [f"{message.sender} -> {', '.join(message.recipients)}" for message in seen.queue],
         "accepted": internet.messages(wanted.of or None),
         "mailboxes": seen.mailboxes.get(wanted.of, []),
+        "queue-lines": _lines(message.octets for message in seen.queue),
+        "accepted-lines": _lines(message.octets for message in internet.messages(wanted.of or None)),
+        "mailbox-lines": _lines(
+            message
+            for user, messages in seen.mailboxes.items()
+            for message in messages
+            if wanted.of in ("", user)
+        ),
         "ran": [call for call in seen.hook_calls if call.program == wanted.of],
     }
     things = all_things[kind]
@@ -184,6 +195,15 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
     shown = "; ".join((fitting or there)[:8]) or "nothing"
     must = kind == wanted.kind
     return Check(wanted.number, str(wanted), bool(fitting) == must, shown, str(bool(fitting)))
+
+
+def _lines(messages: Iterable[str]) -> list[str]:
+    """What a text about a message may name: a field whole, a line of the body, and the message as a whole."""
+    found: list[str] = []
+    for message in messages:
+        head, blank, body = message.replace("\r\n", "\n").partition("\n\n")
+        found += [*re.sub(r"\n[ \t]+", " ", head).split("\n"), *(body.split("\n") if blank else []), message]
+    return found
 
 
 def _reads(wanted: str, said: str) -> bool:

@@ -113,6 +113,10 @@ class Session:
         go_ahead = await self.command("DATA")
         return [go_ahead, await self.say(octets)] if go_ahead.code == 354 else [go_ahead]
 
+    async def pause(self, seconds: float) -> None:
+        """Say nothing for so long."""
+        await self._pod.pause(self._connection, seconds)
+
     async def half_close(self) -> None:
         """Say that no more will come, and go on reading."""
         await self._pod.shut(self._connection)

@@ -131,15 +131,25 @@ class ReferencePod:
         if not found.output and not found.over:
             await asyncio.sleep(0)  # what other tasks have to say is said before the clock jumps
         while not found.output and not found.over:
-            waiting = [each for each in self._connections.values() if not each.over and each.wakes <= until]
-            if not waiting:
-                self.clock.reach(until)
+            if not self._woken(until):
                 return None
-            first = min(waiting, key=lambda each: each.wakes)
-            self.clock.reach(first.wakes)
-            first.wake()
         said, found.output = bytes(found.output), bytearray()
         return said
+
+    def _woken(self, until: float) -> bool:
+        """Wake the session that waits for the earliest moment; False, at `until`, where none does."""
+        waiting = [each for each in self._connections.values() if not each.over and each.wakes <= until]
+        first = min(waiting, key=lambda each: each.wakes, default=None)
+        self.clock.reach(first.wakes if first else until)
+        if first:
+            first.wake()
+        return first is not None
+
+    async def pause(self, connection: int, seconds: float) -> None:
+        self._connection(connection)
+        until = self.clock.at + seconds
+        while self._woken(until):
+            pass
 
     async def shut(self, connection: int) -> None:
         self._connection(connection).end()

@@ -85,6 +85,10 @@ class SocketPod:
     async def receive(self, connection: int, limit: float) -> bytes | None:
         return await self._watched(self._client(connection).receive(limit))
 
+    async def pause(self, connection: int, seconds: float) -> None:
+        self._client(connection)
+        await self._watched(asyncio.sleep(seconds, True))
+
     async def shut(self, connection: int) -> None:
         self._client(connection).shut()
 

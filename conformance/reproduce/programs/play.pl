@@ -3,7 +3,7 @@
 # out/seen.txt.
 #
 # The steps, fields divided by tabs: connect N; send N OCTETS; cram N USER (the CRAM-MD5 digest of the last
-# challenge); replies N COUNT (wait for so many whole replies); silence N SECONDS; closed N; shut N (half close);
+# challenge); replies N COUNT (wait for so many whole replies); silence N SECONDS; closed N; pause N SECONDS; shut N (half close);
 # close N; remote N HOST SENDER RECIPIENT…; wait-until-idle (wait until qmail-send rests); observe (note what stands in the
 # queue, the mailboxes, at the exchangers; the last time counts). N is the number of a connection, or of a message in
 # messages/.
@@ -246,6 +246,7 @@ sub start {
         elsif ($kind eq 'replies') { replies($number, $words[0]); }
         elsif ($kind eq 'silence') { hear($number, $words[0]); }
         elsif ($kind eq 'closed') { 1 while hear($number, $PATIENCE); $connections{$number}{said_closed} = $connections{$number}{closed}; }
+        elsif ($kind eq 'pause') { select undef, undef, undef, $words[0]; }
         elsif ($kind eq 'shut') { shutdown $connections{$number}{handle}, 1; }
         elsif ($kind eq 'close') { close $connections{$number}{handle}; }
         elsif ($kind eq 'remote') { remote($number, @words); }
