@@ -11,6 +11,7 @@ from conformance.attribution import attribution_pages
 from conformance.attribution.attribution_table import attribute
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
+from conformance.judge.verdict import Verdict
 from conformance.pod.record import Record
 from conformance.report import changes
 from conformance.report.export import dumps, to_json
@@ -74,7 +75,19 @@ def test_the_schemas_refuse_what_was_changed(tmp_path: Path) -> None:
         ("attribution-1", {**json.loads(dumps(attributed)), "requirements": []}),
     ):
         assert faults(name, document) == []
-        assert [wrong for wrong in spoilt(document) if not faults(name, wrong)] == []
+        accepted = [wrong for wrong in spoilt(document) if not faults(name, wrong)]
+        if document.get("kind") == "verdict":  # older records lack what came later, and are read
+            accepted = [wrong for wrong in accepted if not is_read(wrong)]
+        assert accepted == []
+
+
+def is_read(line: dict[str, Any]) -> bool:
+    """Whether the reader takes a verdict's line too."""
+    try:
+        Verdict.from_json({name: value for name, value in line.items() if name != "kind"})
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,26 @@ async def test_silence_and_an_end_are_no_reply_and_what_follows_is_sent_all_the_
     assert pod.sent == b"A\r\nB\r\nC\r\n"
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example>"),
+        (b"NOOP\r\nQUIT\r\n", "QUIT"),
+        (b"RCPT TO:<" + 99 * b"a", "RCPT TO:<" + 51 * "a"),
+        # What may be credentials goes into no report.
+        (b"AUTH PLAIN AGEAc2VjcmV0\r\n", "AUTH"),
+        (b"c2VjcmV0\r\n", "what the client said"),
+        (b"", "connecting"),
+    ],
+)
+@on_a_loop
+async def test_a_reply_that_did_not_come_says_why_and_after_what(said: bytes, words: str) -> None:
+    session = Session(ScriptedPod(None, b""), 1)
+    await session.send(said)
+    assert repr(await session.reply(3)) == f"<no reply: silent for 3 s after {words}>"
+    assert repr(await session.reply(3)) == f"<no reply: closed after {words}>"
+
+
 @on_a_loop
 async def test_a_reply_without_an_end_is_garbled_and_nothing_more_is_read() -> None:
     line = b"250-" + b"x" * (LONGEST_REPLY // 2) + b"\r\n"

@@ -131,7 +131,7 @@ async def _session(chat: Chat, qmail: Qmail) -> list[Check]:
 
 
 def _judged(expected: Expected, reply: Reply, after: str) -> Check:
-    seen = "\n".join(f"{reply.code} {line}".rstrip() for line in reply.lines) if reply.code else reply.why
+    seen = "\n".join(f"{reply.code} {line}".rstrip() for line in reply.lines) if reply.code else reply.missing
     if reply.why == "garbled":
         seen = f"no reply line: {reply.text}"
     mark = str(reply.code) if reply.code else reply.why

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Octets that a reply may hold. A server that says more without an end is no SMTP server, and must not fill
 #: the memory of who listens.
@@ -13,11 +13,17 @@ _LINE = re.compile(rb"(\d{3})([ -]?)([^\r\n]*)\r?")
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply. `code` is 0 when there was none: `why` is then "closed", "silent" or "garbled"."""
+    """One reply. `code` is 0 when there was none: `why` is then "closed", "silent" or "garbled".
+
+    `after` is what the client had said last, and `seconds` for how long the server was silent: words for
+    people, which make no two replies different.
+    """
 
     code: int
     lines: tuple[str, ...] = ()
     why: str = ""
+    after: str = field(default="", compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def text(self) -> str:
@@ -30,8 +36,14 @@ class Reply:
         found = re.search(r"\(#(\d\.\d+\.\d+)\)", self.text)
         return found[1] if found else ""
 
+    @property
+    def missing(self) -> str:
+        """Why there was no reply, in words."""
+        waited = f" for {self.seconds:g} s" if self.seconds else ""
+        return f"{self.why}{waited}{f' after {self.after}' if self.after else ''}"
+
     def __repr__(self) -> str:
-        return f"<reply {self.code} {self.text!r}>" if self.code else f"<no reply: {self.why}>"
+        return f"<reply {self.code} {self.text!r}>" if self.code else f"<no reply: {self.missing}>"
 
 
 CLOSED = Reply(0, why="closed")

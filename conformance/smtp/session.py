@@ -1,5 +1,6 @@
 """A raw SMTP session that sends what it is told, octet by octet, and can misbehave on purpose."""
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -8,6 +9,10 @@ from conformance.smtp.reply import CLOSED, ENDLESS, LONGEST_REPLY, SILENT, Reply
 
 #: Seconds to wait for a reply; longer than any wait that qmail takes on purpose (5 s after a failed AUTH).
 PATIENCE = 10.0
+
+#: What is quoted of a line, and the verbs behind which no secret can stand.
+_MOST_WORDS = 60
+_VERBS = ("HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "HELP")
 
 CLIENT = "client.test.example"
 
@@ -23,6 +28,7 @@ class Session:
         self._connection = connection
         self._replies = ReplyReader()
         self._ended = False
+        self._after = "connecting"  #: what the client did last, in words
         self.greeting: Reply = SILENT
 
     async def __aenter__(self) -> Self:
@@ -41,6 +47,7 @@ class Session:
 
     async def send(self, data: bytes) -> None:
         """Send octets as they are; a server that has gone is seen at the next reply."""
+        self._after = _words(data) or self._after
         await self._pod.send(self._connection, data)
 
     async def reply(self, limit: float = PATIENCE) -> Reply:
@@ -50,12 +57,12 @@ class Session:
         """
         while (reply := self._replies.take()) is None:
             if self._ended:
-                return CLOSED
+                return replace(CLOSED, after=self._after)
             if self._replies.pending > LONGEST_REPLY:
                 return ENDLESS
             data = await self._pod.receive(self._connection, limit)
             if data is None:
-                return SILENT
+                return replace(SILENT, after=self._after, seconds=limit)
             self._ended = not data
             self._replies.feed(data)
         return reply
@@ -124,6 +131,15 @@ class Session:
     async def closed(self, limit: float = PATIENCE) -> bool:
         """Whether the server closes, with nothing more to say, within `limit` seconds."""
         return await self.reply(limit) == CLOSED
+
+
+def _words(data: bytes) -> str:
+    """The last line of what was said, in words; "" for none. Nothing of credentials: they go into reports."""
+    line = (data.splitlines() or [b""])[-1].decode("latin-1")
+    verb = line.partition(" ")[0].upper()
+    if not line or verb == "AUTH":
+        return verb
+    return line[:_MOST_WORDS] if verb in _VERBS else "what the client said"
 
 
 def stuffed(message: bytes) -> bytes:
