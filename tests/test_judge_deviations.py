@@ -17,7 +17,9 @@ WHOLE = {
     "source": '"debian/patches/0005"',
     "since": "2024-05-01",
     "shows": '"Z, deferred"',
+    "seen": '"<delivery * died>"',
 }
+TEXTS = [key for key in WHOLE if key not in ("since", "seen")]
 
 
 def entry(**changes: str | None) -> str:
@@ -32,10 +34,12 @@ def written(directory: Path, *entries: str, name: str = "known.toml") -> Path:
 
 
 def test_a_whole_entry_is_read_with_its_place(tmp_path: Path) -> None:
-    [known] = load_deviations(KNOWN, written(tmp_path, entry(patches='["0005", "0007"]')))
+    text = entry(patches='["0005", "0007"]', flaw='"0005.tcp-hangs"', seen="['a  b', \"it's * c\"]")
+    [known] = load_deviations(KNOWN, written(tmp_path, text))
     assert (known.target, known.requirement, known.verdict) == ("qmail=1.06-6*", CHANGE.name, "unmet")
     assert (known.patches, known.since) == (("0005", "0007"), date(2024, 5, 1))
-    assert known.reason == "the buffer is too small"
+    assert (known.reason, known.flaw) == ("the buffer is too small", "0005.tcp-hangs")
+    assert known.seen == ("a b", "it's * c")
     assert known.place == f"{tmp_path / 'known.toml'}, deviation 1"
 
 
@@ -52,8 +56,15 @@ def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: 
     [
         *((entry(**{key: None}), f"missing: {key}") for key in WHOLE if key != "since"),
         (entry(since=None), "since is no date"),
-        *((entry(**{key: '"  "'}), f"{key} is empty") for key in WHOLE if key != "since"),
-        *((entry(**{key: "3"}), f"{key} is no text") for key in WHOLE if key != "since"),
+        *((entry(**{key: '"  "'}), f"{key} is empty") for key in TEXTS),
+        *((entry(**{key: "3"}), f"{key} is no text") for key in TEXTS),
+        (entry(flaw="3"), "flaw is no text"),
+        *((entry(seen=seen), "seen is neither a text nor a list") for seen in ("3", "[3]")),
+        *((entry(seen=seen), "seen fits whatever is seen") for seen in ('"* *"', '["a", ""]')),
+        (entry(seen="[]"), "missing: seen"),
+        (entry(verdict='"met"'), "seen is for what is unmet, and it is met"),
+        (entry(seen=f"'{'x' * 201}'"), "seen is longer than 200 characters"),
+        (entry(seen="'a*b*c*d*e*f*'"), "seen is longer than 200 characters or has over 5"),
         (entry(since='"2024-05-01"'), "since is no date"),
         (entry(since="2024-05-01T12:00:00Z"), "since is no date"),
         (entry(verdict='"invalid"'), "verdict is 'invalid'"),

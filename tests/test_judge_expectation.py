@@ -8,9 +8,9 @@ import pytest
 from conformance.cases.attempt import Attempt, Played
 from conformance.catalogue import Requirement
 from conformance.errors import UsageError, WorldError
-from conformance.judge.decider import attempted, from_play
+from conformance.judge.decider import attempted, from_play, verdict_of
 from conformance.judge.deviations import Deviation
-from conformance.judge.expectation import expect, meaning
+from conformance.judge.expectation import Expectation, expect, meaning
 from conformance.judge.outcome import exit_status, worst_status
 from conformance.judge.verdict import VERDICTS, Verdict, VerdictName, counted
 from conformance.pod.base import PodFailure
@@ -56,18 +56,67 @@ def test_a_deviation_stands_in_the_verdict_unless_it_says_what_is_expected_anywa
         "reason": "the buffer is too small",
         "source": "https://bugs.example/17",
         "since": "2024-05-01",
+        "seen": "",
     }
     assert expect(CHANGE, STOCK, [deviation(target="*")]).deviation is None
 
 
 def test_an_exact_name_is_preferred_over_a_pattern_and_equal_rank_is_an_error() -> None:
+    """Two of equal rank that say the same are an error, too: which of them excuses it would be chance."""
     pattern, exact = deviation(requirement="0005.*", verdict="unsupported"), deviation(verdict="unmet")
     for order in ([pattern, exact], [exact, pattern]):
         assert expect(CHANGE, PPA, order).deviation is exact
     first = deviation(requirement="0005.*", place="a.toml, deviation 1")
-    other = deviation(requirement="*.mx.*", verdict="unsupported", place="b.toml, deviation 2")
-    with pytest.raises(UsageError, match=r"b\.toml, deviation 2.*a\.toml, deviation 1"):
-        expect(CHANGE, PPA, [first, other])
+    for says in ("unsupported", "unmet"):
+        other = deviation(requirement="*.mx.*", verdict=says, place="b.toml, deviation 2")
+        with pytest.raises(UsageError, match=r"b\.toml, deviation 2.*a\.toml, deviation 1"):
+            expect(CHANGE, PPA, [first, other])
+
+
+DESCRIBED = deviation(seen=("<reply 250 '*'>", "<no reply: closed>"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "assessment"),
+    [
+        ("<reply 250 'ok 17 qp 4'>", "expected"),
+        ("<reply 250 'ok'>\nassert 250 == 553\n +  where 250 = <reply 250 'ok'>.code", "expected"),
+        ("<no reply:  closed>", "expected"),
+        ("<reply 251 'ok'>", "unexpected"),
+        ("<no reply: closed> and more", "unexpected"),
+        ("another\n<no reply: closed>", "unexpected"),
+        ("", "unexpected"),
+    ],
+)
+def test_a_deviation_excuses_what_it_describes_and_nothing_else(seen: str, assessment: str) -> None:
+    made = verdict(CHANGE, PPA, "unmet", "unmet", deviations=[DESCRIBED], seen=seen)
+    assert (made.assessment, exit_status([made])) == (assessment, int(assessment == "unexpected"))
+    assert Verdict.from_json(made.to_json()) == made
+    if assessment == "unexpected":
+        known, said = "the deviation describes that is known since 2024-05-01", seen.partition("\n")[0]
+        described = "\"<reply 250 '*'>\" or '<no reply: closed>' was described"
+        assert meaning(made) == f"regression: unmet, but not as {known}: {described}, {said!r} was seen"
+
+
+def test_what_an_older_deviation_does_not_describe_is_excused_as_it_was() -> None:
+    shown = verdict(CHANGE, PPA, "unmet", deviations=[deviation()], seen="whatever").to_json()
+    del shown["deviation"]["seen"]
+    assert Verdict.from_json(shown).assessment == "expected"
+
+
+def test_another_failure_is_repeated_and_one_that_came_once_is_unstable() -> None:
+    asked: list[bool] = []
+
+    async def attempt(again: bool) -> Attempt:
+        asked.append(again)
+        return Attempt("unmet", "<no reply: closed>" if again else "another failure")
+
+    expectation = expect(CHANGE, PPA, [DESCRIBED])
+    made = verdict_of(CHANGE, expectation, asyncio.run(attempted(attempt, expectation)))
+    assert asked == [False, True]
+    assert (made.assessment, made.attempts) == ("unstable", ["unmet", "unmet"])
+    assert meaning(made).startswith("unstable: unmet, then unmet, once as the known deviation describes")
+    assert Verdict.from_json(made.to_json()) == made
 
 
 @pytest.mark.parametrize(
@@ -113,11 +162,11 @@ def test_an_unexpected_verdict_is_believed_when_it_comes_twice_and_the_world_fai
         asked.append(again)
         return Attempt(outcomes[len(asked) - 1])
 
-    made = asyncio.run(attempted(attempt, "met"))
+    made = asyncio.run(attempted(attempt, Expectation("met")))
     assert [each.outcome for each in made] == outcomes[:needed]
     assert asked == [False, True, True][:needed], "each but the first is to be in a fresh pod"
     asked.clear()
-    assert len(asyncio.run(attempted(attempt, "met", repeat=False))) == 1
+    assert len(asyncio.run(attempted(attempt, Expectation("met"), repeat=False))) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
 from conformance.report.changes import KINDS, Changes, changes, conclusion, markdown, render, to_json
 from conformance.report.export import dumps
-from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, run, verdict
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
 from tests.report_samples import beside, change
 from tests.schemas import faults
 
@@ -51,6 +51,14 @@ def test_each_change_has_its_kind(old: Verdict, new: Verdict, kind: list[str], s
     found = between(old, new)
     assert kinds(found) == {name: [CHANGE.name] for name in kind}
     assert found.exit_status == status
+
+
+def test_what_fails_otherwise_than_its_deviation_describes_is_newly_unmet() -> None:
+    known = [deviation(seen=("Z, *",))]
+    old, new = (verdict(CHANGE, PPA, "unmet", deviations=known, seen=seen) for seen in ("Z, deferred", "K"))
+    assert (kinds(between(old, new)), between(old, new).exit_status) == ({"unmet": [CHANGE.name]}, 1)
+    assert "was unmet~, now unmet!; regression: unmet, but not as" in render(between(old, new))
+    assert kinds(between(new, old)) == {}
 
 
 def test_gone_and_new_requirements_and_a_new_one_that_is_unmet_is_loud() -> None:

@@ -118,7 +118,7 @@ async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
     internet.zone("big.example", padding=4096)
     internet.fault("big.example", "stall", type="MX", over="tcp", length=1000)
     delivery = await qmail.remote("big.example", SENDER, ["b@big.example"], limit=5)
-    assert delivery.ended, "qmail-remote still waits after 5 s"
+    assert delivery.ended, f"qmail-remote still waits after 5 s: {delivery}"
     assert delivery.letters == "Z"
 
 

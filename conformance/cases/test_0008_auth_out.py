@@ -39,7 +39,8 @@ async def test_login(internet: Internet, qmail: Qmail) -> None:
 @requirement("0008.out.cram", source=MANUAL + " authsenders; rfc2195:2", waits=5)
 async def test_cram(internet: Internet, qmail: Qmail) -> None:
     """Where CRAM-MD5 is announced the digest is the one of RFC 2195, as the standard library computes it."""
-    assert (await _submit(internet, qmail, auth=["CRAM-MD5"])).accepted
+    delivery = await _submit(internet, qmail, auth=["CRAM-MD5"])
+    assert delivery.accepted, f"after {internet.commands()[1:2]} {delivery}"
     assert internet.users() == ["alice"]
 
 
@@ -47,7 +48,8 @@ async def test_cram(internet: Internet, qmail: Qmail) -> None:
 async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
     """Of several methods CRAM-MD5 is chosen, wherever it stands in the announcement."""
     await _submit(internet, qmail, auth=["LOGIN", "PLAIN", "CRAM-MD5"])
-    assert [line for line in internet.commands() if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
+    chosen = [line for line in internet.commands() if line.startswith("AUTH")]
+    assert chosen == ["AUTH CRAM-MD5"], f"it chose {chosen}"
 
 
 @requirement("0008.out.methods-in-any-case", source="rfc4954:3, rfc5321:2.4")
@@ -69,7 +71,7 @@ async def test_mail_names_the_user(internet: Internet, qmail: Qmail) -> None:
 async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
     """A method that qmail-remote does not know, listed first, does not keep it from the one it knows."""
     assert (await _submit(internet, qmail, auth=["DIGEST-MD5", "PLAIN"])).accepted
-    assert internet.users() == ["alice"]
+    assert internet.users() == ["alice"], f"handed in as {internet.users()} after {internet.commands()[1:2]}"
 
 
 @requirement(
@@ -80,7 +82,8 @@ async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
 )
 async def test_nothing_announced(internet: Internet, qmail: Qmail) -> None:
     """A host that announces no AUTH gets the message without it, and no credentials."""
-    assert (await _submit(internet, qmail)).accepted
+    delivery = await _submit(internet, qmail)
+    assert delivery.accepted, f"after {internet.commands()} {delivery}"
     assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
@@ -97,7 +100,7 @@ async def test_rejected_credentials(internet: Internet, qmail: Qmail) -> None:
 async def test_rejection_is_reported_at_once(internet: Internet, qmail: Qmail) -> None:
     """Rejected credentials are reported at once, in the manual page's words, not after a time limit."""
     delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "535 no"})
-    assert "authentication was rejected (plain)" in delivery.text
+    assert "authentication was rejected (plain)" in delivery.text, f"{delivery}"
     assert delivery.seconds < 3
 
 
@@ -106,7 +109,7 @@ async def test_expired_password(internet: Internet, qmail: Qmail) -> None:
     """432 is a temporary failure that says that the password expired."""
     delivery = await _submit(internet, qmail, auth=["PLAIN"], steps={"AUTH": "432 change it"})
     assert delivery.letters == "Z"
-    assert "password expired" in delivery.text
+    assert "password expired" in delivery.text, f"{delivery}"
 
 
 @requirement("0008.out.smtproutes", source=MANUAL + " smtproutes")
@@ -124,7 +127,7 @@ async def test_line_for_a_domain(internet: Internet, qmail: Qmail) -> None:
     """The manual page's short form for a domain authenticates at the recipient's own exchanger."""
     line = f"@here.example|alice|{password('alice')}"
     assert (await _submit(internet, qmail, line, auth=["PLAIN"])).accepted
-    assert internet.users() == ["alice"]
+    assert internet.users() == ["alice"], f"handed in as {internet.users()}"
 
 
 @requirement("0008.out.precedence", source=MANUAL + ": authsender routes have precedence over smtproutes")
@@ -174,5 +177,5 @@ async def test_refused_message_is_not_lost(internet: Internet, qmail: Qmail) -> 
     seen = await qmail.deliver("alice@here.example", [RECIPIENT])
     bounces = seen.mailboxes.get("alice", [])
     assert internet.messages() == []
-    assert len(bounces) == 1
+    assert len(bounces) == 1, f"{len(bounces)} bounces, and {len(seen.queue)} messages in the queue"
     assert "we do not want this" in bounces[0]

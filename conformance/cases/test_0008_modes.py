@@ -32,7 +32,8 @@ async def test_any_method_is_required(qmail: Qmail) -> None:
 async def test_whatever_starts_with_a_bang(qmail: Qmail) -> None:
     """A value that starts with an exclamation mark, whatever follows, requires AUTH: 530 at MAIL."""
     qmail.authenticate("!login")
-    assert (await qmail.reply_to(SENDER)).code == 530
+    reply = await qmail.reply_to(SENDER)
+    assert reply.code == 530, reply
 
 
 @requirement(
@@ -42,7 +43,8 @@ async def test_whatever_starts_with_a_bang(qmail: Qmail) -> None:
 )
 async def test_whatever_starts_with_a_dash(qmail: Qmail) -> None:
     """A value that starts with a dash, whatever follows, announces nothing, and AUTH is refused."""
-    assert await qmail.announced("-cram") == set()
+    announced = await qmail.announced("-cram")
+    assert announced == set(), f"announced: {', '.join(sorted(announced))}"
     assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
@@ -73,7 +75,8 @@ async def test_password_not_base64(qmail: Qmail) -> None:
     qmail.authenticate("")
     async with qmail.session() as smtp:
         assert (await smtp.command(f"AUTH LOGIN {encoded('alice')}")).code == 334
-        assert (await smtp.command("not*base64!at-all")).code == 501
+        reply = await smtp.command("not*base64!at-all")
+        assert reply.code == 501, reply
 
 
 @requirement("0008.exchange.cancelled-password", source="rfc4954:4")

@@ -87,7 +87,7 @@ async def test_credentials_and_a_host_without_ehlo(internet: Internet, qmail: Qm
     """A host that does not know EHLO gets the message without AUTH and never sees credentials."""
     delivery = await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN, ehlo=False)
     assert [session.credentials for session in internet.mx_sessions()] == [0]
-    assert delivery.accepted
+    assert delivery.accepted, f"after {internet.commands()} {delivery}"
 
 
 @requirement("0008.route.unknown-method", source=MANUAL + "; rfc4954:4", role="guard")
@@ -135,7 +135,7 @@ async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
         internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"}
     )
     assert delivery.letters == "Z"
-    assert "unable to base64decode challenge" in delivery.text
+    assert "unable to base64decode challenge" in delivery.text, f"{delivery}"
     assert internet.commands()[1:] == ["AUTH CRAM-MD5", "QUIT"]
 
 

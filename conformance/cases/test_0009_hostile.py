@@ -97,4 +97,5 @@ async def test_much_output(qmail: Qmail) -> None:
     """A program that prints 40,000 octets neither hangs the session nor disturbs its replies."""
     qmail.check_recipients(says=f"{'printed by the program':-^99}\n" * 400)
     replies = await qmail.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
-    assert [(reply.code, reply.text) for reply in replies[1:]] == [(250, "ok"), (250, "ok")]
+    said = [(reply.code, reply.text) for reply in replies[1:]]
+    assert said == [(250, "ok"), (250, "ok")], f"the client sees {said}"

@@ -147,5 +147,5 @@ async def test_output_is_hidden(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         await smtp.command("MAIL FROM:<a@b.example>")
         reply = await smtp.command("RCPT TO:<alice@here.example>")
-        assert reply.text == "ok"
+        assert reply.text == "ok", reply
         assert (await smtp.command("QUIT")).code == 221

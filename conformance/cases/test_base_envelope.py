@@ -104,7 +104,8 @@ async def test_too_long_address(qmail: Qmail) -> None:
 async def test_address_of_900_octets(qmail: Qmail) -> None:
     """An address of exactly 900 octets is accepted."""
     domain = "@here.example"
-    assert (await qmail.recipient("x" * (900 - len(domain)) + domain)).code == 250
+    reply = await qmail.recipient("x" * (900 - len(domain)) + domain)
+    assert reply.code == 250, reply
 
 
 @requirement("base.address.quoted", source="rfc5321:4.1.2")

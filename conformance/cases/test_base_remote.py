@@ -108,7 +108,8 @@ async def test_greeting_4xx(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.remote.greeting-5xx", source="qmail-remote(8) RESULTS")
 async def test_greeting_5xx(internet: Internet, qmail: Qmail) -> None:
     """A host that greets with 5xx is a temporary failure too: another exchanger may take the message."""
-    assert (await _to_plain(qmail, internet, steps={"connect": "554 no service"})).letters == "Z"
+    delivery = await _to_plain(qmail, internet, steps={"connect": "554 no service"})
+    assert delivery.letters == "Z", f"{delivery}"
 
 
 @requirement("base.remote.sender-5xx", source="qmail-remote(8) RESULTS")

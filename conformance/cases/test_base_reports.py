@@ -44,7 +44,8 @@ async def test_hello_deferred(internet: Internet, qmail: Qmail) -> None:
 @requirement("base.report.hello-5xx", source=RESULTS)
 async def test_hello_refused(internet: Internet, qmail: Qmail) -> None:
     """5xx to the hello is a temporary failure too: another exchanger may take the message."""
-    assert (await _scripted(internet, qmail, EHLO="550 no", HELO="550 no")).letters == "Z"
+    delivery = await _scripted(internet, qmail, EHLO="550 no", HELO="550 no")
+    assert delivery.letters == "Z", f"{delivery}"
 
 
 @requirement("base.report.hello-closed", source=RESULTS + "; rfc5321:3.8")

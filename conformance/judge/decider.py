@@ -8,7 +8,7 @@ from conformance.cases.attempt import Attempt, Played, judge, replay
 from conformance.catalogue.requirements import Case, Requirement
 from conformance.errors import ConformanceError
 from conformance.judge.expectation import Expectation
-from conformance.judge.verdict import Verdict, VerdictName, as_expected
+from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
@@ -25,14 +25,17 @@ async def decide(
     requirement: Requirement, expectation: Expectation, attempt: MakeAttempt, *, repeat: bool = True
 ) -> tuple[Verdict, Attempt]:
     """The verdict, and the attempt that settled it."""
-    attempts = await attempted(attempt, expectation.verdict, repeat=repeat)
+    attempts = await attempted(attempt, expectation, repeat=repeat)
     return verdict_of(requirement, expectation, attempts), attempts[-1]
 
 
-async def attempted(attempt: MakeAttempt, expected: VerdictName, *, repeat: bool = True) -> list[Attempt]:
+async def attempted(attempt: MakeAttempt, expected: Expectation, *, repeat: bool = True) -> list[Attempt]:
     """As many attempts as are needed: an unexpected verdict is believed when it comes twice."""
     attempts = [await attempt(False)]
-    while repeat and attempts[-1].outcome not in (expected, "unsupported") and len(attempts) < MOST_ATTEMPTS:
+    while repeat and len(attempts) < MOST_ATTEMPTS:
+        last = attempts[-1]
+        if last.outcome == "unsupported" or expected.fits(last.outcome, last.seen):
+            break
         if sum(made.outcome != "invalid" for made in attempts) == 2:
             break
         attempts.append(await attempt(True))
@@ -72,11 +75,13 @@ def of_record(case: Case, stored: Verdict) -> MakeAttempt:
 def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Sequence[Attempt]) -> Verdict:
     """The verdict after one or more attempts, the last of which counts.
 
-    It is unstable when attempts that say something about qmail disagree. An unexpected one that was seen
-    once, while the world failed in all other attempts, is none.
+    It is unstable when attempts that say something about qmail disagree, or fail once as a known deviation
+    describes and once otherwise. An unexpected one that was seen once, while the world failed in all other
+    attempts, is none.
     """
     last, outcomes = attempts[-1], [attempt.outcome for attempt in attempts]
-    if last.outcome != expectation.verdict and outcomes[:-1] and set(outcomes[:-1]) == {"invalid"}:
+    told = {(a.outcome, expectation.fits(a.outcome, a.seen)) for a in attempts if a.outcome != "invalid"}
+    if not expectation.fits(last.outcome, last.seen) and outcomes[:-1] and set(outcomes[:-1]) == {"invalid"}:
         last = _undecided(last)
     return Verdict(
         requirement=requirement.name,
@@ -85,14 +90,14 @@ def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Seq
         level=requirement.level,
         verdict=last.outcome,
         expected=expectation.verdict,
-        as_expected=as_expected(last.outcome, expectation.verdict),
-        deviation=expectation.deviation.to_json() if expectation.deviation else None,
+        as_expected=expectation.fits(last.outcome, last.seen),
+        deviation=expectation.known,
         seconds=last.seconds,
         record=last.record,
         promise=requirement.promise,
         source=requirement.source,
         seen=last.seen,
-        unstable=len(set(outcomes) - {"invalid"}) > 1,
+        unstable=len(told) > 1,
         attempts=outcomes,
     )
 

@@ -7,6 +7,9 @@ A file holds tables `[[deviation]]`:
     patches = ["0007"]                   # optional: only for targets that claim all of these
     requirement = "0007.rcpt.quoted"     # a name, or an fnmatch pattern
     verdict = "unmet"                    # optional: what it comes to there; "unmet" unless said
+    seen = "RCPT TO:<*> is answered 250*"  # where unmet: what the failed assertion says there, or a list of
+                                         # such; `*` stands for any text. Another failure is unexpected
+    flaw = "0007.sender-only"            # optional: the flaw of the reference that does what this describes
     reason = "why it is so"
     source = "where that can be read"
     since = 2024-05-01
@@ -32,6 +35,9 @@ DIRECTORY = Path(__file__).resolve().parent.parent / "deviations"
 
 #: What Python makes of a pattern takes time that grows with the square of its length.
 _LONGEST_PATTERN = 200
+_MOST_STARS = 5
+
+_SAY_SEEN = "Write what the failed assertion says (its first line), with * for what varies."
 
 _VERDICTS = ("met", "unmet", "unsupported")
 
@@ -48,6 +54,8 @@ class Deviation:
     shows: str
     verdict: VerdictName = "unmet"
     patches: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    flaw: str = ""
     place: str = ""
 
     def applies_to(self, requirement: str, target: Target) -> bool:
@@ -64,7 +72,8 @@ class Deviation:
 
     def to_json(self) -> dict[str, str]:
         """What a verdict carries of it."""
-        return {"reason": self.reason, "source": self.source, "since": self.since.isoformat()}
+        told = {"reason": self.reason, "source": self.source, "since": self.since.isoformat()}
+        return {**told, "seen": "\n".join(self.seen)}
 
 
 def load_deviations(
@@ -92,7 +101,7 @@ def load_deviations(
 
 def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     texts = ("target", "requirement", "reason", "source", "shows")
-    check_table(place, entry, texts, ("since", "patches", "verdict"))
+    check_table(place, entry, texts, ("since", "patches", "verdict", "seen", "flaw"))
     since, verdict, patches = entry.get("since"), entry.get("verdict", "unmet"), entry.get("patches", [])
     for text in ("target", "requirement"):
         if len(entry[text]) > _LONGEST_PATTERN:
@@ -104,4 +113,30 @@ def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     if not isinstance(patches, list) or any(patch not in PPA_PATCHES for patch in patches):
         raise UsageError(f"{place}: patches is {patches!r}", f"Write a list out of {', '.join(PPA_PATCHES)}.")
     words = {text: " ".join(entry[text].split()) for text in texts}
-    return Deviation(**words, since=since, verdict=verdict, patches=tuple(patches), place=place)
+    flaw = entry.get("flaw", "")
+    if not isinstance(flaw, str):
+        raise UsageError(f"{place}: flaw is no text", "Name one flaw of conformance/reference/flaws.")
+    seen = _patterns(place, entry.get("seen", []), verdict)
+    return Deviation(
+        **words, since=since, verdict=verdict, patches=tuple(patches), seen=seen, flaw=flaw, place=place
+    )
+
+
+def _patterns(place: str, given: Any, verdict: str) -> tuple[str, ...]:
+    """What is seen, as patterns of one line each."""
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise UsageError(f"{place}: seen is neither a text nor a list of texts", _SAY_SEEN)
+    patterns = tuple(" ".join(each.split()) for each in listed)
+    if bool(patterns) != (verdict == "unmet"):
+        what = "missing: seen" if verdict == "unmet" else f"seen is for what is unmet, and it is {verdict}"
+        raise UsageError(f"{place}: {what}", _SAY_SEEN)
+    for pattern in patterns:
+        if len(pattern) > _LONGEST_PATTERN or pattern.count("*") > _MOST_STARS:
+            raise UsageError(
+                f"{place}: seen is longer than {_LONGEST_PATTERN} characters or has over {_MOST_STARS} *",
+                "Shorten it.",
+            )
+        if not pattern.strip("* "):
+            raise UsageError(f"{place}: seen fits whatever is seen", _SAY_SEEN)
+    return patterns

@@ -1,12 +1,12 @@
 """What a verdict should be on a target, and what it means when it is not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.catalogue.requirements import Requirement
 from conformance.errors import UsageError
 from conformance.judge.deviations import Deviation
-from conformance.judge.verdict import Verdict, VerdictName
+from conformance.judge.verdict import Verdict, VerdictName, as_expected
 from conformance.targets.target import Target
 
 
@@ -17,6 +17,15 @@ class Expectation:
     verdict: VerdictName
     deviation: Deviation | None = None
 
+    @property
+    def known(self) -> dict[str, str] | None:
+        """The deviation as a verdict carries it."""
+        return self.deviation.to_json() if self.deviation else None
+
+    def fits(self, verdict: VerdictName, seen: str) -> bool:
+        """Whether a verdict is as expected: where a deviation says so, in the way that this describes."""
+        return as_expected(verdict, self.verdict, self.known, seen)
+
 
 def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviation]) -> Expectation:
     """What `requirement` should come to on `target`.
@@ -24,7 +33,7 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
     A guard is met, with and without its patch. A change is met if the target claims the patch and unmet
     if it does not. A known deviation that applies and says otherwise wins; one that says the same has
     nothing to explain and is left out. An entry that names the requirement is preferred over a pattern.
-    Raises UsageError when two entries of equal rank disagree.
+    Raises UsageError when two entries of equal rank speak of it: which one excuses it would be chance.
     """
     claimed = requirement.role == "guard" or requirement.patch in target.patches
     plain: VerdictName = "met" if claimed else "unmet"
@@ -33,15 +42,18 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
     ranked = exact or applying
     if not ranked:
         return Expectation(plain)
-    first = ranked[0]
-    for other in ranked[1:]:
-        if other.verdict != first.verdict:
-            raise UsageError(
-                f"{other.place} says {other.verdict} of {requirement.name} on {target.name}, "
-                f"and {first.place} says {first.verdict}",
-                "Keep the one that is right, or narrow `target` or `patches` so that only one applies.",
-            )
+    first, *others = ranked
+    for other in others:
+        raise UsageError(
+            f"{other.place} and {first.place} both speak of {requirement.name} on {target.name}",
+            "Keep the one that is right, or narrow `target` or `patches`; what is seen may be a list.",
+        )
     return Expectation(plain) if first.verdict == plain else Expectation(first.verdict, first)
+
+
+def described(deviation: Mapping[str, str]) -> str:
+    """What a deviation says is seen, in quotes; "" for one of an older file."""
+    return " or ".join(map(repr, deviation.get("seen", "").splitlines()))
 
 
 def meaning(verdict: Verdict) -> str:
@@ -52,11 +64,20 @@ def meaning(verdict: Verdict) -> str:
     if verdict.assessment == "invalid":
         return "invalid: the world around qmail misbehaved, so nothing is said about qmail"
     if verdict.assessment == "unstable":
-        return f"unstable: {', then '.join(verdict.attempts)} in a fresh pod; not counted as a regression"
+        tries = ", then ".join(verdict.attempts)
+        if len(set(verdict.attempts)) == 1:
+            tries += ", once as the known deviation describes and once otherwise,"
+        return f"unstable: {tries} in a fresh pod; not counted as a regression"
     if verdict.assessment == "unsupported":
         return f"unsupported on this target, so not decided ({verdict.expected} was expected)"
     if verdict.assessment == "expected":
         return ""
+    if verdict.deviation is not None and verdict.unlike_described:
+        said = verdict.seen.partition("\n")[0]
+        return (
+            f"regression: {verdict.verdict}, but not as the deviation describes that is known since "
+            f"{verdict.deviation['since']}: {described(verdict.deviation)} was described, {said!r} was seen"
+        )
     if verdict.deviation is not None:
         agreement = "" if verdict.expected == "unsupported" else "unexpected agreement: "
         return (

@@ -1,5 +1,6 @@
 """A verdict: what one requirement came to on one target, beside what was expected of it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
@@ -15,20 +16,42 @@ VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 #: pod, `unsupported` was not decided; none of these three is a regression.
 Assessment = Literal["expected", "unexpected", "unstable", "invalid", "unsupported"]
 
+_DEVIATION = ("reason", "source", "since")
 
-def as_expected(verdict: VerdictName, expected: VerdictName) -> bool:
-    """Whether a verdict is the expected one. An invalid verdict never is: it says nothing about qmail."""
-    return verdict == expected and verdict != "invalid"
+
+def as_expected(
+    verdict: VerdictName, expected: VerdictName, deviation: Mapping[str, str] | None = None, seen: str = ""
+) -> bool:
+    """Whether a verdict is the expected one, and, where a known deviation makes it unmet, as that describes.
+
+    An invalid verdict never is: it says nothing about qmail.
+    """
+    if verdict != expected or verdict == "invalid":
+        return False
+    return verdict != "unmet" or deviation is None or describes(deviation.get("seen", ""), seen)
+
+
+def describes(patterns: str, seen: str) -> bool:
+    """Whether one of the patterns, one a line, is what a failed assertion said; `*` stands for any text.
+
+    Of `seen` only the first line counts: what pytest adds to an assertion stands below it. Without a pattern
+    everything fits: older run files have none.
+    """
+    said = " ".join(seen.partition("\n")[0].split())
+    shapes = [".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns.splitlines()]
+    return not shapes or any(re.fullmatch(shape, said) for shape in shapes)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """One requirement on one target: the verdict line of a run file.
 
-    `deviation` is None or {"reason", "source", "since"}: the known deviation that set `expected`.
+    `deviation` is None or {"reason", "source", "since", "seen"}: the known deviation that set `expected`, and
+    what is seen there (a pattern on each line, see `describes`; older files lack it).
     `seconds` is what the case took. `record` is everything seen while it ran, or None.
     `source` is the citation. `seen` is one short text, why it is unmet or invalid; "" when met.
-    `unstable`: the verdict did not repeat in a fresh pod. `attempts` are the verdicts in order of time.
+    `unstable`: the verdict, or that it was as a deviation describes, did not repeat in a fresh pod.
+    `attempts` are the verdicts in order of time.
     """
 
     requirement: str
@@ -46,6 +69,11 @@ class Verdict:
     seen: str
     unstable: bool
     attempts: list[VerdictName]
+
+    @property
+    def unlike_described(self) -> bool:
+        """Whether it is unmet where a known deviation says so, but not in the way that this describes."""
+        return self.deviation is not None and self.verdict == self.expected and not self.as_expected
 
     @property
     def assessment(self) -> Assessment:
@@ -76,18 +104,19 @@ class Verdict:
             raise ValueError(f"requirement {self.requirement!r} does not belong to patch {self.patch!r}")
         if self.expected == "invalid":
             raise ValueError("expected is 'invalid', which says nothing about qmail")
-        if self.as_expected != as_expected(self.verdict, self.expected):
+        if self.as_expected != as_expected(self.verdict, self.expected, self.deviation, self.seen):
             raise ValueError(
                 f"as_expected is {self.as_expected}, but the verdict is {self.verdict} "
                 f"where {self.expected} was expected"
+                + (f" as the known deviation says, and seen is {self.seen!r}" if self.deviation else "")
             )
         if self.seconds < 0:
             raise ValueError(f"seconds is {self.seconds:g}, not a duration")
-        if self.deviation is not None and set(self.deviation) != {"reason", "source", "since"}:
-            raise ValueError("deviation is neither null nor reason, source and since")
+        if self.deviation is not None and set(self.deviation) | {"seen"} != {*_DEVIATION, "seen"}:
+            raise ValueError("deviation is neither null nor reason, source and since, and perhaps seen")
         if self.attempts and self.verdict not in self.attempts:
             raise ValueError(f"verdict {self.verdict} is not among its attempts")
-        if self.unstable and len(set(self.attempts)) < 2:
+        if self.unstable and len(set(self.attempts)) < 2 and not (self.deviation and self.attempts[1:]):
             raise ValueError("unstable, but its attempts do not differ")
 
 

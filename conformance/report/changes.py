@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
-from conformance.judge.expectation import meaning
+from conformance.judge.expectation import described, meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.export import picked, said_of
@@ -98,6 +98,8 @@ def _kinds(change: Change) -> Iterator[str]:
     now = _sure(new)
     if _sure(old) != now:
         yield now or "undecided"
+    elif new.unlike_described and not old.unlike_described:
+        yield "unmet"  # it was before, but as is known
     elif now and new.seconds >= SLOWER_TIMES * old.seconds and new.seconds - old.seconds >= SLOWER_SECONDS:
         yield "slower"
     if (old.expected, old.deviation) != (new.expected, new.deviation):
@@ -193,7 +195,9 @@ def _what(kind: str, change: Change) -> str:
 def _expected(verdict: Verdict) -> str:
     if verdict.deviation is None:
         return verdict.expected
-    return f"{verdict.expected} for a deviation known since {one_line(verdict.deviation['since'])}"
+    known = f"{verdict.expected} for a deviation known since {one_line(verdict.deviation['since'])}"
+    said = described(verdict.deviation)
+    return f"{known} ({one_line(said, 200)})" if said else known
 
 
 def _name(run: Run) -> str:

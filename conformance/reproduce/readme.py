@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from conformance.harmless import printable
+from conformance.judge.verdict import Verdict
 from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
 from conformance.report.story import events_of, shortened
@@ -26,14 +27,21 @@ def heading(scene: Scene) -> list[str]:
         f"citation: {verdict.source}",
         f"target:   {packages or 'no package is named'}; "
         + (f"claims {', '.join(target.patches)}" if target.patches else "claims no patch"),
-        f"expected: {verdict.expected}"
-        + ("" if verdict.deviation is None else f" (deviation known: {verdict.deviation['reason']})"),
+        f"expected: {verdict.expected}" + _known(verdict),
     ]
     if verdict.seen:
         lines.append(f"seen:     {verdict.seen}")
     if is_specification(target):
         lines.append("note:     this is an executable specification, not qmail")
     return [one_line(line) for line in lines]
+
+
+def _known(verdict: Verdict) -> str:
+    """The deviation that made the expectation, in brackets."""
+    if verdict.deviation is None:
+        return ""
+    otherwise = ", and it describes something else" if verdict.unlike_described else ""
+    return f" (deviation known: {verdict.deviation['reason']}{otherwise})"
 
 
 def _packages(target: Target) -> str:
@@ -70,6 +78,8 @@ def _what(scene: Scene) -> list[str]:
     seen = escape(verdict.seen) if verdict.seen else "what is promised; the story below shows it"
     kept = "kept" if verdict.verdict == "met" else "not kept"
     expected = "as expected of it" if verdict.as_expected else f"though {verdict.expected} was expected of it"
+    if verdict.unlike_described:
+        expected = "as expected of it, but not in the way that is known"
     blocks = [
         f"**What is promised:** {escape(verdict.promise)}",
         f"**By whom:** {escape(verdict.source)}",
@@ -78,7 +88,8 @@ def _what(scene: Scene) -> list[str]:
         f"the promise is {kept}, as it was when this was recorded. Another build may show `not shown`.",
     ]
     if verdict.deviation is not None:
-        blocks.append(f"**A known deviation:** {escape(verdict.deviation['reason'])}")
+        otherwise = ", but this is not what it describes" if verdict.unlike_described else ""
+        blocks.append(f"**A known deviation{otherwise}:** {escape(verdict.deviation['reason'])}")
     claims = ", ".join(scene.target.patches) or "no patch"
     what = escape(_packages(scene.target)) or "no package"
     blocks.append(f"**Recorded on:** {escape(scene.target.name)} ({what}), claims {claims}.")

@@ -11,6 +11,7 @@ from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
 from conformance.errors import UsageError, WorldError
 from conformance.judge.decider import attempted, from_play
+from conformance.judge.expectation import Expectation
 from conformance.pod.record import Failure, Observe, Record
 from conformance.pod.recording import Replay
 from conformance.pod.secrets import fixture_secrets
@@ -68,7 +69,7 @@ class Trials:
             return Attempt(played.outcome, played.seen, played.record)
 
         job = self._pool.submit(target, script_of(play_text, text=scenario.source, path=str(scenario.path)))
-        *_, last = await attempted(from_play(partial(self._pool.played, job), ended), "met")
+        *_, last = await attempted(from_play(partial(self._pool.played, job), ended), Expectation("met"))
         if last.outcome != "met" or last.record is None:  # it was not played to its end
             raise WorldError(
                 f"{target.name}: {last.seen}", "`qmail-conformance doctor` looks at the machine."

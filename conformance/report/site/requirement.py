@@ -96,6 +96,8 @@ def _card(index: int, label: str, verdict: Verdict) -> Html:
     if (known := verdict.deviation) is not None:
         source = (" Source: ", citation(known["source"]), f". Since {known['since']}.")
         facts.append(("Known deviation", joined((prose(known["reason"]), *source))))
+        if known.get("seen"):
+            facts.append(("It describes", pre(known["seen"], tabindex="0", aria_label="what is described")))
     if len(verdict.attempts) > 1:
         facts.append(("Attempts", ", then ".join(verdict.attempts)))
     facts.append(("Took", f"{verdict.seconds:.3f} s"))
