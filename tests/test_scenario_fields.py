@@ -37,7 +37,7 @@ WORLD = World(
     exchangers=[
         Exchanger(
             "127.0.0.5", 2525, "mx.big.example", {"MAIL": ["451 no", "250 ok"], "QUIT": "close"},
-            ["SIZE"], ["PLAIN"], {"someone": "made-up"}, False, True,
+            ["SIZE"], ["PLAIN"], {"someone": "made-up"}, False, True, ["LOGIN"], 0.5,
         )
     ],
     tcp="refuse",

@@ -94,6 +94,12 @@ class Internet(World):
         """The sessions at the exchangers, in order of their start."""
         return [seen for seen in self._observed().mx_sessions if address is None or seen.address == address]
 
+    def mx_session(self) -> MxSession:
+        """The one session at an exchanger."""
+        sessions = self.mx_sessions()
+        assert len(sessions) == 1, f"{len(sessions)} connections to exchangers were made"
+        return sessions[0]
+
     def users(self) -> list[str]:
         """As whom each session at the exchangers was authenticated; "" for not."""
         return [session.user for session in self.mx_sessions()]

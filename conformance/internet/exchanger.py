@@ -20,7 +20,7 @@ class Output:
     """What a session does: octets to send, and what becomes of the connection.
 
     `end`: it stays `open`; `close`: it is closed when all that was said has left; `reset`: with RST; `stall`:
-    it stays open while nothing more is said.
+    it stays open while nothing more is said; `deaf`: nor is anything read.
     """
 
     octets: bytes = b""
@@ -28,7 +28,7 @@ class Output:
 
 
 #: How the transcript tells of an end.
-_EVENTS = {"close": "closed", "reset": "reset", "stall": "stalled"}
+_EVENTS = {"close": "closed", "reset": "reset", "stall": "stalled", "deaf": "deaf"}
 _VERBS = {"EHLO", "HELO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT"}
 _END_OF_DATA = b"\r\n.\r\n"
 
@@ -77,7 +77,7 @@ class ExchangerSession:
     def receive(self, octets: bytes, at: float) -> Output:
         """The client has sent `octets`."""
         self._at = round(at, 6)
-        if self._end in ("close", "reset"):
+        if self._end in ("close", "reset", "deaf"):
             return Output(end=self._end)
         room = MOST_HEARD - self._heard
         self._heard += len(octets)
@@ -90,11 +90,13 @@ class ExchangerSession:
                 self._flooded()
         return self._output()
 
-    def closed(self, at: float) -> None:
+    def closed(self, at: float, *, by_reset: bool = False) -> None:
         """The client has closed the connection."""
         self._at = round(at, 6)
-        if self._end in ("open", "stall"):
-            self._note("event", "client closed")
+        if self._end in ("open", "stall", "deaf"):
+            ended = "client reset" if by_reset else "client closed"
+            self._note("event", ended)
+            self._see(ended=ended)
             self._end = "close"
 
     def _output(self) -> Output:
@@ -151,6 +153,8 @@ class ExchangerSession:
     def _finish(self, end: str) -> None:
         self._end = end
         self._note("event", _EVENTS[end])
+        if end in ("close", "reset"):
+            self._see(ended=_EVENTS[end])
 
     # What the client says
 
@@ -198,6 +202,7 @@ class ExchangerSession:
             case "NOOP":
                 self._reply("NOOP", "250 ok")
             case "QUIT":
+                self._see(quit=True)
                 reply = self._reply("QUIT", f"221 {self._exchanger.host}")
                 if _code(reply) == 2 and self._end == "open":
                     self._finish("close")
@@ -243,6 +248,11 @@ class ExchangerSession:
 
     # AUTH
 
+    @property
+    def _accepted_methods(self) -> set[str]:
+        accepts = self._exchanger.accepts
+        return self._methods if accepts is None else {method.upper() for method in accepts}
+
     def _auth(self, argument: str) -> None:
         method, _, initial = argument.partition(" ")
         initial = initial.strip()
@@ -250,10 +260,10 @@ class ExchangerSession:
             self._see(credentials=self._seen.credentials + 1)
         if self._seen.user:
             self._say("503 already authenticated")
-        elif not self._methods:
+        elif not self._accepted_methods:
             self._refused_auth = True
             self._say("502 unimplemented")
-        elif method.upper() not in self._methods & METHODS:
+        elif method.upper() not in self._accepted_methods & METHODS:
             self._refused_auth = True
             self._say("504 unrecognized authentication type")
         else:

@@ -21,8 +21,9 @@ class Question:
 class TranscriptEntry:
     """What one side of an SMTP session said, or what happened to it, `at` seconds since the world was set.
 
-    Consecutive octets of one side make one entry. Events: "connected", "client closed", "closed", "reset",
-    "stalled", "flooded" (the client said more than the exchanger keeps, and is reset).
+    Consecutive octets of one side make one entry. Events: "connected", "client closed", "client reset",
+    "closed", "reset", "stalled", "deaf", "flooded" (the client said more than the exchanger keeps, and is
+    reset).
     """
 
     at: float
@@ -52,6 +53,9 @@ class MxSession:
     sender: str | None = None  #: of the last MAIL that was accepted, without the brackets
     recipients: list[str] = field(default_factory=list)  #: accepted ones of that transaction
     messages: list[AcceptedMessage] = field(default_factory=list)
+    quit: bool = False  #: the client said QUIT
+    ended: Literal["", "client closed", "client reset", "closed", "reset"] = ""
+    """What ended the connection; "closed" and "reset" are the exchanger's doing, "" while it is open."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Exchanger:
     dot), `RSET`, `NOOP`, `QUIT`, `*` (any other verb).
     `RCPT <b@big.example>` (address in angle brackets) is preferred over `RCPT`.
     A reply is text without the final CRLF (`250 ok`, `250-a\\r\\n250 b`), or one of
-    `close` (close the connection), `reset` (close it with RST), `stall` (say nothing, keep it open);
+    `close` (close the connection), `reset` (close it with RST), `stall` (say nothing, keep it open),
+    `deaf` (the same, and read nothing, so that the client's octets find no room);
     `close`, `stall` after a reply: `["250 ok; close"]` sends 250 ok and closes. Defaults accept everything.
     """
 
@@ -75,6 +76,8 @@ class Exchanger:
     users: dict[str, str] = field(default_factory=dict)  #: whom AUTH accepts
     ehlo: bool = True  #: False: EHLO is answered with 502, as old hosts do
     silent: bool = False  #: True: no attempt to connect is answered, as behind a filter that drops it
+    accepts: list[str] | None = None  #: methods that AUTH takes, also unannounced; None: those announced
+    pace: float = 0.0  #: seconds between two octets of a reply
 
 
 @dataclass

@@ -42,7 +42,7 @@ class Conversation:
         code = yield from self.dialogue.reply()
         if code >= 400:
             yield from self.dialogue.give_up(self.mail_kind(code), " but sender was rejected")
-        yield from self._recipients(recipients)
+        yield from self.recipients(recipients)
         yield from self.data()
         yield from self.send_message(message)
         code = yield from self.message_reply()
@@ -87,7 +87,7 @@ class Conversation:
     def mail_kind(self, code: int) -> bytes:
         return b"D" if code >= 500 else b"Z"
 
-    def _recipients(self, recipients: List[bytes]) -> Engine:
+    def recipients(self, recipients: List[bytes]) -> Engine:
         """A report for each recipient; with none of them accepted there is nothing to send."""
         wanted = False
         for recipient in recipients:

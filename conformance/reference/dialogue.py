@@ -92,10 +92,14 @@ class Dialogue:
         yield from self.finish(kind + b"Connected to ", why)
 
     def finish(self, before: bytes, after: str) -> Engine:
-        """QUIT, whose reply nobody waits for, and a report that has the address in its midst."""
-        yield from self.say(b"QUIT")
+        """QUIT, and a report that has the address in its midst."""
+        yield from self.leave()
         yield acts.Close()
         self.report.end(before + self.address + after.encode("ascii") + b".\n" + self.quoted_reply())
+
+    def leave(self) -> Engine:
+        """QUIT (RFC 5321 4.1.1.10), whose reply nobody waits for."""
+        yield from self.say(b"QUIT")
 
     def quoted_reply(self) -> bytes:
         """The last reply for a report; it is told once."""

@@ -88,7 +88,7 @@ class QmailRemote:
         # With a relay, or with aliases alone, qmail does not look for itself among the exchangers.
         if route.relay is None and not aliased:
             addresses = self.better_than_this_host(addresses)
-        address: str = yield from self._connected(self.attempts(addresses), route)
+        address: str = yield from self.connected(self.attempts(addresses), route)
         timeout = float(self.control.number("timeoutremote", 1200))
         dialogue = self.build.of(Dialogue)(self.report, address, timeout)
         conversation = self.build.of(Conversation)(self.build, dialogue, helo_host)
@@ -153,7 +153,7 @@ class QmailRemote:
         """Which addresses are tried until one takes a connection: all of them (RFC 5321 5.1)."""
         return addresses
 
-    def _connected(self, addresses: List[MxAddress], route: Route) -> Engine:
+    def connected(self, addresses: List[MxAddress], route: Route) -> Engine:
         """The first address that takes a connection."""
         for found in addresses:
             failure: str = yield acts.Connect(found.address, route.port, float(self.connect_timeout()))

@@ -30,6 +30,8 @@ _VARIABLE = (
     (re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}"), "DATE"),
     (re.compile(r"(\(qmail|\bqp|\bpid|\bmsg|\bdelivery) \d+"), r"\1 NUMBER"),
     (re.compile(r"@4[0-9a-f]{23}\b"), "@TIME"),
+    # Whether what the host was about to say has come by then is chance.
+    (re.compile(r"^\[client (closed|reset)\]$"), "[client gone]"),
 )
 #: Each of them holds one.
 _DIGIT = re.compile(r"\d")
@@ -201,7 +203,7 @@ def first_difference(pairs: Sequence[Pair]) -> int | None:
 
 @lru_cache(maxsize=1 << 16)
 def _settled(text: str) -> str:
-    if _DIGIT.search(text) is None:
+    if _DIGIT.search(text) is None and not text.startswith("[client "):
         return text
     for pattern, word in _VARIABLE:
         text = pattern.sub(word, text)

@@ -44,6 +44,8 @@ def exchangers(hosts: list[Exchanger]) -> str:
         rows += [("user", name, password) for name, password in host.users.items()]
         rows += [] if host.ehlo else [("no-ehlo",)]
         rows += [("silent",)] if host.silent else []
+        rows += [] if host.accepts is None else [("accepts", method) for method in host.accepts or [""]]
+        rows += [("pace", f"{host.pace:g}")] if host.pace else []
         for step, scripted in host.steps.items():
             replies = [scripted] if isinstance(scripted, str) else scripted
             rows += [("step", step, reply) for reply in replies]

@@ -18,6 +18,8 @@ class ExchangerConnection:
 
     def __init__(self, exchanger: Exchanger, at: float) -> None:
         self.session = ExchangerSession(exchanger, at)
+        self._pace = exchanger.pace
+        self._ready = at  #: when the next octet can be heard
         self._said = bytearray()
         self._closed = False
         self._take(self.session.open(at))
@@ -27,13 +29,20 @@ class ExchangerConnection:
         self._closed = output.end in ("close", "reset")
 
     def tell(self, said: bytes, at: float) -> None:
+        self._ready = self._ready if self._said else at
         self._take(self.session.receive(said, at))
 
-    def hear(self) -> bytes | None:
+    def ready(self) -> float:
+        """When what the exchanger said can be heard."""
+        return self._ready if self._said else 0.0
+
+    def hear(self, at: float) -> bytes | None:
         """What the exchanger said; b"" when it closed, None when it is silent."""
         if not self._said:
             return b"" if self._closed else None
-        said, self._said = bytes(self._said), bytearray()
+        end = 1 if self._pace else len(self._said)
+        said, self._said = bytes(self._said[:end]), self._said[end:]
+        self._ready = at + self._pace
         return said
 
 
@@ -102,7 +111,14 @@ class VirtualNetwork:
             self._open.tell(said, self._clock.at)
 
     def receive(self, limit: float) -> bytes | None:
-        said = b"" if self._open is None else self._open.hear()
+        if self._open is None:
+            return b""
+        late = self._open.ready() - self._clock.at
+        if late >= limit:
+            self._wait(limit)
+            return None
+        self._wait(max(late, 0.0))
+        said = self._open.hear(self._clock.at)
         if said is None:
             self._wait(limit)
         return said

@@ -2,11 +2,11 @@
 # The remote mail exchangers of exchangers.txt, each on its own loopback address, playing their scripts.
 #
 # A line of that file: `exchanger ADDRESS PORT HOST`, and about that one `extension WORD`, `auth METHOD`,
-# `user NAME PASSWORD`, `no-ehlo`, `silent` (no attempt to connect is answered), and `step NAME REPLY`, fields
-# divided by tabs. A step that stands more than once has its replies used up in order, the last one repeating.
+# `user NAME PASSWORD`, `no-ehlo`, `silent` (no attempt to connect is answered), `accepts METHOD` (of AUTH, announced or
+# not; "" for none), `pace SECONDS` (between two octets of a reply), and `step NAME REPLY`, fields divided by tabs. A step that stands more than once has its replies used up in order, the last one repeating.
 # Steps: connect (the greeting), EHLO, HELO, challenge, AUTH (the verdict on credentials), MAIL, RCPT, RCPT <ADDRESS>,
 # DATA, message (after the final dot), RSET, NOOP, QUIT, * (any other verb). A reply may be, or end with "; " and,
-# close, reset or stall. Needs no more of Perl than perl-base has.
+# close, reset, stall or deaf (nothing is read). Needs no more of Perl than perl-base has.
 use strict;
 use warnings;
 use Socket;
@@ -36,7 +36,11 @@ sub keep { my ($sign, $text) = @_; syswrite $log, "$sign " . escaped(hidden($tex
 sub say_line {
     my ($text) = @_;
     keep('<', $_) for split /\r\n/, $text, -1;
-    syswrite $socket, "$text\r\n";
+    my $pace = $one->{pace} ? $one->{pace}[0] : 0;
+    for my $octets ($pace ? split //, "$text\r\n" : "$text\r\n") {
+        syswrite $socket, $octets;
+        select undef, undef, undef, $pace if $pace;
+    }
 }
 
 # Say the reply to a step and do what it asks for; the first digit of its code, 0 without one.
@@ -51,11 +55,12 @@ sub reply {
         $said = $default if $said eq '';
     }
     my $act = '';
-    if ($said =~ s/(^|;)\s*(close|reset|stall)\s*\z//) { $act = $2; $said =~ s/ +\z//; }
+    if ($said =~ s/(^|;)\s*(close|reset|stall|deaf)\s*\z//) { $act = $2; $said =~ s/ +\z//; }
     say_line($said) if $said ne '';
     if ($act) {
         keep('!', $act);
         setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if $act eq 'reset';
+        if ($act eq 'deaf') { sleep 3600; }
         if ($act eq 'stall') { while (sysread $socket, $unread, 65536) { } }
         close $socket;
         $over = 1;
@@ -104,9 +109,11 @@ sub authenticate {
     my ($method, $initial) = split ' ', $argument, 2;
     $method = uc(defined $method ? $method : '');
     return say_line('503 already authenticated') if $session{user};
-    return say_line('502 unimplemented') if !%{ $session{methods} || {} };
+    my %accepted = $one->{accepts} ? map { uc($_) => 1 } @{ $one->{accepts} } : %{ $session{methods} || {} };
+    delete $accepted{''};
+    return say_line('502 unimplemented') if !%accepted;
     my %prompts = (PLAIN => [''], LOGIN => ['Username:', 'Password:'], 'CRAM-MD5' => ["<1896.697170952\@$one->{host}>"]);
-    return say_line('504 unrecognized authentication type') if !$session{methods}{$method} || !$prompts{$method};
+    return say_line('504 unrecognized authentication type') if !$accepted{$method} || !$prompts{$method};
     my @prompts = @{ $prompts{$method} };
     my ($challenge, @lines) = $prompts[0];
     if (defined $initial) { push @lines, from_base64($initial); shift @prompts; }
