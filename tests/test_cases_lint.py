@@ -30,6 +30,8 @@ _PATCH = r"patch:\d{4} [A-Za-z0-9]"
 #: that say where in it; the words of the mission.
 _CLAUSE = re.compile(
     rf"{_RFC}(, {_RFC})*|{_PAGE}(, {_PAGE})*|{_PAGE}(: ?| ){_WORDS}|{_PATCH}{_WORDS}|mission: {_WORDS}"
+    # What nothing promises and everybody has: it stays as it was.
+    r"|package source, [\w./-]+: \w+"
 )
 
 

@@ -11,11 +11,13 @@ import pytest
 
 from conformance.catalogue import PPA_PATCHES
 from conformance.errors import UsageError
+from conformance.internet.zones import load_zone
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.delivery import read_reports
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import Observation
-from conformance.pod.world import World
+from conformance.pod.world import Exchanger, World
 from conformance.targets.embedded import ReferencePod
 from tests.agents import on_a_loop
 
@@ -166,3 +168,15 @@ def test_what_is_wrong_with_users_is_said(tmp_path: Path, content: str, wrong: s
     with pytest.raises(UsageError, match=wrong) as raised:
         load_users(file)
     assert str(file) in str(raised.value)
+
+
+@with_pod
+async def test_a_host_with_a_pace_takes_its_time_on_the_clock(pod: ReferencePod) -> None:
+    for pace, letters in ((0.5, "rK"), (2.0, "Z")):
+        world = World(
+            [load_zone("plain.example")], exchangers=[Exchanger(steps={"connect": "220 x"}, pace=pace)]
+        )
+        await pod.prepare(world, Configuration(control=CONTROL | {"timeoutremote": "1\n"}))
+        result = await pod.remote("plain.example", "", ["b@plain.example"], b"", 600)
+        assert read_reports(result).letters == letters
+        assert result.seconds >= min(pace, 1.0)

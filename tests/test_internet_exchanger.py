@@ -256,3 +256,49 @@ def test_credentials_for_a_host_that_asked_for_none_are_counted() -> None:
     talk(spoken, "NOOP", b64("no longer"))
     assert spoken.seen.credentials == 3
     assert spoken.seen.user == ""
+
+
+@pytest.mark.parametrize(
+    ("announced", "accepts", "reply"),
+    [
+        ([], ["PLAIN"], "334 \r\n"),
+        (["PLAIN"], [], "502 unimplemented\r\n"),
+        (["PLAIN"], ["LOGIN"], "504 unrecognized authentication type\r\n"),
+        (["PLAIN"], None, "334 \r\n"),
+    ],
+)
+def test_what_is_announced_and_what_is_accepted_are_two_things(
+    announced: list[str], accepts: list[str] | None, reply: str
+) -> None:
+    spoken = session(auth=announced, accepts=accepts)
+    talk(spoken, "EHLO x")
+    assert talk(spoken, "AUTH PLAIN") == reply
+
+
+@pytest.mark.parametrize(
+    ("steps", "lines", "by_reset", "quit", "ended"),
+    [
+        ({}, ["QUIT"], False, True, "closed"),
+        ({"QUIT": "stall"}, ["QUIT"], False, True, "client closed"),
+        ({}, ["NOOP"], False, False, "client closed"),
+        ({}, ["NOOP"], True, False, "client reset"),
+        ({"NOOP": "250 ok; close"}, ["NOOP"], False, False, "closed"),
+        ({"NOOP": "reset"}, ["NOOP"], False, False, "reset"),
+        ({"NOOP": "deaf"}, ["NOOP", "QUIT"], False, False, "client closed"),
+        ({"*": "500 no; stall"}, ["QUITE"], False, False, "client closed"),
+    ],
+)
+def test_how_a_session_ended(
+    steps: dict[str, str], lines: list[str], by_reset: bool, quit: bool, ended: str
+) -> None:
+    spoken = session(steps=steps)
+    talk(spoken, *lines)
+    spoken.closed(2.0, by_reset=by_reset)
+    assert (spoken.seen.quit, spoken.seen.ended) == (quit, ended)
+
+
+def test_a_session_that_is_open_has_not_ended() -> None:
+    spoken = session(steps={"NOOP": "stall"})
+    assert spoken.seen.ended == ""
+    talk(spoken, "NOOP")
+    assert spoken.seen.ended == ""

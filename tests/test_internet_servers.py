@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -313,3 +314,57 @@ async def test_a_kernel_that_answers_where_silence_is_wanted_is_the_worlds_failu
     with pytest.raises(WorldError, match="should be silent"):
         await servers.show(exchangers=[Exchanger(port=free_port("127.0.0.2"), silent=True)])
     servers.close()
+
+
+@shown
+async def test_a_host_with_a_pace_says_octet_by_octet_and_closes_behind_the_last(servers: Shown) -> None:
+    address = ("127.0.0.2", free_port("127.0.0.2"))
+    await servers.show(exchangers=[Exchanger(*address, steps={"connect": "421 no; close"}, pace=0.01)])
+    began = time.monotonic()
+    reader, writer = await asyncio.open_connection(*address)
+    heard = [await reader.read(100) for _ in range(len("421 no\r\n"))]
+    assert (b"".join(heard), await reader.read()) == (b"421 no\r\n", b"")
+    assert time.monotonic() - began >= 0.07
+    writer.close()
+
+
+@shown
+async def test_a_deaf_host_leaves_what_it_is_sent_unread(servers: Shown) -> None:
+    address = ("127.0.0.2", free_port("127.0.0.2"))
+    await servers.show(exchangers=[Exchanger(*address, steps={"NOOP": "250 ok; deaf"})])
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"NOOP\r\n")
+    assert (await reader.readline(), await reader.readline()) == (
+        b"220 mx.test.example ESMTP\r\n",
+        b"250 ok\r\n",
+    )
+    writer.write(bytes(1 << 24))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.drain(), 0.1)
+    [session] = servers.mx_sessions
+    assert [entry.text for entry in session.transcript][-2:] == ["250 ok\r\n", "deaf"]
+    writer.close()
+
+
+@shown
+async def test_a_client_that_resets_is_told_from_one_that_closes(servers: Shown) -> None:
+    address = ("127.0.0.2", free_port("127.0.0.2"))
+    await servers.show(exchangers=[Exchanger(*address)])
+    for lingers in (None, struct.pack("ii", 1, 0)):
+        reader, writer = await asyncio.open_connection(*address)
+        await reader.readline()  # what is unread when a connection is closed resets it
+        if lingers:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers)
+        writer.close()
+    while not all(session.ended for session in servers.mx_sessions) or len(servers.mx_sessions) < 2:
+        await servers.catch_up()
+    assert [session.ended for session in servers.mx_sessions] == ["client closed", "client reset"]
+
+
+@shown
+async def test_the_root_is_in_every_world(servers: Shown) -> None:
+    await servers.show(zones=PLAIN)
+    assert (await servers.ask(".")).header.rcode == 0
+    assert servers.nameserver.stray == []
+    await servers.show(zones=[*PLAIN, "$ORIGIN .\n@ MX 10 .\n"])
+    assert len((await servers.ask(".")).rr) == 1

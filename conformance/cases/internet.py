@@ -81,7 +81,7 @@ class Internet(World):
     def questions(
         self, name: str | None = None, type: str | None = None, over: str | None = None
     ) -> list[Question]:
-        """The questions that qmail asked, in order; names compare without regard to case."""
+        """The questions that qmail asked, in order; names compare without regard to case, "" is the root."""
         return [
             question
             for question in self._observed().questions

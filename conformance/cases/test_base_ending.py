@@ -172,7 +172,7 @@ async def test_null_sender(internet: Internet, qmail: Qmail) -> None:
     assert internet.commands()[1] == "MAIL FROM:<>"
 
 
-@requirement("base.talk.waits-for-each-reply", source="rfc5321:2.1, rfc2920:3.1")
+@requirement("base.talk.waits-for-each-reply", source="rfc5321:2.1, rfc2920:3.1", waits=1)
 async def test_no_pipelining_unasked(internet: Internet, qmail: Qmail) -> None:
     """A command is sent when the one before it is answered: a host that falls silent hears no more."""
     internet.load("plain.example")

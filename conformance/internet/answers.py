@@ -48,8 +48,11 @@ class Records:
             self._nodes.setdefault(name, [])  # it exists, for something stands below it (RFC 4592 2.2.2)
 
     def zone_of(self, name: str) -> str | None:
-        """Origin of the closest zone that `name` belongs to; None when the world has none."""
-        return next((origin for origin in self._origins if below(name, origin)), None)
+        """Origin of the closest zone that `name` belongs to; None when the world has none.
+
+        The root ("") is in every world, without records unless a zone has some.
+        """
+        return next((origin for origin in self._origins if below(name, origin)), None if name else "")
 
     def answer(self, name: str, qtype: int) -> bytes:
         """What `look_up` finds as a whole message."""

@@ -263,7 +263,7 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
     start -= max(0.0, start + max(times, default=0.0) - (max(start, last) - _TICK))
     for question in seen.questions:
         when, over = start + question.at, f"over {question.over}"
-        yield Event(when, "dns", "qmail", "dns", f"{question.name} {question.type}?", over)
+        yield Event(when, "dns", "qmail", "dns", f"{question.name or '.'} {question.type}?", over)
         note = f"{question.size} octets {over}" + (", truncated" if question.truncated else "")
         sent = question.rcode or question.size
         yield Event(when, "dns", "dns", "qmail", question.rcode or "[no answer]", note if sent else "")

@@ -170,7 +170,7 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
     """Whether what must be seen when all is done was there: a number of things, or one that reads so."""
     kind = wanted.kind.removeprefix("not-")
     all_things: dict[str, Sequence[object]] = {
-        "asked": [f"{question.name} {question.type} {question.over}" for question in seen.questions],
+        "asked": [f"{question.name or '.'} {question.type} {question.over}" for question in seen.questions],
         "said": internet.commands(),
         "queue": [f"{message.sender} -> {', '.join(message.recipients)}" for message in seen.queue],
         "accepted": internet.messages(wanted.of or None),
