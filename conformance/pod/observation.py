@@ -68,6 +68,20 @@ class QueuedMessage:
 
 
 @dataclass(frozen=True)
+class FileSeen:
+    """A file of a message in the queue, or one in a user's home that is no dot-qmail file.
+
+    `octets`: what it holds; "" where the message itself is told elsewhere (mess, a Maildir's new).
+    """
+
+    path: str  #: `queue/todo/123`, `queue/local/4/123`, `homes/alice/Maildir/new/TIME.PID.HOST`
+    mode: str  #: its permissions in octal, four digits
+    user: str  #: the owner's name
+    group: str  #: the group's name, or its number where it has none
+    octets: str = ""
+
+
+@dataclass(frozen=True)
 class HookCall:
     """One run of the RCPTCHECK program or of the checkprogram."""
 
@@ -92,6 +106,7 @@ class Observation:
     hook_calls: list[HookCall] = field(default_factory=list)
     log: list[str] = field(default_factory=list)  #: what qmail-smtpd and qmail-send wrote, line by line
     stray: list[str] = field(default_factory=list)  #: questions that no zone knows: "name TYPE"
+    files: list[FileSeen] = field(default_factory=list)  #: of the queue, then of homes, by path
 
 
 @dataclass(frozen=True)

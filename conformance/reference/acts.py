@@ -110,6 +110,13 @@ class Enqueue(Act, port="enqueue", whole=True):
 
 
 @dataclass(frozen=True)
+class Discard(Act, port="discard"):
+    """qmail-queue, begun with DATA, is given up: of the message nothing stays. No result."""
+
+    why: str  #: "refused", or "lost" when the client went away
+
+
+@dataclass(frozen=True)
 class AskDns(Act, port="ask_dns", whole=True):
     """Send one question. Result over "udp": a datagram, None after `limit` seconds, or "refused".
 

@@ -1,6 +1,8 @@
 """Local delivery as qmail-lspawn, qmail-getpw and qmail-local do it: Maildirs and dot-qmail files."""
 
+import posixpath
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Protocol, Tuple
 
@@ -42,15 +44,32 @@ class Homes(Accounts, Protocol):
         """Store a message in a maildir(5), named as seen from his home."""
 
     def to_mbox(self, user: str, file: bytes, octets: bytes) -> None:
-        """Append a message to an mbox(5)."""
+        """Append one entry to an mbox(5)."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
 
 
 @dataclass
 class HomesInMemory:
-    """Dot-qmail files by user, and the messages of the Maildirs in order of arrival; mboxes are not kept."""
+    """Dot-qmail files by user, and what stands in the homes: path from there -> octets, in order of arrival.
+
+    `unique` gives a name for a file of a Maildir, `now` seconds since the epoch.
+    """
 
     files: Dict[str, Dict[str, str]]
-    mailboxes: Dict[str, List[bytes]] = field(default_factory=dict)
+    unique: Callable[[], str] = lambda: "1.1.localhost"
+    now: Callable[[], float] = lambda: 0.0
+    contents: Dict[str, Dict[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def mailboxes(self) -> Dict[str, List[bytes]]:
+        """The messages in new of each user's Maildir."""
+        found = {
+            user: [octets for path, octets in home.items() if path.startswith("Maildir/new/")]
+            for user, home in self.contents.items()
+        }
+        return {user: messages for user, messages in found.items() if messages}
 
     def has(self, name: str) -> bool:
         return name in self.files
@@ -61,10 +80,11 @@ class HomesInMemory:
     def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
         if directory not in (b"./Maildir/", b"Maildir/"):
             raise Failed(111, "Unable to chdir to maildir. (#4.2.1)\n")
-        self.mailboxes.setdefault(user, []).append(octets)
+        self.contents.setdefault(user, {})["Maildir/new/" + self.unique()] = octets
 
     def to_mbox(self, user: str, file: bytes, octets: bytes) -> None:
-        """Nobody looks at one."""
+        home, path = self.contents.setdefault(user, {}), posixpath.normpath(file.decode("latin-1"))
+        home[path] = home.get(path, b"") + octets
 
 
 class DotQmail:
@@ -175,8 +195,25 @@ class QmailLocal:
 
     def store(self, name: bytes) -> None:
         """Into a Maildir when the name ends with a slash, else into an mbox (dot-qmail(5))."""
-        put = self.homes.to_maildir if name.endswith(b"/") else self.homes.to_mbox
-        put(self.user, name, self.return_path() + self.delivered_to() + self.message.octets)
+        if name.endswith(b"/"):
+            whole = self.return_path() + self.delivered_to() + self.message.octets
+            self.homes.to_maildir(self.user, name, whole)
+        else:
+            self.homes.to_mbox(self.user, name, self.mbox_entry())
+
+    def mbox_entry(self) -> bytes:
+        """A message in an mbox: a line From before it, each From line in it quoted, a blank line after it."""
+        octets = self.return_path() + self.delivered_to() + self.quoted(self.message.octets)
+        return self.from_line() + octets + (b"\n" if octets.endswith(b"\n") else b"\n\n")
+
+    def quoted(self, octets: bytes) -> bytes:
+        """`>` before each line that an mbox reader would take for the beginning of a message (mbox(5))."""
+        return re.sub(rb"(?m)^(>*From )", rb">\1", octets)
+
+    def from_line(self) -> bytes:
+        """UFLINE: the sender without blanks, and the time (qmail-command(8))."""
+        sender = re.sub(rb"[ \t\n]", b"-", self.message.sender) or b"MAILER-DAEMON"
+        return b"From %s %s\n" % (sender, time.asctime(time.gmtime(self.homes.now())).encode("ascii"))
 
     def run_program(self, command: bytes) -> int:
         """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES). Only `exit N` is known."""

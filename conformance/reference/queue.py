@@ -1,7 +1,7 @@
 """The queue: what was accepted and is not yet delivered to everybody."""
 
 from dataclasses import dataclass, field
-from typing import Callable, List, Optional, Protocol, Sequence
+from typing import Callable, List, Mapping, Optional, Protocol, Sequence
 
 from conformance.reference.acts import Enqueue, Queued
 from conformance.reference.octets import date
@@ -9,8 +9,8 @@ from conformance.reference.octets import date
 LOCAL, REMOTE = "local", "remote"
 
 _LONGEST_ADDRESS = 1000
-_QMAILD, _QMAILS, _ALIAS = 64011, 64012, 64010
-_UIDS = {"from network": _QMAILD, "for bounce": _QMAILS, "by alias": _ALIAS}
+_BY = {"from network": "qmaild", "for bounce": "qmails", "by alias": "alias"}
+_UIDS = {"qmaild": 64011, "qmails": 64012, "alias": 64010}
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Message:
     octets: bytes
     bounce: bytes = b""
     taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
+    by: str = ""  #: the user who handed it in
 
     @property
     def pending(self) -> List[Recipient]:
@@ -70,10 +71,11 @@ class Queue(Protocol):
 
 @dataclass
 class QueueInMemory:
-    """`now` gives seconds since the epoch; `process` the next process id."""
+    """`now` gives seconds since the epoch, `process` the next process id; `uids` are those of users."""
 
     now: Callable[[], float]
     process: Callable[[], int]
+    uids: Mapping[str, int] = field(default_factory=dict)
     messages: List[Message] = field(default_factory=list)
     _last: int = 0
 
@@ -83,9 +85,11 @@ class QueueInMemory:
             return Queued(qp, "Denvelope address too long for qq (#5.1.3)")
         self._last += 1
         recipients = [Recipient(address) for address in wanted.recipients]
-        octets = received(qp, wanted.by, self.now()) + wanted.message
-        uid = _UIDS.get(wanted.by, 0)
-        self.messages.append(Message(self._last, qp, uid, wanted.sender, recipients, octets))
+        user = _BY.get(wanted.by) or wanted.by.rpartition(" ")[2]
+        uid = {**_UIDS, **self.uids}.get(user, 0)
+        by = wanted.by if wanted.by in _BY else f"by uid {uid}"
+        octets = received(qp, by, self.now()) + wanted.message
+        self.messages.append(Message(self._last, qp, uid, wanted.sender, recipients, octets, by=user))
         return Queued(qp)
 
     def next_due(self) -> Optional[Message]:

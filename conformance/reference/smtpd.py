@@ -325,8 +325,14 @@ class SmtpdSession:
             while not blast.line((yield from self.message_line())):
                 pass
         except StrayNewline:
+            yield acts.Discard("refused")
             last = b"451 See http://pobox.com/~djb/docs/smtplf.html.\r\n"
             raise Quit(1, "Stray newline: quitting", last) from None
+        except (Gone, Silence):
+            yield acts.Discard("lost")
+            raise
+        if blast.looping or blast.too_large():
+            yield acts.Discard("refused")
         if blast.looping:
             reply = "554 too many hops, this message is looping (#5.4.6)"
             yield from self.wire.answer(reply, "Exceeded hop count")

@@ -32,6 +32,8 @@ _VARIABLE = (
     (re.compile(r"@4[0-9a-f]{23}\b"), "@TIME"),
     # Whether what the host was about to say has come by then is chance.
     (re.compile(r"^\[client (closed|reset)\]$"), "[client gone]"),
+    (re.compile(r"(\[queue/[a-z]+)/[\d/]+"), r"\1/NUMBER"),
+    (re.compile(r"(Maildir/\w+)/\d+\.\w+\."), r"\1/TIME.PID."),
 )
 #: Each of them holds one.
 _DIGIT = re.compile(r"\d")
@@ -58,8 +60,8 @@ class Event:
 
     `at`: seconds since the case began. `channel` names the conversation: `smtpd 0` (the first connection to
     qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger), `qmail-remote`, `queue`, `mailbox`, `log`,
-    `program`, `set-up`, `world` (its failure). `text` is one line. `note` is what a reader wants beside it
-    (sizes, transport), "" for nothing.
+    `files`, `program`, `set-up`, `world` (its failure). `text` is one line. `note` is what a reader wants
+    beside it (sizes, transport), "" for nothing.
     """
 
     at: float
@@ -275,6 +277,9 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
     for user, messages in sorted(seen.mailboxes.items()):
         if messages:
             yield Event(at, "mailbox", "qmail", "suite", f"[{user} has {numbered(len(messages), 'message')}]")
+    for file in seen.files:
+        there = f"[{file.path} {file.mode} {file.user} {file.group}]"
+        yield Event(at, "files", "qmail", "suite", there)
     for call in seen.hook_calls:
         yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")
     for line in seen.log:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from functools import partial
 
 from conformance.cases.attempt import Played, play
@@ -9,14 +10,16 @@ from conformance.cases.script import Script
 from conformance.pod.base import PodFailure, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import load_users, passwords
-from conformance.pod.observation import Observation, QueuedMessage, RemoteResult
+from conformance.pod.observation import FileSeen, Observation, QueuedMessage, RemoteResult
+from conformance.pod.ordinary import HOST
 from conformance.pod.secrets import fixture_secrets
 from conformance.pod.world import World
 from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles
 from conformance.reference.driver import drive
+from conformance.reference.filing import File, Filing, MaildirNames
 from conformance.reference.flaws import build_with
-from conformance.reference.local import HomesInMemory, QmailLocal
+from conformance.reference.local import ALIAS, HomesInMemory, QmailLocal
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery
@@ -29,6 +32,7 @@ from conformance.targets.virtual_network import DeadlineReached, VirtualNetwork
 
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
+_FIRST_UID = 2001
 _CHECKPROGRAM = ("checkpassword",)
 _KILLED = -9
 _TCPSERVER = {
@@ -77,10 +81,21 @@ class ReferencePod:
         for name, content in configuration.dot_qmail.items():
             user, _, file = name.partition("/")
             dot_qmail.setdefault(user, {})[file] = content
-        self._homes = HomesInMemory(dot_qmail)
-        self._queue = QueueInMemory(self.clock.now, lambda: next(self._processes))
+        users = [name for name in self._dot_qmail if name != ALIAS]
+        uids = {name: _FIRST_UID + place for place, name in enumerate(users)}
+        self._maildirs = self._build.of(MaildirNames)(HOST)
+        self._homes = HomesInMemory(
+            dot_qmail, lambda: self._maildirs.name(self.clock.now(), next(self._processes)), self.clock.now
+        )
+        self._queue = QueueInMemory(self.clock.now, lambda: next(self._processes), uids)
+        self._filing = self._build.of(Filing)()
         self._host = VirtualHost(
-            self.clock, configuration, self._passwords, self._queue.enqueue, self._exists
+            self.clock,
+            configuration,
+            self._passwords,
+            self._queue.enqueue,
+            self._exists,
+            self._filing.discard,
         )
         build = self._build
         local = partial(build.of(QmailLocal), build, self._homes, self._queue.enqueue)
@@ -229,7 +244,18 @@ class ReferencePod:
             hook_calls=list(self._host.hook_calls),
             log=list(self._host.lines),
             stray=list(self._network.nameserver.stray),
+            files=[
+                FileSeen(file.path, f"{file.mode:04o}", file.user, file.group, text(file.octets))
+                for file in self._files()
+            ],
         )
+
+    def _files(self) -> Iterator[File]:
+        """The files of the queue, kind by kind, and those of homes."""
+        of_messages = [file for message in self._queue.messages for file in self._filing.files(message)]
+        yield from sorted(of_messages + self._filing.left, key=lambda file: file.path.split("/")[1])
+        for user, home in sorted(self._homes.contents.items()):
+            yield from self._maildirs.files(home, user)
 
     async def play(self, script: Script) -> Played:
         """What came of a script: see `conformance.targets.pool.Player`."""

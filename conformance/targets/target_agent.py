@@ -13,7 +13,7 @@ from typing import Literal
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import MailboxUser
-from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.observation import FileSeen, HookCall, Observation, QueuedMessage, RemoteResult
 from conformance.targets.docker.scripts import recipient_check_script, session_script
 from conformance.targets.standstill import Standstill
 
@@ -145,6 +145,9 @@ def read_observation(items: Sequence[bytes]) -> Observation:
             seen.queue.append(QueuedMessage(first, second.split("\0")[:-1], third))
         elif kind == b"mail":
             seen.mailboxes.setdefault(first, []).append(second)
+        elif kind == b"file":
+            mode, user, group = second.split(" ")
+            seen.files.append(FileSeen(first, mode, user, group, third))
         else:
             seen.log.extend(first.split("\n")[:-1])
     return seen

@@ -20,7 +20,8 @@ _HOME = "/var/lib/qmail"
 class VirtualHost:
     """Ports for what qmail-smtpd asks of its host rather than of its client.
 
-    `passwords` maps the users that checkprogram knows, `enqueue` is qmail-queue, `exists` qmail-verify.
+    `passwords` maps the users that checkprogram knows, `enqueue` and `discard` are qmail-queue,
+    `exists` qmail-verify.
     `hook_calls` and `lines` (of the log) grow as they come.
     """
 
@@ -31,6 +32,7 @@ class VirtualHost:
         passwords: Mapping[str, str],
         enqueue: Callable[[acts.Enqueue], acts.Queued],
         exists: Callable[[bytes], bool],
+        discard: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._configuration = configuration
@@ -39,6 +41,7 @@ class VirtualHost:
         self.hook_calls: list[HookCall] = []
         self.lines: list[str] = []
         self.now, self.enqueue, self.log = clock.now, enqueue, self.lines.append
+        self.discard = discard
 
     def check_recipient(self, act: acts.CheckRecipient) -> int | str:
         check = self._configuration.recipient_check

@@ -276,6 +276,7 @@ sub place { my ($kind, $id) = @_; return "$STATE/queue/$kind/" . $id % @mess_dir
 
 # Whether nothing is under way and each recipient that is still to be done has been put off.
 sub is_idle {
+    return 0 if handing_in();
     return 1 if !$send->{pid};
     read_log();
     return 0 if %{ $send->{running} } || entries("$STATE/queue/todo");
@@ -297,6 +298,9 @@ sub is_idle {
     }
     return 1;
 }
+
+# Whether a qmail-queue is at work, as one is for a moment when its client has gone.
+sub handing_in { return scalar grep { (read_file("/proc/$_/comm") // '') eq "qmail-queue\n" } case_processes(); }
 
 sub uptime { return (split / /, read_file('/proc/uptime'))[0]; }    # to a hundredth of a second
 
@@ -531,6 +535,45 @@ sub delivered {
     return @found;
 }
 
+# The files of messages in the queue, and those in homes; no dot-qmail files, which the case itself has written.
+# A file is told by its path, its mode, user and group, and, where nothing else tells it, what it holds.
+sub files {
+    my @found;
+    for my $directory (sort @queue_dirs) {
+        my ($kind) = $directory =~ m{/queue/(\w+)};
+        for my $file (sort { length $a <=> length $b || $a cmp $b } entries($directory)) {
+            push @found, file("$directory/$file", $kind ne 'mess' && $kind ne 'pid');
+        }
+    }
+    for my $name (sort keys %uids) {
+        push @found, map { files_in("$STATE/homes/$name/$_") }
+            sort grep { !/^\.qmail/ } entries("$STATE/homes/$name");
+    }
+    return @found;
+}
+
+# Of a Maildir, what is in new is told as mail.
+sub files_in {
+    my ($path) = @_;
+    return map { files_in("$path/$_") } sort(entries($path)) if -d $path && !-l $path;
+    return file($path, $path !~ m{/homes/\w+/Maildir/new/});
+}
+
+sub file {
+    my ($path, $with_octets) = @_;
+    my (undef, undef, $mode, undef, $uid, $gid) = lstat $path or return;    # it has gone meanwhile
+    my $octets = $with_octets && -f _ ? told($path) // '' : '';
+    my $status = sprintf '%04o %s %s', $mode & 07777, account($uid), scalar getgrgid($gid) // $gid;
+    return ('file', substr($path, length "$STATE/"), $status, $octets);
+}
+
+# The name of a user, those with homes first: the system knows only qmail's own.
+sub account {
+    my ($uid) = @_;
+    my ($name) = grep { $uids{$_} == $uid } keys %uids;
+    return $name // getpwuid($uid) // $uid;
+}
+
 # A list of kind and three values.
 sub observe {
     my $asks = read_file('/etc/resolv.conf') // 'nothing';
@@ -541,6 +584,7 @@ sub observe {
     for my $run (split /\n/, read_file("$STATE/runs/order") // '') {
         push @seen, 'hook', told("$STATE/runs/$run"), '', '' if (-s "$STATE/runs/$run" // 0) <= $room;
     }
+    push @seen, files();
     return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
 }
 

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import re
 import time
 from typing import Callable, Dict
 
@@ -40,6 +39,8 @@ def deliver_in_child(
 
 class SystemHomes:
     """The home directories of this host. The process becomes the user whose dot-qmail files it reads."""
+
+    now = staticmethod(time.time)
 
     def __init__(self, accounts: SystemAccounts, host: str) -> None:
         self._accounts = accounts
@@ -82,17 +83,12 @@ class SystemHomes:
 
     def to_mbox(self, user: str, file: bytes, octets: bytes) -> None:
         """At the end of the file, under a lock (mbox(5)); what was written in vain is cut off again."""
-        sender = octets.partition(b"<")[2].partition(b">")[0] or b"MAILER-DAEMON"
-        when = time.asctime(time.gmtime()).encode("ascii")
-        quoted = re.sub(rb"(?m)^(>*From )", rb">\1", octets)
-        if not quoted.endswith(b"\n"):
-            quoted += b"\n"
         try:
             with open(file, "ab") as mbox:
                 fcntl.flock(mbox, fcntl.LOCK_EX)
                 end = mbox.seek(0, os.SEEK_END)
                 try:
-                    mbox.write(b"From " + sender.replace(b" ", b"-") + b" " + when + b"\n" + quoted + b"\n")
+                    mbox.write(octets)
                     mbox.flush()
                     os.fsync(mbox.fileno())
                 except OSError:

@@ -81,5 +81,8 @@ class SmtpdPorts:
             except OSError:
                 self._lost = True
 
+    def discard(self, why: str) -> None:
+        """qmail-queue is run with whole messages only."""
+
     def close(self) -> None:
         """The end of the process closes the connection."""

@@ -17,6 +17,7 @@ _NAMES = {
     "qmail-remote": "qmail-remote: arguments and report",
     "queue": "Queue",
     "mailbox": "Mailboxes",
+    "files": "Files in the queue and in homes",
     "log": "qmail's log",
     "program": "Programs that qmail ran",
     "world": "The world around qmail",
