@@ -19,13 +19,17 @@ class Report:
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """What qmail-remote reported once. A message report that is missing or garbled has the letter ""."""
+    """What qmail-remote reported once. A message report that is missing or garbled has the letter "".
+
+    `rest` is what stood behind the report on the message: nothing that qmail-rspawn looks at.
+    """
 
     recipients: tuple[Report, ...]
     message: Report
     status: int
     ended: bool
     seconds: float
+    rest: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -48,15 +52,18 @@ class DeliveryReport:
 
 
 def read_reports(result: RemoteResult) -> DeliveryReport:
-    """Split the output at its NULs; only `r`, `h`, `s` before the last and `K`, `Z`, `D` last are reports."""
-    parts = [part for part in result.report.split("\0") if part]
-    recipients = tuple(Report(part[0], part[1:].strip()) for part in parts if part[0] in "rhs")
-    last = parts[-1] if parts and parts[-1][0] in "KZD" else ""
-    cut_off = parts[-1] if parts and parts[-1].startswith(CUT_OFF) else ""
+    """Split the output at its NULs: the first `K`, `Z`, `D` is on the message, `r`, `h`, `s` before it."""
+    *whole, unended = result.report.split("\0")
+    parts = [part for part in whole if part]
+    at = next((at for at, part in enumerate(parts) if part[0] in "KZD"), len(parts))
+    on_message = parts[at] if at < len(parts) else ""
+    cut_off = unended if unended.startswith(CUT_OFF) else ""
+    rest = (*parts[at + 1 :], *filter(None, (unended,)))
     return DeliveryReport(
-        recipients=recipients,
-        message=Report(last[:1], last[1:].strip()) if not cut_off else Report("", cut_off),
+        recipients=tuple(Report(part[0], part[1:].strip()) for part in parts[:at] if part[0] in "rhs"),
+        message=Report("", cut_off) if cut_off else Report(on_message[:1], on_message[1:].strip()),
         status=result.status,
         ended=result.ended,
         seconds=result.seconds,
+        rest=rest,
     )
