@@ -145,6 +145,13 @@ def test_builds_that_cannot_tell_say_which_would(
         assert part in told
 
 
+def test_builds_that_fail_in_different_ways_are_told_apart() -> None:
+    alike = {"a": "answered 250 ok 17 qp 3\nassert …", "b": "answered 250 ok 18 qp 4"}
+    assert attributing.different_failures(alike) == []
+    _, first, second = attributing.different_failures({**alike, "c": "<no reply: closed>"})
+    assert (first.split(":")[0].strip(), second.strip()) == ("a and b", "c: <no reply: closed>")
+
+
 def test_attribute_writes_the_table_and_is_loud_about_a_wrong_name_and_reads_stored_runs(
     conducted: Conduct, tmp_path: Path, capsys: Told
 ) -> None:

@@ -3,7 +3,9 @@
 import argparse
 import difflib
 import json
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from conformance.attribution import attribution_pages as pages
@@ -53,6 +55,7 @@ def _bisect(
         flush=True,
     )
     runs: list[Run] = []
+    unmet: dict[str, str] = {}
 
     def verdict(patches: Patches) -> str:
         build = by_patches[patches]
@@ -61,11 +64,13 @@ def _bisect(
         seen = f"  {one_line(found.seen, _SEEN)}" if found.seen else ""
         print(f"{len(runs):4}  {_called(build)}: {found.verdict}{seen}", flush=True)
         _refuse_undecided(found, build, runner.out)
+        if found.verdict == "unmet":
+            unmet[_called(build)] = found.seen
         return found.verdict
 
     likely = "" if requirement.patch == "base" else requirement.patch
     finding = search(list(by_patches), lower.patches, upper.patches, verdict, likely)
-    for line in conclusion(requirement.name, finding, by_patches):
+    for line in (*conclusion(requirement.name, finding, by_patches), *different_failures(unmet)):
         print(line)
     specified = [one_line(run.target.name) for run in runs if is_specification(run.target)]
     if specified:
@@ -147,6 +152,27 @@ def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -
             f"The smallest step that flips it is from {_called(fewer)} to {_called(more)}: "
             f"{listed(sorted(more.patches - fewer.patches))}. `attribute` shows every build."
         )
+    return lines
+
+
+def different_failures(unmet: Mapping[str, str]) -> list[str]:
+    """Lines that say which builds fail in which way, where not all do alike: a verdict alone hides that.
+
+    `unmet` is what was seen, by build; numbers in it vary from run to run.
+    """
+    ways: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
+    for build, seen in unmet.items():
+        said = seen.partition("\n")[0]
+        alike = re.sub(r"\d+", "N", said)
+        words.setdefault(alike, said)
+        ways.setdefault(alike, []).append(build)
+    if len(ways) < 2:
+        return []
+    lines = ["Not all that are unmet fail alike, so the patches that flip the verdict need not be one cause:"]
+    lines += [
+        f"  {listed(builds)}: {one_line(words[alike], _SEEN) or 'no words'}" for alike, builds in ways.items()
+    ]
     return lines
 
 
