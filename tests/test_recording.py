@@ -18,7 +18,7 @@ from conformance.catalogue.requirements import Case
 from conformance.pod import recording
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
-from conformance.pod.observation import Observation
+from conformance.pod.observation import Observation, SmtpdProcess
 from conformance.pod.record import Act, Failure, Prepare, Receive, Record
 from conformance.pod.secrets import Secrets, fixture_secrets
 from conformance.targets.embedded import ReferencePod
@@ -94,6 +94,38 @@ def test_a_close_that_an_older_case_did_not_end_with_says_nothing() -> None:
     assert (made.outcome, again.outcome) == ("met", "met"), again.seen
 
 
+def test_a_record_of_the_time_before_ends_were_looked_at_is_judged_as_it_was() -> None:
+    made = tried(greets, ReferencePod(()))
+    *older, look = made.record.acts
+    assert look.act == "observe"
+    again = asyncio.run(replay(greets, Record(tuple(older)), NO_SECRETS))
+    assert (again.outcome, again.seen) == ("met", "")
+
+
+@pytest.mark.parametrize("words", ["", "the code is wrong"])
+def test_a_session_that_a_signal_ended_is_unmet_whatever_the_case_is_about(words: str) -> None:
+    async def says(qmail: Qmail) -> None:
+        await greets(qmail)
+        if words:
+            raise AssertionError(words)
+
+    died = [SmtpdProcess(41, status=0), SmtpdProcess(41, status=-11)]
+    result = tried(says, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n", seen=Observation(sessions=died)))
+    why = "qmail-smtpd was ended by signal 11 (connection 0)"
+    assert (result.outcome, result.seen) == ("unmet", f"{words}\n{why}".strip())
+
+
+def test_sessions_are_looked_at_before_another_set_up_too() -> None:
+    async def changes(qmail: Qmail) -> None:
+        await greets(qmail)
+        qmail.control["databytes"] = "1\n"
+        await qmail.observe()
+
+    died = Observation(sessions=[SmtpdProcess(41, status=-6)])
+    result = tried(changes, ScriptedPod(b"220 mx\r\n", b"250 ok\r\n", seen=died))
+    assert result.seen == "qmail-smtpd was ended by signal 6 (connection 0)"
+
+
 def test_what_a_case_does_to_the_ordinary_exchanger_stays_with_it() -> None:
     first, second = Internet(), Internet()
     first.exchangers[0].steps["MAIL"] = "450 later"
@@ -146,8 +178,8 @@ def test_acts_bear_the_times_at_which_they_were_done(monkeypatch: pytest.MonkeyP
     pod = Slow(b"220 mx\r\n", b"250 ok\r\n")
     monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: pod.at))
     acts = tried(greets, pod).record.acts
-    assert [act.act for act in acts[2:]] == ["receive", "send", "receive", "close"]
-    assert [act.at for act in acts[2:]] == [9, 9, 24, 24], "what is sent, before the server can answer"
+    assert [act.act for act in acts[2:]] == ["receive", "send", "receive", "close", "observe"]
+    assert [act.at for act in acts[2:]] == [9, 9, 24, 24, 24], "what is sent, before the server can answer"
 
 
 def test_an_unmet_record_stays_unmet_and_a_changed_one_changes_the_verdict() -> None:
@@ -171,6 +203,7 @@ async def says_another(qmail: Qmail) -> None:
 async def says_more(qmail: Qmail) -> None:
     """A case that goes on after `greets`."""
     await greets(qmail)
+    await qmail.observe()
     await qmail.observe()
 
 

@@ -4,6 +4,7 @@ A verdict is never read from a live pod: what is played gives a record, and the 
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -112,12 +113,15 @@ async def conclude(
     """Run a case against a pod, whatever it is made of; nothing is recorded."""
     __tracebackhide__ = True
     internet = Internet()
-    given: dict[str, Any] = {"internet": internet, "qmail": Qmail(pod, internet), **(arguments or {})}
+    qmail = Qmail(pod, internet)
+    given: dict[str, Any] = {"internet": internet, "qmail": qmail, **(arguments or {})}
     try:
         async with asyncio.timeout(limit) as whole:
             await case(**{name: given[name] for name in handle_names(case)})
+            await qmail.check_ends()
     except AssertionError as error:
-        return Attempt("unmet", str(error) or "an assertion without words", error=error)
+        words = str(error) or "an assertion without words"
+        return Attempt("unmet", words + await _died(qmail, words), error=error)
     except (PodFailure, WorldError) as error:
         return Attempt("invalid", str(error), error=error)
     except BaseException as error:  # a mistake in the case, or pytest's skip, says nothing about qmail
@@ -129,3 +133,11 @@ async def conclude(
             why = f"the case did not end within {limit:g} s"
         return Attempt("invalid", why, error=error)
     return Attempt("met")
+
+
+async def _died(qmail: Qmail, words: str) -> str:
+    """What to add to the words of an unmet case when a session was ended by a signal: its likely cause."""
+    with contextlib.suppress(AssertionError, PodFailure):
+        await qmail.check_ends()
+    died = qmail.ended_by_signal()
+    return f"\n{died}" if died and died not in words else ""

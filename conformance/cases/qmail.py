@@ -11,7 +11,7 @@ from conformance.cases.internet import Internet
 from conformance.pod.base import Pod, PodFailure, text
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import DeliveryReport, read_reports
-from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.world import World
 from conformance.smtp.reply import Reply
@@ -71,6 +71,7 @@ class Qmail(Configuration):
     async def _ready(self) -> None:
         wanted = _values(World, self._internet), _values(Configuration, self)
         if wanted != self._applied:
+            await self.check_ends()
             wanted = copy.deepcopy(wanted)  # what the case changes later is another set-up
             await self._pod.prepare(*wanted)
             self._applied = wanted
@@ -82,7 +83,7 @@ class Qmail(Configuration):
         name that it made up itself is an AssertionError.
         """
         await self._ready()
-        seen = await self._pod.observe()
+        seen = await self._told.observe()
         self._internet.seen = seen
         stray = list(dict.fromkeys(seen.stray))
         if named := [asked for asked in stray if self._is_told(asked.rpartition(" ")[0])]:
@@ -103,7 +104,30 @@ class Qmail(Configuration):
     async def connect(self) -> Session:
         """A raw session before the greeting has come."""
         await self._ready()
-        return Session(cast(Pod, self._told), await self._pod.connect())
+        return Session(cast(Pod, self._told), await self._told.connect())
+
+    async def check_ends(self) -> None:
+        """Whatever a case is about: no session has been ended by a signal. Looks if nobody has looked since.
+
+        A record of an older version may not hold the look.
+        """
+        if self._told.unobserved and getattr(self._pod, "may_observe", True):
+            await self._told.observe()
+        if died := self.ended_by_signal():
+            raise AssertionError(died)
+
+    def ended_by_signal(self) -> str:
+        """What to say of the sessions that were ended by a signal, as far as was observed; "" without any."""
+        seen = self._told.seen.sessions
+        died = [session for session in seen if session.status is not None and session.status < 0]
+        return "\n".join(
+            f"qmail-smtpd was ended by signal {-(session.status or 0)} (connection {session.connection})"
+            for session in died
+        )
+
+    async def session_ends(self) -> list[SmtpdProcess]:
+        """How the process of each session ended, or what it holds, in order of their connections."""
+        return list((await self.observe()).sessions)
 
     @contextlib.asynccontextmanager
     async def session(self, *, hello: bool = True) -> AsyncIterator[Session]:
@@ -215,16 +239,32 @@ class Qmail(Configuration):
 
 
 class Told:
-    """A pod, and the words that qmail was given through it."""
+    """A pod, the words that qmail was given through it, and what was last seen of it."""
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
         self.words: list[str] = []
+        self.seen = Observation()
+        self.unobserved = False  #: a session has gone on since
 
     def __getattr__(self, act: str) -> Any:
         return getattr(self._pod, act)
 
+    async def observe(self) -> Observation:
+        self.seen = await self._pod.observe()
+        self.unobserved = False
+        return self.seen
+
+    async def connect(self) -> int:
+        self.unobserved = True
+        return await self._pod.connect()
+
+    async def close(self, connection: int) -> None:
+        self.unobserved = True
+        await self._pod.close(connection)
+
     async def send(self, connection: int, data: bytes) -> bool:
+        self.unobserved = True
         self.words.append(text(data))
         return await self._pod.send(connection, data)
 

@@ -19,6 +19,9 @@ class SmtpClient(asyncio.Protocol):
     def __init__(self) -> None:
         self._unread = bytearray()
         self._ended = False  #: nothing more comes, and nothing more is taken
+        self.over = False  #: either side has ended the connection, if only half
+        self.reset = False  #: the server's end of it was a reset
+        self.port = 0  #: ours
         self._heard = asyncio.Event()  #: octets, or the end
         self._taken = asyncio.Event()  #: all that was sent has left
         self._taken.set()
@@ -63,11 +66,13 @@ class SmtpClient(asyncio.Protocol):
 
     def shut(self) -> None:
         """Half close."""
+        self.over = True
         with contextlib.suppress(OSError):  # it has gone altogether
             self._transport.write_eof()
 
     def close(self) -> None:
         """Close; what was sent still leaves."""
+        self.over = True
         self._transport.close()
 
     # What asyncio calls
@@ -75,6 +80,7 @@ class SmtpClient(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(0)
+        self.port = transport.get_extra_info("sockname")[1]
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
@@ -93,9 +99,10 @@ class SmtpClient(asyncio.Protocol):
         self._taken.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.reset = self.reset or (not self._ended and isinstance(exc, ConnectionResetError))
         self._end()
         self._taken.set()
 
     def _end(self) -> None:
-        self._ended = True
+        self._ended = self.over = True
         self._heard.set()

@@ -95,6 +95,19 @@ class HookCall:
 
 
 @dataclass(frozen=True)
+class SmtpdProcess:
+    """One process of qmail-smtpd: how it ended, or what it holds while it runs."""
+
+    connection: int  #: that it serves, as the record numbers them
+    pid: int = 0  #: as its lines of the log have it
+    status: int | None = None  #: exit status, minus the signal that ended it; None while it runs
+    reset: bool = False  #: the client saw its connection reset and not closed
+    memory: int = 0  #: KiB, while it runs
+    descriptors: int = 0  #: that are open, while it runs
+    children: int = 0  #: of its own, those that it has not waited for too, while it runs
+
+
+@dataclass(frozen=True)
 class Observation:
     """What stands in the world at one moment, since the last `prepare`."""
 
@@ -107,6 +120,7 @@ class Observation:
     log: list[str] = field(default_factory=list)  #: what qmail-smtpd and qmail-send wrote, line by line
     stray: list[str] = field(default_factory=list)  #: questions that no zone knows: "name TYPE"
     files: list[FileSeen] = field(default_factory=list)  #: of the queue, then of homes, by path
+    sessions: list[SmtpdProcess] = field(default_factory=list)  #: in order of their connections
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ with what was seen then. A case sees nothing that is not in the record: password
 
 import copy
 import time
+from dataclasses import replace
 from math import inf
 from typing import Any, TypeVar
 
@@ -95,7 +96,11 @@ class Recorder:
         return self._note(acts.WaitUntilIdle(at=self._now(), idle=idle)).idle
 
     async def observe(self) -> Observation:
-        act = self._note(acts.Observe(at=self._now(), seen=await self._pod.observe()))
+        seen = await self._pod.observe()
+        sessions = [
+            replace(session, connection=self._numbers.index(session.connection)) for session in seen.sessions
+        ]
+        act = self._note(acts.Observe(at=self._now(), seen=replace(seen, sessions=sessions)))
         return copy.deepcopy(act.seen)  # a case must not change what was recorded
 
 
@@ -111,6 +116,11 @@ class Replay:
     def left(self) -> int:
         """How many acts nobody has asked for yet."""
         return len(self._acts) - self._next
+
+    @property
+    def may_observe(self) -> bool:
+        """Whether an observation comes next: a record of an older version may lack one that is made now."""
+        return isinstance(self._acts[self._next] if self.left else None, acts.Observe)
 
     def _take(self, kind: type[A], **details: Any) -> A:
         if self._next >= len(self._acts):
@@ -147,7 +157,7 @@ class Replay:
         self._take(acts.Shut, connection=connection)
 
     async def close(self, connection: int) -> None:
-        if self._next < len(self._acts):  # one at the end says nothing of qmail
+        if self.left > self.may_observe:  # one at the end says nothing of qmail
             self._take(acts.Close, connection=connection)
 
     async def remote(

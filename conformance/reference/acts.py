@@ -8,6 +8,10 @@ CRASHED = "crashed"
 MISSING = "missing"
 
 
+class Signalled(Exception):
+    """What only a flawed build does: the process is ended by the signal of that number."""
+
+
 class Act:
     """One request of an engine to the ports that it is driven on (`driver.py`).
 
@@ -54,6 +58,15 @@ class Sleep(Act, port="sleep"):
     """Do nothing for some seconds."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class Leak(Act, port="leak", whole=True):
+    """What only a flawed build does: something is taken, and kept while the process runs."""
+
+    memory: int = 0  #: KiB
+    descriptors: int = 0
+    children: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ a clock that jumps (`targets/embedded`).
 
 from typing import Any
 
-from conformance.reference.acts import Engine
+from conformance.reference.acts import Engine, Signalled
 
 #: What a port gives when its result will come later, by `Driver.go_on`.
 WAITS = object()
 
 
 class Driver:
-    """One engine on its ports. `ended` and `result` tell what became of it."""
+    """One engine on its ports. `ended` and `result` tell what became of it; minus a signal that ended it."""
 
     def __init__(self, engine: Engine, ports: Any) -> None:
         self._engine = engine
@@ -29,6 +29,9 @@ class Driver:
                 act = self._engine.send(result)
             except StopIteration as stop:
                 self.ended, self.result = True, stop.value
+                return
+            except Signalled as signalled:
+                self.ended, self.result = True, -signalled.args[0]
                 return
             result = act.carry_out(self._ports)
 

@@ -22,6 +22,9 @@ from conformance.report.words import numbered
 _Opcode = tuple[str, int, int, int, int]
 Speaker = Literal["client", "qmail", "dns", "exchanger", "suite"]
 
+#: Of a connection that did not just close. Which it is depends on what the client said last, and when.
+RESET = "; its connection was reset"
+
 #: What differs from run to run and means nothing: times, process numbers, challenges, durations.
 _VARIABLE = (
     (re.compile(r"ok \d{9,10} qp"), "ok TIME qp"),
@@ -34,6 +37,7 @@ _VARIABLE = (
     (re.compile(r"^\[client (closed|reset)\]$"), "[client gone]"),
     (re.compile(r"(\[queue/[a-z]+)/[\d/]+"), r"\1/NUMBER"),
     (re.compile(r"(Maildir/\w+)/\d+\.\w+\."), r"\1/TIME.PID."),
+    (re.compile(rf"(?<=\d){RESET}"), ""),
 )
 #: Each of them holds one.
 _DIGIT = re.compile(r"\d")
@@ -284,6 +288,11 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
         yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")
     for line in seen.log:
         yield Event(at, "log", "qmail", "suite", line)
+    for process in seen.sessions:
+        if process.status is not None:
+            how = f"status {process.status}" if process.status >= 0 else f"signal {-process.status}"
+            text = f"[qmail-smtpd ended: {how}{RESET if process.reset else ''}]"
+            yield Event(at, f"smtpd {process.connection}", "qmail", "suite", text)
 
 
 def _mx_session(session: MxSession, start: float) -> Iterator[Event]:

@@ -67,6 +67,7 @@ class ReferencePod:
             self._dot_qmail = {name: {} for name in users} | {"alias": known["alias"].dot_qmail}
         self._numbers = itertools.count(1)
         self._connections: dict[int, SmtpdConnection] = {}
+        self._sessions: dict[int, SmtpdConnection] = {}  #: since the last set-up, ended ones too
         self._reset(World(), Configuration())
 
     def _reset(self, world: World, configuration: Configuration) -> None:
@@ -77,6 +78,7 @@ class ReferencePod:
         self._question_ids = itertools.count(1)
         self._network = VirtualNetwork(world, self.clock)
         self._connections.clear()
+        self._sessions.clear()
         dot_qmail = {user: dict(files) for user, files in self._dot_qmail.items()}
         for name, content in configuration.dot_qmail.items():
             user, _, file = name.partition("/")
@@ -129,7 +131,8 @@ class ReferencePod:
             checkprogram=() if check is None else (*_CHECKPROGRAM, check.subprogram),
             pid=pid,
         )
-        self._connections[number] = SmtpdConnection(self.clock, self._host, session(settings))
+        made = SmtpdConnection(self.clock, self._host, session(settings), pid)
+        self._connections[number] = self._sessions[number] = made
         return number
 
     async def send(self, connection: int, data: bytes) -> bool:
@@ -248,6 +251,7 @@ class ReferencePod:
                 FileSeen(file.path, f"{file.mode:04o}", file.user, file.group, text(file.octets))
                 for file in self._files()
             ],
+            sessions=[each.process(number) for number, each in self._sessions.items()],
         )
 
     def _files(self) -> Iterator[File]:

@@ -33,6 +33,7 @@ class SocketPod:
         self._smtp = smtp
         self._numbers = itertools.count(1)
         self._clients: dict[int, SmtpClient] = {}
+        self._connected: dict[int, SmtpClient] = {}  #: since the last set-up, closed ones too
         self._heartbeat = Heartbeat()
         #: When we last looked, and what of our own time and of the target's was lost by then.
         self._looked = 0.0
@@ -71,7 +72,7 @@ class SocketPod:
 
     async def connect(self) -> int:
         number = next(self._numbers)
-        self._clients[number] = await SmtpClient.connected(self._smtp)
+        self._clients[number] = self._connected[number] = await SmtpClient.connected(self._smtp)
         return number
 
     def _client(self, number: int) -> SmtpClient:
@@ -105,10 +106,19 @@ class SocketPod:
         return await self._watched(self.agent.wait_until_idle(limit))
 
     async def observe(self) -> Observation:
-        seen = await self.agent.observe()
+        clients = self._connected
+        seen = await self.agent.observe(client.port for client in clients.values() if not client.over)
         await self.servers.catch_up()
         asked, stray = list(self.servers.nameserver.questions), list(self.servers.nameserver.stray)
-        return replace(seen, questions=asked, mx_sessions=self.servers.mx_sessions, stray=stray)
+        numbers = {client.port: number for number, client in clients.items()}
+        sessions = [
+            replace(session, connection=number, reset=clients[number].reset)
+            for session in seen.sessions
+            if (number := numbers.get(session.connection)) is not None
+        ]
+        sessions.sort(key=lambda session: session.connection)
+        mx_sessions = self.servers.mx_sessions
+        return replace(seen, questions=asked, mx_sessions=mx_sessions, stray=stray, sessions=sessions)
 
     async def dispose(self) -> None:
         self._heartbeat.close()
@@ -120,3 +130,4 @@ class SocketPod:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+        self._connected.clear()

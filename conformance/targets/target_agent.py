@@ -7,13 +7,21 @@ or "failure".
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration
 from conformance.pod.mailboxes import MailboxUser
-from conformance.pod.observation import FileSeen, HookCall, Observation, QueuedMessage, RemoteResult
+from conformance.pod.observation import (
+    FileSeen,
+    HookCall,
+    Observation,
+    QueuedMessage,
+    RemoteResult,
+    SmtpdProcess,
+)
 from conformance.targets.docker.scripts import recipient_check_script, session_script
 from conformance.targets.standstill import Standstill
 
@@ -128,9 +136,13 @@ class TargetAgent:
         paused, total = await self.ask(b"still")
         return Standstill(float(paused), float(total))
 
-    async def observe(self) -> Observation:
-        """What stands in the target now; of the internet around it nothing."""
-        return read_observation(await self.ask(b"observe"))
+    async def observe(self, open_ports: Iterable[int] = ()) -> Observation:
+        """What stands in the target now; of the internet around it nothing.
+
+        `open_ports`: of the clients whose connections are open; sessions of others are about to end. The
+        sessions bear the clients' ports in the place of connections.
+        """
+        return read_observation(await self.ask(b"observe", *(str(port).encode() for port in open_ports)))
 
 
 def read_observation(items: Sequence[bytes]) -> Observation:
@@ -148,9 +160,19 @@ def read_observation(items: Sequence[bytes]) -> Observation:
         elif kind == b"file":
             mode, user, group = second.split(" ")
             seen.files.append(FileSeen(first, mode, user, group, third))
+        elif kind == b"session":
+            seen.sessions.append(read_session(first, second, third))
         else:
             seen.log.extend(first.split("\n")[:-1])
     return seen
+
+
+def read_session(port: str, process: str, held: str) -> SmtpdProcess:
+    """A session as the agent tells it: the client's port, "PID STATUS" as wait(2) has it, what it holds."""
+    pid, _, status = process.partition(" ")
+    ended = os.waitstatus_to_exitcode(int(status)) if status else None
+    memory, descriptors, children = map(int, held.split()) if held else (0, 0, 0)
+    return SmtpdProcess(int(port), int(pid), ended, memory=memory, descriptors=descriptors, children=children)
 
 
 def configuration_items(configuration: Configuration) -> list[bytes]:

@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from conformance.pod.base import octets, text
 from conformance.pod.configuration import Configuration
-from conformance.pod.observation import HookCall
+from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
 from conformance.reference.verify import ANSWER_LIMIT
@@ -15,6 +16,8 @@ from conformance.targets.virtual import Clock
 
 RCPTCHECK = "/var/lib/conformance/rcptcheck"
 _HOME = "/var/lib/qmail"
+#: What a session holds: some memory, and the three descriptors that it is started with.
+_HELD = acts.Leak(memory=1024, descriptors=3)
 
 
 class VirtualHost:
@@ -88,8 +91,11 @@ class VirtualHost:
 class SmtpdConnection:
     """One session of qmail-smtpd: the ports of its engine, and what waits on either side."""
 
-    def __init__(self, clock: Clock, host: VirtualHost, engine: acts.Engine) -> None:
+    def __init__(self, clock: Clock, host: VirtualHost, engine: acts.Engine, pid: int) -> None:
         self._clock = clock
+        self._pid = pid
+        self._held = _HELD
+        self.reset = False  #: the connection ends with a reset
         self._host = host
         self._driver = Driver(engine, self)
         self._unread = b""
@@ -103,6 +109,14 @@ class SmtpdConnection:
     def over(self) -> bool:
         """Whether qmail-smtpd has ended."""
         return self._driver.ended
+
+    def process(self, connection: int) -> SmtpdProcess:
+        """How it ended, or what it holds."""
+        seen = SmtpdProcess(connection, self._pid, reset=self.reset)
+        if self.over:
+            return replace(seen, status=int(self._driver.result))
+        held = self._held
+        return replace(seen, memory=held.memory, descriptors=held.descriptors, children=held.children)
 
     def take_in(self, said: bytes) -> None:
         """The client said something; the engine hears of it, unless it sleeps."""
@@ -145,6 +159,12 @@ class SmtpdConnection:
 
     def send(self, said: bytes) -> None:
         self.output += said
+
+    def leak(self, act: acts.Leak) -> None:
+        held = self._held
+        self._held = acts.Leak(
+            held.memory + act.memory, held.descriptors + act.descriptors, held.children + act.children
+        )
 
     def close(self) -> None:
         """The engine's end closes it."""

@@ -23,6 +23,7 @@ my $BEAT = 0.1;    # seconds between looks at whether we were running
 my $PAUSE = 1;    # so many seconds late at a stretch, somebody has paused us
 my $LATE = 0.05;    # so many seconds late, nobody has kept us from running: the clock counts hundredths
 my $MOST_REPORT = 1 << 20;    # octets that qmail-remote may print; qmail-rspawn keeps them all in its memory
+my $ENDING = 2;    # seconds for a session to end whose connection has ended
 my $MOST_SEEN = 8 << 20;    # octets of files that one look at the target takes in
 
 my $control;    # the connection
@@ -139,8 +140,11 @@ sub run {
 # Start tcpserver, with a program for each connection to a port of 127.0.0.1.
 sub start_tcpserver {
     my ($port, $uid, $gid, @program) = @_;
-    my @options = ('-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid);
-    my $pid = spawn(sub { exec 'tcpserver', @options, '127.0.0.1', $port, @program });
+    my @options = ('-v', '-H', '-R', '-l0', '-b', 200, '-c', 200, '-u', $uid, '-g', $gid);
+    my $pid = spawn(sub {
+        open STDERR, '>>', "$STATE/tcpserver.log";
+        exec 'tcpserver', @options, '127.0.0.1', $port, @program;
+    });
     await_server($pid, 'tcp', $port);
     return $pid;
 }
@@ -466,7 +470,7 @@ sub clear {
         remove("$home/$_") for grep { $_ ne 'Maildir' } entries($home);    # a delivery can make anything there
     }
     unlink map { "$STATE/$_" } 'session', 'rcptcheck', 'message', 'send.log';
-    truncate "$STATE/smtpd.log", 0;
+    truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
     write_file("$STATE/queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
 }
 
@@ -574,12 +578,49 @@ sub account {
     return $name // getpwuid($uid) // $uid;
 }
 
-# A list of kind and three values.
+# The sessions of this case as tcpserver logs them, in order: [process id, the client's port, how it ended as
+# wait(2) has it]. Those of the case before, which we have killed, end only; they did not begin in this log.
+sub sessions {
+    my (@begun, %of);
+    for (split /\n/, read_file("$STATE/tcpserver.log") // '') {
+        if (/^tcpserver: ok (\d+) \S*:25 \S*:(\d+)$/) { push @begun, $of{$1} = [$1, $2, '']; }
+        elsif (/^tcpserver: end (\d+) status (\d+)/ && $of{$1}) { $of{$1}[2] = $2; }
+    }
+    return @begun;
+}
+
+# What a process holds: KiB of memory, descriptors, children, those not waited for too.
+sub held {
+    my ($pid) = @_;
+    my ($memory) = (read_file("/proc/$pid/status") // '') =~ /^VmRSS:\s+(\d+)/m;
+    my $children = grep { (read_file("/proc/$_/stat") // '') =~ /\) \S $pid / } grep { /^\d+$/ } entries('/proc');
+    return join ' ', $memory // 0, scalar(() = entries("/proc/$pid/fd")), $children;
+}
+
+# Each session: its port, process id and end, and of one that runs what it holds. One whose connection is not
+# among those still open is about to end, so it is waited for.
+sub session_items {
+    my %open = map { $_ => 1 } @_;
+    my ($spent, @sessions) = (0);
+    while (1) {
+        @sessions = sessions();
+        last if $spent > $ENDING || !grep { $_->[2] eq '' && !$open{ $_->[1] } } @sessions;
+        $spent += (pause(0.001))[0];
+    }
+    return map {
+        my ($pid, $port, $status) = @$_;
+        ('session', $port, "$pid $status", $status eq '' ? held($pid) : '');
+    } @sessions;
+}
+
+# A list of kind and three values. Given are the ports of the clients whose connections are open.
 sub observe {
+    my @open = @_;
     my $asks = read_file('/etc/resolv.conf') // 'nothing';
     die "somebody has changed /etc/resolv.conf: $asks\n" if $asks ne $resolver;
     $room = $MOST_SEEN;
-    my @seen = (queued(), delivered());
+    my @sessions = session_items(@open);
+    my @seen = (queued(), delivered(), @sessions);
     # Each is told whole or not at all: it is read by its fields.
     for my $run (split /\n/, read_file("$STATE/runs/order") // '') {
         push @seen, 'hook', told("$STATE/runs/$run"), '', '' if (-s "$STATE/runs/$run" // 0) <= $room;
