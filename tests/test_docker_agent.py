@@ -35,6 +35,8 @@ USERS = [
     "dot-qmail", "alice/.qmail-list", "#\n",
     "password", "bob", "p\xe9",
 ]  # fmt: skip
+#: What tcpserver runs for each session.
+SESSION = [("program", "session", "#!/bin/sh\nexec 2>>/var/lib/conformance/smtpd.log\nexec qmail-smtpd\n")]
 Fate = Literal["exit", "crash", "missing"]
 EVERY = bytes(range(256))
 PLAYER = Path(recipe.__file__).parent / "programs"
@@ -276,6 +278,39 @@ def test_tcpserver_runs_qmail_smtpd_with_the_environment_of_the_case(fake: Targe
     wanted |= {"TCPREMOTEIP": "127.0.0.1", "RCPTCHECK": f"/var/lib/conformance/{program}"}
     assert wanted.items() <= variables.items()
     assert not {"PWD", "OLDPWD"} & set(variables)
+
+
+def test_it_tells_how_each_session_ended_and_what_one_holds_that_runs(tmp_path: Path) -> None:
+    root = scripted_root(tmp_path)
+    root.program("qmail-smtpd", 'exec 5</dev/null; echo go; read how; eval "$how"; echo more; exec cat')
+
+    def sessions(*open_: socket.socket) -> list[tuple[int, str, str]]:
+        ports = [str(client.getsockname()[1]) for client in open_]
+        told = [item.decode() for item in target.ask("observe", *ports)[1:]]
+        found = [told[at + 1 : at + 4] for at in range(0, len(told), 4) if told[at] == "session"]
+        return [(int(port), process.partition(" ")[2], held) for port, process, held in found]
+
+    def session(how: str) -> socket.socket:
+        client = target.connect(25)
+        client.sendall(f"{how}\n".encode())
+        client.recv(100)
+        return client
+
+    with Target(root) as target:
+        prepare(target, *(part for item in SESSION for part in item))
+        with session("kill -SEGV $$") as first, session("exit 3") as second:
+            assert [each[1:] for each in sessions()] == [(str(signal.SIGSEGV.value), ""), (str(3 << 8), "")]
+            assert [each[0] for each in sessions()] == [end.getsockname()[1] for end in (first, second)]
+        with session("sleep 100 &") as third:
+            while b"more" not in third.recv(100):
+                pass
+            [*_, (port, status, held)] = sessions(third)
+            assert (port, status) == (third.getsockname()[1], "")
+            memory, descriptors, children = map(int, held.split())
+            assert (descriptors, children) == (4, 1)
+            assert memory > 100
+            prepare(target)  # ends it
+        assert sessions() == []
 
 
 # qmail-remote

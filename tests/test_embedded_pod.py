@@ -55,6 +55,19 @@ async def delivered(
 
 
 @with_pod
+async def test_it_tells_how_sessions_ended_and_what_they_hold(pod: ReferencePod) -> None:
+    await pod.prepare(World(), Configuration(CONTROL))
+    quits, closes, stays = [await pod.connect() for _ in range(3)]
+    await pod.send(quits, b"QUIT\r\n")
+    await pod.close(closes)
+    first, second, third = (await pod.observe()).sessions
+    assert [each.connection for each in (first, second, third)] == [quits, closes, stays]
+    assert [(each.status, each.descriptors) for each in (first, second, third)] == [(0, 0), (1, 0), (None, 3)]
+    await pod.prepare(World(), Configuration(CONTROL))
+    assert (await pod.observe()).sessions == []
+
+
+@with_pod
 async def test_a_silent_session_ends_when_the_clock_has_reached_its_limit(pod: ReferencePod) -> None:
     await pod.prepare(World(), Configuration(CONTROL))
     connection = await pod.connect()

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from conformance.pod.configuration import Configuration
-from conformance.pod.observation import MxSession, Observation, Question, RemoteResult, TranscriptEntry
+from conformance.pod.observation import (
+    MxSession,
+    Observation,
+    Question,
+    RemoteResult,
+    SmtpdProcess,
+    TranscriptEntry,
+)
 from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record, Remote
 from conformance.pod.world import World
 from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
@@ -168,3 +175,15 @@ def test_a_long_story_keeps_its_ends_and_says_how_much_is_left_out() -> None:
     assert (short[0], short[-1]) == (events[0], events[-1])
     assert "990 events left out" in short[5].text
     assert shortened(events[:10], 10) == events[:10]
+
+
+def test_how_a_session_ended_is_told_and_a_reset_is_no_difference() -> None:
+    ends = [SmtpdProcess(0, 5, 0), SmtpdProcess(1, 6, -11), SmtpdProcess(2, 7)]
+    first = events_of(recorded(observed(sessions=ends)))
+    assert [(event.channel, event.text) for event in first] == [
+        ("smtpd 0", "[qmail-smtpd ended: status 0]"),
+        ("smtpd 1", "[qmail-smtpd ended: signal 11]"),
+    ]
+    again = events_of(recorded(observed(sessions=[SmtpdProcess(0, 8, 0, reset=True), ends[1]])))
+    assert again[0].text == "[qmail-smtpd ended: status 0; its connection was reset]"
+    assert [pair.same for pair in side_by_side(first, again)] == [True, True]

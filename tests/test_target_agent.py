@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from asyncio import StreamReader, StreamWriter
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, RecipientCheck
-from conformance.pod.observation import HookCall, QueuedMessage
+from conformance.pod.observation import HookCall, QueuedMessage, SmtpdProcess
 from conformance.pod.world import Exchanger, World
 from conformance.targets import target_agent
 from conformance.targets.sockets import SocketPod
@@ -178,6 +179,43 @@ async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
     assert seen.log == ["one", "two"]
     assert (seen.questions, seen.stray) == ([], [])
     assert [session.port for session in seen.mx_sessions] == [port]
+
+
+@on_a_loop
+async def test_sessions_are_told_by_their_connections_and_how_these_ended() -> None:
+    linger = struct.pack("ii", 1, 0)  # a close is a reset
+    ports: list[int] = []
+
+    async def greet(reader: StreamReader, writer: StreamWriter) -> None:
+        ports.append(writer.get_extra_info("peername")[1])
+        writer.write(b"220 mx\r\n")
+        if await reader.read(1) == b"r":
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    target = FakeTarget()
+    async with served(greet) as smtp, served(target.serve) as address:
+        pod = SocketPod(TargetAgent(address), smtp, ("127.0.0.1", free_port()))
+        await pod.prepare(World(), Configuration())
+        numbers = [await pod.connect() for _ in range(3)]
+        for number in numbers:
+            await pod.receive(number, LONG)
+        for number, said in zip(numbers, (b"r", b"c"), strict=False):
+            await pod.send(number, said)
+            assert await pod.receive(number, LONG) == b""
+        await pod.close(numbers[0])
+        sessions = [(ports[2], b"7 ", b"900 3 1"), (ports[1], b"6 256", b""), (ports[0], b"5 11", b"")]
+        told = [part for port, *told in [*sessions, (1, b"9 0", b"")] for part in (str(port).encode(), *told)]
+        items = [part for at in range(0, len(told), 3) for part in (b"session", *told[at : at + 3])]
+        target.says[b"observe"] = [b"ok", *items]
+        seen = await pod.observe()
+        await pod.dispose()
+    assert target.asked[-1] == [b"observe", str(ports[2]).encode()], "whose connections are still open"
+    first, second, third = numbers
+    assert seen.sessions == [
+        SmtpdProcess(first, 5, -11, reset=True),
+        SmtpdProcess(second, 6, 1),
+        SmtpdProcess(third, 7, None, memory=900, descriptors=3, children=1),
+    ]
 
 
 # The pod of which it is a part
