@@ -5,9 +5,9 @@ import pytest
 from conformance.catalogue import PPA_PATCHES
 from conformance.reference.blast import Blast
 from conformance.reference.build import Build
-from conformance.reference.flaws import build_with
+from conformance.reference.flaws import FLAWS, build_with
 from conformance.reference.flaws.flaw import FlawedBuild, dropped, flaw
-from conformance.zoo.watch import WatchedBuild, decisions_of
+from conformance.zoo.watch import WatchedBuild
 
 
 def test_a_flaw_makes_one_decision_fall_otherwise_and_leaves_the_class_alone() -> None:
@@ -36,7 +36,7 @@ def test_a_watched_build_notes_which_decisions_were_taken() -> None:
     blast = watched.of(Blast)(0)
     assert watched.reached == set()
     assert not blast.looping
-    assert watched.reached == {("Blast", "most_hops")} == decisions_of("smtpd.hops-ignored")
+    assert watched.reached == {("Blast", "most_hops")} == FLAWS["smtpd.hops-ignored"].decisions
     assert watched.can_show("smtpd.hops-off-by-one")
     assert not watched.can_show("smtpd.dots-kept")
     assert not watched.can_show("0006.dropped")

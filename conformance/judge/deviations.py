@@ -59,13 +59,18 @@ class Deviation:
     place: str = ""
 
     def applies_to(self, requirement: str, target: Target) -> bool:
-        """Whether it speaks of this requirement on this target.
+        """Whether it speaks of this requirement on this target."""
+        return fnmatchcase(requirement, self.requirement) and self.concerns(target)
 
-        A reference is matched by its name alone: it is not qmail, whatever its packages are called.
+    def concerns(self, target: Target) -> bool:
+        """Whether it speaks of this target.
+
+        A reference is matched by its name alone: it is not qmail, whatever its packages are called. A model
+        is matched like the packages that it stands for.
         """
-        if not set(self.patches) <= set(target.patches) or not fnmatchcase(requirement, self.requirement):
+        if not set(self.patches) <= set(target.patches):
             return False
-        packages = () if target.specification else target.packages.items()
+        packages = () if target.specification and not target.is_model else target.packages.items()
         return fnmatchcase(target.name, self.target) or any(
             fnmatchcase(f"{name}={version}", self.target) for name, version in packages
         )

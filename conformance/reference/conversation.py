@@ -17,8 +17,6 @@ _NO_METHOD = b"no supported AUTH method found, continuing without authentication
 class Conversation:
     """One message to its recipients. Codes count as RFC 5321 4.2.1 says: 5yz for good, 4yz for now."""
 
-    #: Of the report that HELO was refused.
-    hello_kind = b"Z"
     #: What goes before a line that begins with a dot (RFC 5321 4.5.2).
     stuffing = b"."
 
@@ -62,9 +60,13 @@ class Conversation:
             reply = yield from self.ehlo()
         if not reply:
             yield from self.dialogue.say(b"HELO " + self.helo_host)
-            if (yield from self.dialogue.reply()) != 250:
-                yield from self.dialogue.give_up(self.hello_kind, " but my name was rejected")
+            if (code := (yield from self.dialogue.reply())) != 250:
+                yield from self.dialogue.give_up(self.hello_kind(code), " but my name was rejected")
         return reply
+
+    def hello_kind(self, code: int) -> bytes:
+        """A refused HELO is a failure for now, with 5yz too: qmail tries again."""
+        return b"Z"
 
     def ehlo(self) -> Engine:
         """The reply to EHLO; b"" when the host refuses it, and HELO has to follow (RFC 5321 3.2)."""
@@ -72,17 +74,27 @@ class Conversation:
         return bytes(self.dialogue.text) if (yield from self.dialogue.reply()) == 250 else b""
 
     def authenticated(self, route: Route, extensions: bytes) -> Engine:
-        """(parameter of MAIL (RFC 4954 5), words before the success report), after AUTH.
-
-        A host that announces no method gets the mail without authentication, which the report of success
-        says first (0008): the report K must not come before the host accepted the message.
-        """
+        """(parameter of MAIL (RFC 4954 5), words before the success report), after AUTH."""
         authentication = self.build.of(RemoteAuthentication)(self.dialogue)
         method = authentication.method(extensions)
         if method is None:
-            return b"", _NO_METHOD
+            known = authentication.announced(extensions)
+            return b"", (yield from self.nothing_known() if known else self.nothing_announced())
         yield from authentication.exchange(method, route.user, route.password)
         return b" AUTH=" + xtext(route.user), b""
+
+    def nothing_known(self) -> Engine:
+        """Words before the report of success: a host that announces unknown methods gets mail without AUTH.
+
+        The report K must not come before the host accepted the message (0008).
+        """
+        yield from ()
+        return _NO_METHOD
+
+    def nothing_announced(self) -> Engine:
+        """The same for a host that announces no AUTH (0008)."""
+        yield from ()
+        return _NO_METHOD
 
     def mail_kind(self, code: int) -> bytes:
         return b"D" if code >= 500 else b"Z"

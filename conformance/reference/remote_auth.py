@@ -58,13 +58,17 @@ class RemoteAuthentication:
             yield from self.verdict("password")
 
     def _challenge(self) -> Engine:
-        try:
-            challenge = base64.b64decode(self.dialogue.text[4:].rstrip(b"\n"), validate=True)
-        except binascii.Error:
-            challenge = b""
+        challenge = self.decoded(bytes(self.dialogue.text[4:].rstrip(b"\n")))
         if not challenge:
             yield from self.dialogue.give_up(b"Z", " but unable to base64decode challenge")
         return challenge
+
+    def decoded(self, text: bytes) -> bytes:
+        """The octets of base64 (RFC 4648 4); b"" for what is none."""
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return b""
 
     def digest(self, challenge: bytes, password: bytes) -> bytes:
         """The keyed digest of RFC 2195 2, in lower-case hexadecimal: the password is the key."""

@@ -12,9 +12,13 @@ from conformance.targets.target import Kind, Target
 #: Environment variable that names the PPA when no option does.
 PPA_VARIABLE = "QMAIL_PPA"
 
+#: The version of the package that a model stands for.
+MODELLED = "1.06-6.2"
+
 _KNOWN = (
     "known: stock, ppa, debs:DIRECTORY, debs:DIRECTORY@0004,0005, image:REFERENCE, "
-    "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, reference-ppa~FLAW,FLAW"
+    "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, "
+    "reference-ppa~FLAW,FLAW, model-stock, model-ppa, model@0004,0005"
 )
 
 _PPA = re.compile(r"ppa:[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*|deb\s+\S.*")
@@ -25,7 +29,8 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
 
     `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. A directory or an image without
     `@` claims every patch of the PPA, with nothing after `@` none. After `~` come flaws of the reference; not
-    after `!`, which an interactive shell takes for its history. Raises UsageError.
+    after `!`, which an interactive shell takes for its history. A model has the flaws of its deviations, but
+    those that one of the named flaws stands in the place of. Raises UsageError.
     """
     build, tilde, listed = name.rpartition("~")
     if not tilde:
@@ -37,6 +42,8 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
     if unknown and name.startswith(("debs:", "image:")):
         return _build(name, ppa)  # the `~` belongs to the place: debs:build-1.06~2
     target = _build(build, ppa)
+    if target.is_model:
+        flaws += _apart_from(flaws, target.flaws)
     if not target.specification:
         raise UsageError(f"target {name!r}: only a reference has flaws", "as reference-ppa~0006.dropped")
     for flaw in unknown:
@@ -57,6 +64,10 @@ def _build(name: str, ppa: str | None) -> Target:
         return Target(name, "ppa", PPA_PATCHES, _archive(ppa))
     if name in ("reference-stock", "reference-ppa"):
         return Target(name, "reference", PPA_PATCHES if name == "reference-ppa" else ())
+    if name in ("model-stock", "model-ppa"):
+        return _model(name, PPA_PATCHES if name == "model-ppa" else ())
+    if name.startswith("model@"):
+        return _model(name, patches_of(name.removeprefix("model@"), f"target {name!r}"))
     if name.startswith("reference@"):
         return Target(name, "reference", patches_of(name.removeprefix("reference@"), f"target {name!r}"))
     if name.startswith("debs:"):
@@ -64,6 +75,25 @@ def _build(name: str, ppa: str | None) -> Target:
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image")
     raise UsageError(f"there is no target {name!r}", _KNOWN)
+
+
+def _model(name: str, patches: tuple[str, ...]) -> Target:
+    """The reference that does what is known of the published package: its deviations are flaws here."""
+    from conformance.judge.deviations import load_deviations
+
+    model = Target(name, "reference", patches, packages={"qmail": MODELLED})
+    known = (
+        deviation.flaw for deviation in load_deviations() if deviation.flaw and deviation.concerns(model)
+    )
+    return replace(model, flaws=tuple(dict.fromkeys(known)))
+
+
+def _apart_from(flaws: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """The other flaws, without those about a decision that one of `flaws` is about."""
+    from conformance.reference.flaws import FLAWS
+
+    taken = {decision for flaw in flaws if flaw in FLAWS for decision in FLAWS[flaw].decisions}
+    return tuple(flaw for flaw in others if flaw not in flaws and taken.isdisjoint(FLAWS[flaw].decisions))
 
 
 def _archive(ppa: str | None) -> str:

@@ -32,6 +32,11 @@ class Target:
         return self.kind == "reference"
 
     @property
+    def is_model(self) -> bool:
+        """Whether it is the reference with known deviations as flaws; `packages` are what it stands for."""
+        return self.specification and self.name.startswith("model")
+
+    @property
     def file_name(self) -> str:
         """The name as that of a file: `debs:build/@0004` becomes `debs-build-0004`."""
         return re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-.") or "target"

@@ -10,19 +10,9 @@ from typing import Any, TypeVar
 
 from conformance.reference.build import Build
 from conformance.reference.flaws import FLAWS
+from conformance.reference.flaws.flaw import Decision
 
 T = TypeVar("T")
-
-#: A class of the reference and its attribute or method; for a patch that may be lacking "" and its number.
-Decision = tuple[str, str]
-
-
-@cache
-def decisions_of(flaw: str) -> frozenset[Decision]:
-    """The decisions that fall otherwise with this flaw."""
-    found = FLAWS[flaw]
-    decisions = {(kind.__name__, name) for kind, instead in found.instead.items() for name in instead}
-    return frozenset(decisions | ({("", found.dropped_patch)} if found.dropped_patch else set()))
 
 
 @cache
@@ -55,4 +45,4 @@ class WatchedBuild(Build):
 
     def can_show(self, flaw: str) -> bool:
         """Whether a decision that this flaw is about was taken."""
-        return not self.reached.isdisjoint(decisions_of(flaw))
+        return not self.reached.isdisjoint(FLAWS[flaw].decisions)

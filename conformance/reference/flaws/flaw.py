@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Iterable, Type, TypeVar
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Tuple, Type, TypeVar
 
 from conformance.reference.acts import Engine
 from conformance.reference.build import Build
 
 T = TypeVar("T")
+
+#: A class of the reference and its attribute or method; for a patch that may be lacking "" and its number.
+Decision = Tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Flaw:
         """The patch that is flawed, or "base"."""
         first = self.name.partition(".")[0]
         return first if first.isdigit() else "base"
+
+    @property
+    def decisions(self) -> FrozenSet[Decision]:
+        """The decisions that fall otherwise."""
+        found = {(kind.__name__, name) for kind, instead in self.instead.items() for name in instead}
+        return frozenset(found | ({("", self.dropped_patch)} if self.dropped_patch else set()))
 
     def also(self, kind: type, **instead: Any) -> Flaw:
         """The same flaw, with decisions of another class besides."""

@@ -6,9 +6,12 @@ from typing import Any
 from conformance.reference.acts import CRASHED, MISSING, Engine
 from conformance.reference.client import Client
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
+from conformance.reference.remote_auth import RemoteAuthentication
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.smtpd_auth import BASE64, Abandoned, Authentication
 from conformance.reference.wire import Gone
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 def _announces_after_helo(self: Any, argument: bytes) -> Engine:
@@ -44,11 +47,46 @@ def _crashes_on_padding(self: Any, line: bytes) -> bytes:
     return Authentication.decoded(self, line)
 
 
+def _any_base64(line: bytes) -> bytes:
+    """What the package's decoder makes of octets: any other than base64's stands for nothing."""
+    padding = len(line) - len(line.rstrip(b"="))
+    groups = [line[at : at + 4] for at in range(0, len(line) // 4 * 4, 4)]
+    octets = b"".join(_group(group) for group in groups)
+    return octets[: len(octets) - padding]
+
+
+def _group(group: bytes) -> bytes:
+    bits = 0
+    for octet in group:
+        if octet in _ALPHABET:
+            bits = bits << 6 | _ALPHABET.index(octet)
+        elif octet == ord("="):
+            bits <<= 6
+    return bits.to_bytes(3, "big")
+
+
+def _any_base64_but_padding(self: Any, line: bytes) -> bytes:
+    if not line.strip(b"="):
+        raise Gone
+    return _any_base64(line)
+
+
+def _word_as_a_whole(self: Any, value: Any) -> Any:
+    """`-` and `!` alone mean something, and `!` before the words with cram."""
+    word = (value or "").lower()
+    if word[:1] in ("-", "!") and word not in ("-", "!") and not word.startswith(("!cram", "!+cram")):
+        value = ""
+    return Authentication.mode(self, value)
+
+
 def _without(word: bytes) -> Any:
     return lambda self: [line for line in SmtpdSession.extensions(self) if not line.startswith(word)]
 
 
 FLAWS = (
+    flaw("0008.any-base64", "takes whatever octets for base64, and ends without a reply on padding alone",
+        Authentication, decoded=_any_base64_but_padding, initial_response=lambda self, line:
+        self.decoded(line)).also(RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
     flaw("0008.any-password", "accepts whatever password",
         Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
     flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
@@ -77,6 +115,8 @@ FLAWS = (
         Authentication, login=then(Authentication.login, lambda said: (said[1], said[0], said[2]))),
     flaw("0008.malformed-535", "answers credentials that cannot be read with 535",
         Authentication, malformed=("535 malformed auth input (#5.5.4)", "auth - malformed input")),
+    flaw("0008.mode-whole-words", "compares the whole of SMTPAUTH with - and !, and not its start",
+        Authentication, mode=_word_as_a_whole),
     flaw("0008.missing-accepts", "takes a missing checkprogram for acceptance", Authentication,
         accepts=lambda self, status: status == MISSING or Authentication.accepts(self, status)),
     flaw("0008.no-cancel", "does not let a client cancel with *", Authentication,

@@ -1,5 +1,6 @@
 """Flaws of patch 0008 in qmail-remote: which credentials go to whom."""
 
+import hashlib
 from dataclasses import replace
 from typing import Dict, Optional
 
@@ -34,6 +35,16 @@ def _no_helo_after_ehlo(self: Conversation) -> Engine:
 def _waits_after_432(self: RemoteAuthentication) -> Engine:
     yield from self.dialogue.reply()
     yield from RemoteAuthentication.expired(self)
+
+
+def _reads_again_after_rejection(self: RemoteAuthentication, said: str) -> Engine:
+    if (yield from self.dialogue.reply()) != 235:
+        yield from RemoteAuthentication.verdict(self, said)
+
+
+def _waits_for_a_reply(self: Conversation) -> Engine:
+    yield from self.dialogue.reply()
+    return b""
 
 
 def _swapped_digest(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
@@ -73,6 +84,9 @@ FLAWS = (
          Routes, sender_entry=lambda self, sender: next(iter(self.sender_entries().values()), b"")),
     flaw("0008.authsenders-ignored", "does not read authsenders",
          Routes, sender_entry=lambda self, sender: b""),
+    flaw("0008.digest-otherwise", "computes another digest than that of CRAM-MD5",
+         RemoteAuthentication,
+         digest=lambda self, challenge, password: hashlib.md5(password + challenge).hexdigest().encode()),
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
@@ -92,10 +106,14 @@ FLAWS = (
     flaw("0008.no-helo-fallback", "gives up when EHLO is refused", Conversation, ehlo=_no_helo_after_ehlo),
     flaw("0008.no-mail-parameter", "sends MAIL without AUTH= after authentication",
          Conversation, authenticated=then(Conversation.authenticated, lambda found: (b"", found[1]))),
+    flaw("0008.nothing-announced-stalls", "says nothing more to a host that announces no AUTH",
+         Conversation, nothing_announced=_waits_for_a_reply),
     flaw("0008.plain-unasked", "sends credentials to a host that did not announce AUTH",
          RemoteAuthentication, method=_plain_unasked),
     flaw("0008.rejection-ignored", "goes on after its credentials were rejected",
          RemoteAuthentication, verdict=lambda self, said: self.dialogue.reply()),
+    flaw("0008.rejection-read-twice", "waits for another reply after its credentials were rejected",
+         RemoteAuthentication, verdict=_reads_again_after_rejection),
     flaw("0008.rejection-permanent", "reports rejected credentials as a permanent failure",
          RemoteAuthentication, rejection_kind=b"D"),
     flaw("0008.remote-helo-only", "says HELO, and so never authenticates",
