@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cases.collection import all_requirements
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.judge.deviations import DIRECTORY, load_deviations
+from conformance.reference.flaws import FLAWS
 from tests.judge_samples import CHANGE, GUARD
 
 KNOWN = [CHANGE.name, GUARD.name]
@@ -59,6 +61,7 @@ def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: 
         *((entry(**{key: '"  "'}), f"{key} is empty") for key in TEXTS),
         *((entry(**{key: "3"}), f"{key} is no text") for key in TEXTS),
         (entry(flaw="3"), "flaw is no text"),
+        *((entry(hides=hides), "hides is no list of texts") for hides in ('"0005.x"', "[5]")),
         *((entry(seen=seen), "seen is neither a text nor a list") for seen in ("3", "[3]")),
         *((entry(seen=seen), "seen fits whatever is seen") for seen in ('"* *"', '["a", ""]')),
         (entry(seen="[]"), "missing: seen"),
@@ -115,6 +118,7 @@ def test_names_are_not_checked_when_not_all_cases_are_known(tmp_path: Path) -> N
     assert [known.requirement for known in load_deviations(None, tmp_path)] == ["0006.later"]
 
 
-def test_the_files_of_the_package_are_in_order() -> None:
+def test_the_files_of_the_package_are_in_order_and_each_entry_has_a_flaw_that_does_it() -> None:
     assert DIRECTORY.is_dir()
-    load_deviations()
+    known = load_deviations(all_requirements())
+    assert [each.place for each in known if not {each.flaw, *each.hides} <= FLAWS.keys()] == []

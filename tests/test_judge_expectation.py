@@ -41,6 +41,8 @@ UNSTABLE, AGREED = verdict(CHANGE, PPA, "unmet", "met"), verdict(CHANGE, STOCK, 
         # A reference is not qmail, whatever its packages are called.
         (CHANGE, REFERENCE_0005, [deviation(target="qmail=1.06-6*")], "met"),
         (CHANGE, REFERENCE_0005, [deviation(target="reference-*")], "unmet"),
+        # A model stands for a package.
+        (CHANGE, replace(REFERENCE_0005, name="model@0005"), [deviation(target="qmail=1.06-6*")], "unmet"),
     ],
 )
 def test_role_claim_and_known_deviations_say_what_is_expected(

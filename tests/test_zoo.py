@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,29 @@ def test_worker_processes_come_to_the_same() -> None:
     for workers in (1, 2):
         found = {trial: outcome["0006.unknown.code"][0] for trial, outcome in run_trials(trials, workers)}
         assert [found[trial] for trial in trials] == ["unmet", "met"]
+
+
+def test_what_a_deviation_does_not_describe_is_caught_where_it_shows() -> None:
+    name = "0007.rcpt.percent"
+    without = baseline([name])
+    known = without.outcomes["model"][name]
+    assert (known.verdict, known.as_expected) == ("unmet", True)
+    flaws = {"0007.550": [name], "0007.sender-only": [name], "0006.dropped": ["0006.unknown.code"]}
+    [trial] = without.trials_on_model(flaws)
+    assert trial == Trial("0007.550", "model", (name,)), "not the model's own, nor what no deviation is about"
+    # Recipients are not screened, so nobody sees with which code they would be refused.
+    assert run_trial(trial)[name] == (known.verdict, known.seen)
+    table = lay_out({name: REQUIREMENTS[name]}, without, [(trial, run_trial(trial))], {"0007.550"})
+    assert table.on_model == {"0007.550": []}
+    assert any(line.startswith("0007.550 is caught by nothing on the model") for line in table.broken)
+    otherwise: Outcome = {name: ("unmet", "<reply 550 'no'>")}
+    table = lay_out({name: REQUIREMENTS[name]}, without, [(trial, otherwise)], {"0007.550"})
+    assert table.on_model == {"0007.550": [name]}
+    assert "| `0007.550` | `0007.rcpt.percent` |" in markdown(table)
+    hidden = [(replace(trial, flaw="0007.adds-recipient"), otherwise)]
+    table = lay_out({name: REQUIREMENTS[name]}, without, hidden, set())
+    says = "0007.adds-recipient is caught by 0007.rcpt.percent on the model, and a deviation says"
+    assert table.broken == [f"{says} that it hides it"]
 
 
 # Bars

@@ -10,6 +10,7 @@ A file holds tables `[[deviation]]`:
     seen = "RCPT TO:<*> is answered 250*"  # where unmet: what the failed assertion says there, or a list of
                                          # such; `*` stands for any text. Another failure is unexpected
     flaw = "0007.sender-only"            # optional: the flaw of the reference that does what this describes
+    hides = ["0007.adds-recipient"]      # optional: flaws of the zoo that nobody can see where this shows
     reason = "why it is so"
     source = "where that can be read"
     since = 2024-05-01
@@ -56,6 +57,7 @@ class Deviation:
     patches: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     flaw: str = ""
+    hides: tuple[str, ...] = ()
     place: str = ""
 
     def applies_to(self, requirement: str, target: Target) -> bool:
@@ -106,7 +108,7 @@ def load_deviations(
 
 def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     texts = ("target", "requirement", "reason", "source", "shows")
-    check_table(place, entry, texts, ("since", "patches", "verdict", "seen", "flaw"))
+    check_table(place, entry, texts, ("since", "patches", "verdict", "seen", "flaw", "hides"))
     since, verdict, patches = entry.get("since"), entry.get("verdict", "unmet"), entry.get("patches", [])
     for text in ("target", "requirement"):
         if len(entry[text]) > _LONGEST_PATTERN:
@@ -121,9 +123,19 @@ def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     flaw = entry.get("flaw", "")
     if not isinstance(flaw, str):
         raise UsageError(f"{place}: flaw is no text", "Name one flaw of conformance/reference/flaws.")
+    hides = entry.get("hides", [])
+    if not isinstance(hides, list) or not all(isinstance(name, str) for name in hides):
+        raise UsageError(f"{place}: hides is no list of texts", "Name flaws of conformance/reference/flaws.")
     seen = _patterns(place, entry.get("seen", []), verdict)
     return Deviation(
-        **words, since=since, verdict=verdict, patches=tuple(patches), seen=seen, flaw=flaw, place=place
+        **words,
+        since=since,
+        verdict=verdict,
+        patches=tuple(patches),
+        seen=seen,
+        flaw=flaw,
+        hides=tuple(hides),
+        place=place,
     )
 
 

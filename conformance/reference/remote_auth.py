@@ -79,7 +79,9 @@ class RemoteAuthentication:
 
     def _continued(self, said: str) -> Engine:
         if (yield from self.dialogue.reply()) != _CONTINUE:
-            yield from self.dialogue.give_up(b"Z", f" but authentication was rejected ({said})")
+            yield from self.dialogue.give_up(
+                self.rejection_kind, f" but authentication was rejected ({said})"
+            )
 
     def verdict(self, said: str) -> Engine:
         """The host's last word on the credentials."""

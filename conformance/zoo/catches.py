@@ -1,14 +1,15 @@
 """Which requirements catch which flaw, both ways, and what is wrong with it: the bars of the zoo."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conformance.catalogue import PATCHES, Requirement
+from conformance.judge.verdict import as_expected
 from conformance.reference.flaws import FLAWS
-from conformance.zoo.trial import Baseline, Outcome, Trial
+from conformance.zoo.trial import Baseline, Outcome, Trial, known_deviations
 
 #: What a build is called in sentences.
-BUILD_NAMES = {"stock": "stock", "patched": "all six patches"}
+BUILD_NAMES = {"stock": "stock", "patched": "all six patches", "model": "the model"}
 
 
 @dataclass
@@ -16,13 +17,15 @@ class ZooTable:
     """The zoo after a round. `flaws` and `requirements` are those that were chosen, in order.
 
     `caught_by` maps every flaw to the requirements that catch it, those of its own patch first; `catches`
-    maps every requirement to the flaws that it catches. `broken` says, a sentence each, which bars do not
-    hold; it speaks of what was chosen alone.
+    maps every requirement to the flaws that it catches. `on_model` maps a flaw that a requirement with a
+    known deviation catches to those that catch it where the known deviations show. `broken` says, a sentence
+    each, which bars do not hold; it speaks of what was chosen alone.
     """
 
     flaws: list[str]
     requirements: dict[str, Requirement]
     caught_by: dict[str, list[str]] = field(default_factory=dict)
+    on_model: dict[str, list[str]] = field(default_factory=dict)
     catches: dict[str, list[str]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     runs: int = 0  #: cases run under a flaw
@@ -49,12 +52,19 @@ def lay_out(
     table.broken += _unlike_the_promise(table.requirements, without)
     pairs: set[tuple[str, str]] = set()
     own: set[str] = set()  # flaws that are caught by what has to catch them
+    on_model: dict[str, list[str]] = {}
     for trial, outcome in seen:
         table.runs += len(outcome)
+        if trial.build == "model":
+            on_model[trial.flaw] = []
         for name, (verdict, what) in outcome.items():
             if verdict not in ("met", "unmet"):
                 where = f"on {BUILD_NAMES[trial.build]} with {trial.flaw}"
                 table.broken.append(f"{name} is {verdict} {where}: {_short(what)}")
+            elif trial.build == "model":
+                plain = without.outcomes["model"][name]
+                if not as_expected(verdict, plain.expected, plain.deviation, what):
+                    on_model.setdefault(trial.flaw, []).append(name)
             elif verdict != without.outcomes[trial.build][name].verdict:
                 pairs.add((trial.flaw, name))
                 # What stock does and a patch takes away is no promise of base: the change that is met on
@@ -75,6 +85,8 @@ def lay_out(
         elif flaw not in own:
             others = ", ".join(caught[:3]) + (" …" if len(caught) > 3 else "")
             table.broken.append(f"{told} is caught by none of {FLAWS[flaw].patch}, only by {others}")
+    table.on_model = {flaw: on_model[flaw] for flaw in in_order if flaw in on_model}
+    table.broken += _hidden(table.on_model, without)
     table.broken += [
         f"{name} catches no flaw: name one in conformance/reference/flaws that breaks its promise, "
         "or strengthen its case"
@@ -93,6 +105,19 @@ def _unlike_the_promise(requirements: Mapping[str, Requirement], without: Baseli
         for name in requirements
         if not verdicts[name].as_expected
     ]
+
+
+def _hidden(on_model: Mapping[str, Sequence[str]], without: Baseline) -> Iterator[str]:
+    """What known deviations hide and nobody said that they do, and what they are said to hide and do not."""
+    excused = {flaw for deviation in known_deviations() for flaw in deviation.hides}
+    for flaw, caught in on_model.items():
+        if caught and flaw in excused:
+            yield f"{flaw} is caught by {caught[0]} on the model, and a deviation says that it hides it"
+        elif not caught and flaw not in excused:
+            yield (
+                f"{flaw} is caught by nothing on the model: describe more narrowly what a deviation excuses, "
+                "or split its requirement"
+            )
 
 
 def _short(seen: str) -> str:

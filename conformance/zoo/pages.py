@@ -18,7 +18,8 @@ Written by `qmail-conformance zoo`; not edited by hand.
 Each flaw is one small wrongness that can be built into the embedded reference: what a wrong rebase, a dropped
 hunk, an off-by-one or a lost error path would do. A requirement *catches* a flaw when its verdict under it
 differs from the one without it: unmet for met, or, for a change on stock, met for unmet. Flaws of base are
-looked for on stock and on all six patches, those of a patch on all six.
+looked for on stock and on all six patches, those of a patch on all six. What a requirement with a known
+deviation catches is looked for once more on the model, the reference that does what is known of the package.
 
 {flaws} flaws, {requirements} requirements.
 """
@@ -32,6 +33,7 @@ def to_json(table: ZooTable) -> dict[str, Any]:
                 "patch": FLAWS[name].patch,
                 "wrong": FLAWS[name].description,
                 "caught_by": table.caught_by[name],
+                **({"on_model": table.on_model[name]} if name in table.on_model else {}),
             }
             for name in table.flaws
         },
@@ -61,6 +63,13 @@ def markdown(table: ZooTable) -> str:
         for name, found in table.requirements.items()
     ]
     parts += _by_patch(("requirement", "role", "catches"), requirements)
+    if table.on_model:
+        parts.append("## What catches a flaw where the known deviations show\n")
+        shown = [
+            (FLAWS[name].patch, (f"`{name}`", _some(caught) or "hidden, as a deviation says"))
+            for name, caught in table.on_model.items()
+        ]
+        parts += _by_patch(("flaw", "caught by"), shown)
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -15,8 +15,9 @@ from conformance.cases.attempt import conclude
 from conformance.cases.collection import all_requirements, case_of
 from conformance.errors import WorldError
 from conformance.judge.decider import decide
+from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
-from conformance.judge.verdict import Verdict
+from conformance.judge.verdict import Verdict, VerdictName
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.secrets import fixture_secrets
 from conformance.reference.flaws import FLAWS
@@ -25,8 +26,12 @@ from conformance.targets.names import parse_target
 from conformance.targets.target import Target
 from conformance.zoo.watch import WatchedBuild
 
-#: The two builds of the reference: without patches, and with all six.
-BUILDS = {"stock": parse_target("reference-stock"), "patched": parse_target("reference-ppa")}
+#: The builds: the reference without patches and with all six, and the model of the package with all six.
+BUILDS = {
+    "stock": parse_target("reference-stock"),
+    "patched": parse_target("reference-ppa"),
+    "model": parse_target("model-ppa"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Trial:
 
 
 #: What a trial came to: by requirement its verdict, and what was seen where that is not met.
-Outcome = dict[str, tuple[str, str]]
+Outcome = dict[str, tuple[VerdictName, str]]
 
 #: What the threads of worker processes hand over; None when a process died.
 Said = queue.Queue[tuple[Trial, Outcome] | None]
@@ -51,7 +56,10 @@ Said = queue.Queue[tuple[Trial, Outcome] | None]
 
 @dataclass
 class Baseline:
-    """The reference without flaws: by build and requirement the verdict, and the flaws that it can show."""
+    """Without a flaw of the zoo: by build and requirement the verdict, and the flaws that it can show.
+
+    On the model only verdicts count: what is tried there follows from what was caught without deviations.
+    """
 
     outcomes: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     asked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
@@ -68,8 +76,21 @@ class Baseline:
                 if names:
                     yield Trial(flaw.name, build, tuple(names))
 
+    def trials_on_model(self, caught: Mapping[str, Sequence[str]]) -> Iterator[Trial]:
+        """Each flaw that a requirement with a known deviation catches without it, on the model.
+
+        `caught` maps a flaw to the requirements that catch it on the patched build. Beside these, those are
+        decided whose deviation the flaw stands in the place of.
+        """
+        model = self.outcomes["model"]
+        known = {name: verdict for name, verdict in model.items() if verdict.deviation is not None}
+        for flaw, names in caught.items():
+            if flaw not in BUILDS["model"].flaws and not known.keys().isdisjoint(names):
+                yield Trial(flaw, "model", tuple(dict.fromkeys((*names, *known))))
+
 
 _requirements = cache(all_requirements)
+known_deviations = cache(load_deviations)
 
 
 class Unrecorded(ReferencePod):
@@ -90,15 +111,14 @@ class Unrecorded(ReferencePod):
 async def _decided(name: str, target: Target, pod: Unrecorded) -> Verdict:
     requirement = _requirements()[name]
     case = case_of(requirement)
+    expectation = expect(requirement, target, known_deviations() if target.is_model else [])
     # The reference does the same each time, so nothing is repeated.
-    verdict, _ = await decide(
-        requirement, expect(requirement, target, []), lambda again: conclude(case, pod), repeat=False
-    )
+    verdict, _ = await decide(requirement, expectation, lambda again: conclude(case, pod), repeat=False)
     return verdict
 
 
 def baseline(requirements: Iterable[str]) -> Baseline:
-    """Every case without flaws, on both builds. An unknown requirement is a KeyError."""
+    """Every case on every build as it is. An unknown requirement is a KeyError."""
 
     async def run() -> Baseline:
         found = Baseline()
@@ -106,6 +126,8 @@ def baseline(requirements: Iterable[str]) -> Baseline:
         for build, target in BUILDS.items():
             watched = WatchedBuild(target.patches)
             pod = Unrecorded(target.patches, build=watched)
+            if target.is_model:
+                pod = Unrecorded(target.patches, frozenset(target.flaws))
             verdicts, asked = found.outcomes.setdefault(build, {}), found.asked.setdefault(build, {})
             for name in names:
                 watched.reached.clear()
@@ -121,7 +143,8 @@ def run_trial(trial: Trial) -> Outcome:
 
     async def run() -> Outcome:
         target = BUILDS[trial.build]
-        pod = Unrecorded(target.patches, frozenset({trial.flaw}))
+        flaws = parse_target(f"{target.name}~{trial.flaw}").flaws
+        pod = Unrecorded(target.patches, frozenset(flaws))
         decided = [await _decided(name, target, pod) for name in trial.requirements]
         return {verdict.requirement: (verdict.verdict, verdict.seen) for verdict in decided}
 
