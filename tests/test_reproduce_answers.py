@@ -20,6 +20,7 @@ FAULTS = {
     "drop": [Fault("big.example", "drop", type="MX", over="udp")],
     "delay": [Fault("big.example", "delay", seconds=2.0)],
     "rcode": [Fault("big.example", "rcode", type="ANY", rcode="NOTIMP")],
+    "untruncated": [Fault("big.example", "untruncated", over="udp")],
     "truncate": [Fault("big.example", "truncate", over="udp")],
     "hinfo": [Fault("big.example", "hinfo")],
     "cut": [Fault("big.example", "cut", type="MX", length=20)],

@@ -69,5 +69,5 @@ def apply_fault(fault: Fault, query: Query, right: bytes) -> bytes | None:
             return right[: fault.offset] + written + right[fault.offset + len(written) :]
         case "raw":
             return right[:2] + octets(fault.octets)
-        case "delay" | "close" | "stall":
+        case "delay" | "untruncated" | "close" | "stall":
             return right

@@ -88,7 +88,8 @@ class NameServer:
     def _struck(self, number: int, query: Query, over: Transport) -> Response:
         """The response that a fault makes of the right one."""
         fault = self._faults[number]
-        sent = faults.apply_fault(fault, query, self._right(query, over))
+        room: Transport = "tcp" if fault.action == "untruncated" else over
+        sent = faults.apply_fault(fault, query, self._right(query, room))
         delay = self._latency + fault.seconds
         if fault.action == "close" or fault.action == "stall":
             return Response(sent, delay, fault.length, fault.action)

@@ -26,6 +26,7 @@ class Conversation:
         self.report = dialogue.report
         self.helo_host = helo_host
         self.authenticates = build.carries("0008")
+        self.greeted = False  #: whether the host has taken the hello
 
     def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
         """Greeting, hello, AUTH, envelope, message, QUIT (RFC 5321 3.3); raises Ended."""
@@ -33,6 +34,7 @@ class Conversation:
         if code != 220:
             yield from self.dialogue.give_up(self.greeting_kind(code), " but greeting failed")
         extensions = yield from self._hello()
+        self.greeted = True
         parameter = note = b""
         if self.authenticates and route.user and route.password:
             parameter, note = yield from self.authenticated(route, extensions)

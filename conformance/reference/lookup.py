@@ -13,7 +13,6 @@ from conformance.reference.resolver import NoAnswer, Resolver, ResolverAnswer
 
 _STOCK_BUFFER = 512  # RFC 1035 4.2.1
 _MOST_ALIASES = 10
-_WRAP = 2**64
 
 
 class LookupFailed(Exception):
@@ -95,6 +94,8 @@ class Lookup:
     #: What an answer is read into when it did not fit, and how it is asked for again (0005; RFC 1035 4.2.2).
     large_size = 65536
     large_over_tcp = True
+    #: The numbers of the generator that orders exchangers of equal preference are below this one.
+    random_wrap = 2**32
 
     def __init__(self, build: Build, options: str, number: Callable[[], int]) -> None:
         self.build = build
@@ -206,7 +207,7 @@ class Lookup:
                 elif remaining[other][0] == remaining[best][0]:
                     same += 1
                     # qmail's own generator: each of the equals is as likely as the others.
-                    random = (random * 69069 + 1) % _WRAP
+                    random = (random * 69069 + 1) % self.random_wrap
                     if random // 2 < 2147483647 // same:
                         best = other
             ordered.append(remaining[best])

@@ -88,11 +88,19 @@ class QmailRemote:
         # With a relay, or with aliases alone, qmail does not look for itself among the exchangers.
         if route.relay is None and not aliased:
             addresses = self.better_than_this_host(addresses)
-        address: str = yield from self.connected(self.attempts(addresses), route)
         timeout = float(self.control.number("timeoutremote", 1200))
-        dialogue = self.build.of(Dialogue)(self.report, address, timeout)
-        conversation = self.build.of(Conversation)(self.build, dialogue, helo_host)
-        yield from conversation.run(sender, paths, message, route)
+        left = self.attempts(addresses)
+        while True:
+            found: MxAddress = yield from self.connected(left, route)
+            left = left[left.index(found) + 1 :]
+            dialogue = self.build.of(Dialogue)(self.report, found.address, timeout)
+            conversation = self.build.of(Conversation)(self.build, dialogue, helo_host)
+            try:
+                yield from conversation.run(sender, paths, message, route)
+            except Ended:
+                if not left or conversation.greeted or not self.goes_on():
+                    raise
+                self.report.octets.clear()
 
     def sender_path(self, sender: bytes) -> bytes:
         """The sender as MAIL says it."""
@@ -153,10 +161,14 @@ class QmailRemote:
         """Which addresses are tried until one takes a connection: all of them (RFC 5321 5.1)."""
         return addresses
 
+    def goes_on(self) -> bool:
+        """Whether the next address is tried after a host that takes no mail (RFC 5321 5.1)."""
+        return True
+
     def connected(self, addresses: List[MxAddress], route: Route) -> Engine:
-        """The first address that takes a connection."""
+        """The first address that takes a connection, a `MxAddress`."""
         for found in addresses:
             failure: str = yield acts.Connect(found.address, route.port, float(self.connect_timeout()))
             if not failure:
-                return found.address
+                return found
         self.report.end(self.nobody_answers)

@@ -96,6 +96,7 @@ def fault_words(fault: Fault) -> str:
         "delay": f"is answered {fault.seconds:g} s late",
         "rcode": f"gets an empty answer with {fault.rcode}",
         "truncate": "gets an empty answer with the TC bit",
+        "untruncated": "gets the whole answer over UDP, without the TC bit",
         "hinfo": "gets one synthetic HINFO record (RFC 8482)",
         "cut": f"gets the first {fault.length} octets of the right answer",
         "patch": f"gets the right answer with {len(fault.octets)} octets written over offset {fault.offset}",
