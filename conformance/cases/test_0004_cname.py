@@ -91,13 +91,13 @@ async def test_any_fails(internet: Internet, qmail: Qmail) -> None:
     assert (await _any_fails(internet, qmail, "rcode", rcode="SERVFAIL")).accepted
 
 
-@requirement("0004.any.refused", source="patch:0004 remove-cname-lookup; rfc8482:4")
+@requirement("0004.any.refused", source="patch:0004 remove-cname-lookup; rfc1035:4.1.1")
 async def test_any_refused(internet: Internet, qmail: Qmail) -> None:
     """A domain whose server refuses ANY (REFUSED) is delivered to."""
     assert (await _any_fails(internet, qmail, "rcode", rcode="REFUSED")).accepted
 
 
-@requirement("0004.any.notimp", source="patch:0004 remove-cname-lookup; rfc8482:4")
+@requirement("0004.any.notimp", source="patch:0004 remove-cname-lookup; rfc1035:4.1.1")
 async def test_any_not_implemented(internet: Internet, qmail: Qmail) -> None:
     """A domain whose server does not implement ANY (NOTIMP) is delivered to."""
     assert (await _any_fails(internet, qmail, "rcode", rcode="NOTIMP")).accepted
@@ -132,7 +132,7 @@ async def test_oversized_any_is_not_asked_for(internet: Internet, qmail: Qmail) 
     assert internet.questions(type="ANY") == []
 
 
-@requirement("0004.any.truncated", source="patch:0004 remove-cname-lookup; rfc7766:5")
+@requirement("0004.any.truncated", source="patch:0004 remove-cname-lookup; rfc7766:4")
 async def test_any_truncated(internet: Internet, qmail: Qmail) -> None:
     """A domain whose ANY answer is truncated, where TCP is closed, is delivered to."""
     internet.refuse_tcp()

@@ -41,7 +41,7 @@ async def test_mx_of_16384_octets(internet: Internet, qmail: Qmail) -> None:
     assert (await _padded(internet, qmail, 16_384)).accepted
 
 
-@requirement("0005.mx.octets-65535", source=PATCH + "rfc1035:4.2.2, rfc7766:8")
+@requirement("0005.mx.octets-65535", source=PATCH + "rfc1035:4.2.2")
 async def test_mx_of_65535_octets(internet: Internet, qmail: Qmail) -> None:
     """An MX answer of 65,535 octets, the longest there is, is read whole."""
     assert (await _padded(internet, qmail, 65_535)).accepted
@@ -83,7 +83,7 @@ async def test_small_answer_costs_one_question(internet: Internet, qmail: Qmail)
     assert internet.questions(over="tcp") == []
 
 
-@requirement("0005.tc.small-answer", source="rfc1035:4.2.1, rfc7766:5", role="guard")
+@requirement("0005.tc.small-answer", source=PATCH + "rfc2181:9, rfc7766:4", role="guard")
 async def test_truncation_bit_on_a_small_answer(internet: Internet, qmail: Qmail) -> None:
     """An answer that bears the TC bit is asked for again over TCP, however small it is."""
     internet.load("plain.example")
@@ -92,7 +92,7 @@ async def test_truncation_bit_on_a_small_answer(internet: Internet, qmail: Qmail
     assert internet.questions("plain.example", "MX", "tcp")
 
 
-@requirement("0005.tcp.refused", source="rfc7766:5; qmail-remote(8) RESULTS", role="guard")
+@requirement("0005.tcp.refused", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard")
 async def test_tcp_refused(internet: Internet, qmail: Qmail) -> None:
     """When TCP is refused for a truncated answer, the failure is temporary and ends in time."""
     internet.refuse_tcp()
@@ -101,7 +101,9 @@ async def test_tcp_refused(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("0005.tcp.closed-early", source="rfc7766:6.2.4; qmail-remote(8) RESULTS", role="guard")
+@requirement(
+    "0005.tcp.closed-early", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard"
+)
 async def test_tcp_closed_early(internet: Internet, qmail: Qmail) -> None:
     """When TCP is closed in the middle of an answer, the failure is temporary and ends in time."""
     internet.fault("big.example", "close", type="MX", over="tcp", length=1000)

@@ -40,7 +40,7 @@ async def test_mx_of_2048_octets(internet: Internet, qmail: Qmail) -> None:
     assert (await _padded(internet, qmail, 2048)).accepted
 
 
-@requirement("0005.mx.octets-60000", source=PATCH + "rfc1035:4.2.2, rfc7766:8")
+@requirement("0005.mx.octets-60000", source=PATCH + "rfc1035:4.2.2")
 async def test_mx_of_60000_octets(internet: Internet, qmail: Qmail) -> None:
     """An MX answer of 60,000 octets, more than a signed 16-bit length, is read to its last record."""
     assert (await _padded(internet, qmail, 60_000)).accepted
@@ -83,14 +83,14 @@ async def test_small_answer_after_a_large_one(internet: Internet, qmail: Qmail) 
     assert [question.over for question in internet.questions("mx.big.example", "A")] == ["udp"]
 
 
-@requirement("0005.edns.large", source=PATCH + "rfc6891:6.2.5; rfc7766:5")
+@requirement("0005.edns.large", source=PATCH + "rfc6891:6.2.3, rfc7766:4")
 async def test_large_answer_with_edns(internet: Internet, qmail: Qmail) -> None:
     """With EDNS in resolv.conf an MX answer of 4,096 octets is read whole as well."""
     qmail.resolver = EDNS
     assert (await _padded(internet, qmail, 4096)).accepted
 
 
-@requirement("0005.edns.small", source="rfc6891:6.1.1; qmail-remote(8)", role="guard")
+@requirement("0005.edns.small", source=PATCH + "rfc6891:6.2.3", role="guard")
 async def test_small_answer_with_edns(internet: Internet, qmail: Qmail) -> None:
     """With EDNS in resolv.conf an MX answer of 512 octets costs one question, over UDP."""
     qmail.resolver = EDNS
@@ -98,28 +98,32 @@ async def test_small_answer_with_edns(internet: Internet, qmail: Qmail) -> None:
     assert [question.over for question in internet.questions("big.example", "MX")] == ["udp"]
 
 
-@requirement("0005.tcp.slow", source=PATCH + "rfc7766:6.2.3", waits=1)
+@requirement("0005.tcp.slow", source=PATCH + "rfc1035:4.2.2", waits=1)
 async def test_slow_tcp(internet: Internet, qmail: Qmail) -> None:
     """A large answer that comes half a second late over TCP is read whole."""
     internet.fault("big.example", "delay", type="MX", over="tcp", seconds=0.5)
     assert (await _padded(internet, qmail, 4096)).accepted
 
 
-@requirement("0005.tcp.closed-at-once", source="rfc7766:6.2.4; qmail-remote(8) RESULTS", role="guard")
+@requirement(
+    "0005.tcp.closed-at-once", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard"
+)
 async def test_tcp_closed_at_once(internet: Internet, qmail: Qmail) -> None:
     """When TCP is closed before the first octet of an answer, the failure is temporary."""
     internet.fault("big.example", "close", type="MX", over="tcp", length=0)
     assert (await _padded(internet, qmail, 4096)).letters == "Z"
 
 
-@requirement("0005.tcp.servfail", source="rfc1035:4.1.1; qmail-remote(8) RESULTS", role="guard")
+@requirement("0005.tcp.servfail", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard")
 async def test_servfail_over_tcp(internet: Internet, qmail: Qmail) -> None:
     """When the answer over TCP is a failure of the server, the failure is temporary."""
     internet.fault("big.example", "rcode", type="MX", over="tcp", rcode="SERVFAIL")
     assert (await _padded(internet, qmail, 4096)).letters == "Z"
 
 
-@requirement("0005.tcp.refused-for-a", source="rfc7766:5; qmail-remote(8) RESULTS", role="guard")
+@requirement(
+    "0005.tcp.refused-for-a", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard"
+)
 async def test_tcp_refused_for_an_address(internet: Internet, qmail: Qmail) -> None:
     """When TCP is refused for a large A answer, the failure is temporary."""
     internet.zone("big.example")
@@ -130,7 +134,7 @@ async def test_tcp_refused_for_an_address(internet: Internet, qmail: Qmail) -> N
     assert delivery.letters == "Z"
 
 
-@requirement("0005.tc.small-a", source="rfc1035:4.2.1, rfc7766:5", role="guard")
+@requirement("0005.tc.small-a", source=PATCH + "rfc2181:9, rfc7766:4", role="guard")
 async def test_truncation_bit_on_a_small_address_answer(internet: Internet, qmail: Qmail) -> None:
     """A small A answer that bears the TC bit is asked for again over TCP."""
     internet.load("plain.example")
@@ -149,7 +153,7 @@ async def test_large_answer_through_the_queue(internet: Internet, qmail: Qmail) 
     assert seen.queue == []
 
 
-@requirement("0005.delivery.tcp-refused", source="rfc7766:5; qmail-send(8)", role="guard")
+@requirement("0005.delivery.tcp-refused", source="qmail-send(8); rfc1034:5.2.3, rfc5321:5.1", role="guard")
 async def test_refused_tcp_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
     """Mail whose large MX answer cannot be fetched stays in the queue: neither lost nor bounced."""
     qmail.relay()

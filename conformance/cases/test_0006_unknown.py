@@ -24,7 +24,7 @@ async def test_unknown_verb_before_hello(qmail: Qmail) -> None:
     assert (await qmail.reply_to("FROBNICATE", hello=False)).code == 500
 
 
-@requirement("0006.unknown.in-transaction", source=SOURCE)
+@requirement("0006.unknown.in-transaction", source=SOURCE + ", rfc5321:3.8")
 async def test_unknown_verb_in_a_transaction(qmail: Qmail) -> None:
     """An unknown verb between MAIL and RCPT is answered with 500, and the transaction goes on to its end."""
     async with qmail.session() as smtp:
@@ -39,13 +39,13 @@ async def test_empty_line(qmail: Qmail) -> None:
     assert (await qmail.reply_to("")).code == 500
 
 
-@requirement("0006.verb.8bit", source=SOURCE)
+@requirement("0006.verb.8bit", source=SOURCE + ", rfc5321:2.4")
 async def test_8bit_verb(qmail: Qmail) -> None:
     """A verb of octets above 127 is answered with 500."""
     assert (await qmail.reply_to(bytes(range(200, 240)))).code == 500
 
 
-@requirement("0006.verb.long", source=SOURCE)
+@requirement("0006.verb.long", source=SOURCE + ", rfc5321:4.3.2")
 async def test_long_verb(qmail: Qmail) -> None:
     """A verb of 10,000 octets is answered with 500."""
     assert (await qmail.reply_to("X" * 10_000)).code == 500
@@ -59,7 +59,7 @@ async def test_known_verb_with_more_letters(qmail: Qmail) -> None:
         assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
 
 
-@requirement("0006.session.goes-on", source=SOURCE, role="guard")
+@requirement("0006.session.goes-on", source=SOURCE + ", rfc5321:3.8", role="guard")
 async def test_session_goes_on(qmail: Qmail) -> None:
     """After twenty unknown verbs the session still takes a message."""
     async with qmail.session() as smtp:
@@ -85,7 +85,7 @@ async def test_unknown_verb_after_a_refused_data(qmail: Qmail) -> None:
         assert [reply.code for reply in replies] == [503, 500, 250]
 
 
-@requirement("0006.unknown.keeps-recipients", source=SOURCE)
+@requirement("0006.unknown.keeps-recipients", source=SOURCE + ", rfc5321:3.8")
 async def test_unknown_verb_keeps_recipients(qmail: Qmail) -> None:
     """An unknown verb after RCPT is answered with 500, and the message goes to every recipient."""
     async with qmail.session() as smtp:
@@ -102,7 +102,7 @@ async def test_verb_of_nul(qmail: Qmail) -> None:
     assert (await qmail.reply_to("\0NOOP")).code == 500
 
 
-@requirement("0006.verb.pipelined", source=SOURCE + "; rfc2920:3.1")
+@requirement("0006.verb.pipelined", source=SOURCE + ", rfc2920:3.2")
 async def test_unknown_verb_in_a_pipeline(qmail: Qmail) -> None:
     """Among pipelined commands an unknown verb has its 500 in its place."""
     async with qmail.session() as smtp:

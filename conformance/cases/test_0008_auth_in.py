@@ -49,7 +49,9 @@ async def test_cram_restricts(qmail: Qmail) -> None:
     assert reply.code != 235, reply
 
 
-@requirement("0008.mode.required", source=MANUAL + " SMTPAUTH; rfc4954:6")
+@requirement(
+    "0008.mode.required", source=MANUAL + " SMTPAUTH; rfc4954:6; patch:0008 qmail-smtpd.c err_submission"
+)
 async def test_required(qmail: Qmail) -> None:
     """With SMTPAUTH=! MAIL is refused with 530 until the client has authenticated."""
     qmail.authenticate("!")
@@ -67,7 +69,10 @@ async def test_unset(qmail: Qmail) -> None:
 
 
 @requirement(
-    "0008.mode.dash", source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled", role="guard"
+    "0008.mode.dash",
+    source=MANUAL
+    + " SMTPAUTH: starts with a dash, AUTH is disabled; patch:0008 README 0.8.2: even if SMTPAUTH is -",
+    role="guard",
 )
 async def test_dash(qmail: Qmail) -> None:
     """With SMTPAUTH=- nothing is announced, and AUTH is refused."""
@@ -75,7 +80,7 @@ async def test_dash(qmail: Qmail) -> None:
     assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
-@requirement("0008.helo.not-announced", source="rfc4954:3, rfc5321:4.1.1.1", role="guard")
+@requirement("0008.helo.not-announced", source="rfc5321:3.2", role="guard")
 async def test_helo_announces_nothing(qmail: Qmail) -> None:
     """The reply to HELO does not announce AUTH."""
     qmail.authenticate("")
@@ -119,7 +124,7 @@ async def test_login(qmail: Qmail) -> None:
         assert (await _login(smtp, "bob", password("bob"))).code == 235
 
 
-@requirement("0008.login.initial-response", source=MANUAL + "; rfc4954:4")
+@requirement("0008.login.initial-response", source="patch:0008 qmail-smtpd.c auth_login", level="should")
 async def test_login_at_once(qmail: Qmail) -> None:
     """AUTH LOGIN with the user on the same line asks for the password alone, and accepts it with 235."""
     qmail.authenticate("")
@@ -137,7 +142,7 @@ async def test_login_with_awkward_passwords(qmail: Qmail) -> None:
             assert (await _login(smtp, user, password(user))).code == 235, user
 
 
-@requirement("0008.login.long-password", source=MANUAL)
+@requirement("0008.login.long-password", source="rfc4616:2; " + MANUAL, level="should")
 async def test_login_with_long_passwords(qmail: Qmail) -> None:
     """Passwords of 8-bit octets and of 255 octets are accepted: no octet is lost, and none is changed."""
     qmail.authenticate("")
@@ -168,14 +173,14 @@ async def test_challenges_are_fresh(qmail: Qmail) -> None:
     )
 
 
-@requirement("0008.failure.code", source=MANUAL + "; rfc4954:6", waits=5)
+@requirement("0008.failure.code", source="rfc4954:4; patch:0008 qmail-smtpd.c err_authfail", waits=5)
 async def test_wrong_password(qmail: Qmail) -> None:
     """A wrong password is answered with 535."""
     qmail.authenticate("")
     assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice', 'wrong')}")).code == 535
 
 
-@requirement("0008.failure.delay", source="patch:0008 README; rfc4954:9", level="should", waits=5)
+@requirement("0008.failure.delay", source="patch:0008 qmail-smtpd.c AUTHSLEEP", level="should", waits=5)
 async def test_failure_is_told_late(qmail: Qmail) -> None:
     """A wrong password is answered only after some seconds, so that guessing is slow."""
     qmail.authenticate("")
@@ -185,7 +190,12 @@ async def test_failure_is_told_late(qmail: Qmail) -> None:
         assert (await smtp.reply()).code == 535
 
 
-@requirement("0008.failure.no-relay", source=MANUAL, role="guard", waits=5)
+@requirement(
+    "0008.failure.no-relay",
+    source=MANUAL + "; package source, qmail-smtpd.c: err_nogateway",
+    role="guard",
+    waits=5,
+)
 async def test_failure_does_not_relay(qmail: Qmail) -> None:
     """After a failed attempt nothing is relayed."""
     qmail.authenticate("")
@@ -238,7 +248,7 @@ async def test_success_relays(qmail: Qmail) -> None:
         assert reply.code == 250
 
 
-@requirement("0008.success.received", source=MANUAL + "; rfc3848:1")
+@requirement("0008.success.received", source="rfc4954:7; patch:0008 README: keyword ESMTPA; rfc3848:1")
 async def test_received_says_esmtpa(qmail: Qmail) -> None:
     """The Received line of an authenticated message says ESMTPA and names the user."""
     qmail.authenticate("")
@@ -251,7 +261,7 @@ async def test_received_says_esmtpa(qmail: Qmail) -> None:
     assert "(alice@" in received
 
 
-@requirement("0008.success.once", source="rfc4954:4; patch:0008 README")
+@requirement("0008.success.once", source="rfc4954:4")
 async def test_second_auth(qmail: Qmail) -> None:
     """AUTH after a successful AUTH is refused with 503."""
     qmail.authenticate("")
@@ -299,7 +309,7 @@ async def test_user_not_base64(qmail: Qmail) -> None:
 
 @requirement("0008.exchange.survives-garbage", source="rfc4954:4, rfc5321:4.3.2", role="guard")
 async def test_garbage_is_survived(qmail: Qmail) -> None:
-    """Credentials that are no base64 at all are refused, and the session goes on."""
+    """Credentials that are empty, or no base64 at all, are refused, and the session goes on."""
     qmail.authenticate("")
     for garbage in ("=", "====", "A", "A=B=", "\xff\xfe"):
         async with qmail.session() as smtp:
@@ -308,7 +318,7 @@ async def test_garbage_is_survived(qmail: Qmail) -> None:
             assert (await smtp.command("NOOP")).code == 250, garbage
 
 
-@requirement("0008.exchange.empty-user", source="patch:0008 README: empty user or password")
+@requirement("0008.exchange.empty-user", source="rfc4616:2; patch:0008 qmail-smtpd.c auth_plain")
 async def test_empty_user(qmail: Qmail) -> None:
     """An empty user is answered with 501."""
     qmail.authenticate("")
@@ -339,7 +349,7 @@ async def test_size_is_announced(qmail: Qmail) -> None:
         assert "SIZE 5000" in (await smtp.hello()).lines
 
 
-@requirement("0008.size.refused", source="rfc1870:6.1")
+@requirement("0008.size.refused", source="rfc1870:6.1, rfc1870:7")
 async def test_size_too_large(qmail: Qmail) -> None:
     """MAIL with a SIZE over databytes is refused at once with 552; one as large passes."""
     qmail.control["databytes"] = "5000\n"

@@ -52,7 +52,7 @@ async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
     assert chosen == ["AUTH CRAM-MD5"], f"it chose {chosen}"
 
 
-@requirement("0008.out.methods-in-any-case", source="rfc4954:3, rfc5321:2.4")
+@requirement("0008.out.methods-in-any-case", source="rfc4954:8, rfc5321:4.1.1.1")
 async def test_methods_in_lower_case(internet: Internet, qmail: Qmail) -> None:
     """A method that is announced in lower case is the same method."""
     assert (await _submit(internet, qmail, auth=["plain"])).accepted
@@ -158,7 +158,7 @@ async def test_route_without_credentials(internet: Internet, qmail: Qmail) -> No
     assert [session.credentials for session in internet.mx_sessions()] == [0]
 
 
-@requirement("0008.out.old-host", source=MANUAL + "; rfc5321:3.2, rfc5321:4.1.4", role="guard")
+@requirement("0008.out.old-host", source=MANUAL + "; rfc5321:2.2.1, rfc5321:3.2", role="guard")
 async def test_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
     """A host that does not know EHLO is greeted with HELO and gets the message."""
     internet.load("plain.example")

@@ -8,7 +8,9 @@ MANUAL = "qmail-smtpd(8) with patch:0008"
 SENDER = "MAIL FROM:<a@here.example>"
 
 
-@requirement("0008.mode.required-cram", source=MANUAL + " SMTPAUTH: !cram")
+@requirement(
+    "0008.mode.required-cram", source=MANUAL + " SMTPAUTH: !cram; patch:0008 qmail-smtpd.c err_submission"
+)
 async def test_cram_is_required(qmail: Qmail) -> None:
     """With SMTPAUTH=!cram EHLO announces CRAM-MD5 alone, and MAIL needs it: 530 before, 250 after."""
     assert await qmail.announced("!cram") == {"CRAM-MD5"}
@@ -19,7 +21,10 @@ async def test_cram_is_required(qmail: Qmail) -> None:
         assert [reply.code for reply in said] == [235, 250]
 
 
-@requirement("0008.mode.required-plus-cram", source=MANUAL + " SMTPAUTH; patch:0008 README")
+@requirement(
+    "0008.mode.required-plus-cram",
+    source=MANUAL + " SMTPAUTH; patch:0008 README; patch:0008 qmail-smtpd.c err_submission",
+)
 async def test_any_method_is_required(qmail: Qmail) -> None:
     """With SMTPAUTH=!+cram EHLO announces LOGIN, PLAIN and CRAM-MD5, and MAIL needs one of them."""
     assert await qmail.announced("!+cram") == {"LOGIN", "PLAIN", "CRAM-MD5"}
@@ -28,7 +33,10 @@ async def test_any_method_is_required(qmail: Qmail) -> None:
         assert [reply.code for reply in said] == [530, 235, 250]
 
 
-@requirement("0008.mode.starts-with-bang", source=MANUAL + " SMTPAUTH: starts with an exclamation mark")
+@requirement(
+    "0008.mode.starts-with-bang",
+    source=MANUAL + " SMTPAUTH: starts with an exclamation mark; patch:0008 qmail-smtpd.c err_submission",
+)
 async def test_whatever_starts_with_a_bang(qmail: Qmail) -> None:
     """A value that starts with an exclamation mark, whatever follows, requires AUTH: 530 at MAIL."""
     qmail.authenticate("!login")
@@ -59,7 +67,9 @@ async def test_not_required(qmail: Qmail) -> None:
     assert "ESMTPA" not in message.octets
 
 
-@requirement("0008.exchange.empty-password", source="patch:0008 README: empty user or password")
+@requirement(
+    "0008.exchange.empty-password", source="rfc4616:2; patch:0008 qmail-smtpd.c auth_plain, auth_login"
+)
 async def test_empty_password(qmail: Qmail) -> None:
     """An empty password is answered with 501, by PLAIN and by LOGIN, and nobody is asked about it."""
     qmail.authenticate("")
@@ -89,7 +99,9 @@ async def test_cancel_at_the_password(qmail: Qmail) -> None:
     assert await qmail.hook_calls("checkpassword") == []
 
 
-@requirement("0008.cram.wrong-digest", source="rfc2195:2, rfc4954:6", waits=5)
+@requirement(
+    "0008.cram.wrong-digest", source="rfc2195:2, rfc4954:4; patch:0008 qmail-smtpd.c err_authfail", waits=5
+)
 async def test_wrong_digest(qmail: Qmail) -> None:
     """A digest that does not fit the challenge is answered with 535, and nothing is relayed."""
     qmail.authenticate("cram")
@@ -100,7 +112,7 @@ async def test_wrong_digest(qmail: Qmail) -> None:
         assert reply.code == 553
 
 
-@requirement("0008.success.in-any-case", source="rfc4954:4, rfc5321:2.4")
+@requirement("0008.success.in-any-case", source="rfc4954:8, rfc5321:2.4")
 async def test_method_in_any_case(qmail: Qmail) -> None:
     """The verb AUTH and the name of a method are known in upper, lower and mixed case."""
     qmail.authenticate("")
@@ -150,7 +162,7 @@ async def test_auth_on_mail_opens_nothing(qmail: Qmail) -> None:
         assert (await smtp.command("RCPT TO:<x@elsewhere.example>")).code == 553
 
 
-@requirement("0008.size.no-limit", source="rfc1870:4, rfc1870:6.1")
+@requirement("0008.size.no-limit", source="rfc1870:3; patch:0008 qmail-smtpd.c smtp_ehlo")
 async def test_size_without_a_limit(qmail: Qmail) -> None:
     """Without databytes EHLO announces SIZE 0, and MAIL with any SIZE is accepted."""
     async with qmail.session(hello=False) as smtp:
@@ -158,7 +170,7 @@ async def test_size_without_a_limit(qmail: Qmail) -> None:
         assert (await smtp.command("MAIL FROM:<a@b.example> SIZE=999999999")).code == 250
 
 
-@requirement("0008.size.null-sender", source="rfc1870:6.1")
+@requirement("0008.size.null-sender", source="rfc1870:6.1, rfc1870:7")
 async def test_size_of_the_null_sender(qmail: Qmail) -> None:
     """A SIZE over databytes is refused with 552 for the null sender, too, and begins no transaction."""
     qmail.control["databytes"] = "5000\n"

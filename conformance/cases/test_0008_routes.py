@@ -47,7 +47,11 @@ async def test_line_for_everybody(internet: Internet, qmail: Qmail) -> None:
     assert internet.users() == ["alice"]
 
 
-@requirement("0008.route.address-before-domain", source=MANUAL + " authsenders")
+@requirement(
+    "0008.route.address-before-domain",
+    source="patch:0008 qmail-remote.c main: the whole sender is looked up first",
+    level="should",
+)
 async def test_address_goes_before_domain(internet: Internet, qmail: Qmail) -> None:
     """A line for the sender's own address goes before the one for the sender's domain."""
     internet.exchanger("127.0.0.3")
@@ -64,7 +68,10 @@ async def test_port_of_a_line(internet: Internet, qmail: Qmail) -> None:
     assert [(e.address, e.port, e.user) for e in internet.mx_sessions()] == [("127.0.0.4", 2525, "alice")]
 
 
-@requirement("0008.route.relay-by-name", source=MANUAL + " authsenders: mailrelay.example.com")
+@requirement(
+    "0008.route.relay-by-name",
+    source="qmail-remote(8) smtproutes: as if host had relay as its only MX; " + MANUAL + " authsenders",
+)
 async def test_relay_by_name(internet: Internet, qmail: Qmail) -> None:
     """A relay that is named is looked up by its address alone."""
     assert (
@@ -82,7 +89,12 @@ async def test_line_without_credentials(internet: Internet, qmail: Qmail) -> Non
     assert [(e.address, e.credentials) for e in internet.mx_sessions()] == [("127.0.0.3", 0)]
 
 
-@requirement("0008.route.old-host", source=MANUAL + "; rfc4954:4", role="guard", waits=1)
+@requirement(
+    "0008.route.old-host",
+    source=MANUAL + ": no supported AUTH method found, continuing; rfc4954:3",
+    role="guard",
+    waits=1,
+)
 async def test_credentials_and_a_host_without_ehlo(internet: Internet, qmail: Qmail) -> None:
     """A host that does not know EHLO gets the message without AUTH and never sees credentials."""
     delivery = await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN, ehlo=False)
@@ -90,7 +102,11 @@ async def test_credentials_and_a_host_without_ehlo(internet: Internet, qmail: Qm
     assert delivery.accepted, f"after {internet.commands()} {delivery}"
 
 
-@requirement("0008.route.unknown-method", source=MANUAL + "; rfc4954:4", role="guard")
+@requirement(
+    "0008.route.unknown-method",
+    source=MANUAL + ": no supported AUTH method found, continuing; rfc4954:3",
+    role="guard",
+)
 async def test_no_credentials_for_an_unknown_method(internet: Internet, qmail: Qmail) -> None:
     """A host that announces unknown methods only never sees credentials."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN

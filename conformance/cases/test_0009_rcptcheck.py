@@ -3,7 +3,9 @@
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
-SOURCE = "patch:0009 smtpd-rcptcheck"
+SOURCE = "patch:0009 smtpd-rcptcheck: addrvalid"
+#: Where in RCPT the program stands: after badmailfrom and rcpthosts, and not with RELAYCLIENT.
+PLACE = "patch:0009 smtpd-rcptcheck: smtp_rcpt"
 ALICE = "alice@here.example"
 
 
@@ -87,7 +89,7 @@ async def test_surroundings(qmail: Qmail) -> None:
     assert (calls[0].arguments, calls[0].directory) == ([], "/var/lib/qmail")
 
 
-@requirement("0009.program.null-sender", source=SOURCE + "; rfc5321:4.5.5")
+@requirement("0009.program.null-sender", source=SOURCE + "; rfc5321:4.1.1.2")
 async def test_null_sender(qmail: Qmail) -> None:
     """SENDER is empty for the null sender."""
     qmail.check_recipients()
@@ -96,12 +98,13 @@ async def test_null_sender(qmail: Qmail) -> None:
     assert [call.environment.get("SENDER") for call in await qmail.hook_calls()] == [""]
 
 
-@requirement("0009.program.shell-characters", source=SOURCE)
+@requirement("0009.program.shell-characters", source=SOURCE + "; rfc5321:4.1.2")
 async def test_shell_characters(qmail: Qmail) -> None:
     """Shell characters in an address reach the program as data."""
-    address = "a$(touch${IFS}x);`id`&|*'@here.example"
+    box = "a$(touch${IFS}x);`id`&|*'"
+    address = f"{box}@here.example"
     qmail.check_recipients({address: 100})
-    assert (await qmail.recipient(address)).code == 553
+    assert (await qmail.recipient(f'"{box}"@here.example')).code == 553
     assert [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()] == [address]
 
 
@@ -123,7 +126,7 @@ async def test_unset(qmail: Qmail) -> None:
     assert await qmail.hook_calls() == []
 
 
-@requirement("0009.relayclient.not-run", source=SOURCE, role="guard")
+@requirement("0009.relayclient.not-run", source=PLACE, role="guard")
 async def test_relayclient(qmail: Qmail) -> None:
     """Under RELAYCLIENT the program is not run."""
     qmail.environment["RELAYCLIENT"] = ""
@@ -132,7 +135,11 @@ async def test_relayclient(qmail: Qmail) -> None:
     assert await qmail.hook_calls() == []
 
 
-@requirement("0009.rcpthosts.first", source=SOURCE + "; qmail-smtpd(8) rcpthosts", role="guard")
+@requirement(
+    "0009.rcpthosts.first",
+    source=PLACE + "; qmail-smtpd(8) rcpthosts; package source, qmail-smtpd.c: err_nogateway",
+    role="guard",
+)
 async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     """For a recipient that rcpthosts refuses the program is not run."""
     qmail.check_recipients()

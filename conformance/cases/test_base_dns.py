@@ -8,7 +8,9 @@ from conformance.catalogue import requirement
 from conformance.pod.world import FaultAction
 
 SENDER = "a@here.example"
-SOURCE = "qmail-remote(8) RESULTS; rfc5321:5.1"
+SOURCE = "qmail-remote(8) RESULTS; rfc5321:5.1, rfc1034:5.2.3"
+#: An answer that is not well formed.
+MALFORMED = SOURCE + "; rfc1035:7.3"
 
 #: Where the first answer record of a question for plain.example begins: 12 octets of header, 19 of question.
 FIRST_RECORD = 31
@@ -39,31 +41,31 @@ async def test_mx_unanswered(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "MX", "drop")
 
 
-@requirement("base.dns.mx-cut", source=SOURCE + "; rfc1035:4.1.3")
+@requirement("base.dns.mx-cut", source=MALFORMED + ", rfc1035:4.1.3")
 async def test_mx_cut(internet: Internet, qmail: Qmail) -> None:
     """An MX answer cut in the middle of a record is a temporary failure."""
     await _fails(internet, qmail, "MX", "cut", length=FIRST_RECORD + 9)
 
 
-@requirement("base.dns.mx-count", source=SOURCE + "; rfc1035:4.1.1")
+@requirement("base.dns.mx-count", source=MALFORMED + ", rfc1035:4.1.1")
 async def test_mx_wrong_count(internet: Internet, qmail: Qmail) -> None:
     """An MX answer that promises more records than it holds is a temporary failure."""
     await _fails(internet, qmail, "MX", "patch", offset=6, octets="\0\x09")
 
 
-@requirement("base.dns.mx-compression-loop", source=SOURCE + "; rfc1035:4.1.4")
+@requirement("base.dns.mx-compression-loop", source=MALFORMED + ", rfc1035:4.1.4")
 async def test_mx_compression_loop(internet: Internet, qmail: Qmail) -> None:
     """An MX answer with a name that points to itself is a temporary failure: no hang, no crash."""
     await _fails(internet, qmail, "MX", "patch", offset=FIRST_RECORD, octets="\xc0" + chr(FIRST_RECORD))
 
 
-@requirement("base.dns.mx-pointer-beyond", source=SOURCE + "; rfc1035:4.1.4")
+@requirement("base.dns.mx-pointer-beyond", source=MALFORMED + ", rfc1035:4.1.4")
 async def test_mx_pointer_beyond_the_end(internet: Internet, qmail: Qmail) -> None:
     """An MX answer with a name that points beyond the message is a temporary failure."""
     await _fails(internet, qmail, "MX", "patch", offset=FIRST_RECORD, octets="\xff\xff")
 
 
-@requirement("base.dns.mx-short-data", source=SOURCE + "; rfc1035:3.3.9")
+@requirement("base.dns.mx-short-data", source=MALFORMED + ", rfc1035:3.3.9")
 async def test_mx_short_data(internet: Internet, qmail: Qmail) -> None:
     """An MX record of one octet is a temporary failure."""
     # 2 octets of name, type, class and TTL (8), then the length of the data.
@@ -77,7 +79,7 @@ async def test_mx_other_question(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "MX", "patch", offset=13, octets="q")
 
 
-@requirement("base.dns.mx-empty", source=SOURCE + "; rfc1035:4.1.1")
+@requirement("base.dns.mx-empty", source=MALFORMED + ", rfc1035:4.1.1")
 async def test_mx_empty(internet: Internet, qmail: Qmail) -> None:
     """An answer of no octets to the question for MX is a temporary failure."""
     await _fails(internet, qmail, "MX", "cut", length=0)
@@ -95,25 +97,28 @@ async def test_a_unanswered(internet: Internet, qmail: Qmail) -> None:
     await _fails(internet, qmail, "A", "drop")
 
 
-@requirement("base.dns.a-cut", source=SOURCE + "; rfc1035:4.1.3")
+@requirement("base.dns.a-cut", source=MALFORMED + ", rfc1035:4.1.3")
 async def test_a_cut(internet: Internet, qmail: Qmail) -> None:
     """An A answer cut in the middle of its record is a temporary failure."""
     await _fails(internet, qmail, "A", "cut", length=FIRST_ADDRESS + 5)
 
 
-@requirement("base.dns.a-compression-loop", source=SOURCE + "; rfc1035:4.1.4")
+@requirement("base.dns.a-compression-loop", source=MALFORMED + ", rfc1035:4.1.4")
 async def test_a_compression_loop(internet: Internet, qmail: Qmail) -> None:
     """An A answer with a name that points to itself is a temporary failure: no hang, no crash."""
     await _fails(internet, qmail, "A", "patch", offset=FIRST_ADDRESS, octets="\xc0" + chr(FIRST_ADDRESS))
 
 
-@requirement("base.dns.a-short-data", source=SOURCE + "; rfc1035:3.4.1")
+@requirement("base.dns.a-short-data", source=MALFORMED + ", rfc1035:3.4.1")
 async def test_a_short_data(internet: Internet, qmail: Qmail) -> None:
     """An A record of one octet is a temporary failure."""
     await _fails(internet, qmail, "A", "patch", offset=FIRST_ADDRESS + 10, octets="\0\x01")
 
 
-@requirement("base.dns.a-missing", source="qmail-remote(8) RESULTS; rfc5321:5.1")
+@requirement(
+    "base.dns.a-missing",
+    source="qmail-remote(8) RESULTS; rfc5321:5.1, rfc3463:3.5; package source, qmail-remote.c: perm_nomx",
+)
 async def test_exchanger_without_an_address(internet: Internet, qmail: Qmail) -> None:
     """A domain whose only exchanger does not exist is a permanent failure (5.4.4)."""
     internet.zone("lone.example", "@ MX 10 gone\n")

@@ -4,8 +4,8 @@ from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
 FOREIGN = "x@elsewhere.example"
-#: Half as many again as a server must take (RFC 5321 4.5.3.1.8).
-MANY = 150
+#: So many recipients of a message a server must take (RFC 5321 4.5.3.1.8).
+MANY = 100
 
 
 async def _stored(qmail: Qmail, octets: bytes) -> str:
@@ -18,36 +18,38 @@ async def _stored(qmail: Qmail, octets: bytes) -> str:
 
 @requirement("base.hostile.nul-in-address", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")
 async def test_nul_in_an_address(qmail: Qmail) -> None:
-    """A NUL in an address lends no domain: a foreign one before it is refused with 553."""
+    """A NUL in an address lends no domain: a foreign one before it is refused for good."""
     async with qmail.session() as smtp:
         await smtp.command("MAIL FROM:<a@b.example>")
-        assert (await smtp.command(f"RCPT TO:<{FOREIGN}\0@here.example>")).code == 553
+        reply = await smtp.command(f"RCPT TO:<{FOREIGN}\0@here.example>")
+        assert 500 <= reply.code < 600, reply
         assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 250
 
 
-@requirement("base.hostile.nul-in-message", source="qmail-smtpd(8) TRANSPARENCY")
+@requirement("base.hostile.nul-in-message", source="rfc5321:4.5.2")
 async def test_nul_in_a_message(qmail: Qmail) -> None:
     """NULs in a message are stored as they came."""
     assert await _stored(qmail, b"Subject: x\r\n\r\na\0b\0\0c\r\n.\r\n") == "Subject: x\n\na\0b\0\0c\n"
 
 
-@requirement("base.octets.bare-cr", source="qmail-smtpd(8) TRANSPARENCY")
+@requirement("base.octets.bare-cr", source="rfc5321:4.5.2")
 async def test_bare_cr_in_a_message(qmail: Qmail) -> None:
     """A CR alone in a line of a message is stored as it came."""
     assert await _stored(qmail, b"Subject: x\r\n\r\na\rb\r\n.\r\n") == "Subject: x\n\na\rb\n"
 
 
-@requirement("base.hostile.long-command", source="rfc5321:4.5.3.1, rfc5321:4.3.2")
+@requirement("base.hostile.long-command", source="rfc5321:4.3.2, rfc5321:4.5.3.1.4, rfc5321:4.5.3.1.9")
 async def test_command_of_64_kib(qmail: Qmail) -> None:
     """A command line of 64 KiB is answered in one reply, and the session goes on."""
     async with qmail.session() as smtp:
-        assert (await smtp.command("NOOP " + "x" * 65_536)).code == 250
+        reply = await smtp.command("NOOP " + "x" * 65_536)
+        assert reply.code in (250, 500), reply
         assert (await smtp.command("NOOP")).code == 250
 
 
-@requirement("base.hostile.many-recipients", source="rfc5321:4.5.3.1.8; qmail-smtpd(8)")
+@requirement("base.hostile.many-recipients", source="rfc5321:4.5.3.1.8")
 async def test_many_recipients(qmail: Qmail) -> None:
-    """150 recipients of one message are all accepted, and all are queued, in their order."""
+    """A hundred recipients of one message are all accepted, and all are queued, in their order."""
     recipients = [f"r{number}@here.example" for number in range(MANY)]
     async with qmail.session() as smtp:
         lines = [f"RCPT TO:<{recipient}>" for recipient in recipients]
@@ -58,7 +60,10 @@ async def test_many_recipients(qmail: Qmail) -> None:
     assert message.recipients == recipients
 
 
-@requirement("base.address.longest-sender", source="qmail-smtpd(8); rfc5321:4.5.3.1")
+@requirement(
+    "base.address.longest-sender",
+    source="package source, qmail-smtpd.c: addrparse; package source, CHANGES: 19960726",
+)
 async def test_too_long_sender(qmail: Qmail) -> None:
     """A sender of 899 octets is taken; one of 901 octets gets 555 and begins no transaction."""
     domain = "@b.example"
@@ -69,7 +74,10 @@ async def test_too_long_sender(qmail: Qmail) -> None:
         assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
 
 
-@requirement("base.address.too-long-leaves-others", source="rfc5321:4.5.3.1; qmail-smtpd(8)")
+@requirement(
+    "base.address.too-long-leaves-others",
+    source="package source, qmail-smtpd.c: addrparse; package source, CHANGES: 19960726",
+)
 async def test_others_stand_beside_a_too_long_address(qmail: Qmail) -> None:
     """A recipient refused for its length leaves the other recipients of the transaction as they are."""
     long = "x" * 1000 + "@here.example"
@@ -81,10 +89,11 @@ async def test_others_stand_beside_a_too_long_address(qmail: Qmail) -> None:
 
 @requirement("base.hostile.unterminated-bracket", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.2")
 async def test_bracket_without_an_end(qmail: Qmail) -> None:
-    """A bracket that is never closed opens no relay: a foreign recipient is refused with 553."""
+    """A bracket that is never closed opens no relay: a foreign recipient is refused for good."""
     async with qmail.session() as smtp:
         await smtp.command("MAIL FROM:<a@b.example")
-        assert (await smtp.command(f"RCPT TO:<{FOREIGN}")).code == 553
+        reply = await smtp.command(f"RCPT TO:<{FOREIGN}")
+        assert 500 <= reply.code < 600, reply
         assert (await smtp.command("NOOP")).code == 250
 
 
@@ -96,7 +105,7 @@ async def test_bare_cr_in_a_command(qmail: Qmail) -> None:
         assert (await smtp.command("NOOP")).code == 250
 
 
-@requirement("base.hostile.early-talk", source="rfc5321:4.3.1; qmail-smtpd(8)")
+@requirement("base.hostile.early-talk", source="package source, commands.c: commands", level="should")
 async def test_talk_before_the_greeting(qmail: Qmail) -> None:
     """What a client says before it has read the greeting, in pieces, is answered after the greeting."""
     smtp = await qmail.connect()
@@ -109,7 +118,7 @@ async def test_talk_before_the_greeting(qmail: Qmail) -> None:
         assert (await smtp.reply()).code == 221
 
 
-@requirement("base.hostile.half-close", source="rfc5321:3.8; qmail-smtpd(8)")
+@requirement("base.hostile.half-close", source="rfc5321:4.1.1.10, rfc5321:4.1.1.5")
 async def test_half_close_in_a_transaction(qmail: Qmail) -> None:
     """A client that closes its half after RCPT is left, and nothing is queued."""
     async with qmail.session() as smtp:
@@ -119,7 +128,7 @@ async def test_half_close_in_a_transaction(qmail: Qmail) -> None:
     assert await qmail.queue() == []
 
 
-@requirement("base.hostile.lost-in-data", source="rfc5321:3.8, rfc5321:4.1.1.4; qmail-smtpd(8)")
+@requirement("base.hostile.lost-in-data", source="rfc5321:4.1.1.10, rfc5321:4.1.1.4")
 async def test_connection_lost_in_data(qmail: Qmail) -> None:
     """A connection that ends inside a message, before the final dot, leaves nothing in the queue."""
     async with qmail.session() as smtp:

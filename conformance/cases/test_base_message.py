@@ -15,20 +15,24 @@ async def _hand_in(qmail: Qmail, octets: bytes) -> Reply:
         return reply
 
 
-@requirement("base.accepted.queued", source="qmail-smtpd(8); rfc5321:4.2.5")
+@requirement(
+    "base.accepted.queued",
+    source="rfc5321:4.2.5; package source, TEST.receive: 250; package source, CHANGES: 19960605",
+)
 async def test_accepted_means_queued(qmail: Qmail) -> None:
     """After `250 ok TIME qp PID` the message stands in the queue with its sender and every recipient."""
     recipients = ["alice@here.example", "bob@here.example"]
     *_, reply = await qmail.envelope("a@b.example", recipients, b"Subject: hello\r\n\r\nhello\r\n")
+    assert reply.code == 250, reply
     assert re.fullmatch(r"ok \d+ qp \d+", reply.text), reply
     message = await qmail.queued()
     assert (message.sender, message.recipients) == ("a@b.example", ["alice@here.example", "bob@here.example"])
     assert without_received(message.octets) == "Subject: hello\n\nhello\n"
 
 
-@requirement("base.accepted.received-line", source="rfc5321:4.4")
+@requirement("base.accepted.received-line", source="rfc5321:4.4; package source, received.c: received")
 async def test_received_line(qmail: Qmail) -> None:
-    """A Received line names the client's HELO name and address, the host and the protocol."""
+    """A Received line names the client's HELO name and address, this host (as tcpserver does) and SMTP."""
     async with qmail.session() as smtp:
         lines = ["EHLO hello.test.example", "MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>"]
         await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
@@ -38,7 +42,10 @@ async def test_received_line(qmail: Qmail) -> None:
     assert re.search(r"by \S+ with E?SMTP;", received)
 
 
-@requirement("base.accepted.never-without-queue", source="qmail-smtpd(8); rfc5321:4.2.5")
+@requirement(
+    "base.accepted.never-without-queue",
+    source="rfc5321:4.1.1.4; qmail-queue(8) EXIT CODES; package source, qmail.c: qmail_close",
+)
 async def test_what_cannot_be_queued_is_refused(qmail: Qmail) -> None:
     """A message that qmail-queue does not take is not accepted: here for an envelope that is too long."""
     qmail.environment["RELAYCLIENT"] = "." + "x" * 1100 + ".example"
@@ -72,7 +79,9 @@ async def test_long_line(qmail: Qmail) -> None:
     assert await qmail.stored() == "Subject: x\n\n" + "_" * 20_000 + "\n"
 
 
-@requirement("base.databytes.refuses", source="qmail-smtpd(8) databytes")
+@requirement(
+    "base.databytes.refuses", source="qmail-smtpd(8) databytes; package source, qmail-smtpd.c: err_databytes"
+)
 async def test_databytes(qmail: Qmail) -> None:
     """A message larger than databytes, counted as stored, gets 552 and is not queued; one as large passes."""
     qmail.control["databytes"] = "20\n"
@@ -89,7 +98,7 @@ async def test_databytes_environment(qmail: Qmail) -> None:
     assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"1" * 5000 + b"\r\n.\r\n")).code == 250
 
 
-@requirement("base.hops.limit", source="qmail-smtpd(8) DESCRIPTION")
+@requirement("base.hops.limit", source="qmail-smtpd(8) DESCRIPTION; package source, qmail-smtpd.c: err_hops")
 async def test_looping_message(qmail: Qmail) -> None:
     """A message with 100 Received or Delivered-To fields is refused with 554; one with 99 passes."""
     fields = [b"Received: by x.example\r\n", b"Delivered-To: y@x.example\r\n"] * 50
@@ -105,7 +114,10 @@ async def test_hops_are_counted_in_the_header_only(qmail: Qmail) -> None:
     assert (await _hand_in(qmail, b"X: y\r\n\r\n" + b"Received: x\r\n" * 120 + b".\r\n")).code == 250
 
 
-@requirement("base.newline.bare-lf", source="qmail-smtpd(8) TRANSPARENCY; rfc5321:2.3.8")
+@requirement(
+    "base.newline.bare-lf",
+    source="qmail-smtpd(8) TRANSPARENCY; rfc5321:2.3.8; package source, qmail-smtpd.c: straynewline",
+)
 async def test_bare_lf(qmail: Qmail) -> None:
     """A bare LF in a message gets the 451 that names smtplf; the connection is dropped, nothing is queued.
 

@@ -71,7 +71,7 @@ async def test_address_literal(internet: Internet, qmail: Qmail) -> None:
     assert internet.questions() == []
 
 
-@requirement("base.remote.quoted", source="qmail-remote(8); rfc5321:4.1.2")
+@requirement("base.remote.quoted", source="addresses(5); rfc5321:4.1.2")
 async def test_local_part_that_needs_quotes(internet: Internet, qmail: Qmail) -> None:
     """A recipient whose local part holds a space goes out quoted, and as one recipient."""
     internet.load("plain.example")
@@ -105,9 +105,9 @@ async def test_greeting_4xx(internet: Internet, qmail: Qmail) -> None:
     assert (await _to_plain(qmail, internet, steps={"connect": "421 busy"})).letters == "Z"
 
 
-@requirement("base.remote.greeting-5xx", source="qmail-remote(8) RESULTS")
+@requirement("base.remote.greeting-5xx", source="package source, qmail-remote.c: smtp")
 async def test_greeting_5xx(internet: Internet, qmail: Qmail) -> None:
-    """A host that greets with 5xx is a temporary failure too: another exchanger may take the message."""
+    """A host that greets with 5xx is a temporary failure too, as ever: the message is tried again."""
     delivery = await _to_plain(qmail, internet, steps={"connect": "554 no service"})
     assert delivery.letters == "Z", f"{delivery}"
 
@@ -162,7 +162,10 @@ async def test_message_deferred(internet: Internet, qmail: Qmail) -> None:
     assert (await _to_plain(qmail, internet, steps={"message": "451 later"})).letters == "rZ"
 
 
-@requirement("base.remote.dropped", source="qmail-remote(8) RESULTS")
+@requirement(
+    "base.remote.dropped",
+    source="qmail-remote(8) RESULTS; rfc5321:3.8; package source, qmail-remote.c: dropped",
+)
 async def test_connection_dies_after_the_message(internet: Internet, qmail: Qmail) -> None:
     """A connection that dies before the message is answered is temporary and warns of a duplicate."""
     delivery = await _to_plain(qmail, internet, steps={"message": "close"})
@@ -187,7 +190,10 @@ async def test_no_connection(internet: Internet, qmail: Qmail) -> None:
     assert (await qmail.remote("plain.example", SENDER, [RECIPIENT])).letters == "Z"
 
 
-@requirement("base.remote.no-such-domain", source="qmail-remote(8) RESULTS; rfc5321:5.1")
+@requirement(
+    "base.remote.no-such-domain",
+    source="qmail-remote(8) RESULTS; rfc5321:5.1, rfc3463:3.2; package source, qmail-remote.c: perm_dns",
+)
 async def test_no_such_domain(internet: Internet, qmail: Qmail) -> None:
     """A domain that does not exist is a permanent failure (5.1.2)."""
     internet.load("plain.example")
@@ -196,7 +202,7 @@ async def test_no_such_domain(internet: Internet, qmail: Qmail) -> None:
     assert "#5.1.2" in delivery.text
 
 
-@requirement("base.remote.own-exchanger", source="qmail-remote(8); rfc5321:5.1")
+@requirement("base.remote.own-exchanger", source="rfc5321:5.1; package source, qmail-remote.c: perm_ambigmx")
 async def test_own_address_is_the_best_exchanger(internet: Internet, qmail: Qmail) -> None:
     """When the best exchanger is this host itself, the mail is refused (5.4.6) and does not loop."""
     internet.zone("mine.example", "@ MX 10 mx\nmx A 127.0.0.1")
@@ -205,7 +211,10 @@ async def test_own_address_is_the_best_exchanger(internet: Internet, qmail: Qmai
     assert "#5.4.6" in delivery.text
 
 
-@requirement("base.remote.partial-line", source="qmail-remote(8) TRANSPARENCY")
+@requirement(
+    "base.remote.partial-line",
+    source="qmail-remote(8) TRANSPARENCY; package source, qmail-remote.c: perm_partialline",
+)
 async def test_partial_final_line(internet: Internet, qmail: Qmail) -> None:
     """A message whose last line has no end cannot be sent: permanent failure, nothing delivered."""
     internet.load("plain.example")

@@ -5,7 +5,10 @@ from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
 
-@requirement("base.greeting.name", source="qmail-smtpd(8) smtpgreeting; rfc5321:4.3.1")
+@requirement(
+    "base.greeting.name",
+    source="qmail-smtpd(8) smtpgreeting; rfc5321:4.3.1; package source, CHANGES: 19960409",
+)
 async def test_greeting_is_the_control_file(qmail: Qmail) -> None:
     """The greeting is 220, the text of smtpgreeting, and ESMTP."""
     qmail.control["smtpgreeting"] = "greeting.here.example words\n"
@@ -14,14 +17,18 @@ async def test_greeting_is_the_control_file(qmail: Qmail) -> None:
         assert smtp.greeting.text == "greeting.here.example words ESMTP"
 
 
-@requirement("base.greeting.me", source="qmail-smtpd(8) smtpgreeting; qmail-control(5) me")
+@requirement(
+    "base.greeting.me",
+    source="qmail-smtpd(8) smtpgreeting; qmail-control(5) me; package source, CHANGES: 19960409",
+)
 async def test_greeting_falls_back_to_me(qmail: Qmail) -> None:
     """Without smtpgreeting the host greets with its own name."""
     async with await qmail.connect() as smtp:
+        assert smtp.greeting.code == 220
         assert smtp.greeting.text == "mx.here.example ESMTP"
 
 
-@requirement("base.helo.code", source="rfc5321:4.1.1.1")
+@requirement("base.helo.code", source="rfc5321:3.2, rfc5321:4.3.2")
 async def test_helo(qmail: Qmail) -> None:
     """HELO is answered with 250 in one line."""
     async with qmail.session(hello=False) as smtp:
@@ -67,7 +74,9 @@ async def test_vrfy(qmail: Qmail) -> None:
         assert unknown == known
 
 
-@requirement("base.verbs.help", source="rfc5321:4.1.1.8")
+@requirement(
+    "base.verbs.help", source="rfc5321:4.1.1.8, rfc5321:4.3.2; package source, qmail-smtpd.c: smtp_help"
+)
 async def test_help(qmail: Qmail) -> None:
     """HELP is answered with 214."""
     assert (await qmail.reply_to("HELP")).code == 214
@@ -81,19 +90,22 @@ async def test_quit(qmail: Qmail) -> None:
         assert await smtp.closed()
 
 
-@requirement("base.order.rcpt-needs-mail", source="rfc5321:4.1.4; qmail-smtpd(8)")
+@requirement("base.order.rcpt-needs-mail", source="rfc5321:3.3, rfc5321:4.1.4")
 async def test_rcpt_needs_mail(qmail: Qmail) -> None:
     """RCPT before MAIL is refused with 503."""
     assert (await qmail.reply_to("RCPT TO:<alice@here.example>")).code == 503
 
 
-@requirement("base.order.data-needs-mail", source="rfc5321:4.1.4")
+@requirement(
+    "base.order.data-needs-mail",
+    source="rfc5321:4.1.4, rfc5321:3.3; package source, qmail-smtpd.c: err_wantmail",
+)
 async def test_data_needs_mail(qmail: Qmail) -> None:
     """DATA before MAIL is refused with 503."""
     assert (await qmail.reply_to("DATA")).code == 503
 
 
-@requirement("base.order.data-needs-rcpt", source="rfc5321:4.1.4, rfc5321:3.3")
+@requirement("base.order.data-needs-rcpt", source="rfc5321:3.3; package source, qmail-smtpd.c: err_wantrcpt")
 async def test_data_needs_rcpt(qmail: Qmail) -> None:
     """DATA before any accepted recipient is refused with 503."""
     async with qmail.session() as smtp:
@@ -101,7 +113,7 @@ async def test_data_needs_rcpt(qmail: Qmail) -> None:
         assert (await smtp.command("DATA")).code == 503
 
 
-@requirement("base.rset.forgets", source="rfc5321:4.1.1.5")
+@requirement("base.rset.forgets", source="rfc5321:4.1.1.5, rfc5321:3.3")
 async def test_rset(qmail: Qmail) -> None:
     """RSET is answered with 250 and ends the transaction: a recipient needs a new MAIL."""
     async with qmail.session() as smtp:
@@ -110,7 +122,7 @@ async def test_rset(qmail: Qmail) -> None:
         assert (reset.code, recipient.code) == (250, 503)
 
 
-@requirement("base.ehlo.resets", source="rfc5321:4.1.4")
+@requirement("base.ehlo.resets", source="rfc5321:4.1.4; package source, qmail-smtpd.c: err_wantmail")
 async def test_ehlo_resets(qmail: Qmail) -> None:
     """EHLO in the middle of a transaction ends it, as RSET does."""
     async with qmail.session() as smtp:
@@ -119,7 +131,9 @@ async def test_ehlo_resets(qmail: Qmail) -> None:
         assert (await smtp.command("DATA")).code == 503
 
 
-@requirement("base.mail.replaces", source="qmail-smtpd(8)")
+@requirement(
+    "base.mail.replaces", source="rfc5321:4.1.1.2, rfc5321:3.3; package source, qmail-smtpd.c: smtp_mail"
+)
 async def test_second_mail_starts_anew(qmail: Qmail) -> None:
     """A second MAIL starts a new transaction: the recipients of the first are forgotten."""
     async with qmail.session() as smtp:
@@ -141,7 +155,7 @@ async def test_a_message_ends_its_transaction(qmail: Qmail) -> None:
         assert (await smtp.command("RCPT TO:<bob@here.example>")).code == 503
 
 
-@requirement("base.pipelining.order", source="rfc2920:3.1")
+@requirement("base.pipelining.order", source="rfc2920:3.2; package source, qmail-smtpd.c: err_nogateway")
 async def test_pipelined_commands(qmail: Qmail) -> None:
     """Commands sent in one write are all carried out and answered in their order."""
     async with qmail.session() as smtp:
@@ -163,7 +177,12 @@ async def test_commands_octet_by_octet(qmail: Qmail) -> None:
         assert (await smtp.say(*(bytes([octet]) for octet in b"MAIL FROM:<a@b.example>\r\n"))).code == 250
 
 
-@requirement("base.timeout.client", source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2", waits=1)
+@requirement(
+    "base.timeout.client",
+    source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2.7, rfc5321:3.8; "
+    "package source, qmail-smtpd.c: die_alarm",
+    waits=1,
+)
 async def test_silent_client(qmail: Qmail) -> None:
     """A client that is silent for timeoutsmtpd seconds is told 451 and dropped."""
     qmail.control["timeoutsmtpd"] = "1\n"

@@ -15,7 +15,11 @@ def _verify(qmail: Qmail, value: str) -> None:
     qmail.environment["VERIFY"] = value
 
 
-@requirement("base.verify.immediate", source=SOURCE + ": 550 error response to the RCPT command")
+@requirement(
+    "base.verify.immediate",
+    source=SOURCE
+    + ": 550 error response to the RCPT command; package source, qmail-smtpd.c: err_nosuchuser550",
+)
 async def test_immediate(qmail: Qmail) -> None:
     """With VERIFY=: a recipient that does not exist gets 550 at RCPT, and one that exists is accepted."""
     _verify(qmail, ":")
@@ -90,7 +94,10 @@ async def test_relayclient(qmail: Qmail) -> None:
     assert (await qmail.recipient(UNKNOWN)).code == 250
 
 
-@requirement("base.verify.rcpthosts-first", source=SOURCE + "; qmail-smtpd(8) rcpthosts")
+@requirement(
+    "base.verify.rcpthosts-first",
+    source=SOURCE + "; qmail-smtpd(8) rcpthosts; package source, qmail-smtpd.c: err_nogateway",
+)
 async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     """A recipient in a domain that rcpthosts does not list gets 553, as without verification."""
     _verify(qmail, ":")
