@@ -13,6 +13,7 @@ from conformance.pod.configuration import Configuration, PasswordCheck, Recipien
 from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
+from conformance.pod.smtpdlog import Decision, read_smtpd_log
 from conformance.pod.world import World
 from conformance.smtp.reply import Reply
 from conformance.smtp.session import Session
@@ -30,6 +31,10 @@ DELIVERY_LIMIT = 25.0
 
 #: What a client hands in.
 SUBMITTED = b"Subject: hello\r\n\r\nhello\r\n"
+
+
+#: What stands in a record for a password of the fixtures.
+_PASSWORD = re.compile(r"<(password|login|plain) of [a-z0-9]+>")
 
 
 class Qmail(Configuration):
@@ -107,7 +112,9 @@ class Qmail(Configuration):
         return Session(cast(Pod, self._told), await self._told.connect())
 
     async def check_ends(self) -> None:
-        """Whatever a case is about: no session has been ended by a signal. Looks if nobody has looked since.
+        """Whatever a case is about: no session was ended by a signal, and no password is in the log.
+
+        Looks if nobody has looked since a session went on.
 
         A record of an older version may not hold the look.
         """
@@ -115,6 +122,8 @@ class Qmail(Configuration):
             await self._told.observe()
         if died := self.ended_by_signal():
             raise AssertionError(died)
+        for line in self._told.seen.log:
+            assert not _PASSWORD.search(line), f"a password is in the log: {line}"
 
     def ended_by_signal(self) -> str:
         """What to say of the sessions that were ended by a signal, as far as was observed; "" without any."""
@@ -124,6 +133,10 @@ class Qmail(Configuration):
             f"qmail-smtpd was ended by signal {-(session.status or 0)} (connection {session.connection})"
             for session in died
         )
+
+    async def smtpd_log(self) -> list[Decision]:
+        """What qmail-smtpd logged, of all sessions, in order."""
+        return read_smtpd_log((await self.observe()).log)
 
     async def session_ends(self) -> list[SmtpdProcess]:
         """How the process of each session ended, or what it holds, in order of their connections."""

@@ -95,6 +95,10 @@ class SmtpdSession:
         yield acts.Close()
         return 1
 
+    def cleaned(self, octets: bytes) -> str:
+        """What a client says, as the log shows it: on one line, and harmless (0001)."""
+        return clean(octets)
+
     def connection_lost(self) -> Engine:
         """A transaction without its end is dropped (RFC 5321 4.1.1.10)."""
         yield from self.wire.log("Read error (disconnect?): quitting")
@@ -166,12 +170,12 @@ class SmtpdSession:
 
     def helo(self, argument: bytes) -> Engine:
         """HELO: one line, no extensions (RFC 5321 4.1.1.1)."""
-        yield from self.wire.log(f"Received HELO {clean(argument)}")
+        yield from self.wire.log(f"Received HELO {self.cleaned(argument)}")
         self.wire.say(b"250 " + self.greeting + b"\r\n")
         self.greeted(argument)
 
     def ehlo(self, argument: bytes) -> Engine:
-        yield from self.wire.log(f"Received EHLO {clean(argument)}")
+        yield from self.wire.log(f"Received EHLO {self.cleaned(argument)}")
         *lines, last = [self.greeting, *self.extensions()]
         for line in lines:
             self.wire.say(b"250-" + line + b"\r\n")
@@ -237,7 +241,7 @@ class SmtpdSession:
             yield from self.refuse_relaying(address, "MAIL")
             return
         self.start_transaction(address)
-        yield from self.wire.answer("250 ok", f"Sender <{clean(address)}>")
+        yield from self.wire.answer("250 ok", f"Sender <{self.cleaned(address)}>")
 
     def start_transaction(self, sender: bytes) -> None:
         """MAIL starts anew: no recipient of a transaction before stays (RFC 5321 4.1.1.2)."""
@@ -279,14 +283,14 @@ class SmtpdSession:
             reply = (
                 f"{self.not_allowed_code} sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
             )
-            yield from self.wire.answer(reply, f"Recipient domain not in rcpthosts <{clean(address)}>")
+            yield from self.wire.answer(reply, f"Recipient domain not in rcpthosts <{self.cleaned(address)}>")
             return
         for check in self.recipient_checks():
             good: bool = yield from self.passes(check, address)
             if not good:
                 return
         self.add_recipient(address)
-        yield from self.wire.answer("250 ok", f"Recipient <{clean(address)}>")
+        yield from self.wire.answer("250 ok", f"Recipient <{self.cleaned(address)}>")
 
     def lacks_mail(self) -> bool:
         """RCPT needs MAIL before it (RFC 5321 4.1.4)."""
@@ -384,7 +388,7 @@ class SmtpdSession:
         """Accepted means queued: 250 comes after qmail-queue's success alone (qmail-queue(8))."""
         if queued.error:
             code = "554" if queued.error[0] == "D" else "451"
-            rejected = clean(queued.error[1:].encode("latin-1"))
+            rejected = self.cleaned(queued.error[1:].encode("latin-1"))
             self.wire.say(f"{code} {queued.error[1:]}\r\n".encode("latin-1"))
             yield from self.wire.log(f"Message rejected ({code} {rejected})")
             return

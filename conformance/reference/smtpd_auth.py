@@ -103,7 +103,7 @@ class Authentication:
             self.client.speaks_esmtpa()
             self.client.may_relay()
             self.client.is_named(user)
-            self.wire.say(b"235 ok, go ahead (#2.0.0)\r\n")
+            yield from self.wire.answer("235 ok, go ahead (#2.0.0)", "auth - success")
         else:
             yield from self.after_failure()
             yield from self.wire.answer(*self.failed)
