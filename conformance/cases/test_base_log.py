@@ -97,7 +97,7 @@ async def test_what_is_refused(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         replies = await smtp.commands(*lines, f"MAIL FROM:<{'x' * 950}@here.example>", "VRFY alice", "XYZZY")
         assert [reply.code // 100 for reply in replies] == [5, 5, 2, 5, 5, 2, 2, 5, 5, 5, 2, 5], replies
-    _, _, *kinds, _ = await _kinds(qmail)
+    kinds = (await _kinds(qmail))[2:-1]
     assert kinds == [
         *("mail-first", "mail-first", "sender", "bad-sender", "rcpt-first", "reset"),
         *("sender", "not-allowed", "too-long", "too-long", "vrfy", "unknown"),
@@ -177,7 +177,7 @@ async def test_the_end_by_silence(qmail: Qmail) -> None:
 
 @requirement("base.log.end-stray-newline", source=SOURCE)
 async def test_the_end_by_a_bare_line_feed(qmail: Qmail) -> None:
-    """A message with a bare line feed has one line that says so, the last of its session."""
+    """A bare line feed in a message, merely illegal, has one line that says so, the last of its session."""
     async with qmail.session() as smtp:
         await smtp.transaction("a@b.example", [KNOWN], b"Subject: x\n.\r\n")
     kinds = await _kinds(qmail)
@@ -223,7 +223,7 @@ async def test_no_password_is_logged(qmail: Qmail) -> None:
     wrong = "made-up-secret"
     async with qmail.session() as smtp:
         await smtp.command(f"AUTH PLAIN {plain('alice', wrong)}")
-        await smtp.commands("AUTH LOGIN", encoded("alice"), encoded("not*base64"))
+        await smtp.commands("AUTH LOGIN", encoded("alice"), "*")
         await smtp.command(f"AUTH PLAIN {plain('alice')}")
     text = "\n".join((await qmail.observe()).log)
     said = [
