@@ -146,6 +146,13 @@ async def test_sender_with_a_second_at(qmail: Qmail) -> None:
     assert (await qmail.reply_to("MAIL FROM:<a@elsewhere.example@b.example>")).code == 553
 
 
+@requirement("0007.mail.at-the-start", source=MISSION, level="should")
+async def test_sender_at_the_start(qmail: Qmail) -> None:
+    """A sender whose local part begins with % is refused with 553."""
+    reply = await qmail.reply_to("MAIL FROM:<%elsewhere.example@b.example>")
+    assert reply.code == 553, reply
+
+
 @requirement("0007.mail.enhanced-code", source=MISSION + "; rfc3463:3.8", level="should")
 async def test_sender_refusal_bears_a_status(qmail: Qmail) -> None:
     """A sender that is refused for a relay character gets the enhanced status 5.7.1."""

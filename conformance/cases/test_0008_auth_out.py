@@ -52,6 +52,14 @@ async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
     assert chosen == ["AUTH CRAM-MD5"], f"it chose {chosen}"
 
 
+@requirement("0008.out.plain-before-login", source=MANUAL + ": CRAM-MD5, PLAIN, or LOGIN (in this order)")
+async def test_plain_goes_before_login(internet: Internet, qmail: Qmail) -> None:
+    """Of PLAIN and LOGIN, announced in this order, PLAIN is chosen."""
+    assert (await _submit(internet, qmail, auth=["PLAIN", "LOGIN"])).accepted
+    chosen = [line for line in internet.commands() if line.startswith("AUTH")]
+    assert chosen == ["AUTH PLAIN"], f"it chose {chosen}"
+
+
 @requirement("0008.out.methods-in-any-case", source="rfc4954:8, rfc5321:4.1.1.1")
 async def test_methods_in_lower_case(internet: Internet, qmail: Qmail) -> None:
     """A method that is announced in lower case is the same method."""

@@ -1,5 +1,8 @@
 """0008, outbound: which line of authsenders is for a message, and what becomes of it when AUTH fails."""
 
+import base64
+import contextlib
+import re
 from typing import Any
 
 from conformance.cases.credentials import password
@@ -22,6 +25,13 @@ async def _submit(
     qmail.control["authsenders"] = line + "\n"
     qmail.control["timeoutremote"] = "1\n"
     return await qmail.remote("plain.example", sender, [RECIPIENT])
+
+
+def _is_digest(line: str) -> bool:
+    """Whether it is what alice answers to a CRAM-MD5 challenge (RFC 2195 2), whatever the digest."""
+    with contextlib.suppress(ValueError):
+        return bool(re.fullmatch(rb"alice [0-9a-f]{32}", base64.b64decode(line, validate=True)))
+    return False
 
 
 @requirement("0008.route.domain", source=MANUAL + " authsenders: @example.com")
@@ -153,6 +163,56 @@ async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
     assert "unable to base64decode challenge" in delivery.text, f"{delivery}"
     assert internet.commands()[1:] == ["AUTH CRAM-MD5", "QUIT"]
+
+
+@requirement("0008.route.bad-challenge-gives-nothing", source=MANUAL + " RESULTS, timeoutremote", waits=1)
+async def test_nothing_for_a_bad_challenge(internet: Internet, qmail: Qmail) -> None:
+    """After a CRAM-MD5 challenge that is not base64 no password and no message leave, in time."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(
+        internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"}
+    )
+    said = internet.commands()[2:]
+    assert all(each == "QUIT" or _is_digest(each) for each in said), f"it said {said}"
+    assert internet.messages() == []
+    assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
+
+
+@requirement("0008.route.cram-response", source=MANUAL + " authsenders; rfc2195:2", waits=1)
+async def test_form_of_the_response(internet: Internet, qmail: Qmail) -> None:
+    """What answers a CRAM-MD5 challenge is the user, a space and 32 lower-case hexadecimal digits."""
+    await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN, auth=["CRAM-MD5"])
+    said = internet.commands()[1:3]
+    assert said[:1] == ["AUTH CRAM-MD5"]
+    assert all(map(_is_digest, said[1:])), f"it answered {said[1:]}"
+
+
+@requirement("0008.route.never-unasked", source=MANUAL + "; rfc4954:3, rfc4954:4", role="guard", waits=1)
+async def test_no_credentials_where_no_method_is_announced(internet: Internet, qmail: Qmail) -> None:
+    """A host that announces no AUTH hears neither AUTH nor credentials, and timeoutremote holds there."""
+    delivery = await _submit(internet, qmail, "a@here.example:[127.0.0.2]:25" + LOGIN)
+    assert [session.credentials for session in internet.mx_sessions()] == [0]
+    assert [line for line in internet.commands() if line.startswith("AUTH")] == []
+    assert delivery.letters in ("rK", "Z"), f"{delivery}"
+    assert delivery.seconds < 3, f"{delivery.seconds} s"
+
+
+@requirement("0008.route.rejected-in-time", source=MANUAL + " RESULTS, timeoutremote", waits=1)
+async def test_rejection_ends_in_time(internet: Internet, qmail: Qmail) -> None:
+    """Rejected credentials are sent once, and the delivery ends as Z within timeoutremote."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN", "LOGIN"], steps={"AUTH": "535 no"})
+    assert [session.credentials for session in internet.mx_sessions()] == [1]
+    assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
+
+
+@requirement("0008.route.expired-in-time", source=MANUAL + " RESULTS, timeoutremote; rfc4954:6", waits=1)
+async def test_expired_password_ends_in_time(internet: Internet, qmail: Qmail) -> None:
+    """After 432 no message leaves, and the delivery ends as Z within timeoutremote."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "432 change it"})
+    assert internet.messages() == []
+    assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
 
 
 @requirement("0008.route.others-unchanged", source=MANUAL + " authsenders", role="guard")

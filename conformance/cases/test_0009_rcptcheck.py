@@ -147,6 +147,14 @@ async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     assert await qmail.hook_calls() == []
 
 
+@requirement("0009.output.decides-nothing", source=SOURCE + ": exit 100")
+async def test_output_decides_nothing(qmail: Qmail) -> None:
+    """What the program prints decides nothing: one that prints a 250 and exits 100 adds no recipient."""
+    qmail.check_recipients(default=100, says="250 printed by the program\r\n")
+    await qmail.envelope("a@b.example", ["alice@here.example"], b"Subject: x\r\n\r\nx\r\n")
+    assert await qmail.queue() == []
+
+
 @requirement("0009.output.hidden", source=SOURCE + "; rfc5321:4.2", role="guard")
 async def test_output_is_hidden(qmail: Qmail) -> None:
     """What the program prints never reaches the SMTP client."""

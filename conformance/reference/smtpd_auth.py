@@ -41,7 +41,7 @@ class Authentication:
         self.wire = wire
         self.user = b""
         self._checkprogram = checkprogram
-        self._pid = pid
+        self.pid = pid
         self._attempts = 0
         value = client.environment.get("SMTPAUTH")
         self.methods, self.required = self.mode(value) if build.carries("0008") else ((), False)
@@ -148,13 +148,16 @@ class Authentication:
     def cram_md5(self, initial: bytes) -> Engine:
         """CRAM-MD5: user, space, digest of a challenge that does not come again (RFC 2195 2)."""
         now: float = yield acts.Now()
-        unique = b"%d.%d%06d" % (self._pid, int(now), self.attempt())
-        challenge = b"<" + unique + b"@" + self.client.local + b">"
+        challenge = b"<" + self.unique(int(now)) + b"@" + self.client.local + b">"
         response: bytes = yield from self.ask(base64.b64encode(challenge))
         user, space, digest = response.rpartition(b" ")
         if not space:
             raise Abandoned(*self.malformed)
         return user.rstrip(b" "), digest, challenge
+
+    def unique(self, now: int) -> bytes:
+        """What no other challenge has: the process, the time in seconds, and a number within the session."""
+        return b"%d.%d%06d" % (self.pid, now, self.attempt())
 
     def attempt(self) -> int:
         """A number that no other challenge of the session has."""

@@ -1,5 +1,6 @@
 """Flaws of patch 0008 in qmail-smtpd: AUTH offered, SIZE."""
 
+import base64
 import re
 from typing import Any
 
@@ -23,6 +24,12 @@ def _announces_after_helo(self: Any, argument: bytes) -> Engine:
 def _rset_that_forgets(self: Any) -> None:
     SmtpdSession.flush_transaction(self)
     self.authentication.user = b""
+
+
+def _rset_that_ends_relaying(self: Any) -> None:
+    SmtpdSession.flush_transaction(self)
+    if self.authentication.user:
+        self.client.relay_suffix = None
 
 
 def _required_always(self: Any, value: Any) -> Any:
@@ -53,6 +60,14 @@ def _any_base64(line: bytes) -> bytes:
     groups = [line[at : at + 4] for at in range(0, len(line) // 4 * 4, 4)]
     octets = b"".join(_group(group) for group in groups)
     return octets[: len(octets) - padding]
+
+
+def _base64_in(line: bytes) -> bytes:
+    """What the octets of base64 in a line say, without the others."""
+    octets = bytes(octet for octet in line if octet in _ALPHABET)
+    if len(octets) % 4 == 1:
+        octets = octets[:-1]
+    return base64.b64decode(octets + b"=" * (-len(octets) % 4))
 
 
 def _group(group: bytes) -> bytes:
@@ -91,6 +106,12 @@ FLAWS = (
         Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
     flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
         decoded=lambda self, line: Authentication.decoded(self, line) if BASE64.fullmatch(line) else line),
+    flaw("0008.challenge-constant", "gives every session the same CRAM-MD5 challenge",
+        Authentication, unique=lambda self, now: b"1.0"),
+    flaw("0008.challenge-without-pid", "gives sessions within a second the same CRAM-MD5 challenges",
+        Authentication, unique=lambda self, now: b"%d%06d" % (now, self.attempt())),
+    flaw("0008.challenge-without-time", "gives a session one CRAM-MD5 challenge, whenever it asks",
+        Authentication, unique=lambda self, now: b"%d" % self.pid),
     flaw("0008.cram-adds", "SMTPAUTH=cram adds CRAM-MD5 and leaves LOGIN and PLAIN", Authentication,
         mode=lambda self, value: Authentication.mode(self, value and re.sub("(?i)^(!?)cram", r"\1+cram",
         value))),
@@ -144,6 +165,8 @@ FLAWS = (
         value))),
     flaw("0008.required-always", "requires authentication wherever it offers any",
         Authentication, mode=_required_always),
+    flaw("0008.rset-ends-relaying", "RSET takes relaying from a client that has authenticated",
+        SmtpdSession, flush_transaction=_rset_that_ends_relaying),
     flaw("0008.rset-forgets", "RSET undoes authentication",
         SmtpdSession, flush_transaction=_rset_that_forgets),
     flaw("0008.size-ignored", "does not read SIZE on MAIL",
@@ -151,6 +174,8 @@ FLAWS = (
     flaw("0008.size-not-announced", "does not announce SIZE", SmtpdSession, extensions=_without(b"SIZE")),
     flaw("0008.size-off-by-one", "refuses SIZE of exactly databytes",
         SmtpdSession, is_over_size=lambda self, announced: 0 < self.policy.databytes <= announced),
+    flaw("0008.skips-in-base64", "passes over what is no base64 in credentials", Authentication,
+        decoded=lambda self, line: _base64_in(line)),
     flaw("0008.stale-challenge", "gives the same CRAM-MD5 challenge again",
         Authentication, attempt=lambda self: 0),
     flaw("0008.twice", "takes a second AUTH after success", Authentication, is_done=lambda self: False),

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Dict, Optional
 
-from conformance.reference.acts import Engine
+from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
 from conformance.reference.flaws.flaw import at_once, flaw, then
 from conformance.reference.remote_auth import RemoteAuthentication
@@ -40,6 +40,12 @@ def _waits_after_432(self: RemoteAuthentication) -> Engine:
 def _reads_again_after_rejection(self: RemoteAuthentication, said: str) -> Engine:
     if (yield from self.dialogue.reply()) != 235:
         yield from RemoteAuthentication.verdict(self, said)
+
+
+def _hangs_after_rejection(self: RemoteAuthentication, said: str) -> Engine:
+    if (yield from self.dialogue.reply()) != 235:
+        yield Receive(1200.0)
+        yield from self.dialogue.lost()
 
 
 def _waits_for_a_reply(self: Conversation) -> Engine:
@@ -87,6 +93,10 @@ FLAWS = (
     flaw("0008.digest-otherwise", "computes another digest than that of CRAM-MD5",
          RemoteAuthentication,
          digest=lambda self, challenge, password: hashlib.md5(password + challenge).hexdigest().encode()),
+    flaw("0008.digest-upper", "writes the CRAM-MD5 digest in upper case", RemoteAuthentication,
+         digest=lambda self, *given: RemoteAuthentication.digest(self, *given).upper()),
+    flaw("0008.digest-password", "sends the password in the place of a CRAM-MD5 digest",
+         RemoteAuthentication, digest=lambda self, challenge, password: password),
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
@@ -95,6 +105,8 @@ FLAWS = (
          RemoteAuthentication, expired=_waits_after_432),
     flaw("0008.first-method-only", "reads the first announced method only",
          RemoteAuthentication, methods=lambda self, words: RemoteAuthentication.methods(self, words)[:1]),
+    flaw("0008.last-method-only", "reads the last announced method only",
+         RemoteAuthentication, methods=lambda self, words: RemoteAuthentication.methods(self, words)[-1:]),
     flaw("0008.leaks-to-other-line", "uses another line's credentials for a route without its own",
          Routes, host_route=_any_credentials),
     flaw("0008.login-first", "prefers LOGIN over CRAM-MD5",
@@ -110,6 +122,8 @@ FLAWS = (
          Conversation, nothing_announced=_waits_for_a_reply),
     flaw("0008.plain-unasked", "sends credentials to a host that did not announce AUTH",
          RemoteAuthentication, method=_plain_unasked),
+    flaw("0008.rejection-hangs", "waits for twenty minutes after its credentials were rejected",
+         RemoteAuthentication, verdict=_hangs_after_rejection),
     flaw("0008.rejection-ignored", "goes on after its credentials were rejected",
          RemoteAuthentication, verdict=lambda self, said: self.dialogue.reply()),
     flaw("0008.rejection-read-twice", "waits for another reply after its credentials were rejected",
