@@ -230,6 +230,23 @@ def test_a_case_finds_what_it_names_and_nothing_else(fake: Target) -> None:
     assert (fake.root.state / "queue/lock/tcpto").read_bytes() == bytes(1024)
 
 
+def test_hosts_that_timed_out_are_written_and_told(fake: Target) -> None:
+    prepare(fake, "timeouts", "127.0.0.2", "2 3000", "timeouts", "127.0.0.3", "1 0")
+    table = (fake.root.state / "queue/lock/tcpto").read_bytes()
+    assert (len(table), table[:8], table[16:24]) == (
+        1024,
+        b"\x7f\0\0\x02\x02\0\0\0",
+        b"\x7f\0\0\x03\x01\0\0\0",
+    )
+    told = fake.ask("observe")
+    first = told.index(b"timeouts")
+    assert told[first : first + 3] + told[first + 4 : first + 7] == [
+        *(b"timeouts", b"127.0.0.2", b"2"),
+        *(b"timeouts", b"127.0.0.3", b"1"),
+    ]
+    assert 3000 <= int(told[first + 3]) < 3060
+
+
 def test_what_a_case_left_running_ends_with_it(fake: Target) -> None:
     prepare(fake)
     alone = running(fake)

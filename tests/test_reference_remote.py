@@ -17,6 +17,7 @@ from conformance.reference.queue import Message
 from conformance.reference.remote_auth import RemoteAuthentication
 from conformance.reference.routes import Route, Routes
 from conformance.reference.rspawn import QmailRspawn
+from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.targets.embedded import ReferencePod
 
 ZONE = """$ORIGIN big.example.
@@ -153,3 +154,12 @@ def test_names_are_read_within_bounds() -> None:
     with pytest.raises(Malformed):
         encode_name(b"a" * 64 + b".example")
     assert encode_name(b"a\\046b\\\\.c\\") == b"\4a.b\\\2c\\\0"
+
+
+def test_the_table_of_time_outs_is_the_file_that_qmail_keeps() -> None:
+    record = b"\x7f\0\0\x02\x02\0\0\0" + (1_000_000_000).to_bytes(4, "little") + bytes(4)
+    table = TimeoutTable.read(record + bytes(1008))
+    assert table.known() == [TimedOut("127.0.0.2", 2, 1_000_000_000)]
+    assert table.octets() == record + bytes(1008)
+    table.timed_out("127.0.0.3", 2_000_000_000)
+    assert TimeoutTable.read(table.octets()).known()[1:] == [TimedOut("127.0.0.3", 1, 2_000_000_000)]

@@ -11,7 +11,7 @@ import pytest
 from conformance.cases.internet import Internet, zone_text
 from conformance.cases.qmail import Qmail
 from conformance.internet.zones import load_zone
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.reproduce.directory import directory
@@ -52,11 +52,13 @@ CONFIGURATION = Configuration(
     True,
     "timeout:2",
     "mute",
+    [HostTimeouts("127.0.0.9", 2, 60)],
 )
 
 #: What stands in for a value that has no default, or in whose absence there is no world.
 OTHERS: dict[str, Any] = {
     "name": "here.example", "action": "drop", "type": "TXT", "octets": 700, "zones": WORLD.zones[:1],
+    "address": "127.0.0.8",
 }  # fmt: skip
 
 

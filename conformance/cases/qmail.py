@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.cases.internet import Internet
 from conformance.pod.base import Pod, PodFailure, text
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
@@ -194,6 +194,14 @@ class Qmail(Configuration):
         if delivery.message.letter == "K":
             assert self._internet.messages(), f"no host has accepted a message: {delivery}"
         return delivery
+
+    def remember(self, address: str, timeouts: int, age: int = 0) -> None:
+        """qmail-remote remembers so many time-outs of a host, the last of them `age` seconds ago."""
+        self.timeouts.append(HostTimeouts(address, timeouts, age))
+
+    async def remembered(self) -> dict[str, int]:
+        """How many time-outs of which host qmail-remote remembers."""
+        return {host.address: host.timeouts for host in (await self.observe()).timeouts}
 
     async def queue(self) -> list[QueuedMessage]:
         """The messages in the queue."""

@@ -33,6 +33,15 @@ class PasswordCheck:
     subprogram: Literal["true", "false"] = "true"
 
 
+@dataclass(frozen=True)
+class HostTimeouts:
+    """A host that qmail-remote remembers for connections that timed out (qmail-tcpto(8))."""
+
+    address: str
+    timeouts: int = 1
+    age: int = 0  #: seconds since the last of them
+
+
 @dataclass
 class Configuration:
     """Everything about the target that a case may choose; a reset leaves nothing of the case before.
@@ -44,6 +53,7 @@ class Configuration:
     `resolver` is the option line of resolv.conf.
     `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so; "mute": in
     its place something takes the questions and answers none.
+    `timeouts`: hosts that have timed out before.
     """
 
     control: dict[str, str] = field(default_factory=dict)
@@ -54,3 +64,4 @@ class Configuration:
     delivering: bool = False
     resolver: str = RESOLVER
     verifying: bool | Literal["mute"] = False
+    timeouts: list[HostTimeouts] = field(default_factory=list)

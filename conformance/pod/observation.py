@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from conformance.pod.configuration import HostTimeouts
+
 
 @dataclass(frozen=True)
 class Question:
@@ -121,6 +123,7 @@ class Observation:
     stray: list[str] = field(default_factory=list)  #: questions that no zone knows: "name TYPE"
     files: list[FileSeen] = field(default_factory=list)  #: of the queue, then of homes, by path
     sessions: list[SmtpdProcess] = field(default_factory=list)  #: in order of their connections
+    timeouts: list[HostTimeouts] = field(default_factory=list)  #: what qmail-remote remembers
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,17 @@ from conformance.reference.dialogue import Dialogue, Ended, Report
 from conformance.reference.lookup import Lookup, LookupFailed, MxAddress, NameNotFound
 from conformance.reference.octets import VISIBLE, quote_box, showing, split_address
 from conformance.reference.routes import Route, Routes
+from conformance.reference.tcpto import TimeoutTable
 
 _VISIBLE = showing(VISIBLE, b"?")
 
 
 @dataclass
 class RemoteSettings:
-    """One qmail-remote. `random` orders exchangers of equal preference; `number` gives ids to questions."""
+    """One qmail-remote. `random` orders exchangers of equal preference; `number` gives ids to questions.
+
+    `timeouts` are the hosts that timed out for this one and others; `process` is its number.
+    """
 
     control: Dict[str, str] = field(default_factory=dict)
     build: Build = field(default_factory=Build)
@@ -31,6 +35,8 @@ class RemoteSettings:
     own_addresses: Tuple[str, ...] = ("0.0.0.0", "127.0.0.1")
     random: int = 0
     number: Callable[[], int] = field(default=lambda: 1)
+    timeouts: TimeoutTable = field(default_factory=TimeoutTable)
+    process: int = 0
 
 
 def delivery(
@@ -161,6 +167,18 @@ class QmailRemote:
         """Which addresses are tried until one takes a connection: all of them (RFC 5321 5.1)."""
         return addresses
 
+    def leaves_alone(self, address: str) -> Engine:
+        """Whether an address has timed out too often to be tried again now (qmail-tcpto(8))."""
+        now: float = yield acts.Now()
+        return self.settings.timeouts.leaves_alone(address, now, self.settings.process)
+
+    def remember(self, address: str, failure: str, now: float) -> None:
+        """What came of an attempt to connect; time-outs alone count (qmail-tcpto(8))."""
+        if failure == "timeout":
+            self.settings.timeouts.timed_out(address, now)
+        else:
+            self.settings.timeouts.answered(address)
+
     def goes_on(self) -> bool:
         """Whether the next address is tried after a host that takes no mail (RFC 5321 5.1)."""
         return True
@@ -168,7 +186,11 @@ class QmailRemote:
     def connected(self, addresses: List[MxAddress], route: Route) -> Engine:
         """The first address that takes a connection, a `MxAddress`."""
         for found in addresses:
+            if (yield from self.leaves_alone(found.address)):
+                continue
             failure: str = yield acts.Connect(found.address, route.port, float(self.connect_timeout()))
+            now: float = yield acts.Now()
+            self.remember(found.address, failure, now)
             if not failure:
                 return found
         self.report.end(self.nobody_answers)

@@ -64,8 +64,8 @@ class Event:
 
     `at`: seconds since the case began. `channel` names the conversation: `smtpd 0` (the first connection to
     qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger), `qmail-remote`, `queue`, `mailbox`, `log`,
-    `files`, `program`, `set-up`, `world` (its failure). `text` is one line. `note` is what a reader wants
-    beside it (sizes, transport), "" for nothing.
+    `files`, `program`, `time-outs`, `set-up`, `world` (its failure). `text` is one line. `note` is what a
+    reader wants beside it (sizes, transport), "" for nothing.
     """
 
     at: float
@@ -286,6 +286,9 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
         yield Event(at, "files", "qmail", "suite", there)
     for call in seen.hook_calls:
         yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")
+    for host in seen.timeouts:
+        remembered = f"[remembers {numbered(host.timeouts, 'time-out')} of {host.address}]"
+        yield Event(at, "time-outs", "qmail", "suite", remembered)
     for line in seen.log:
         yield Event(at, "log", "qmail", "suite", line)
     for process in seen.sessions:

@@ -41,6 +41,9 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
         if configuration.password_check is not None and configuration.password_check.fate == "crash":
             files["programs/checkpassword-crash"] = program
         files["secrets.env"] = secrets(users)
+    if configuration.timeouts:
+        rows = (f"{host.address} {host.timeouts} {host.age}\n" for host in configuration.timeouts)
+        files["timeouts"] = "".join(rows).encode("ascii")
     services = ["qmail-send"] if configuration.delivering else []
     services += {False: [], True: ["qmail-verify"], "mute": ["mute"]}[configuration.verifying]
     files["services"] = ("\n".join(services) + "\n").encode("ascii")

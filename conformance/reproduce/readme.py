@@ -210,6 +210,7 @@ CONTENTS = {
     "steps.txt": "what `play.pl` does against qmail, in order",
     "play.pl": "plays them and notes what is seen",
     "common.pl": "what the programs in Perl share",
+    "timeouts": "hosts that qmail-remote remembers: address, time-outs, seconds since the last",
     "services": "what of qmail runs beside qmail-smtpd",
     "inside.sh": "sets everything up in the container",
     "secrets.env": "made-up passwords, and nowhere else",

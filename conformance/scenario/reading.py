@@ -12,7 +12,7 @@ from conformance.inputs import LONG, parse_toml, read_text
 from conformance.internet.nameserver import NameServer
 from conformance.internet.zones import load_zone, parse_zone
 from conformance.pod.codec import shown
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
 from conformance.pod.ordinary import CONTROL, DOMAIN, RESOLVER
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.scenario.chat import MOST_SAID, Chat, ChatError, Write, read_chat
@@ -25,7 +25,7 @@ from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number,
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
     "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth", "dot-qmail",
-    "resolver", "delivering", "verifying", "requirement",
+    "resolver", "delivering", "verifying", "timed-out", "requirement",
 )  # fmt: skip
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9]*|\*")
@@ -229,6 +229,11 @@ _FAULT: dict[str, Reader] = {
     "octets": _octets,
     "times": whole(1, 1000),
 }
+_TIMED_OUT: dict[str, Reader] = {
+    "address": _address,
+    "timeouts": whole(1, 10),
+    "age": whole(0, 1_000_000),
+}
 _EXCHANGER: dict[str, Reader] = {
     "address": _address,
     "port": whole(1, 65535),
@@ -259,6 +264,7 @@ def _configuration(top: TomlTable) -> Configuration:
         delivering=top.flag("delivering"),
         resolver=top.text("resolver", RESOLVER),
         verifying=_verifying(top),
+        timeouts=[table.make(HostTimeouts, **_TIMED_OUT) for table in top.tables("timed-out")],
     )
 
 

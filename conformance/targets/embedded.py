@@ -8,7 +8,7 @@ from functools import partial
 from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
 from conformance.pod.base import PodFailure, text
-from conformance.pod.configuration import Configuration
+from conformance.pod.configuration import Configuration, HostTimeouts
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import FileSeen, Observation, QueuedMessage, RemoteResult
 from conformance.pod.ordinary import HOST
@@ -25,6 +25,7 @@ from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.send import QmailSend
 from conformance.reference.smtpd import session
+from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.reference.verify import verified
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import RCPTCHECK, SmtpdConnection, VirtualHost
@@ -77,6 +78,9 @@ class ReferencePod:
         self._ports = itertools.count(_FIRST_PORT)
         self._question_ids = itertools.count(1)
         self._network = VirtualNetwork(world, self.clock)
+        now = int(self.clock.now())
+        hosts = [TimedOut(host.address, host.timeouts, now - host.age) for host in configuration.timeouts]
+        self._timeouts = self._build.of(TimeoutTable)(hosts)
         self._connections.clear()
         self._sessions.clear()
         dot_qmail = {user: dict(files) for user, files in self._dot_qmail.items()}
@@ -220,6 +224,8 @@ class ReferencePod:
             resolver=self._configuration.resolver,
             random=int(self.clock.now()) + (process << 16),
             number=lambda: next(self._question_ids) & 0xFFFF,
+            timeouts=self._timeouts,
+            process=process,
         )
         engine = delivery(settings, host, sender, recipients, message)
         try:
@@ -247,6 +253,10 @@ class ReferencePod:
             hook_calls=list(self._host.hook_calls),
             log=list(self._host.lines),
             stray=list(self._network.nameserver.stray),
+            timeouts=[
+                HostTimeouts(host.address, host.count, int(self.clock.now()) - host.when)
+                for host in self._timeouts.known()
+            ],
             files=[
                 FileSeen(file.path, f"{file.mode:04o}", file.user, file.group, text(file.octets))
                 for file in self._files()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from conformance.pod.base import PodFailure, octets, text
-from conformance.pod.configuration import Configuration
+from conformance.pod.configuration import Configuration, HostTimeouts
 from conformance.pod.mailboxes import MailboxUser
 from conformance.pod.observation import (
     FileSeen,
@@ -160,6 +160,8 @@ def read_observation(items: Sequence[bytes]) -> Observation:
         elif kind == b"file":
             mode, user, group = second.split(" ")
             seen.files.append(FileSeen(first, mode, user, group, third))
+        elif kind == b"timeouts":
+            seen.timeouts.append(HostTimeouts(first, int(second), int(third)))
         elif kind == b"session":
             seen.sessions.append(read_session(first, second, third))
         else:
@@ -186,6 +188,9 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
         items.append(("program", "rcptcheck", recipient_check_script(check)))
     items += [("control", name, octets(content)) for name, content in configuration.control.items()]
     items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
+    items += [
+        ("timeouts", host.address, f"{host.timeouts} {host.age}".encode()) for host in configuration.timeouts
+    ]
     if configuration.delivering:
         items.append(("delivering", "", b""))
     if configuration.verifying:

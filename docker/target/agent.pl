@@ -471,7 +471,18 @@ sub clear {
     }
     unlink map { "$STATE/$_" } 'session', 'rcptcheck', 'message', 'send.log';
     truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
-    write_file("$STATE/queue/lock/tcpto", "\0" x 1024);    # hosts that failed are forgotten
+}
+
+# Hosts that qmail-remote remembers, each [address, time-outs, seconds since the last]: in the file 64 records of
+# four octets of address, the count, three unused octets, when, four unused octets.
+sub write_timeouts {
+    my $records = join '', map { pack 'a4Cx3Vx4', inet_aton($_->[0]), $_->[1], time - $_->[2] } @_;
+    write_file("$STATE/queue/lock/tcpto", $records . "\0" x (1024 - length $records));
+}
+
+sub timeouts {
+    my @records = map { [unpack 'a4Cx3V', $_] } unpack '(a16)*', read_file("$STATE/queue/lock/tcpto") // '';
+    return map { ('timeouts', inet_ntoa($_->[0]), $_->[1], time - $_->[2]) } grep { $_->[1] } @records;
 }
 
 sub write_resolver { ($resolver) = @_; write_file('/etc/resolv.conf', $resolver); }
@@ -479,7 +490,7 @@ sub write_resolver { ($resolver) = @_; write_file('/etc/resolv.conf', $resolver)
 # A list of kind, name, value: what the case finds; whatever is not named is gone.
 sub prepare {
     my @items = @_;
-    my (@dots, @starts);
+    my (@dots, @starts, @hosts);
     clear();
     @shortages = shortages();
     $refused = refused();
@@ -492,11 +503,13 @@ sub prepare {
         elsif ($kind eq 'program') { write_file("$STATE/$name", $value, 0755); }
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
         elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
+        elsif ($kind eq 'timeouts') { push @hosts, [$name, split / /, $value]; }
         elsif ($kind eq 'delivering') { push @starts, \&start_send; }
         elsif ($kind eq 'verifying') { push @starts, $value eq 'mute' ? \&start_mute_verify : \&start_verify; }
         else { die "prepare: unknown item $kind\n"; }
     }
     write_dots(@dots);
+    write_timeouts(@hosts);
     $_->() for @starts;
     return;
 }
@@ -625,7 +638,7 @@ sub observe {
     for my $run (split /\n/, read_file("$STATE/runs/order") // '') {
         push @seen, 'hook', told("$STATE/runs/$run"), '', '' if (-s "$STATE/runs/$run" // 0) <= $room;
     }
-    push @seen, files();
+    push @seen, files(), timeouts();
     return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
 }
 

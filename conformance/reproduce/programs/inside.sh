@@ -37,6 +37,11 @@ for file in "$HERE"/control/*; do
 done
 [ ! -f $QMAIL/control/morercpthosts ] || qmail-newmrh
 cat $HERE/resolv.conf > /etc/resolv.conf
+# qmail-remote's table of hosts that timed out, see qmail-tcpto(8).
+if [ -f $HERE/timeouts ]; then
+  perl -MSocket -ane 'print pack "a4Cx3Vx4", inet_aton($F[0]), $F[1], time - $F[2]' $HERE/timeouts > $QMAIL/queue/lock/tcpto
+  perl -e 'print "\0" x (1024 - $ARGV[0])' "$(wc -c < $QMAIL/queue/lock/tcpto)" >> $QMAIL/queue/lock/tcpto
+fi
 
 : > $OUT/rcptcheck
 chmod 0666 $OUT/rcptcheck
