@@ -105,7 +105,7 @@ class Root:
         (directory / "etc/passwd").write_text(users)
         (directory / "etc/group").write_text(f"root:x:0:\nqmail:x:{_QMAIL}:\nnofiles:x:{_NOFILES}:\n")
         self.program("tcpserver", _TCPSERVER)
-        for name in ("agent.pl", "checkpassword"):
+        for name in ("agent.pl", "checkpassword", "note"):
             shutil.copy(data("docker", "target", name), self.programs)
         (self.programs / "checkpassword-crash").symlink_to("checkpassword")
         (self.qmail / "control/me").write_text("mx.here.example\n")

@@ -113,7 +113,7 @@ def test_a_directory_that_is_no_candidate_is_a_usage_error(
 def test_a_context_holds_what_its_dockerfile_copies(tmp_path: Path) -> None:
     (tmp_path / "q.deb").write_bytes(deb("qmail"))
     target = target_context(read_debs(tmp_path))
-    assert {"Dockerfile", "install", "agent.pl", "checkpassword", "q.deb"} == set(target)
+    assert {"Dockerfile", "install", "agent.pl", "checkpassword", "note", "q.deb"} == set(target)
     internet = internet_context()
     for name in (
         "docker/internet/Dockerfile",

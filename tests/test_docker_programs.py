@@ -1,24 +1,27 @@
 """The programs that run in a target container beside the agent, run here: checkpassword, the scripts."""
 
+import grp
 import hashlib
 import hmac
 import os
+import pwd
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.errors import UsageError
 from conformance.places import data
-from conformance.pod.configuration import Configuration, RecipientCheck
+from conformance.pod.configuration import Configuration, Program, QueueProgram, RecipientCheck
 from conformance.pod.observation import HookCall
-from conformance.targets.docker.scripts import recipient_check_script, session_script
+from conformance.targets.docker.scripts import program_script, session_script
 from conformance.targets.target_agent import read_hook_call
 
 AGENT = data("docker", "target", "agent.pl")
-CHECKPASSWORD = data("docker", "target", "checkpassword")
+CHECKPASSWORD, NOTE = data("docker", "target", "checkpassword"), data("docker", "target", "note")
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("perl") is None, reason="no perl here"),
@@ -28,7 +31,7 @@ pytestmark = [
 
 def test_the_programs_need_no_more_than_perl_base() -> None:
     modules = {"strict", "warnings", "Errno", "Fcntl", "POSIX", "Socket"}
-    for program in (AGENT, CHECKPASSWORD):
+    for program in (AGENT, CHECKPASSWORD, NOTE):
         lines = program.read_text().splitlines()
         used = {line.split()[1].rstrip(";") for line in lines if line.startswith("use ")}
         assert used <= modules
@@ -56,8 +59,12 @@ class Check:
 
 
 def noted(state: Path) -> list[HookCall]:
-    order = (state / "runs" / "order").read_text().split()
-    return [read_hook_call((state / "runs" / name).read_bytes()) for name in order]
+    runs = state / "runs"
+    calls = []
+    for run in (runs / "order").read_text().split():
+        files = [runs / run, runs / f"{run}.input", runs / f"{run}.envelope"]
+        calls.append(read_hook_call(*(file.read_bytes() if file.exists() else b"" for file in files)))
+    return calls
 
 
 def digest(password: bytes, challenge: bytes) -> bytes:
@@ -89,10 +96,15 @@ def test_checkpassword_compares_passwords_and_cram_md5_digests(
     check = Check(tmp_path)
     said = b"\0".join([user, secret, challenge, b""])
     assert check.run(said, "/bin/true", TCPREMOTEINFO="x", OTHER="y") == (0 if accepted else 1)
-    environment = {"TCPREMOTEINFO": "x"}
-    words = (user.decode(), challenge.decode(), accepted)
-    directory = os.path.realpath(".")
-    assert noted(check.state) == [HookCall("checkpassword", ["/bin/true"], directory, environment, *words)]
+    [call] = noted(check.state)
+    assert (call.program, call.arguments, call.directory) == (
+        "checkpassword",
+        ["/bin/true"],
+        os.path.realpath("."),
+    )
+    assert call.environment.items() >= {"TCPREMOTEINFO": "x", "OTHER": "y"}.items()
+    assert (call.user, call.challenge, call.accepted) == (user.decode(), challenge.decode(), accepted)
+    assert call.descriptors["3"] == "pipe"
     if secret:
         assert all(secret not in file.read_bytes() for file in (check.state / "runs").iterdir())
 
@@ -113,6 +125,7 @@ def test_the_exit_status_of_checkpassword_and_how_it_crashes(tmp_path: Path) -> 
     assert (check.run(login), check.run(b"alice", "/bin/true")) == (2, 2)
     crash = tmp_path / "checkpassword-crash"
     crash.symlink_to(CHECKPASSWORD)
+    (tmp_path / "note").symlink_to(NOTE)
     shutil.rmtree(tmp_path / "runs")
     (tmp_path / "runs").mkdir()
     assert check.run(login, "/bin/true", program=crash) == -11
@@ -127,7 +140,7 @@ def rcptcheck(
 ) -> subprocess.CompletedProcess[bytes]:
     (state / "runs").mkdir(exist_ok=True)
     if not (state / "rcptcheck").exists():
-        (state / "rcptcheck").write_bytes(recipient_check_script(check, str(state)))
+        (state / "rcptcheck").write_bytes(program_script(check, "rcptcheck", str(state), str(NOTE.parent)))
     variables = {"PATH": os.environ["PATH"], "RECIPIENT": recipient, **environment}
     return subprocess.run(["sh", "rcptcheck"], cwd=state, env=variables, capture_output=True, check=False)
 
@@ -152,7 +165,71 @@ def test_rcptcheck_notes_its_whole_environment(tmp_path: Path) -> None:
     rcptcheck(tmp_path, RecipientCheck(), "a@here.example", SENDER="", ODD="a\nb='$(id)' \xe9")
     odd = os.fsencode("a\nb='$(id)' \xe9").decode("latin-1")
     environment = {"PATH": os.environ["PATH"], "RECIPIENT": "a@here.example", "SENDER": "", "ODD": odd}
-    assert noted(tmp_path) == [HookCall("rcptcheck", [], str(tmp_path.resolve()), environment)]
+    [call] = noted(tmp_path)
+    assert (call.program, call.arguments, call.environment) == ("rcptcheck", [], environment)
+
+
+def run_with(
+    state: Path, program: Program, before: str = "", **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """A program with behaviour, run by a shell in which `before` was said."""
+    (state / "runs").mkdir(exist_ok=True)
+    name = "qmail-queue" if isinstance(program, QueueProgram) else "program"
+    (state / name).write_bytes(program_script(program, name, str(state), str(NOTE.parent)))
+    command = ["sh", "-c", f'{before}\nexec sh "$@"', "sh", str(state / name), "a b", ""]
+    return subprocess.run(command, cwd="/", env={"PATH": os.environ["PATH"]}, capture_output=True, **options)
+
+
+def test_a_program_notes_how_it_was_run(tmp_path: Path) -> None:
+    (tmp_path / "smtpd.log").touch()
+    before = f"umask 027; trap '' PIPE HUP; exec 6</etc/passwd 2>>{tmp_path}/smtpd.log</dev/null"
+    assert run_with(tmp_path, Program(), before).returncode == 0
+    [call] = noted(tmp_path)
+    assert (call.program, call.arguments, call.directory) == ("program", ["a b", ""], "/")
+    assert (call.account, call.group) == (
+        pwd.getpwuid(os.getuid()).pw_name,
+        grp.getgrgid(os.getgid()).gr_name,
+    )
+    assert set(call.groups) == {grp.getgrgid(group).gr_name for group in os.getgroups()}
+    assert (call.umask, call.ignores, call.siblings) == ("0027", ["HUP", "PIPE"], 0)
+    kinds = {"0": "/dev/null", "1": "pipe", "2": "log", "6": "/etc/passwd"}
+    assert call.descriptors.items() >= kinds.items()
+
+
+def test_other_children_of_its_parent_are_counted_also_dead_ones(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "program").write_bytes(program_script(Program(), "program", str(tmp_path), str(NOTE.parent)))
+    parent = "my $dead = fork // die; exit 0 if !$dead; system 'sh', $ARGV[0]"
+    subprocess.run(["perl", "-e", parent, str(tmp_path / "program")], check=True)
+    assert [call.siblings for call in noted(tmp_path)] == [1]
+
+
+def test_a_program_reads_prints_and_exits_statuses(tmp_path: Path) -> None:
+    program = Program(says="said '%s'", complains="oh\n", reads=True, statuses=[3, 0], default=9)
+    runs = [run_with(tmp_path, program, input=b"x\xff\0y") for _ in range(3)]
+    assert [(ran.returncode, ran.stdout, ran.stderr) for ran in runs] == [
+        (status, b"said '%s'", b"oh\n") for status in (3, 0, 9)
+    ]
+    assert [call.input for call in noted(tmp_path)] == ["x\xff\0y"] * 3
+
+
+def test_a_program_that_hangs_or_reads_what_does_not_end(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_with(tmp_path, Program(fate="hang"), timeout=0.3)
+    assert run_with(tmp_path, Program(reads=True), stdin=reader).returncode == 0
+    os.close(writer)
+    os.close(reader)
+
+
+@pytest.mark.parametrize(("reads", "status"), [(True, 0), (True, 31), (False, 53)])
+def test_a_queue_program_reads_message_and_envelope(tmp_path: Path, reads: bool, status: int) -> None:
+    (tmp_path / "e").write_bytes(b"Fa@b.example\0Tc\xff@d.example\0\0")
+    program = QueueProgram(statuses=[status], default=1, reads=reads, queues=False)
+    assert run_with(tmp_path, program, f"exec 1<{tmp_path}/e", input=b"\0x").returncode == status
+    [call] = noted(tmp_path)
+    read = ("\0x", "Fa@b.example\0Tc\xff@d.example\0\0") if reads else ("", "")
+    assert (call.program, (call.input, call.envelope)) == ("qmail-queue", read)
 
 
 def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ PLAY = INSIDE.with_name("play.pl")
         (COMPOSE, r"tmpfs:\n *- (/var\S+):", STATE),
         (AGENT, r"\$PRISTINE = '(\S+)/queue';", PROGRAMS),
         (INSTALL, r"cp -a .* (\S+)/queue\n", PROGRAMS),
-        (data("docker", "target", "Dockerfile"), r"COPY agent\.pl checkpassword (\S+)/\n", PROGRAMS),
+        (data("docker", "target", "Dockerfile"), r"COPY agent\.pl checkpassword note (\S+)/\n", PROGRAMS),
     ],
 )
 def test_a_fact_that_stands_twice_is_the_same(file: Path, saying: str, fact: object) -> None:

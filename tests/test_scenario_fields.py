@@ -11,7 +11,16 @@ import pytest
 from conformance.cases.internet import Internet, zone_text
 from conformance.cases.qmail import Qmail
 from conformance.internet.zones import load_zone
-from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import (
+    CHECKPROGRAM,
+    SUBPROGRAM,
+    Configuration,
+    HostTimeouts,
+    PasswordCheck,
+    Program,
+    QueueProgram,
+    RecipientCheck,
+)
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.reproduce.directory import directory
@@ -46,13 +55,19 @@ WORLD = World(
 CONFIGURATION = Configuration(
     CONTROL | {"databytes": "1000\n"},
     {"RELAYCLIENT": "", "SMTPAUTH": "!"},
-    RecipientCheck({"bob@here.example": 100}, 111, "hello", "crash"),
-    PasswordCheck("crash", "false"),
+    RecipientCheck({"bob@here.example": 100}, 111, "hello", "crash", "oh", True, [1, 2]),
+    PasswordCheck(
+        "crash",
+        Program(default=3),
+        Program({"bob@here.example": 1}, 2, "a", "hang", "b", True, [4]),
+        ["mx.here.example", CHECKPROGRAM, SUBPROGRAM],
+    ),
     {"alice/.qmail-list": "&bob@here.example\n"},
     True,
     "timeout:2",
     "mute",
     [HostTimeouts("127.0.0.9", 2, 60)],
+    QueueProgram({"bob@here.example": 31}, 53, "hello", "hang", "oh", False, [71], False),
 )
 
 #: What stands in for a value that has no default, or in whose absence there is no world.
@@ -115,7 +130,8 @@ def test_a_scenario_says_every_field_and_is_played_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [World, Exchanger, Fault, Padding, Configuration, RecipientCheck, PasswordCheck]
+    "kind",
+    [World, Exchanger, Fault, Padding, Configuration, RecipientCheck, PasswordCheck, Program, QueueProgram],
 )
 def test_each_field_is_other_than_without_a_word(kind: type) -> None:
     """So a field that is new fails here until a scenario can say it."""

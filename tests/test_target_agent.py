@@ -149,8 +149,10 @@ SEEN = [
     b"queued", b"", b"a@x.example\0b\xe9@x.example\0", b"Subject: \xff\n",
     b"mail", b"alice", b"first", b"",
     b"mail", b"alice", b"second", b"",
-    b"hook", b"rcptcheck\0/var/lib/qmail\0" b"1\0x\0\0\0" b"0\0A=b=c\0B=\0", b"", b"",
-    b"hook", b"checkpassword\0/\0" b"2\0t\0u\0bob\0<c>\0" b"1\0", b"", b"",
+    b"hook", b"rcptcheck\0" b"1\0x\0/var/lib/qmail\0qmaild\0nofiles\0nofiles mail\0"
+    b"0022\0PIPE HUP\0" b"2\0" b"0 socket\n"
+    b"1 /a b\0\0\0" b"0\0A=b=c\0B=\0", b"in\0\xff", b"F\0\0",
+    b"hook", b"checkpassword\0" b"2\0t\0u\0/\0\0\0\0\0\0" b"0\0\0bob\0<c>\0" b"1\0", b"", b"",
     b"log", b"one\ntwo\n", b"", b"",
 ]  # fmt: skip
 
@@ -173,7 +175,24 @@ async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
     assert seen.queue == [QueuedMessage("", recipients, "Subject: \xff\n")]
     assert seen.mailboxes == {"alice": ["first", "second"]}
     assert seen.hook_calls == [
-        HookCall("rcptcheck", ["x"], "/var/lib/qmail", {"A": "b=c", "B": ""}),
+        HookCall(
+            "rcptcheck",
+            ["x"],
+            "/var/lib/qmail",
+            {"A": "b=c", "B": ""},
+            "",
+            "",
+            False,
+            "qmaild",
+            "nofiles",
+            ["nofiles", "mail"],
+            "0022",
+            ["PIPE", "HUP"],
+            2,
+            {"0": "socket", "1": "/a b"},
+            "in\0\xff",
+            "F\0\0",
+        ),
         HookCall("checkpassword", ["t", "u"], "/", {}, "bob", "<c>", True),
     ]
     assert seen.log == ["one", "two"]

@@ -85,15 +85,29 @@ class FileSeen:
 
 @dataclass(frozen=True)
 class HookCall:
-    """One run of the RCPTCHECK program or of the checkprogram."""
+    """One run of a program of ours that qmail started, as it found itself when it began.
 
-    program: Literal["rcptcheck", "checkpassword"]
+    `program`: "rcptcheck"; "checkpassword", the checkprogram, with "subprogram", what that runs;
+    "qmail-queue", what QMAILQUEUE names.
+    """
+
+    program: str
     arguments: list[str]
-    directory: str  #: working directory, as the program's own `pwd -P` says
-    environment: dict[str, str]  #: all of it for rcptcheck; TCPREMOTEINFO and RELAYCLIENT for checkpassword
-    user: str = ""  #: checkpassword: the user on descriptor 3; "" for rcptcheck
+    directory: str  #: working directory, as the kernel says it
+    environment: dict[str, str]
+    user: str = ""  #: checkpassword: the user on descriptor 3; "" otherwise
     challenge: str = ""  #: checkpassword: the CRAM-MD5 challenge on descriptor 3; "" otherwise
     accepted: bool = False  #: checkpassword: whether the credentials were right
+    account: str = ""  #: whom it runs as
+    group: str = ""
+    groups: list[str] = field(default_factory=list)  #: the supplementary ones
+    umask: str = ""  #: in octal digits, `0022`
+    ignores: list[str] = field(default_factory=list)  #: signals, `PIPE`
+    siblings: int = 0  #: other children that its parent had then, those too that nobody has waited for
+    descriptors: dict[str, str] = field(default_factory=dict)
+    """Number -> what it is: `socket`, `pipe`, `log` (where qmail-smtpd's goes), or the path of a file."""
+    input: str = ""  #: what it read on descriptor 0
+    envelope: str = ""  #: qmail-queue: what it read on descriptor 1
 
 
 @dataclass(frozen=True)

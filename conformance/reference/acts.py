@@ -1,11 +1,12 @@
 """What an engine asks of the world around it: each act is yielded, and its result is sent back."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Generator, Optional, Tuple
+from typing import Any, Dict, Generator, Optional, Tuple, Union
 
-#: How a program that was run came to its end without an exit status of its own.
+#: How a program came to its end without an exit status of its own; HUNG: it did not, within its limit.
 CRASHED = "crashed"
 MISSING = "missing"
+HUNG = "hung"
 
 
 class Signalled(Exception):
@@ -76,24 +77,45 @@ class Log(Act, port="log"):
     line: str
 
 
+#: What a descriptor of a program may be: the connection to the client, a pipe, where the log goes.
+SOCKET, PIPE, LOG, NOTHING = "socket", "pipe", "log", "/dev/null"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """How a program finds itself beside its arguments and its environment; fields as in `HookCall`."""
+
+    descriptors: Dict[int, str]
+    directory: str = "/var/lib/qmail"
+    account: str = "qmaild"
+    group: str = "nofiles"
+    umask: str = "0022"
+    ignores: Tuple[str, ...] = ()
+    siblings: int = 0
+
+
 @dataclass(frozen=True)
 class CheckRecipient(Act, port="check_recipient", whole=True):
-    """Run the program RCPTCHECK names. Result: its exit status, or CRASHED or MISSING."""
+    """Run the program RCPTCHECK names. Result: exit status, or CRASHED, MISSING, HUNG after `limit`."""
 
     program: str
     environment: Dict[str, str]
-    to_client: bool = False  #: whether what the program prints goes to the SMTP client
+    limit: Optional[float] = None
+    surroundings: Surroundings = Surroundings({0: NOTHING, 1: NOTHING, 2: LOG})
+    arguments: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckPassword(Act, port="check_password", whole=True):
-    """Run `arguments` with the credentials on descriptor 3. Result: exit status, or CRASHED or MISSING."""
+    """Run `arguments` with the credentials on descriptor 3. Result as for `CheckRecipient`."""
 
     arguments: Tuple[str, ...]
     user: bytes
     password: bytes
     challenge: bytes  #: b"" for LOGIN and PLAIN
     environment: Dict[str, str]
+    limit: Optional[float] = None
+    surroundings: Surroundings = Surroundings({0: NOTHING, 1: NOTHING, 2: LOG, 3: PIPE})
 
 
 @dataclass(frozen=True)
@@ -110,16 +132,19 @@ class Queued:
 
     number: int  #: the qp number
     error: str = ""  #: "", or qmail-queue's trouble after Z or D: "Zqq trouble in home directory (#4.3.0)"
+    status: Union[int, str] = 0  #: exit status of qmail-queue, or CRASHED
 
 
 @dataclass(frozen=True)
 class Enqueue(Act, port="enqueue", whole=True):
-    """Run qmail-queue. `message` has no qmail-queue line of its own yet. Result: `Queued`."""
+    """Run qmail-queue, or what QMAILQUEUE names. `message` has no qmail-queue line yet. Result: `Queued`."""
 
     message: bytes
     sender: bytes
     recipients: Tuple[bytes, ...]
     by: str = "from network"  #: as the Received line says it
+    environment: Optional[Dict[str, str]] = None  #: None: that of whoever runs it
+    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG})
 
 
 @dataclass(frozen=True)

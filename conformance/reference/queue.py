@@ -1,12 +1,15 @@
 """The queue: what was accepted and is not yet delivered to everybody."""
 
 from dataclasses import dataclass, field
-from typing import Callable, List, Mapping, Optional, Protocol, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Union
 
-from conformance.reference.acts import Enqueue, Queued
+from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.octets import date
 
 LOCAL, REMOTE = "local", "remote"
+
+#: Exit status of a child that could not run its program, as qmail-smtpd's own children have it.
+CANNOT_RUN = 120
 
 _LONGEST_ADDRESS = 1000
 _BY = {"from network": "qmaild", "for bounce": "qmails", "by alias": "alias"}
@@ -82,7 +85,7 @@ class QueueInMemory:
     def enqueue(self, wanted: Enqueue) -> Queued:
         qp = self.process()
         if has_long_address(wanted.sender, wanted.recipients):
-            return Queued(qp, "Denvelope address too long for qq (#5.1.3)")
+            return Queued(qp, trouble(11), 11)
         self._last += 1
         recipients = [Recipient(address) for address in wanted.recipients]
         user = _BY.get(wanted.by) or wanted.by.rpartition(" ")[2]
@@ -103,6 +106,42 @@ class QueueInMemory:
 
     def remove(self, message: Message) -> None:
         self.messages.remove(message)
+
+
+_TROUBLE: Dict[Union[int, str], str] = {
+    CRASHED: "Zqq crashed (#4.3.0)",
+    11: "Denvelope address too long for qq (#5.1.3)",
+    31: "Dmail server permanently rejected message (#5.3.0)",
+    51: "Zqq out of memory (#4.3.0)",
+    52: "Zqq timeout (#4.3.0)",
+    53: "Zqq write error or disk full (#4.3.0)",
+    54: "Zqq read error (#4.3.0)",
+    55: "Zqq unable to read configuration (#4.3.0)",
+    56: "Zqq trouble making network connection (#4.3.0)",
+    61: "Zqq trouble in home directory (#4.3.0)",
+    **dict.fromkeys((62, 63, 64, 65, 66), "Zqq trouble creating files in queue (#4.3.0)"),
+    71: "Zmail server temporarily rejected message (#4.3.0)",
+    72: "Zconnection to mail server timed out (#4.4.1)",
+    73: "Zconnection to mail server rejected (#4.4.1)",
+    74: "Zcommunication with mail server failed (#4.4.2)",
+    81: "Zqq internal bug (#4.3.0)",
+    91: "Zqq internal bug (#4.3.0)",
+    CANNOT_RUN: "Zunable to exec qq (#4.3.0)",
+}
+
+
+def trouble(status: Union[int, str]) -> str:
+    """What an exit status of qmail-queue means, after Z or D (qmail-queue(8), EXIT CODES); "" for success."""
+    if status == 0:
+        return ""
+    permanent = isinstance(status, int) and 11 <= status <= 40
+    other = "Dqq permanent problem (#5.3.0)" if permanent else "Zqq temporary problem (#4.3.0)"
+    return _TROUBLE.get(status, other)
+
+
+def envelope(sender: bytes, recipients: Sequence[bytes]) -> bytes:
+    """An envelope as qmail-queue reads it (qmail-queue(8))."""
+    return b"F" + sender + b"\0" + b"".join(b"T" + recipient + b"\0" for recipient in recipients) + b"\0"
 
 
 def has_long_address(sender: bytes, recipients: Sequence[bytes]) -> bool:

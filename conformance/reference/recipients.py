@@ -18,10 +18,11 @@ class RecipientChecks:
     #: The reply when the program cannot tell now (0009, exit 111).
     unknown_reply = b"421 unable to verify recipient (#4.3.0)\r\n"
 
-    def __init__(self, build: Build, client: Client, wire: Wire) -> None:
+    def __init__(self, build: Build, client: Client, wire: Wire, timeout: float) -> None:
         self.build = build
         self.client = client
         self.wire = wire
+        self.timeout = timeout
         self.unverified = False  #: VERIFY is deferred, and a recipient of the transaction is not valid
 
     def rcptcheck(self, sender: bytes, address: bytes) -> Engine:
@@ -51,14 +52,18 @@ class RecipientChecks:
         return {**self.client.environment, **envelope}
 
     def run(self, program: str, environment: Dict[str, str]) -> acts.CheckRecipient:
-        """How the program is run: the client does not hear it."""
-        return acts.CheckRecipient(program, environment)
+        """How the program is run: the client does not hear it, and it has nothing of the client's to read."""
+        return acts.CheckRecipient(program, environment, self.limit())
+
+    def limit(self) -> Optional[float]:
+        """Seconds that the program may take: as long as the client may (timeoutsmtpd)."""
+        return self.timeout
 
     def meaning(self, status: Any) -> str:
         """What an exit status says (0009): 100 refuses, 111 cannot tell, 120 that nothing was run."""
         if status in (120, acts.CRASHED, acts.MISSING):
             return NOT_RUN
-        return {100: REFUSED, 111: UNKNOWN}.get(status, GOOD)
+        return {100: REFUSED, 111: UNKNOWN, acts.HUNG: UNKNOWN}.get(status, GOOD)
 
     def cannot_tell(self) -> bool:
         """The program cannot tell now: the session ends (0009)."""

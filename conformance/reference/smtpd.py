@@ -65,9 +65,9 @@ class SmtpdSession:
         place = f"pid {settings.pid} from {self.client.address.decode('latin-1')}"
         self.wire = build.of(Wire)(self.policy.timeout, place)
         self.authentication = build.of(Authentication)(
-            build, self.client, self.wire, settings.checkprogram, settings.pid
+            build, self.client, self.wire, settings.checkprogram, settings.pid, self.policy.timeout
         )
-        self.checks = build.of(RecipientChecks)(build, self.client, self.wire)
+        self.checks = build.of(RecipientChecks)(build, self.client, self.wire, self.policy.timeout)
         self.reader = build.of(AddressReader)(self.policy.local_ip_host, settings.own_addresses)
         self.greeting = self.policy.greeting or b""
         self.sender: Optional[bytes] = None
@@ -378,7 +378,16 @@ class SmtpdSession:
 
     def enqueue(self, message: bytes, sender: bytes, recipients: Tuple[bytes, ...]) -> Engine:
         """Give the message to qmail-queue; the `Queued` that comes of it."""
-        return (yield acts.Enqueue(message, sender, recipients))
+        environment = self.queue_environment()
+        return (yield acts.Enqueue(message, sender, recipients, environment=environment))
+
+    def queue_environment(self) -> Dict[str, str]:
+        """qmail-queue's environment is qmail-smtpd's own."""
+        return dict(self.client.environment)
+
+    def queue_error(self, queued: acts.Queued) -> str:
+        """What became of the message when it is not queued, after Z or D (qmail-queue(8), EXIT CODES)."""
+        return queued.error
 
     def _too_large(self) -> Engine:
         reply = f"{self.too_large_code} sorry, that message size exceeds my databytes limit (#5.3.4)"
@@ -386,10 +395,11 @@ class SmtpdSession:
 
     def _queued(self, queued: acts.Queued, recipients: int, size: int) -> Engine:
         """Accepted means queued: 250 comes after qmail-queue's success alone (qmail-queue(8))."""
-        if queued.error:
-            code = "554" if queued.error[0] == "D" else "451"
-            rejected = self.cleaned(queued.error[1:].encode("latin-1"))
-            self.wire.say(f"{code} {queued.error[1:]}\r\n".encode("latin-1"))
+        error = self.queue_error(queued)
+        if error:
+            code = "554" if error[0] == "D" else "451"
+            rejected = self.cleaned(error[1:].encode("latin-1"))
+            self.wire.say(f"{code} {error[1:]}\r\n".encode("latin-1"))
             yield from self.wire.log(f"Message rejected ({code} {rejected})")
             return
         now: float = yield acts.Now()

@@ -35,13 +35,20 @@ class Authentication:
     child_trouble = ("454 oops, problem with child and I can't auth (#4.3.0)", "auth - problem with child")
 
     def __init__(
-        self, build: Build, client: Client, wire: Wire, checkprogram: Tuple[str, ...], pid: int
+        self,
+        build: Build,
+        client: Client,
+        wire: Wire,
+        checkprogram: Tuple[str, ...],
+        pid: int,
+        timeout: float,
     ) -> None:
         self.client = client
         self.wire = wire
         self.user = b""
         self._checkprogram = checkprogram
         self.pid = pid
+        self.timeout = timeout
         self._attempts = 0
         value = client.environment.get("SMTPAUTH")
         self.methods, self.required = self.mode(value) if build.carries("0008") else ((), False)
@@ -115,11 +122,17 @@ class Authentication:
     def question(self, user: bytes, password: bytes, challenge: bytes) -> acts.CheckPassword:
         """What the checkprogram is asked: all of it, on descriptor 3 (the checkpassword interface)."""
         environment = dict(self.client.environment)
-        return acts.CheckPassword(self._checkprogram, user, password, challenge, environment)
+        return acts.CheckPassword(
+            self._checkprogram, user, password, challenge, environment, self.program_limit()
+        )
+
+    def program_limit(self) -> Optional[float]:
+        """Seconds that the checkprogram may take: as long as the client may (timeoutsmtpd)."""
+        return self.timeout
 
     def accepts(self, status: Any) -> bool:
         """Exit status 0 alone accepts (the checkpassword interface). Raises Abandoned."""
-        if status == acts.CRASHED:
+        if status in (acts.CRASHED, acts.HUNG):
             raise Abandoned(*self.child_trouble)
         return bool(status == 0)
 

@@ -45,7 +45,7 @@ def directory(scene: Scene, images: Images) -> dict[str, bytes]:
 
 def mode(name: str) -> int | None:
     """The permissions of a file of the directory; None for those that any new file has."""
-    if name in (MARK, "programs/rcptcheck") or name.startswith("programs/checkpassword"):
+    if name == MARK or name.startswith("programs/"):
         return 0o755
     return 0o600 if name == "secrets.env" else None
 

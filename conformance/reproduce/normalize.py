@@ -8,7 +8,7 @@ the words of replies, nor the order in which qmail tried equals.
 import re
 from collections.abc import Iterable, Iterator
 
-from conformance.pod.observation import TranscriptEntry
+from conformance.pod.observation import HookCall, TranscriptEntry
 from conformance.pod.record import ConnectionAct, Receive, Remote
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.wording import escaped
@@ -41,13 +41,22 @@ def normalized_lines(scene: Scene) -> list[str]:
     lines += [
         f"mailbox {user}: {len(messages)}" for user, messages in sorted(seen.mailboxes.items()) if messages
     ]
-    for call in seen.hook_calls:
-        if call.program == "rcptcheck":
-            about = call.environment.get("RECIPIENT", "")
-        else:
-            about = f"{call.user} {'right' if call.accepted else 'wrong'}"
-        lines.append(f"program {call.program}: {escaped(about)}")
+    lines += [f"program {call.program}: {escaped(said)}" for call in seen.hook_calls for said in _run(call)]
     return lines
+
+
+#: The variables that qmail-smtpd itself sets for programs.
+_VARIABLES = ("SENDER", "RECIPIENT", "TCPREMOTEINFO", "RELAYCLIENT")
+
+
+def _run(call: HookCall) -> Iterator[str]:
+    """How a program was run: its descriptors, the variables that it found, and what it was asked."""
+    yield ", ".join(f"{number} {kind}" for number, kind in call.descriptors.items())
+    yield from (f"{name}={call.environment[name]}" for name in _VARIABLES if name in call.environment)
+    if call.program == "checkpassword":
+        yield f"{call.user} {'right' if call.accepted else 'wrong'}"
+    if call.envelope:
+        yield call.envelope
 
 
 def _session(acts: Iterable[ConnectionAct]) -> Iterator[str]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.base import octets, text
-from conformance.pod.configuration import RecipientCheck
 from conformance.pod.mailboxes import MailboxUser, load_users, password_forms
 from conformance.reproduce.scene import Scene
-from conformance.targets.docker.scripts import STATE, judging, settings, smtpd_command
+from conformance.targets.docker.scripts import STATE, program_scripts, settings, smtpd_command
 
 HERE = "/reproduction"
 
@@ -31,9 +30,11 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
     files["env"] = octets("".join(f"{line}\n" for line in lines))
     files["smtpd.sh"] = _session(scene)
     files["resolv.conf"] = octets(f"nameserver 127.0.0.1\noptions {configuration.resolver}\n")
-    check = configuration.recipient_check
-    if check is not None and check.fate != "missing":
-        files["programs/rcptcheck"] = recipient_check(check)
+    place = f"{HERE}/programs"
+    files |= {
+        f"programs/{name}": script for name, script in program_scripts(configuration, STATE, place).items()
+    }
+    files["programs/note"] = data("docker", "target", "note").read_bytes()
     if scene.logs_in():
         # Our own checkprogram; the player and the exchangers take CRAM-MD5 from it too.
         program = data("docker", "target", "checkpassword").read_bytes()
@@ -54,7 +55,7 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
 
 def _session(scene: Scene) -> bytes:
     """What tcpserver runs for each session."""
-    command = smtpd_command(scene.configuration, f"{HERE}/programs")
+    command = smtpd_command(scene.configuration, f"{HERE}/programs", f"{HERE}/programs")
     return (
         "#!/bin/sh\n"
         "# One session: tcpserver runs this with the connection on standard input and output.\n"
@@ -62,16 +63,6 @@ def _session(scene: Scene) -> bytes:
         f". {HERE}/env\nset +a\n"
         f"exec 2>>{STATE}/smtpd.log\nexec {' '.join(command)}\n"
     ).encode("ascii")
-
-
-def recipient_check(check: RecipientCheck) -> bytes:
-    """The program that RCPTCHECK names: notes the recipient, prints, and exits as told."""
-    lines = [
-        "#!/bin/sh",
-        "# Named by RCPTCHECK: its exit status decides about $RECIPIENT.",
-        f"printf '%s\\n' \"$RECIPIENT\" >> {HERE}/out/rcptcheck",
-    ]
-    return octets("\n".join([*lines, *judging(check)]) + "\n")
 
 
 def secrets(users: Mapping[str, MailboxUser]) -> bytes:

@@ -3,7 +3,7 @@
 import re
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from conformance.cases.internet import zone_text
 from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
@@ -12,7 +12,14 @@ from conformance.inputs import LONG, parse_toml, read_text
 from conformance.internet.nameserver import NameServer
 from conformance.internet.zones import load_zone, parse_zone
 from conformance.pod.codec import shown
-from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import (
+    Configuration,
+    HostTimeouts,
+    PasswordCheck,
+    Program,
+    QueueProgram,
+    RecipientCheck,
+)
 from conformance.pod.ordinary import CONTROL, DOMAIN, RESOLVER
 from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.scenario.chat import MOST_SAID, Chat, ChatError, Write, read_chat
@@ -24,9 +31,11 @@ from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number,
 
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
-    "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth", "dot-qmail",
-    "resolver", "delivering", "verifying", "timed-out", "requirement",
+    "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth",
+    "queue-program", "dot-qmail", "resolver", "delivering", "verifying", "timed-out", "requirement",
 )  # fmt: skip
+
+P = TypeVar("P", bound=Program)
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9]*|\*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -247,25 +256,54 @@ _EXCHANGER: dict[str, Reader] = {
 def _configuration(top: TomlTable) -> Configuration:
     control = CONTROL | top.mapping("control", _control_file)
     environment = top.mapping("environment", _variable)
-    recipients, auth = top.table("rcptcheck"), top.table("auth")
+    auth = top.table("auth")
     if "mode" in auth.data:
         if "SMTPAUTH" in environment:
             auth.wrong(("mode",), "SMTPAUTH stands in [environment] as well", "leave one of the two out")
         environment["SMTPAUTH"] = auth.argument("mode")
-    exits = partial(TomlTable.mapping, reader=whole(0, 255))
     return Configuration(
         control={name: content for name, content in control.items() if content is not None},
         environment=environment,
-        recipient_check=recipients.make(RecipientCheck, exits=exits, default=whole(0, 255))
-        if "rcptcheck" in top.data
-        else None,
-        password_check=auth.make(PasswordCheck, "mode") if "auth" in top.data else None,
+        recipient_check=_program(top, "rcptcheck", RecipientCheck),
+        password_check=auth.make(PasswordCheck, "mode", **_AUTH) if "auth" in top.data else None,
         dot_qmail=top.mapping("dot-qmail", _dot_qmail),
         delivering=top.flag("delivering"),
         resolver=top.text("resolver", RESOLVER),
         verifying=_verifying(top),
         timeouts=[table.make(HostTimeouts, **_TIMED_OUT) for table in top.tables("timed-out")],
+        queue_program=_program(top, "queue-program", QueueProgram),
     )
+
+
+def _program(table: TomlTable, key: str, kind: type[P]) -> P | None:
+    """A program with behaviour, where there is one."""
+    return table.table(key).make(kind, **_PROGRAM) if key in table.data else None
+
+
+def _statuses(table: TomlTable, key: str) -> list[int]:
+    found = table.data[key]
+    if not isinstance(found, list) or not all(is_number(status, 0, 255) for status in found):
+        table.wrong((key,), f"{shown(found)} is no list of exit statuses", f"write {key} = [111, 0]")
+    return found
+
+
+_PROGRAM: dict[str, Reader] = {
+    "exits": partial(TomlTable.mapping, reader=whole(0, 255)),
+    "default": whole(0, 255),
+    "statuses": _statuses,
+}
+
+
+def _subprogram(table: TomlTable, key: str) -> str | Program | None:
+    if isinstance(table.data[key], dict):
+        return _program(table, key, Program)
+    return str(choice("true", "false")(table, key))
+
+
+_AUTH: dict[str, Reader] = {
+    "checkprogram": lambda table, key: _program(table, key, Program),
+    "subprogram": _subprogram,
+}
 
 
 def _verifying(top: TomlTable) -> bool | Literal["mute"]:

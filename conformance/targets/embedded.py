@@ -27,14 +27,14 @@ from conformance.reference.send import QmailSend
 from conformance.reference.smtpd import session
 from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.reference.verify import verified
+from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
-from conformance.targets.virtual_host import RCPTCHECK, SmtpdConnection, VirtualHost
+from conformance.targets.virtual_host import SmtpdConnection, VirtualHost
 from conformance.targets.virtual_network import DeadlineReached, VirtualNetwork
 
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
 _FIRST_UID = 2001
-_CHECKPROGRAM = ("checkpassword",)
 _KILLED = -9
 _TCPSERVER = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -124,15 +124,12 @@ class ReferencePod:
         pid = next(self._processes)
         environment = dict(_TCPSERVER)
         environment["TCPREMOTEPORT"] = str(next(self._ports))
-        environment.update(self._configuration.environment)
-        if self._configuration.recipient_check is not None:
-            environment["RCPTCHECK"] = RCPTCHECK
-        check = self._configuration.password_check
+        environment.update(variables(self._configuration, STATE))
         settings = SmtpdSettings(
             control=self._configuration.control,
             environment=environment,
             build=self._build,
-            checkprogram=() if check is None else (*_CHECKPROGRAM, check.subprogram),
+            checkprogram=tuple(smtpd_command(self._configuration, PROGRAMS, STATE)[1:]),
             pid=pid,
         )
         made = SmtpdConnection(self.clock, self._host, session(settings), pid)

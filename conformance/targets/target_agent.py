@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration, HostTimeouts
@@ -22,7 +21,7 @@ from conformance.pod.observation import (
     RemoteResult,
     SmtpdProcess,
 )
-from conformance.targets.docker.scripts import recipient_check_script, session_script
+from conformance.targets.docker.scripts import program_scripts, session_script
 from conformance.targets.standstill import Standstill
 
 #: Seconds that the agent may be late with an answer, beyond the limit that a request itself bears.
@@ -152,7 +151,7 @@ def read_observation(items: Sequence[bytes]) -> Observation:
         kind, *values = items[at : at + 4]
         first, second, third = map(text, values)
         if kind == b"hook":
-            seen.hook_calls.append(read_hook_call(values[0]))
+            seen.hook_calls.append(read_hook_call(*values))
         elif kind == b"queued":
             seen.queue.append(QueuedMessage(first, second.split("\0")[:-1], third))
         elif kind == b"mail":
@@ -183,9 +182,7 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
         ("program", "session", session_script(configuration)),
         ("resolver", "", octets(configuration.resolver)),
     ]
-    check = configuration.recipient_check
-    if check is not None and check.fate != "missing":
-        items.append(("program", "rcptcheck", recipient_check_script(check)))
+    items += [("program", name, script) for name, script in program_scripts(configuration).items()]
     items += [("control", name, octets(content)) for name, content in configuration.control.items()]
     items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
     items += [
@@ -198,17 +195,39 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]
 
 
-def read_hook_call(noted: bytes) -> HookCall:
-    """One run as RCPTCHECK's program or the checkprogram noted it: fields that each end in NUL.
+def read_hook_call(noted: bytes, read: bytes = b"", envelope: bytes = b"") -> HookCall:
+    """One run as `docker/target/note` wrote it: fields that each end in NUL; and what the program read.
 
-    program, working directory, number of arguments, the arguments, user, challenge, accepted, environment.
+    program, number of arguments, the arguments, directory, user, group, groups, umask, ignored signals,
+    siblings, descriptors, user, challenge, accepted, environment.
     """
-    program, directory, count, *rest = [text(field) for field in noted.split(b"\0")[:-1]]
+    program, count, *rest = [text(field) for field in noted.split(b"\0")[:-1]]
     arguments, rest = rest[: int(count)], rest[int(count) :]
+    directory, account, group, groups, umask, ignores, siblings, descriptors, *rest = rest
     user, challenge, accepted, *environment = rest
-    variables = {name: value for name, _, value in (entry.partition("=") for entry in environment)}
-    kind: Literal["rcptcheck", "checkpassword"] = "rcptcheck" if program == "rcptcheck" else "checkpassword"
-    return HookCall(kind, arguments, directory, variables, user, challenge, accepted == "1")
+    return HookCall(
+        program,
+        arguments,
+        directory,
+        dict(_pair(entry, "=") for entry in environment),
+        user,
+        challenge,
+        accepted == "1",
+        account,
+        group,
+        groups.split(),
+        umask,
+        ignores.split(),
+        int(siblings),
+        dict(_pair(line, " ") for line in descriptors.split("\n") if line),
+        text(read),
+        text(envelope),
+    )
+
+
+def _pair(entry: str, between: str) -> tuple[str, str]:
+    name, _, value = entry.partition(between)
+    return name, value
 
 
 def _milliseconds(seconds: float) -> bytes:

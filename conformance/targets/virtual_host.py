@@ -2,28 +2,35 @@
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from conformance.pod.base import octets, text
-from conformance.pod.configuration import Configuration
+from conformance.pod.configuration import Configuration, Program
 from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
+from conformance.reference.queue import CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ANSWER_LIMIT
+from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
 from conformance.targets.virtual import Clock
 
-RCPTCHECK = "/var/lib/conformance/rcptcheck"
-_HOME = "/var/lib/qmail"
 #: What a session holds: some memory, and the three descriptors that it is started with.
 _HELD = acts.Leak(memory=1024, descriptors=3)
+
+#: Seconds for which a program reads what does not end.
+_READS = 1.0
+
+Outcome = int | str
 
 
 class VirtualHost:
     """Ports for what qmail-smtpd asks of its host rather than of its client.
 
-    `passwords` maps the users that checkprogram knows, `enqueue` and `discard` are qmail-queue,
+    `passwords` maps the users that checkprogram knows, `queue` and `discard` are qmail-queue,
     `exists` qmail-verify.
     `hook_calls` and `lines` (of the log) grow as they come.
     """
@@ -33,32 +40,62 @@ class VirtualHost:
         clock: Clock,
         configuration: Configuration,
         passwords: Mapping[str, str],
-        enqueue: Callable[[acts.Enqueue], acts.Queued],
+        queue: Callable[[acts.Enqueue], acts.Queued],
         exists: Callable[[bytes], bool],
         discard: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._configuration = configuration
         self._passwords = passwords
+        self._queue = queue
         self._exists = exists
+        self._runs: Counter[str] = Counter()
         self.hook_calls: list[HookCall] = []
         self.lines: list[str] = []
-        self.now, self.enqueue, self.log = clock.now, enqueue, self.lines.append
+        self.now, self.log = clock.now, self.lines.append
         self.discard = discard
 
-    def check_recipient(self, act: acts.CheckRecipient) -> int | str:
-        check = self._configuration.recipient_check
-        if check is None or check.fate == "missing" or act.program != RCPTCHECK:
+    def check_recipient(self, act: acts.CheckRecipient) -> Outcome:
+        program = self._configuration.recipient_check
+        if program is None or act.program != f"{STATE}/rcptcheck":
             return acts.MISSING
-        self.hook_calls.append(HookCall("rcptcheck", [], _HOME, dict(act.environment)))
-        if check.fate == "crash":
-            return acts.CRASHED
-        return check.exits.get(act.environment.get("RECIPIENT", ""), check.default)
+        note = self._noted("rcptcheck", act, act.arguments)
+        return self.run(program, note)
 
-    def said_to_client(self, act: acts.CheckRecipient) -> bytes:
-        """What RCPTCHECK's program prints where it has the connection for its output."""
-        check = self._configuration.recipient_check
-        return octets(check.says) if check and act.to_client and check.fate != "missing" else b""
+    def _noted(self, name: str, act: Any, arguments: tuple[str, ...], **more: Any) -> HookCall:
+        around: acts.Surroundings = act.surroundings
+        return HookCall(
+            name,
+            list(arguments),
+            around.directory,
+            dict(act.environment or {}),
+            account=around.account,
+            group=around.group,
+            groups=[around.group],
+            umask=around.umask,
+            ignores=list(around.ignores),
+            siblings=around.siblings,
+            descriptors={str(number): kind for number, kind in around.descriptors.items()},
+            **more,
+        )
+
+    def run(self, program: Program, note: HookCall) -> Outcome:
+        """Note a run of a program with behaviour; what becomes of it, but for what it reads and says."""
+        self.hook_calls.append(note)
+        if program.fate in ("crash", "hang"):
+            return {"crash": acts.CRASHED, "hang": acts.HUNG}[program.fate]
+        self._runs[note.program] += 1
+        return program.status(self._runs[note.program], note.environment.get("RECIPIENT", ""))
+
+    def program(self, name: str) -> Program | None:
+        """The program with behaviour whose runs are noted by this name."""
+        programs = self._configuration.programs()
+        return next((programs[file] for file in programs if NOTED.get(file, file) == name), None)
+
+    def complain(self, program: Program | None) -> None:
+        """What a program writes to its standard error is in the log."""
+        if program is not None:
+            self.lines += program.complains.splitlines()
 
     def verify_recipient(self, server: str, recipient: bytes) -> str:
         if not self._configuration.verifying:
@@ -68,24 +105,58 @@ class VirtualHost:
             return "timeout"
         return "valid" if self._exists(recipient) else "invalid"
 
-    def check_password(self, act: acts.CheckPassword) -> int | str:
-        check = self._configuration.password_check
-        if check is None or check.fate == "missing":
+    def check_password(self, act: acts.CheckPassword) -> Outcome:
+        program = self.program("checkpassword")
+        path, arguments = act.arguments[0], act.arguments[1:]
+        if program is not None and path == f"{STATE}/checkprogram":
+            return self.run(program, self._noted("checkpassword", act, arguments))
+        crashes = path == f"{PROGRAMS}/checkpassword-crash"
+        if path != f"{PROGRAMS}/checkpassword" and not crashes:
             return acts.MISSING
-        password = self._passwords.get(text(act.user))
-        accepted = False
-        if password is not None and check.fate != "crash":
-            expected = octets(password)
-            if act.challenge:
-                expected = hmac.new(expected, act.challenge, hashlib.md5).hexdigest().encode("ascii")
-            accepted = hmac.compare_digest(expected, act.password)
-        shown = ("TCPREMOTEINFO", "RELAYCLIENT")
-        environment = {name: act.environment[name] for name in shown if name in act.environment}
-        arguments, who = [f"/bin/{check.subprogram}"], (text(act.user), text(act.challenge), accepted)
-        self.hook_calls.append(HookCall("checkpassword", arguments, _HOME, environment, *who))
-        if check.fate == "crash":
+        if not arguments:
+            return 2
+        accepted = not crashes and self._is_right(act)
+        who = {"user": text(act.user), "challenge": text(act.challenge), "accepted": accepted}
+        self.hook_calls.append(self._noted("checkpassword", act, arguments, **who))
+        if crashes:
             return acts.CRASHED
-        return 0 if accepted and check.subprogram == "true" else 1
+        return self._follow(act, arguments) if accepted else 1
+
+    def _is_right(self, act: acts.CheckPassword) -> bool:
+        password = self._passwords.get(text(act.user))
+        if password is None:
+            return False
+        expected = octets(password)
+        if act.challenge:
+            expected = hmac.new(expected, act.challenge, hashlib.md5).hexdigest().encode("ascii")
+        return hmac.compare_digest(expected, act.password)
+
+    def _follow(self, act: acts.CheckPassword, arguments: tuple[str, ...]) -> Outcome:
+        """What the checkprogram runs after a good password, in its own place."""
+        program = self.program("subprogram")
+        path, arguments = arguments[0], arguments[1:]
+        if program is not None and path == f"{STATE}/subprogram":
+            around = act.surroundings.descriptors
+            note = self._noted("subprogram", act, arguments)
+            note.descriptors.clear()
+            note.descriptors.update({str(number): kind for number, kind in around.items() if number != 3})
+            return self.run(program, note)
+        return {"/bin/true": 0, "/bin/false": 1}.get(path, 111)
+
+    def enqueue(self, act: acts.Enqueue) -> acts.Queued:
+        """qmail-queue, or what QMAILQUEUE names."""
+        path = (act.environment or {}).get("QMAILQUEUE")
+        if path is None:
+            return self._queue(act)
+        program = self._configuration.queue_program
+        if program is None or path != f"{STATE}/qmail-queue":
+            return acts.Queued(0, trouble(CANNOT_RUN), CANNOT_RUN)
+        read = (text(act.message), text(envelope(act.sender, act.recipients)))
+        message, addresses = read if program.reads else ("", "")
+        status = self.run(program, self._noted("qmail-queue", act, (), input=message, envelope=addresses))
+        if status == 0 and program.queues and program.reads:
+            return self._queue(act)
+        return acts.Queued(0, trouble(status), status)
 
 
 class SmtpdConnection:
@@ -100,6 +171,8 @@ class SmtpdConnection:
         self._driver = Driver(engine, self)
         self._unread = b""
         self._sleeping = False
+        self._later: object = None  #: what the engine is given when it wakes
+        self._eaten = False  #: a program reads what the client says
         self.ended_by_client = False
         self.output = bytearray()
         self.wakes = 0.0  #: when the engine stops waiting by itself
@@ -120,7 +193,8 @@ class SmtpdConnection:
 
     def take_in(self, said: bytes) -> None:
         """The client said something; the engine hears of it, unless it sleeps."""
-        self._unread += said
+        if not self._eaten:
+            self._unread += said
         self._hear()
 
     def end(self) -> None:
@@ -130,8 +204,9 @@ class SmtpdConnection:
 
     def wake(self) -> None:
         """The time has come that the engine waited for."""
-        self._sleeping = False
-        self._driver.go_on(None)
+        self._sleeping = self._eaten = False
+        result, self._later = self._later, None
+        self._driver.go_on(result)
 
     def _hear(self) -> None:
         if not self.over and not self._sleeping and (self._unread or self.ended_by_client):
@@ -152,8 +227,8 @@ class SmtpdConnection:
         self.wakes = self._clock.at + limit
         return WAITS
 
-    def sleep(self, seconds: float) -> object:
-        self._sleeping = True
+    def sleep(self, seconds: float, then: object = None) -> object:
+        self._sleeping, self._later = True, then
         self.wakes = self._clock.at + seconds
         return WAITS
 
@@ -169,6 +244,38 @@ class SmtpdConnection:
     def close(self) -> None:
         """The engine's end closes it."""
 
-    def check_recipient(self, act: acts.CheckRecipient) -> int | str:
-        self.output += self._host.said_to_client(act)
-        return self._host.check_recipient(act)
+    def check_recipient(self, act: acts.CheckRecipient) -> object:
+        outcome = self._host.check_recipient(act)
+        return self._with_behaviour(self._host.program("rcptcheck"), act, outcome)
+
+    def check_password(self, act: acts.CheckPassword) -> object:
+        before = len(self._host.hook_calls)
+        outcome: object = self._host.check_password(act)
+        for call in self._host.hook_calls[before:]:
+            outcome = self._with_behaviour(self._host.program(call.program), act, outcome)
+        return outcome
+
+    def enqueue(self, act: acts.Enqueue) -> object:
+        queued = self._host.enqueue(act)
+        program = self._host.program("qmail-queue")
+        self._host.complain(program)
+        return self.sleep(inf) if queued.status == acts.HUNG else queued
+
+    def _with_behaviour(
+        self, program: Program | None, act: acts.CheckRecipient | acts.CheckPassword, outcome: object
+    ) -> object:
+        """What the client notices of a program; its outcome, or WAITS while it takes its time."""
+        if program is None or outcome == acts.MISSING:
+            return outcome
+        descriptors = act.surroundings.descriptors
+        for number, said in ((1, program.says), (2, program.complains)):
+            if descriptors.get(number) == acts.SOCKET:
+                self.output += octets(said)
+        if descriptors.get(2) == acts.LOG:
+            self._host.complain(program)
+        if outcome == acts.HUNG:
+            return self.sleep(inf if act.limit is None else act.limit, acts.HUNG)
+        if program.reads and descriptors.get(0) == acts.SOCKET:
+            self._unread, self._eaten = b"", True
+            return self.sleep(_READS, outcome)
+        return outcome

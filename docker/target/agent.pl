@@ -32,6 +32,7 @@ my $tcpserver = 0;    # the process at port 25
 my @queue_dirs;    # the directories of the queue that hold files of messages
 my @mess_dirs;    # of them, those with the messages themselves
 my %uids;    # name of a user with a home => uid
+my @programs;    # names of the case's own
 my @fixture_dots;    # [path, content]: dot-qmail files that every case finds
 my $resolver = '';    # what /etc/resolv.conf says, as we wrote it
 my $ran = uptime();    # when we last looked
@@ -465,11 +466,12 @@ sub clear {
     $send = {};
     undef $mute;
     empty_out(@queue_dirs, "$STATE/runs", "$QMAIL/control");
+    write_file("$STATE/runs/order", '', 0666);
     for my $home (map { "$STATE/homes/$_" } keys %uids) {
         empty_out(map { "$home/Maildir/$_" } 'new', 'cur', 'tmp');
         remove("$home/$_") for grep { $_ ne 'Maildir' } entries($home);    # a delivery can make anything there
     }
-    unlink map { "$STATE/$_" } 'session', 'rcptcheck', 'message', 'send.log';
+    unlink map { "$STATE/$_" } splice(@programs), 'message', 'send.log';
     truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
 }
 
@@ -500,7 +502,10 @@ sub prepare {
             write_file("$QMAIL/control/$name", $value);
             run("$QMAIL/bin/qmail-newmrh") if $name eq 'morercpthosts';
         }
-        elsif ($kind eq 'program') { write_file("$STATE/$name", $value, 0755); }
+        elsif ($kind eq 'program') {
+            write_file("$STATE/$name", $value, 0755);
+            push @programs, $name;
+        }
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
         elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'timeouts') { push @hosts, [$name, split / /, $value]; }
@@ -635,8 +640,8 @@ sub observe {
     my @sessions = session_items(@open);
     my @seen = (queued(), delivered(), @sessions);
     # Each is told whole or not at all: it is read by its fields.
-    for my $run (split /\n/, read_file("$STATE/runs/order") // '') {
-        push @seen, 'hook', told("$STATE/runs/$run"), '', '' if (-s "$STATE/runs/$run" // 0) <= $room;
+    for my $run (map { "$STATE/runs/$_" } split /\n/, read_file("$STATE/runs/order") // '') {
+        push @seen, 'hook', map { told($_) // '' } $run, "$run.input", "$run.envelope" if (-s $run // 0) <= $room;
     }
     push @seen, files(), timeouts();
     return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
@@ -655,7 +660,7 @@ sub set_up {
     @mess_dirs = glob "$STATE/queue/mess/*";
     @queue_dirs = (@mess_dirs, glob "$STATE/queue/{info,local,remote}/* $STATE/queue/{bounce,intd,pid,todo}");
     mkdir "$STATE/$_" for 'homes', 'runs';
-    chown $uid, $gid, "$STATE/runs";
+    chmod 0777, "$STATE/runs";    # programs run as whoever qmail makes them
     run('rm', '-rf', "$QMAIL/alias");
     symlink "$STATE/homes/alias", "$QMAIL/alias" or die "$QMAIL/alias: $!\n";
     write_file("$STATE/smtpd.log", '', 0644, $uid, $gid);

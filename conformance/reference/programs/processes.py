@@ -4,27 +4,16 @@ import fcntl
 import os
 import pwd
 import signal
+import time
 from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
-from conformance.reference.acts import CRASHED, Enqueue, Queued
+from conformance.reference.acts import CRASHED, HUNG, Enqueue, Queued
+from conformance.reference.queue import CANNOT_RUN, envelope, trouble
 
-#: Exit status of a child that could not run its program, as qmail-smtpd's own children have it.
-CANNOT_RUN = 120
+_CANNOT_READ = 54
 
-_QUEUE_TROUBLE: Dict[Union[int, str], str] = {
-    CRASHED: "Zqq crashed (#4.3.0)",
-    11: "Denvelope address too long for qq (#5.1.3)",
-    31: "Dmail server permanently rejected message (#5.3.0)",
-    51: "Zqq out of memory (#4.3.0)",
-    52: "Zqq timeout (#4.3.0)",
-    53: "Zqq write error or disk full (#4.3.0)",
-    54: "Zqq read error (#4.3.0)",
-    61: "Zqq trouble in home directory (#4.3.0)",
-    62: "Zqq trouble creating files in queue (#4.3.0)",
-    71: "Zmail server temporarily rejected message (#4.3.0)",
-    91: "Zqq internal bug (#4.3.0)",
-    CANNOT_RUN: "Zunable to exec qq (#4.3.0)",
-}
+#: Seconds between looks at whether a process has ended.
+_TURN = 0.002
 
 
 class Account(NamedTuple):
@@ -73,7 +62,8 @@ def spawn(
             os.dup2(ours, wanted)
         become(account)
         os.chdir(directory)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python
+            signal.signal(ignored, signal.SIG_DFL)
         words = [word.encode("latin-1") for word in command]
         variables = {name.encode("latin-1"): value.encode("latin-1") for name, value in environment.items()}
         os.execvpe(words[0], words, variables)
@@ -83,7 +73,25 @@ def spawn(
 
 def ended(pid: int) -> Union[int, str]:
     """Wait for a process: its exit status, or CRASHED."""
-    _, status = os.waitpid(pid, 0)
+    return _fate(os.waitpid(pid, 0)[1])
+
+
+def ended_within(pid: int, limit: Optional[float]) -> Union[int, str]:
+    """As `ended`; a process that is still there after `limit` seconds is ended: HUNG."""
+    if limit is None:
+        return ended(pid)
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return _fate(status)
+        time.sleep(_TURN)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return HUNG
+
+
+def _fate(status: int) -> Union[int, str]:
     return CRASHED if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
@@ -98,9 +106,13 @@ def output_of(start: Callable[[int], int]) -> Tuple[Union[int, str], bytes]:
 
 
 def run_apart(
-    command: Sequence[str], environment: Dict[str, str], home: str, credentials: bytes = b""
+    command: Sequence[str],
+    environment: Dict[str, str],
+    home: str,
+    limit: Optional[float],
+    credentials: bytes = b"",
 ) -> Union[int, str]:
-    """Run a program that the SMTP client must not hear: its exit status, or CRASHED.
+    """Run a program that the SMTP client must not hear. Result as for `ended_within`.
 
     Its standard input is empty, its output goes nowhere, and it reads `credentials` on descriptor 3, if there
     are any.
@@ -116,32 +128,26 @@ def run_apart(
     if credentials:
         write_all(writer, credentials)
         os.close(writer)
-    return ended(pid)
+    return ended_within(pid, limit)
 
 
 def hand_in(
     home: str, wanted: Enqueue, environment: Dict[str, str], account: Optional[Account] = None
 ) -> Queued:
     """Give a message to qmail-queue, or to the program that QMAILQUEUE names, over its two pipes."""
-    program = environment.get("QMAILQUEUE") or os.path.join(home, "bin", "qmail-queue")
+    if wanted.environment is not None:
+        environment = wanted.environment
+    program = environment.get("QMAILQUEUE", os.path.join(home, "bin", "qmail-queue"))
     readers, writers = zip(os.pipe(), os.pipe())
     pid = spawn([program], environment, {0: readers[0], 1: readers[1]}, home, account)
     for reader in readers:
         os.close(reader)
-    addresses = b"".join(b"T" + recipient + b"\0" for recipient in wanted.recipients)
     whole = True
-    for writer, octets in zip(writers, (wanted.message, b"F" + wanted.sender + b"\0" + addresses + b"\0")):
+    for writer, octets in zip(writers, (wanted.message, envelope(wanted.sender, wanted.recipients))):
         whole = write_all(writer, octets) and whole
         os.close(writer)
     status = ended(pid)
-    return Queued(pid, "" if status == 0 and whole else _trouble(status))
-
-
-def _trouble(status: Union[int, str]) -> str:
-    """What qmail-smtpd says of an exit status of qmail-queue, after Z or D (qmail-queue(8), EXIT CODES)."""
-    permanent = isinstance(status, int) and 11 <= status <= 40
-    other = "Dqq permanent problem (#5.3.0)" if permanent else "Zqq temporary problem (#4.3.0)"
-    return _QUEUE_TROUBLE.get(status, other)
+    return Queued(pid, trouble(status if whole or status else _CANNOT_READ), status)
 
 
 def write_all(descriptor: int, octets: bytes) -> bool:

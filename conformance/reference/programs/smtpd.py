@@ -51,11 +51,11 @@ class SmtpdPorts:
         write_all(2, line.encode("latin-1") + b"\n")
 
     def check_recipient(self, act: CheckRecipient) -> Union[int, str]:
-        return run_apart([act.program], act.environment, self._home)
+        return run_apart([act.program], act.environment, self._home, act.limit)
 
     def check_password(self, act: CheckPassword) -> Union[int, str]:
         credentials = b"".join(part + b"\0" for part in (act.user, act.password, act.challenge))
-        return run_apart(act.arguments, act.environment, self._home, credentials)
+        return run_apart(act.arguments, act.environment, self._home, act.limit, credentials)
 
     def enqueue(self, wanted: Enqueue) -> Queued:
         return hand_in(self._home, wanted, place.environment())

@@ -43,8 +43,9 @@ if [ -f $HERE/timeouts ]; then
   perl -e 'print "\0" x (1024 - $ARGV[0])' "$(wc -c < $QMAIL/queue/lock/tcpto)" >> $QMAIL/queue/lock/tcpto
 fi
 
-: > $OUT/rcptcheck
-chmod 0666 $OUT/rcptcheck
+: > $STATE/runs/order
+chmod 0777 $STATE/runs
+chmod 0666 $STATE/runs/order
 perl -e 'require "/reproduction/common.pl"; print map { "$_\0" } passwords()' > $STATE/passwords
 : > $STATE/smtpd.log
 chown -R qmaild $STATE/passwords $STATE/runs $STATE/smtpd.log

@@ -212,11 +212,16 @@ sub mailboxes {
 
 sub programs {
     my $directory = '/var/lib/conformance/runs';
-    my @found = map { "program rcptcheck: " . escaped($_) } lines_of("$OUT/rcptcheck");
+    my @found;
     for my $pid (lines_of("$directory/order")) {
-        my ($program, undef, $count, @rest) = split /\0/, slurp("$directory/$pid"), -1;
-        my ($user, undef, $accepted) = @rest[$count .. $count + 2];
-        push @found, "program $program: " . escaped($user) . ($accepted ? ' right' : ' wrong');
+        my ($program, $count, @rest) = split /\0/, slurp("$directory/$pid"), -1;
+        my ($descriptors, $user, undef, $accepted, @environment) = @rest[$count + 7 .. $#rest];
+        my %found = map { split /=/, $_, 2 } grep { /=/ } @environment;
+        my @said = join ', ', split /\n/, $descriptors;
+        push @said, map { "$_=$found{$_}" } grep { defined $found{$_} } qw(SENDER RECIPIENT TCPREMOTEINFO RELAYCLIENT);
+        push @said, $user . ($accepted ? ' right' : ' wrong') if $program eq 'checkpassword';
+        push @said, slurp("$directory/$pid.envelope") if -s "$directory/$pid.envelope";
+        push @found, map { "program $program: " . escaped($_) } @said;
     }
     return @found;
 }

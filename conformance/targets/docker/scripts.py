@@ -1,15 +1,18 @@
-"""The shell scripts that a configuration turns into: the one that tcpserver runs, and RCPTCHECK's program."""
+"""The shell scripts that a configuration turns into: what tcpserver runs, and programs with behaviour."""
 
 import re
 
 from conformance.errors import UsageError
-from conformance.pod.configuration import Configuration, RecipientCheck
+from conformance.pod.configuration import CHECKPROGRAM, SUBPROGRAM, Configuration, Program, QueueProgram
 
 #: Where the target agent keeps what belongs to a case: a tmpfs in the target container.
 STATE = "/var/lib/conformance"
 
 #: Where the image keeps our programs.
 PROGRAMS = "/opt/conformance"
+
+#: What the runs of a program are noted as, where that is not the name of its file.
+NOTED = {"checkprogram": "checkpassword"}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -23,20 +26,16 @@ def session_script(configuration: Configuration) -> bytes:
     """What tcpserver runs for each session: qmail-smtpd with the case's environment, its log kept."""
     lines = ["#!/bin/sh", "ulimit -c 0", "unset PWD OLDPWD"]
     lines += [f"export {setting}" for setting in settings(configuration, STATE)]
-    lines += [f"exec 2>>{STATE}/smtpd.log", f"exec {' '.join(smtpd_command(configuration, PROGRAMS))}"]
+    lines += [f"exec 2>>{STATE}/smtpd.log", f"exec {' '.join(smtpd_command(configuration, PROGRAMS, STATE))}"]
     return ("\n".join(lines) + "\n").encode("latin-1")
 
 
 def settings(configuration: Configuration, directory: str) -> list[str]:
-    """The environment of qmail-smtpd as sh sets it: NAME='VALUE'. RCPTCHECK's program is in `directory`.
+    """The environment of qmail-smtpd as sh sets it, NAME='VALUE'; the programs it names are in `directory`.
 
     Raises UsageError for what no environment can hold.
     """
-    environment = dict(configuration.environment)
-    check = configuration.recipient_check
-    if check is not None:
-        program = "missing" if check.fate == "missing" else "rcptcheck"
-        environment.setdefault("RCPTCHECK", f"{directory}/{program}")
+    environment = variables(configuration, directory)
     for name, value in environment.items():
         if not _VARIABLE.fullmatch(name) or "\0" in value:
             hint = "a name is letters, digits and underscores, and no value holds NUL"
@@ -44,39 +43,84 @@ def settings(configuration: Configuration, directory: str) -> list[str]:
     return [f"{name}={quoted(value)}" for name, value in environment.items()]
 
 
-def smtpd_command(configuration: Configuration, directory: str) -> list[str]:
-    """qmail-smtpd with its checkprogram and subprogram, where there are any; ours are in `directory`."""
+def variables(configuration: Configuration, directory: str) -> dict[str, str]:
+    """What the case sets in the environment of qmail-smtpd; the programs that it names are in `directory`."""
+    programs = configuration.programs()
+    named = {
+        variable: program_path(programs[name], directory, name)
+        for variable, name in (("RCPTCHECK", "rcptcheck"), ("QMAILQUEUE", "qmail-queue"))
+        if name in programs
+    }
+    return named | configuration.environment
+
+
+def program_path(program: Program, directory: str, name: str) -> str:
+    """Where a program stands; of a missing one, where nothing does."""
+    return f"{directory}/{'missing' if program.fate == 'missing' else name}"
+
+
+def smtpd_command(configuration: Configuration, directory: str, programs: str) -> list[str]:
+    """qmail-smtpd with its arguments. Our checkprogram is in `directory`, those of the case in `programs`."""
     command = ["/var/lib/qmail/bin/qmail-smtpd"]
     password = configuration.password_check
     if password is not None:
-        programs = {"check": "checkpassword", "crash": "checkpassword-crash", "missing": "missing"}
-        command += [f"{directory}/{programs[password.fate]}", f"/bin/{password.subprogram}"]
+        fates = {"check": "checkpassword", "crash": "checkpassword-crash", "missing": "missing"}
+        checkprogram, subprogram = f"{directory}/{fates[password.fate]}", f"/bin/{password.subprogram}"
+        if password.checkprogram is not None:
+            checkprogram = program_path(password.checkprogram, programs, "checkprogram")
+        if isinstance(password.subprogram, Program):
+            subprogram = program_path(password.subprogram, programs, "subprogram")
+        paths = {CHECKPROGRAM: checkprogram, SUBPROGRAM: subprogram}
+        command += [paths.get(word, word) for word in password.arguments]
     return command
 
 
-def recipient_check_script(check: RecipientCheck, state: str = STATE) -> bytes:
-    """RCPTCHECK's program: notes its run, prints, and exits as told.
-
-    Each run has a file of its own, and one short line says in which order they came, so runs at the same
-    time do not mix. The environment is the kernel's copy of what qmail-smtpd passed, not sh's.
-    """
-    lines = [
-        "#!/bin/sh",
-        f"exec 3>{state}/runs/$$",
-        "cd -P . && printf '%s\\0' rcptcheck \"$PWD\" $# ${1+\"$@\"} '' '' 0 >&3",
-        "cat /proc/$$/environ >&3",
-        f"echo $$ >>{state}/runs/order",
-    ]
-    return ("\n".join([*lines, *judging(check)]) + "\n").encode("latin-1")
+def program_scripts(
+    configuration: Configuration, state: str = STATE, programs: str = PROGRAMS
+) -> dict[str, bytes]:
+    """The programs with behaviour that a configuration names: file name -> script."""
+    return {
+        name: program_script(program, NOTED.get(name, name), state, programs)
+        for name, program in configuration.programs().items()
+        if program.fate != "missing"
+    }
 
 
-def judging(check: RecipientCheck) -> list[str]:
-    """The lines with which RCPTCHECK's program prints, and exits as told about $RECIPIENT."""
-    lines = []
-    if check.says:
-        lines.append(f"printf '%s' {quoted(check.says)}")
-    if check.fate == "crash":
+def program_script(program: Program, name: str, state: str = STATE, programs: str = PROGRAMS) -> bytes:
+    """A program with behaviour: notes its run as that of `name`, and does as told."""
+    lines = ["#!/bin/sh", f'/usr/bin/perl {programs}/note {state} {name} $$ ${{1+"$@"}} || exit 111']
+    return ("\n".join([*lines, *behaviour(program, name, state)]) + "\n").encode("latin-1")
+
+
+def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
+    """The lines with which a program reads, prints, and comes to its end as told."""
+    runs = f"{state}/runs"
+    lines = ["status="]
+    if isinstance(program, QueueProgram):
+        if program.reads:
+            lines += [f"cat >{runs}/$$.input", f"cat <&1 >{runs}/$$.envelope"]
+    elif program.reads:
+        lines.append(f"timeout 1 cat >{runs}/$$.input")
+    if name == "checkpassword":
+        lines.append("cat <&3 >/dev/null")
+    if program.says:
+        lines.append(f"printf '%s' {quoted(program.says)}")
+    if program.complains:
+        lines.append(f"printf '%s' {quoted(program.complains)} >&2")
+    if program.fate == "crash":
         lines.append("kill -SEGV $$")
-    lines.append('case "$RECIPIENT" in')
-    lines += [f"  {quoted(recipient)}) exit {int(status)} ;;" for recipient, status in check.exits.items()]
-    return [*lines, "esac", f"exit {int(check.default)}"]
+    if program.fate == "hang":
+        lines.append("exec sleep 1000")
+    if program.statuses:
+        lines += [f"echo >>{runs}/{name}.count", f"case $(grep -c '' {runs}/{name}.count) in"]
+        lines += [f"  {run}) status={int(status)} ;;" for run, status in enumerate(program.statuses, 1)]
+        lines.append("esac")
+    lines.append('[ -n "$status" ] || case "$RECIPIENT" in')
+    lines += [
+        f"  {quoted(recipient)}) status={int(status)} ;;" for recipient, status in program.exits.items()
+    ]
+    lines += ["esac", f"status=${{status:-{int(program.default)}}}"]
+    if isinstance(program, QueueProgram) and program.queues:
+        given = f"<{runs}/$$.input 1<{runs}/$$.envelope"
+        lines.append(f'[ "$status" -ne 0 ] || exec /var/lib/qmail/bin/qmail-queue {given}')
+    return [*lines, 'exit "$status"']
