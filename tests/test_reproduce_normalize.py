@@ -34,7 +34,7 @@ def test_wherever_the_verdicts_differ_so_do_the_normalized_lines(sample: list[Ru
     [
         ("0008.cram.accepted", ["smtpd 0: 334", "smtpd 0: 235 2.0.0"]),
         ("0008.cram.wrong-digest", ["smtpd 0: 535 5.7.1"]),
-        ("0009.exit-100.others-stand", ["program rcptcheck: bob@here.example"]),
+        ("0009.exit-100.others-stand", ["program rcptcheck: RECIPIENT=bob@here.example"]),
         (
             "0005.mx.octets-4096",
             [
