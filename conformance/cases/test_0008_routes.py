@@ -173,7 +173,7 @@ async def test_nothing_for_a_bad_challenge(internet: Internet, qmail: Qmail) -> 
         internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"}
     )
     said = internet.commands()[2:]
-    assert all(each == "QUIT" or _is_digest(each) for each in said), f"it said {said}"
+    assert all(each in ("*", "QUIT") or _is_digest(each) for each in said), f"it said {said}"
     assert internet.messages() == []
     assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
 
