@@ -44,7 +44,9 @@ async def test_cram(internet: Internet, qmail: Qmail) -> None:
     assert internet.users() == ["alice"]
 
 
-@requirement("0008.out.order", source=MANUAL + ": CRAM-MD5, PLAIN, or LOGIN (in this order)")
+@requirement(
+    "0008.out.order", source=MANUAL + " (with CRAM-MD4 for CRAM-MD5): PLAIN, or LOGIN (in this order)"
+)
 async def test_order_of_methods(internet: Internet, qmail: Qmail) -> None:
     """Of several methods CRAM-MD5 is chosen, wherever it stands in the announcement."""
     await _submit(internet, qmail, auth=["LOGIN", "PLAIN", "CRAM-MD5"])
@@ -60,6 +62,18 @@ async def test_plain_goes_before_login(internet: Internet, qmail: Qmail) -> None
     assert chosen == ["AUTH PLAIN"], f"it chose {chosen}"
 
 
+@requirement(
+    "0008.out.plain-wherever-it-stands",
+    source=MANUAL + " (with CRAM-MD4 for CRAM-MD5): PLAIN, or LOGIN (in this order)",
+    level="should",
+)
+async def test_plain_behind_login(internet: Internet, qmail: Qmail) -> None:
+    """Of LOGIN and PLAIN, announced in this order, PLAIN is chosen."""
+    await _submit(internet, qmail, auth=["LOGIN", "PLAIN"])
+    chosen = [line for line in internet.commands() if line.startswith("AUTH")]
+    assert chosen == ["AUTH PLAIN"], f"it chose {chosen}"
+
+
 @requirement("0008.out.methods-in-any-case", source="rfc4954:8, rfc5321:4.1.1.1")
 async def test_methods_in_lower_case(internet: Internet, qmail: Qmail) -> None:
     """A method that is announced in lower case is the same method."""
@@ -67,12 +81,25 @@ async def test_methods_in_lower_case(internet: Internet, qmail: Qmail) -> None:
     assert internet.users() == ["alice"]
 
 
-@requirement("0008.out.mail-parameter", source="patch:0008 README; rfc4954:5", level="should")
+@requirement("0008.out.mail-parameter", source="patch:0008 README: Auth=username; rfc4954:5", level="should")
 async def test_mail_names_the_user(internet: Internet, qmail: Qmail) -> None:
-    """After authentication MAIL names the user with AUTH=."""
+    """After authentication MAIL names the user with AUTH=, where that is a mailbox."""
+    user = "alice@here.example"
+    internet.load("plain.example")
+    internet.exchanger(auth=["PLAIN"], users={user: "secret"})
+    qmail.control["authsenders"] = f"{SENDER}:[127.0.0.2]:25|{user}|secret\n"
+    await qmail.remote("plain.example", SENDER, [RECIPIENT])
+    mail = [line for line in internet.commands() if line.startswith("MAIL")]
+    assert mail == [f"MAIL FROM:<{SENDER}> AUTH={user}"], mail
+
+
+@requirement("0008.out.mail-parameter-form", source="rfc4954:5, rfc4954:8", role="guard")
+async def test_mail_names_a_mailbox_or_nobody(internet: Internet, qmail: Qmail) -> None:
+    """A user that is no mailbox does not stand in AUTH= of MAIL: there is no AUTH= there, or AUTH=<>."""
     await _submit(internet, qmail, auth=["PLAIN"])
     mail = [line for line in internet.commands() if line.startswith("MAIL")]
-    assert mail == [f"MAIL FROM:<{SENDER}> AUTH=alice"]
+    plain = f"MAIL FROM:<{SENDER}>"
+    assert mail in ([plain], [f"{plain} AUTH=<>"]), f"it said {mail}"
 
 
 @requirement("0008.out.unknown-method-first", source=MANUAL + "; rfc4954:3")

@@ -152,7 +152,9 @@ async def test_closed_at_auth(internet: Internet, qmail: Qmail) -> None:
 
 
 @requirement(
-    "0008.route.bad-challenge", source=MANUAL + " RESULTS: unable to base64decode challenge", waits=1
+    "0008.route.bad-challenge",
+    source=MANUAL + " RESULTS: unable to base64decode challenge; rfc4954:4",
+    waits=1,
 )
 async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
     """A CRAM-MD5 challenge that is not base64 is a temporary failure at once, and no digest is sent."""
@@ -162,7 +164,29 @@ async def test_bad_challenge(internet: Internet, qmail: Qmail) -> None:
     )
     assert delivery.letters == "Z"
     assert "unable to base64decode challenge" in delivery.text, f"{delivery}"
-    assert internet.commands()[1:] == ["AUTH CRAM-MD5", "QUIT"]
+    assert internet.commands()[1] == "AUTH CRAM-MD5"
+    assert set(internet.commands()[2:]) <= {"*", "QUIT"}
+
+
+@requirement("0008.route.bad-challenge-cancelled", source="rfc4954:4", waits=1)
+async def test_bad_challenge_is_cancelled(internet: Internet, qmail: Qmail) -> None:
+    """A challenge that is not base64 is answered with *, which cancels the exchange."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    await _submit(internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"})
+    said = internet.commands()[1:3]
+    assert said == ["AUTH CRAM-MD5", "*"], f"it said {said}"
+
+
+@requirement(
+    "0008.route.deferred-at-once",
+    source=MANUAL + " RESULTS: but authentication was rejected (plain)",
+    waits=1,
+)
+async def test_deferral_is_reported_at_once(internet: Internet, qmail: Qmail) -> None:
+    """4xx to the credentials is reported in the manual page's words, and not as a time limit that passed."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps={"AUTH": "454 later"})
+    assert "authentication was rejected (plain)" in delivery.text, f"{delivery}"
 
 
 @requirement("0008.route.bad-challenge-gives-nothing", source=MANUAL + " RESULTS, timeoutremote", waits=1)

@@ -83,7 +83,11 @@ class Conversation:
             known = authentication.announced(extensions)
             return b"", (yield from self.nothing_known() if known else self.nothing_announced())
         yield from authentication.exchange(method, route.user, route.password)
-        return b" AUTH=" + xtext(route.user), b""
+        return b" AUTH=" + self.named(route.user), b""
+
+    def named(self, user: bytes) -> bytes:
+        """What AUTH= on MAIL says of the user: a mailbox in xtext, or <> for what is none (RFC 4954 5)."""
+        return xtext(user) if b"@" in user else b"<>"
 
     def nothing_known(self) -> Engine:
         """Words before the report of success: a host that announces unknown methods gets mail without AUTH.

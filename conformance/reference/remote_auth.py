@@ -60,8 +60,14 @@ class RemoteAuthentication:
     def _challenge(self) -> Engine:
         challenge = self.decoded(bytes(self.dialogue.text[4:].rstrip(b"\n")))
         if not challenge:
+            yield from self.cancel()
             yield from self.dialogue.give_up(b"Z", " but unable to base64decode challenge")
         return challenge
+
+    def cancel(self) -> Engine:
+        """A challenge that cannot be read ends the exchange (RFC 4954 4)."""
+        yield from self.dialogue.say(b"*")
+        yield from self.dialogue.reply()
 
     def decoded(self, text: bytes) -> bytes:
         """The octets of base64 (RFC 4648 4); b"" for what is none."""

@@ -152,7 +152,13 @@ class Authentication:
         """PLAIN: authorization identity, user and password (RFC 4616 2)."""
         response: bytes = self.initial_response(initial) if initial else (yield from self.ask(b""))
         identity, user, password = [*response.split(b"\0"), b"", b""][:3]
+        if not self.may_act_as(identity, user):
+            raise Abandoned(*self.failed)
         return self.plain_user(identity, user), password, b""
+
+    def may_act_as(self, identity: bytes, user: bytes) -> bool:
+        """Nothing lets a user act as another one (RFC 4616 2)."""
+        return identity in (b"", user)
 
     def plain_user(self, identity: bytes, user: bytes) -> bytes:
         """Whose password it is: the authentication identity's (RFC 4616 2)."""
@@ -160,6 +166,8 @@ class Authentication:
 
     def cram_md5(self, initial: bytes) -> Engine:
         """CRAM-MD5: user, space, digest of a challenge that does not come again (RFC 2195 2)."""
+        if initial and self.must_begin():
+            raise Abandoned(*self.malformed)
         now: float = yield acts.Now()
         challenge = b"<" + self.unique(int(now)) + b"@" + self.client.local + b">"
         response: bytes = yield from self.ask(base64.b64encode(challenge))
@@ -171,6 +179,10 @@ class Authentication:
     def unique(self, now: int) -> bytes:
         """What no other challenge has: the process, the time in seconds, and a number within the session."""
         return b"%d.%d%06d" % (self.pid, now, self.attempt())
+
+    def must_begin(self) -> bool:
+        """Where the server begins, there is no initial response (RFC 4954 4)."""
+        return True
 
     def attempt(self) -> int:
         """A number that no other challenge of the session has."""

@@ -6,7 +6,8 @@ from typing import Dict, Optional
 
 from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
-from conformance.reference.flaws.flaw import at_once, flaw, then
+from conformance.reference.envelope import xtext
+from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
 from conformance.reference.routes import Route, Routes, without_credentials
 
@@ -97,6 +98,8 @@ FLAWS = (
          digest=lambda self, *given: RemoteAuthentication.digest(self, *given).upper()),
     flaw("0008.digest-password", "sends the password in the place of a CRAM-MD5 digest",
          RemoteAuthentication, digest=lambda self, challenge, password: password),
+    flaw("0008.challenge-not-cancelled", "does not cancel an exchange whose challenge it cannot read",
+         RemoteAuthentication, cancel=at_once(nothing)),
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
@@ -111,6 +114,8 @@ FLAWS = (
          Routes, host_route=_any_credentials),
     flaw("0008.login-first", "prefers LOGIN over CRAM-MD5",
          RemoteAuthentication, order=(b"LOGIN", b"PLAIN", b"CRAM-MD5")),
+    flaw("0008.login-before-plain", "prefers LOGIN over PLAIN",
+         RemoteAuthentication, order=(b"CRAM-MD5", b"LOGIN", b"PLAIN")),
     flaw("0008.methods-case", "knows announced methods in upper case only",
          RemoteAuthentication, words=lambda self, line: line[4:].replace(b"=", b" ").split()),
     flaw("0008.no-auth-gives-up", "does not deliver to a host that announces no AUTH",
@@ -118,6 +123,8 @@ FLAWS = (
     flaw("0008.no-helo-fallback", "gives up when EHLO is refused", Conversation, ehlo=_no_helo_after_ehlo),
     flaw("0008.no-mail-parameter", "sends MAIL without AUTH= after authentication",
          Conversation, authenticated=then(Conversation.authenticated, lambda found: (b"", found[1]))),
+    flaw("0008.names-any-user", "names the user in AUTH= on MAIL, a mailbox or not",
+         Conversation, named=lambda self, user: xtext(user)),
     flaw("0008.nothing-announced-stalls", "says nothing more to a host that announces no AUTH",
          Conversation, nothing_announced=_waits_for_a_reply),
     flaw("0008.plain-unasked", "sends credentials to a host that did not announce AUTH",
