@@ -1,4 +1,4 @@
-"""0008, inbound: the words of SMTPAUTH beyond the plain ones, bad answers, and what MAIL may bear."""
+"""0008, inbound: the words of SMTPAUTH beyond the plain ones, odd and bad answers, and what MAIL may bear."""
 
 from conformance.cases.credentials import cram_md5, encoded, plain
 from conformance.cases.qmail import Qmail
@@ -177,3 +177,27 @@ async def test_size_of_the_null_sender(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         assert (await smtp.command("MAIL FROM:<> SIZE=5001")).code == 552
         assert (await smtp.command("RCPT TO:<alice@here.example>")).code == 503
+
+
+@requirement("0008.plain.other-identity", source="rfc4616:2", level="should", role="guard", waits=5)
+async def test_plain_with_another_identity(qmail: Qmail) -> None:
+    """A user who asks by AUTH PLAIN to act as somebody else is refused: nothing says that he may."""
+    qmail.authenticate("")
+    reply = await qmail.reply_to(f"AUTH PLAIN {plain('alice', identity='bob')}")
+    assert "bob" not in [call.user for call in await qmail.hook_calls("checkpassword")]
+    assert reply.code >= 400, reply
+
+
+@requirement("0008.plain.long-password", source="rfc4616:2")
+async def test_plain_with_a_long_password(qmail: Qmail) -> None:
+    """A password of 255 octets is accepted by PLAIN: no octet is lost."""
+    qmail.authenticate("")
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('frank')}")).code == 235
+
+
+@requirement("0008.cram.initial-response", source="rfc4954:4")
+async def test_cram_at_once(qmail: Qmail) -> None:
+    """AUTH CRAM-MD5, where the server begins, is refused with 501 when a response stands on the same line."""
+    qmail.authenticate("cram")
+    reply = await qmail.reply_to(f"AUTH CRAM-MD5 {encoded('alice')}")
+    assert reply.code == 501, reply
