@@ -263,6 +263,8 @@ def _tell_pytest(verdict: Verdict, attempt: Attempt) -> None:
         return
     world = (PodFailure, ConformanceError, TimeoutError)
     if isinstance(attempt.error, Exception) and not isinstance(attempt.error, world):
+        if verdict.unlike_described:
+            attempt.error.add_note(meaning(verdict))
         raise attempt.error
     # pytest's own terminal lets everything through.
     seen = printable(attempt.seen, keep="\n").replace("\n", "\n    ")
