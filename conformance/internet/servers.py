@@ -24,6 +24,9 @@ _TURNS = 8
 #: Seconds within which our own name server answers us, as an answer over loopback does in a thousandth of it.
 PROBE = 2.0
 
+#: Octets of a buffer, and of a segment.
+_SMALL = 1024
+
 _LOST = "The internet container has lost a listener: a fresh pod has it again."
 
 
@@ -41,6 +44,7 @@ class Servers:
         self._start = self._loop.time()
         self._datagrams: asyncio.DatagramTransport | None = None
         self._listening: dict[Address, asyncio.Server] = {}
+        self._small: set[Address] = set()  #: of them, those with small buffers
         self._silences: list[contextlib.ExitStack] = []
         self._exchangers: dict[Address, Exchanger] = {}
         self._sessions: list[ExchangerSession] = []
@@ -69,8 +73,11 @@ class Servers:
         }
         if world.tcp == "accept":
             made[self._dns] = partial(_DnsConnection, self)
-        for address in self._listening.keys() - made.keys():
-            self._listening.pop(address).close()
+        small = {address for address, exchanger in exchangers.items() if _goes_deaf(exchanger)}
+        for address in self._listening.keys() - made.keys() | self._small | small:
+            if listener := self._listening.pop(address, None):
+                listener.close()
+        self._small = small
         if self._datagrams is None:
             with _taken(self._dns, "udp"):
                 self._datagrams, _ = await self._loop.create_datagram_endpoint(
@@ -78,10 +85,25 @@ class Servers:
                 )
         for address in made.keys() - self._listening.keys():
             with _taken(address):
-                self._listening[address] = await self._loop.create_server(made[address], *address)
+                self._listening[address] = await self._listen(made[address], address)
         for address in silent:
             with _taken(address):
                 self._silences.append(_silence(address))
+
+    async def _listen(self, make: Callable[[], asyncio.Protocol], address: Address) -> asyncio.Server:
+        if address not in self._small:
+            return await self._loop.create_server(make, *address)
+        # Loopback would take megabytes for a host that reads nothing.
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL)
+        try:
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+        return await self._loop.create_server(make, sock=listener)
 
     @property
     def mx_sessions(self) -> list[MxSession]:
@@ -159,6 +181,11 @@ class Servers:
         for held in self._silences:
             held.close()
         self._silences.clear()
+
+
+def _goes_deaf(exchanger: Exchanger) -> bool:
+    replies = [[reply] if isinstance(reply, str) else reply for reply in exchanger.steps.values()]
+    return any(reply.endswith("deaf") for each in replies for reply in each)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ class Report:
 class DeliveryReport:
     """What qmail-remote reported once. A message report that is missing or garbled has the letter "".
 
-    `rest` is what stood behind the report on the message: nothing that qmail-rspawn looks at.
+    `rest` is what stood behind the report on the message: nothing that qmail-rspawn looks at. `raw` is all
+    that qmail-remote wrote, to either output, for they are one to qmail-rspawn.
     """
 
     recipients: tuple[Report, ...]
@@ -30,6 +31,7 @@ class DeliveryReport:
     ended: bool
     seconds: float
     rest: tuple[str, ...] = ()
+    raw: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -66,4 +68,5 @@ def read_reports(result: RemoteResult) -> DeliveryReport:
         ended=result.ended,
         seconds=result.seconds,
         rest=rest,
+        raw=result.report,
     )

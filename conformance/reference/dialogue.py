@@ -34,16 +34,20 @@ class Dialogue:
     #: A lost connection is a failure for now (RFC 5321 3.8), with a warning once the message was sent.
     lost_kind = b"Z"
     duplicate_warning = b"Possible duplicate! "
+    #: The octets of a reply that are left out of its text.
+    left_out = b"\r"
 
     def __init__(self, report: Report, address: str, timeout: float) -> None:
         self.report = report
         self.address = address.encode("ascii")
         self.text = bytearray()
         self.message_sent = False  #: to its end, and not answered yet
-        self._timeout = timeout
+        self.timeout = timeout
+        self.said = b""  #: the last command; what AUTH sends counts as one
         self._arrived = bytearray()
 
     def say(self, command: bytes) -> Engine:
+        self.said = command
         yield acts.Send(command + b"\r\n")
 
     def reply(self) -> Engine:
@@ -71,14 +75,20 @@ class Dialogue:
 
     def _octet(self) -> Engine:
         while not self._arrived:
-            octets: Optional[bytes] = yield acts.Receive(self._timeout)
+            limit: float = yield from self.patience()
+            octets: Optional[bytes] = yield acts.Receive(limit)
             if not octets:
                 yield from self.lost()
             self._arrived += octets or b""
         octet = self._arrived.pop(0)
-        if octet != ord("\r") and len(self.text) < self.longest_text:
+        if octet not in self.left_out and len(self.text) < self.longest_text:
             self.text.append(octet)
         return octet
+
+    def patience(self) -> Engine:
+        """Seconds that the next octets of a reply may take (qmail-remote(8), timeoutremote)."""
+        yield from ()
+        return self.timeout
 
     def lost(self) -> Engine:
         """The connection was closed, or nothing came within timeoutremote (qmail-remote(8))."""

@@ -77,6 +77,8 @@ class QmailRemote:
         return self.control.number("timeoutconnect", 60)
 
     def run(self, host: bytes, sender: bytes, recipients: List[bytes], message: bytes) -> Engine:
+        if self.is_misused(recipients):
+            self.report.end(b"DI (qmail-remote) was invoked improperly. (#5.3.5)\n")
         helo_host = self.helo_host()
         if helo_host is None:
             self.report.end(b"ZUnable to read control files. (#4.3.0)\n")
@@ -107,6 +109,10 @@ class QmailRemote:
                 if not left or conversation.greeted or not self.goes_on():
                     raise
                 self.report.octets.clear()
+
+    def is_misused(self, recipients: List[bytes]) -> bool:
+        """Whether arguments are missing (qmail-remote(8), SYNOPSIS)."""
+        return not recipients
 
     def sender_path(self, sender: bytes) -> bytes:
         """The sender as MAIL says it."""
@@ -144,13 +150,17 @@ class QmailRemote:
             unknown = True
         except NameNotFound:
             self.report.end(
-                b"DSorry, I couldn't find any host named " + host.translate(_VISIBLE) + b". (#5.1.2)\n"
+                b"DSorry, I couldn't find any host named " + self.harmless(host) + b". (#5.1.2)\n"
             )
         if not addresses and unknown:
             self.report.end(self.name_unknown_now)
         if not addresses:
             self.report.end(b"DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n")
         return addresses
+
+    def harmless(self, host: bytes) -> bytes:
+        """A host's name for a report, with ? for what does not print."""
+        return host.translate(_VISIBLE)
 
     def better_than_this_host(self, addresses: List[MxAddress]) -> List[MxAddress]:
         """Those of better preference than this host's own; mail would loop else (RFC 5321 5.1)."""
