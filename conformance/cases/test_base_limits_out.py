@@ -86,7 +86,7 @@ async def test_limit_of_half_a_reply(internet: Internet, qmail: Qmail) -> None:
     await _waits(internet, qmail, MAIL="250-half of it; stall")
 
 
-@requirement("base.limit.slow-reply", source="package source, qmail-remote.c: saferead", waits=2)
+@requirement("base.limit.slow-reply", source="package source, qmail-remote.c: saferead", waits=3)
 async def test_slow_reply(internet: Internet, qmail: Qmail) -> None:
     """A reply that comes octet by octet, each in time, is read to its end, however long it takes."""
     delivery = await _to_plain(
