@@ -56,6 +56,38 @@ async def test_whatever_starts_with_a_dash(qmail: Qmail) -> None:
     assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code >= 500
 
 
+@requirement(
+    "0008.mode.cram-wrong-password",
+    source=MANUAL + " SMTPAUTH: restricts authentication just to CRAM-MD5",
+    role="guard",
+    waits=5,
+)
+async def test_wrong_password_by_another_method_than_cram(qmail: Qmail) -> None:
+    """With SMTPAUTH=cram a wrong password is refused by PLAIN, and nothing is relayed."""
+    qmail.authenticate("cram")
+    async with qmail.session() as smtp:
+        reply = await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")
+        assert reply.code >= 400, reply
+        _, recipient = await smtp.envelope("a@here.example", ["x@elsewhere.example"])
+        assert recipient.code == 553, recipient
+
+
+@requirement(
+    "0008.mode.dash-wrong-password",
+    source=MANUAL + " SMTPAUTH: starts with a dash, AUTH is disabled",
+    role="guard",
+    waits=5,
+)
+async def test_wrong_password_where_it_is_disabled(qmail: Qmail) -> None:
+    """With SMTPAUTH=-cram a wrong password is refused, and nothing is relayed."""
+    qmail.authenticate("-cram")
+    async with qmail.session() as smtp:
+        reply = await smtp.command(f"AUTH PLAIN {plain('alice', 'wrong')}")
+        assert reply.code >= 400, reply
+        _, recipient = await smtp.envelope("a@here.example", ["x@elsewhere.example"])
+        assert recipient.code == 553, recipient
+
+
 @requirement("0008.mode.not-required", source=MANUAL + " SMTPAUTH", role="guard")
 async def test_not_required(qmail: Qmail) -> None:
     """With SMTPAUTH=+cram a client that does not authenticate hands in mail for local domains as before."""

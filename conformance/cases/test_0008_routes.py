@@ -260,6 +260,21 @@ async def test_authenticated_through_the_queue(internet: Internet, qmail: Qmail)
     assert seen.queue == []
 
 
+@requirement("0008.route.refused-bounces", source=MANUAL + " RESULTS; rfc5321:6.1")
+async def test_refused_after_authentication(internet: Internet, qmail: Qmail) -> None:
+    """A message that a host refuses after it accepted the credentials bounces with the host's words."""
+    qmail.relay()
+    internet.load("plain.example")
+    steps = {"message": "554 we do not want this"}
+    internet.exchanger(auth=["PLAIN"], users={"alice": password("alice")}, steps=steps)
+    qmail.control["authsenders"] = "alice@here.example:[127.0.0.2]:25" + LOGIN + "\n"
+    seen = await qmail.deliver("alice@here.example", [RECIPIENT])
+    assert internet.users() == ["alice"]
+    bounces = seen.mailboxes.get("alice", [])
+    assert len(bounces) == 1, f"{len(bounces)} bounces, and {len(seen.queue)} messages in the queue"
+    assert "we do not want this" in bounces[0]
+
+
 @requirement("0008.route.rejection-keeps", source=MANUAL + " RESULTS; rfc5321:4.5.4.1", waits=1)
 async def test_rejection_keeps_the_message(internet: Internet, qmail: Qmail) -> None:
     """A message whose credentials are rejected stays in the queue, undelivered and without a bounce."""

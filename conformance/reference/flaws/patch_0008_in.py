@@ -26,6 +26,11 @@ def _rset_that_forgets(self: Any) -> None:
     self.authentication.user = b""
 
 
+def _rset_that_ends_esmtpa(self: Any) -> None:
+    SmtpdSession.flush_transaction(self)
+    self.client.protocol = b"SMTP"
+
+
 def _rset_that_ends_relaying(self: Any) -> None:
     SmtpdSession.flush_transaction(self)
     if self.authentication.user:
@@ -112,6 +117,9 @@ FLAWS = (
         Authentication, unique=lambda self, now: b"%d%06d" % (now, self.attempt())),
     flaw("0008.challenge-without-time", "gives a session one CRAM-MD5 challenge, whenever it asks",
         Authentication, unique=lambda self, now: b"%d" % self.pid),
+    flaw("0008.cram-accepts-plain", "takes PLAIN and whatever password where only CRAM-MD5 is offered",
+        Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5"),
+        accepts=lambda self, status: status == 0 or self.methods == (b"CRAM-MD5",)),
     flaw("0008.cram-adds", "SMTPAUTH=cram adds CRAM-MD5 and leaves LOGIN and PLAIN", Authentication,
         mode=lambda self, value: Authentication.mode(self, value and re.sub("(?i)^(!?)cram", r"\1+cram",
         value))),
@@ -119,6 +127,9 @@ FLAWS = (
         Authentication, must_begin=lambda self: False),
     flaw("0008.crash-accepts", "takes a crashed checkprogram for acceptance",
         Authentication, accepts=lambda self, status: status in (0, CRASHED)),
+    flaw("0008.dash-accepts", "takes whatever password where SMTPAUTH starts with a dash", Authentication,
+        mode=lambda self, value: Authentication.mode(self, "" if value and value[0] == "-" else value),
+        accepts=lambda self, status: status == 0 or self.client.environment["SMTPAUTH"][:1] == "-"),
     flaw("0008.dash-announces", "SMTPAUTH=- announces and accepts AUTH", Authentication,
         mode=lambda self, value: Authentication.mode(self, "" if value and value[0] == "-" else value)),
     flaw("0008.empty-password", "asks the checkprogram about empty passwords",
@@ -170,6 +181,8 @@ FLAWS = (
         value))),
     flaw("0008.required-always", "requires authentication wherever it offers any",
         Authentication, mode=_required_always),
+    flaw("0008.rset-ends-esmtpa", "RSET lets Received forget that a client has authenticated",
+        SmtpdSession, flush_transaction=_rset_that_ends_esmtpa),
     flaw("0008.rset-ends-relaying", "RSET takes relaying from a client that has authenticated",
         SmtpdSession, flush_transaction=_rset_that_ends_relaying),
     flaw("0008.rset-forgets", "RSET undoes authentication",

@@ -43,6 +43,11 @@ def _reads_again_after_rejection(self: RemoteAuthentication, said: str) -> Engin
         yield from RemoteAuthentication.verdict(self, said)
 
 
+def _success_once_accepted(self: RemoteAuthentication, said: str) -> Engine:
+    yield from RemoteAuthentication.verdict(self, said)
+    self.dialogue.report.add(b"Kauthenticated.\n")
+
+
 def _hangs_after_rejection(self: RemoteAuthentication, said: str) -> Engine:
     if (yield from self.dialogue.reply()) != 235:
         yield Receive(1200.0)
@@ -104,6 +109,8 @@ FLAWS = (
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
          Conversation, authenticated=_success_before_mail),
+    flaw("0008.early-success-authenticated", "reports K once its credentials are accepted",
+         RemoteAuthentication, verdict=_success_once_accepted),
     flaw("0008.expired-reads-again", "waits for another reply after 432",
          RemoteAuthentication, expired=_waits_after_432),
     flaw("0008.first-method-only", "reads the first announced method only",
