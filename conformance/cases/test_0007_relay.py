@@ -153,6 +153,12 @@ async def test_sender_at_the_start(qmail: Qmail) -> None:
     assert reply.code == 553, reply
 
 
+@requirement("0007.mail.verp", source=MISSION + "; addresses(5) QMAIL EXTENSIONS", level="should")
+async def test_variable_sender(qmail: Qmail) -> None:
+    """A variable sender, `list-@here.example-@[]`, has a further @ too: over SMTP it is refused."""
+    assert (await qmail.reply_to("MAIL FROM:<list-return-@here.example-@[]>")).code == 553
+
+
 @requirement("0007.mail.enhanced-code", source=MISSION + "; rfc3463:3.8", level="should")
 async def test_sender_refusal_bears_a_status(qmail: Qmail) -> None:
     """A sender that is refused for a relay character gets the enhanced status 5.7.1."""

@@ -83,7 +83,7 @@ class MaildirNames:
 
     umask = 0o077
 
-    def name(self, when: float, pid: int) -> str:
+    def unique(self, when: float, pid: int) -> str:
         """TIME.PID.HOST (maildir(5), UNIQUE NAMES)."""
         return f"{int(when)}.{pid}.{self.host}"
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import stat
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Protocol, Tuple
@@ -12,6 +13,8 @@ from conformance.reference.octets import quote_address, split_address
 from conformance.reference.queue import Message
 
 ALIAS = "alias"
+#: In the place of a mode: the directory is not there.
+GONE = "gone"
 
 _EXIT = re.compile(rb"\s*exit\s+([0-9]{1,3})\s*")
 _PERMANENT = (100, 64, 65, 70, 76, 77, 78, 112)
@@ -49,6 +52,9 @@ class Homes(Accounts, Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
 
+    def mode(self, user: str, file: str = "") -> int:
+        """The permissions of a home, or of a file there. Raises Failed for a home that is not there."""
+
 
 @dataclass
 class HomesInMemory:
@@ -61,6 +67,8 @@ class HomesInMemory:
     unique: Callable[[], str] = lambda: "1.1.localhost"
     now: Callable[[], float] = lambda: 0.0
     contents: Dict[str, Dict[str, bytes]] = field(default_factory=dict)
+    modes: Dict[str, str] = field(default_factory=dict)
+    """`alice` or `alice/.qmail-list` -> its mode in octal, or GONE."""
 
     @property
     def mailboxes(self) -> Dict[str, List[bytes]]:
@@ -74,11 +82,18 @@ class HomesInMemory:
     def has(self, name: str) -> bool:
         return name in self.files
 
+    def mode(self, user: str, file: str = "") -> int:
+        said = self.modes.get(f"{user}/{file}" if file else user, "0644" if file else "0755")
+        if said == GONE:
+            raise Failed(111, f"Unable to switch to /home/{user}: file does not exist. (#4.3.0)\n")
+        return int(said, 8)
+
     def dot_qmail(self, user: str) -> Dict[str, str]:
         return self.files.get(user, {})
 
     def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
-        if directory not in (b"./Maildir/", b"Maildir/"):
+        gone = self.modes.get(f"{user}/Maildir") == GONE
+        if gone or directory not in (b"./Maildir/", b"Maildir/"):
             raise Failed(111, "Unable to chdir to maildir. (#4.2.1)\n")
         self.contents.setdefault(user, {})["Maildir/new/" + self.unique()] = octets
 
@@ -93,6 +108,7 @@ class DotQmail:
     def __init__(self, accounts: Accounts, box: bytes) -> None:
         self._accounts = accounts
         self.user, self.dash, self.extension = self.controller(box)
+        self.chosen = ""  #: the name of the file, once it has been read
 
     def controller(self, box: bytes) -> Tuple[str, str, bytes]:
         """The longest name before a dash that is an account's, in any case; else alias (qmail-getpw(8))."""
@@ -112,7 +128,13 @@ class DotQmail:
     def instructions(self) -> Optional[bytes]:
         """The text of the dot-qmail file, or None when there is none."""
         files = self._accounts.dot_qmail(self.user)
-        return next((files[name].encode("latin-1") for name in self.names() if name in files), None)
+        self.chosen = next((name for name in self.names() if name in files), "")
+        return files[self.chosen].encode("latin-1") if self.chosen else None
+
+    def owner_files(self) -> Tuple[bool, bool]:
+        """Whether there are .qmail-ext-owner and .qmail-ext-owner-default."""
+        files, owner = self._accounts.dot_qmail(self.user), self.names()[0] + "-owner"
+        return owner in files, owner + "-default" in files
 
     def exists(self) -> bool:
         """Whether somebody here receives mail for this local part."""
@@ -129,6 +151,7 @@ class QmailLocal:
     message: Message
     address: bytes
     user: str = ALIAS  #: whose mail it is
+    sender: bytes = b""  #: of what is forwarded
 
     #: What a user without a dot-qmail file, or with an empty one, gets (dot-qmail(5)).
     default_delivery = b"./Maildir/\n"
@@ -148,12 +171,36 @@ class QmailLocal:
             return ""
         dot_qmail = self.build.of(DotQmail)(self.homes, box)
         self.user = dot_qmail.user
+        self.check_home(self.homes.mode(self.user))
         if self.is_looping():
             raise Failed(100, "This message is looping: it already has my Delivered-To line. (#5.4.6)\n")
         instructions = dot_qmail.instructions()
         if instructions is None and dot_qmail.dash:
             return self.no_mailbox()
-        return self.obey(instructions or self.default_delivery)
+        self.sender = self.new_sender(dot_qmail.owner_files())
+        mode = 0 if instructions is None else self.homes.mode(self.user, dot_qmail.chosen)
+        if self.is_unsafe(mode):
+            raise Failed(111, "Uh-oh: .qmail file is writable. (#4.7.0)\n")
+        return self.obey(instructions or self.default_delivery, bool(instructions) and bool(mode & 0o100))
+
+    def check_home(self, mode: int) -> None:
+        """A home that others may write to, or that is sticky, puts the delivery off (dot-qmail(5))."""
+        if self.is_unsafe(mode):
+            raise Failed(111, "Uh-oh: home directory is writable. (#4.7.0)\n")
+        if mode & stat.S_ISVTX:
+            raise Failed(111, "Home directory is sticky: user is editing his .qmail file. (#4.2.1)\n")
+
+    def is_unsafe(self, mode: int) -> bool:
+        """Whether anybody may write there (dot-qmail(5))."""
+        return bool(mode & 0o002)
+
+    def new_sender(self, owners: Tuple[bool, bool]) -> bytes:
+        """The sender of what is forwarded: the list's owner, if it has one (dot-qmail(5))."""
+        sender, (owner, verp) = self.message.sender, owners
+        if sender in (b"", b"#@[]") or not owner:
+            return sender
+        box, host = split_address(self.address)
+        return box + (b"-owner-@%s-@[]" if verp else b"-owner@%s") % (host or b"")
 
     def is_looping(self) -> bool:
         """Whether the header has this address's Delivered-To line already (qmail-local(8))."""
@@ -172,8 +219,11 @@ class QmailLocal:
         """The line that is put before a stored or forwarded message (qmail-local(8))."""
         return _delivered_to(self.address)
 
-    def obey(self, instructions: bytes) -> str:
-        """Follow each line (dot-qmail(5), THE QMAIL FILE); the counts of files, forwards and programs."""
+    def obey(self, instructions: bytes, only_forwards: bool = False) -> str:
+        """Follow each line (dot-qmail(5), THE QMAIL FILE); the counts of files, forwards and programs.
+
+        A file with the execute bit may hold forward lines alone.
+        """
         files = programs = 0
         forwards: List[bytes] = []
         for index, line in enumerate(instructions.rstrip(b"\n").split(b"\n")):
@@ -181,6 +231,9 @@ class QmailLocal:
             if not line:
                 if index == 0:
                     raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
+            elif only_forwards and line[:1] in (b".", b"/", b"|"):
+                what = "prog" if line[:1] == b"|" else "file"
+                raise Failed(111, f"Uh-oh: .qmail has {what} delivery but has x bit set. (#4.7.0)\n")
             elif line[:1] in (b".", b"/"):
                 files += 1
                 self.store(line)
@@ -196,14 +249,21 @@ class QmailLocal:
     def store(self, name: bytes) -> None:
         """Into a Maildir when the name ends with a slash, else into an mbox (dot-qmail(5))."""
         if name.endswith(b"/"):
-            whole = self.return_path() + self.delivered_to() + self.message.octets
-            self.homes.to_maildir(self.user, name, whole)
+            self.homes.to_maildir(self.user, name, self.lines_above() + self.octets())
         else:
             self.homes.to_mbox(self.user, name, self.mbox_entry())
 
+    def lines_above(self) -> bytes:
+        """What stands above a stored message."""
+        return self.return_path() + self.delivered_to()
+
+    def octets(self) -> bytes:
+        """The message as it is in the queue."""
+        return self.message.octets
+
     def mbox_entry(self) -> bytes:
         """A message in an mbox: a line From before it, each From line in it quoted, a blank line after it."""
-        octets = self.return_path() + self.delivered_to() + self.quoted(self.message.octets)
+        octets = self.lines_above() + self.quoted(self.octets())
         return self.from_line() + octets + (b"\n" if octets.endswith(b"\n") else b"\n\n")
 
     def quoted(self, octets: bytes) -> bytes:
@@ -230,7 +290,7 @@ class QmailLocal:
     def forward(self, addresses: List[bytes]) -> str:
         """Queue the message anew, without its Return-Path line (dot-qmail(5)); the line that names its qp."""
         by = "by alias" if self.user == ALIAS else f"by uid {self.user}"
-        wanted = Enqueue(self.delivered_to() + self.message.octets, self.message.sender, tuple(addresses), by)
+        wanted = Enqueue(self.delivered_to() + self.message.octets, self.sender, tuple(addresses), by)
         queued = self.enqueue(wanted)
         if queued.error:
             status = 100 if queued.error[0] == "D" else 111

@@ -1,11 +1,12 @@
 """qmail-send: takes mail from the queue to its recipients, and tells senders of failures."""
 
-from typing import Callable, Dict, Tuple
+from dataclasses import replace
+from typing import Callable, Dict, List, Tuple
 
 from conformance.reference.acts import Enqueue
 from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles
-from conformance.reference.octets import VISIBLE, date, quote_address, quote_box, showing
+from conformance.reference.octets import VISIBLE, date, quote_address, quote_box, showing, split_address
 from conformance.reference.queue import LOCAL, REMOTE, Message, Queue, Recipient
 from conformance.reference.rewriting import Rewriting
 from conformance.reference.rspawn import QmailRspawn, RunRemote
@@ -15,6 +16,8 @@ DeliverLocally = Callable[[Message, bytes], bytes]
 
 #: The sender of a double bounce, whose own failure nobody is told (envelopes(5)).
 _DOUBLE_BOUNCE = b"#@[]"
+#: The end of a sender that is another one for each recipient (addresses(5)).
+_VERP = b"-@[]"
 
 _WORDS = {b"K": "success", b"Z": "deferral", b"D": "failure"}
 
@@ -35,7 +38,7 @@ class QmailSend:
         log: Callable[[str], None],
     ) -> None:
         self._queue = queue
-        self._log = log
+        self._write = log
         self._reports = {LOCAL: local, REMOTE: build.of(QmailRspawn)(run_remote).deliver}
         self._deliveries = 0
         self._begun = False
@@ -48,6 +51,10 @@ class QmailSend:
         self.double_bounce_to = (control.line("doublebounceto", b"postmaster") or b"") + b"@" + double_host
         self._most = (control.number("concurrencylocal", 10), control.number("concurrencyremote", 20))
 
+    def log(self, line: str) -> None:
+        """One line of the log (qmail-log(5))."""
+        self._write(line)
+
     def run(self) -> None:
         """Handle every message that is due, until none is."""
         if not self._begun:
@@ -59,16 +66,27 @@ class QmailSend:
             message = self._queue.next_due()
 
     def handle(self, message: Message) -> None:
-        """Try the recipients that were not tried, side by side, however many they are."""
+        """Try the recipients that were not tried, side by side, as many as the limits allow."""
         self._running = {LOCAL: 0, REMOTE: 0}
         if not message.taken_up:
             self.take_up(message)
-        started = [(self.start(message, recipient), recipient) for recipient in message.untried]
-        for number, recipient in started:
-            self.finish(message, recipient, number)
+        while together := self.startable(message.untried):
+            started = [(self.start(message, recipient), recipient) for recipient in together]
+            for number, recipient in started:
+                self.finish(message, recipient, number)
         if self.is_finished(message) and (not message.bounce or self.bounce(message)):
-            self._queue.remove(message)
-            self._log(f"end msg {message.number}")
+            self.end(message)
+
+    def end(self, message: Message) -> None:
+        """Nobody is left to be told anything: the message leaves the queue."""
+        self._queue.remove(message)
+        self.log(f"end msg {message.number}")
+
+    def startable(self, recipients: List[Recipient]) -> List[Recipient]:
+        """Those that concurrencylocal and concurrencyremote allow at once (qmail-send(8))."""
+        local = [recipient for recipient in recipients if recipient.channel == LOCAL][: self._most[0]]
+        remote = [recipient for recipient in recipients if recipient.channel == REMOTE][: self._most[1]]
+        return local + remote
 
     def take_up(self, message: Message) -> None:
         """Sort the recipients of a message that has come into channels (qmail-log(5), MESSAGES)."""
@@ -76,18 +94,24 @@ class QmailSend:
             is_local, recipient.rewritten = self._rewriting.rewrite(recipient.address)
             recipient.channel = LOCAL if is_local else REMOTE
         message.taken_up = True
-        size, sender = len(message.octets), logged(message.sender)
-        self._log(f"new msg {message.number}")
-        self._log(
-            f"info msg {message.number}: bytes {size} from <{sender}> qp {message.qp} uid {message.uid}"
-        )
+        self.log(f"new msg {message.number}")
+        self.log(f"info msg {message.number}: {self.info(message)}")
         self._queue.take_up(message)
+
+    def info(self, message: Message) -> str:
+        """What is logged of a message that has come (qmail-log(5), MESSAGES)."""
+        sender = self.shown(message.sender)
+        return f"bytes {len(message.octets)} from <{sender}> qp {message.qp} uid {message.uid}"
+
+    def shown(self, octets: bytes) -> str:
+        """Octets as the log shows them: within one line."""
+        return logged(octets)
 
     def start(self, message: Message, recipient: Recipient) -> int:
         """Start one delivery; its number (qmail-log(5), DELIVERIES)."""
         self._deliveries += 1
-        place = f"msg {message.number} to {recipient.channel} {logged(recipient.rewritten)}"
-        self._log(f"starting delivery {self._deliveries}: {place}")
+        place = f"msg {message.number} to {recipient.channel} {self.shown(recipient.rewritten)}"
+        self.log(f"starting delivery {self._deliveries}: {place}")
         self._running[recipient.channel] += 1
         self._status()
         return self._deliveries
@@ -102,12 +126,21 @@ class QmailSend:
             message.bounce += failure
             self._queue.settle(message, recipient, failure)
         self._running[recipient.channel] -= 1
-        self._log(f"delivery {number}: {_WORDS[kind]}: {logged(text)}")
+        self.log(f"delivery {number}: {_WORDS[kind]}: {self.shown(text)}")
         self._status()
 
     def report(self, message: Message, recipient: Recipient) -> bytes:
         """How one delivery went: `K`, `Z` or `D` and a text."""
-        return self._reports[recipient.channel](message, recipient.rewritten)
+        addressed = replace(message, sender=self.sender_for(message.sender, recipient.rewritten))
+        return self._reports[recipient.channel](addressed, recipient.rewritten)
+
+    def sender_for(self, sender: bytes, recipient: bytes) -> bytes:
+        """`pre@host-@[]` is `prebox=domain@host` for box@domain (addresses(5), QMAIL EXTENSIONS)."""
+        pre, at, host = sender[: -len(_VERP)].rpartition(b"@")
+        box, domain = split_address(recipient)
+        if not sender.endswith(_VERP) or not at or domain is None:
+            return sender
+        return pre + box + b"=" + domain + b"@" + host
 
     def is_finished(self, message: Message) -> bool:
         """Whether no recipient is left who must be tried again (qmail-send(8))."""
@@ -115,34 +148,43 @@ class QmailSend:
 
     def _status(self) -> None:
         local, remote = self._running[LOCAL], self._running[REMOTE]
-        self._log(f"status: local {local}/{self._most[0]} remote {remote}/{self._most[1]}")
+        self.log(f"status: local {local}/{self._most[0]} remote {remote}/{self._most[1]}")
 
     # Bounces
 
     def failure(self, address: bytes, report: bytes) -> bytes:
         """One paragraph of a bounce, ended by its only empty line."""
         name = self._rewriting.unprefixed(address).replace(b"\n", b"_")
-        octets = bytearray(b"<%s>:\n%s" % (name, report))
+        octets = b"<%s>:\n%s" % (name, report)
         if report and not report.endswith(b"\n"):
             octets += b"\n"
+        return self.one_paragraph(octets) + b"\n"
+
+    def one_paragraph(self, text: bytes) -> bytes:
+        """Without an empty line, whatever a host or a program has said."""
+        octets = bytearray(text)
         for at in range(len(octets) - 2, 0, -1):
             if octets[at] == octets[at - 1] == ord("\n"):
                 octets[at] = ord("/")
-        return bytes(octets) + b"\n"
+        return bytes(octets)
 
     def bounce(self, message: Message) -> bool:
         """Tell of the failures whom they concern; False when that cannot be queued now."""
         if message.sender == _DOUBLE_BOUNCE:
-            self._log(f"triple bounce: discarding bounce/{message.number}")
+            self.log(f"triple bounce: discarding bounce/{message.number}")
             return True
-        sender, recipient = self.bounce_envelope(message.sender)
+        sender, recipient = self.bounce_envelope(self.returned_to(message.sender))
         text = self.bounce_text(message, recipient)
         queued = self._queue.enqueue(Enqueue(text, sender, (recipient,), "for bounce"))
         if queued.error:
-            self._log("warning: trouble injecting bounce message, will try later")
+            self.log("warning: trouble injecting bounce message, will try later")
             return False
-        self._log(f"bounce msg {message.number} qp {queued.number}")
+        self.log(f"bounce msg {message.number} qp {queued.number}")
         return True
+
+    def returned_to(self, sender: bytes) -> bytes:
+        """`pre@host-@[]` gets its bounces at `pre@host` (addresses(5), QMAIL EXTENSIONS)."""
+        return sender[: -len(_VERP)] if sender.endswith(_VERP) and len(sender) > len(_VERP) else sender
 
     def bounce_envelope(self, sender: bytes) -> Tuple[bytes, bytes]:
         """(sender, recipient) of a notice: to the sender, else to doublebounceto (qmail-send(8))."""
@@ -150,24 +192,37 @@ class QmailSend:
 
     def bounce_text(self, message: Message, recipient: bytes) -> bytes:
         """The notice From bouncefrom at bouncehost (qmail-send(8), CONTROL FILES), with the message in it."""
-        if message.sender:
-            what = b"a copy of the message"
-            says = (
-                b"I'm afraid I wasn't able to deliver your message to the following addresses.\n"
-                b"This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
-            )
-        else:
-            what = b"the original bounce"
-            says = b"I tried to deliver a bounce message to this address, but the bounce bounced!\n\n"
-        parts = (
-            b"Date: %s\n" % date(self._queue.now()).encode("ascii"),
-            b"From: %s@%s\n" % (quote_box(self._bounce_from), self._bounce_host),
-            b"To: %s\nSubject: failure notice\n\n" % quote_address(recipient),
-            b"Hi. This is the qmail-send program at %s.\n%s%s" % (self._bounce_host, says, message.bounce),
-            b"--- Below this line is %s.\n\n" % what,
-            b"Return-Path: <%s>\n%s" % (quote_address(message.sender), message.octets),
+        header = b"".join(field + b"\n" for field in self.bounce_header(recipient))
+        says = b"Hi. This is the qmail-send program at %s.\n%s" % (self._bounce_host, self.says(message))
+        what = b"a copy of the message" if message.sender else b"the original bounce"
+        below = b"--- Below this line is %s.\n\n" % what
+        return header + b"\n" + says + self.failures(message) + below + self.copy(message)
+
+    def bounce_header(self, recipient: bytes) -> List[bytes]:
+        """The fields of a notice."""
+        return [
+            b"Date: " + date(self._queue.now()).encode("ascii"),
+            b"From: %s@%s" % (quote_box(self._bounce_from), self._bounce_host),
+            b"To: " + quote_address(recipient),
+            b"Subject: failure notice",
+        ]
+
+    def says(self, message: Message) -> bytes:
+        """What a notice says before it comes to the addresses."""
+        if not message.sender:
+            return b"I tried to deliver a bounce message to this address, but the bounce bounced!\n\n"
+        return (
+            b"I'm afraid I wasn't able to deliver your message to the following addresses.\n"
+            b"This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
         )
-        return b"".join(parts)
+
+    def failures(self, message: Message) -> bytes:
+        """A paragraph for each address that failed."""
+        return message.bounce
+
+    def copy(self, message: Message) -> bytes:
+        """The message that failed, whole, its sender above it."""
+        return b"Return-Path: <%s>\n%s" % (quote_address(self.returned_to(message.sender)), message.octets)
 
 
 _LOGGED = showing(VISIBLE.replace(b"%", b""), b"_")

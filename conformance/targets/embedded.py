@@ -91,7 +91,7 @@ class ReferencePod:
         uids = {name: _FIRST_UID + place for place, name in enumerate(users)}
         self._maildirs = self._build.of(MaildirNames)(HOST)
         self._homes = HomesInMemory(
-            dot_qmail, lambda: self._maildirs.name(self.clock.now(), next(self._processes)), self.clock.now
+            dot_qmail, lambda: self._maildirs.unique(self.clock.now(), next(self._processes)), self.clock.now
         )
         self._queue = QueueInMemory(self.clock.now, lambda: next(self._processes), uids)
         self._filing = self._build.of(Filing)()

@@ -41,6 +41,9 @@ FLAWS = (
     flaw("0007.relayclient-exempt", "does not screen the recipients of a client that may relay", SmtpdSession,
         relays=lambda self, address, command: (not (command == "RCPT" and self.client.relay_suffix is not
         None) and SmtpdSession.relays(self, address, command))),
+    flaw("0007.verp-exempt", "does not screen variable senders", SmtpdSession,
+        relays=lambda self, address, command: (not address.endswith(b"-@[]")
+        and SmtpdSession.relays(self, address, command))),
     flaw("0007.sender-only", "does not screen recipients (the hunk landed in MAIL)", SmtpdSession,
         relays=lambda self, address, command: (command != "RCPT" and SmtpdSession.relays(self, address,
         command))),

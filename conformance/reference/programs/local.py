@@ -63,6 +63,14 @@ class SystemHomes:
         except OSError:
             raise Failed(111, f"Unable to switch to {account.home}. (#4.3.0)\n") from None
 
+    def mode(self, user: str, file: str = "") -> int:
+        account = self._accounts.find(user)
+        try:
+            return 0 if account is None else os.stat(os.path.join(account.home, file)).st_mode & 0o7777
+        except OSError:
+            assert account is not None
+            raise Failed(111, f"Unable to switch to {account.home}. (#4.3.0)\n") from None
+
     def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
         """A whole file in tmp, then linked into new (maildir(5), HOW A MESSAGE IS DELIVERED)."""
         self._stored += 1
