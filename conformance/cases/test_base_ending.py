@@ -181,3 +181,13 @@ async def test_no_pipelining_unasked(internet: Internet, qmail: Qmail) -> None:
     qmail.control["timeoutremote"] = "1\n"
     await qmail.remote("plain.example", SENDER, recipients)
     assert internet.commands()[2:] == [f"RCPT TO:<{recipient}>" for recipient in recipients[:2]]
+
+
+@requirement("base.talk.nothing-after-the-dot", source="rfc5321:4.1.1.4, rfc5321:2.1", waits=1)
+async def test_nothing_after_the_dot(internet: Internet, qmail: Qmail) -> None:
+    """After the final dot nothing is said, not even QUIT, before the host has answered."""
+    internet.load("plain.example")
+    internet.exchanger(steps={"message": "stall"})
+    qmail.control["timeoutremote"] = "1\n"
+    await qmail.remote("plain.example", SENDER, [RECIPIENT])
+    assert internet.commands()[-1] == ".", internet.commands()[-1]

@@ -87,7 +87,11 @@ class Conversation:
 
     def named(self, user: bytes) -> bytes:
         """What AUTH= on MAIL says of the user: a mailbox in xtext, or <> for what is none (RFC 4954 5)."""
-        return xtext(user) if b"@" in user else b"<>"
+        return self.as_xtext(user) if b"@" in user else b"<>"
+
+    def as_xtext(self, user: bytes) -> bytes:
+        """A user in xtext (RFC 3461 4)."""
+        return xtext(user)
 
     def nothing_known(self) -> Engine:
         """Words before the report of success: a host that announces unknown methods gets mail without AUTH.

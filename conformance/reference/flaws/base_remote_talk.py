@@ -53,6 +53,11 @@ def _data_for_nobody(self: Conversation, recipients: List[bytes]) -> Engine:
         self.report.add(self.refusal(code) if code >= 400 else b"r")
 
 
+def _quit_with_the_dot(self: Conversation, message: bytes) -> Engine:
+    yield from Conversation.send_message(self, message)
+    yield acts.Send(b"QUIT\r\n")
+
+
 def _each_recipient_once(self: Conversation, recipients: List[bytes]) -> Engine:
     return Conversation.recipients(self, sorted(set(recipients)))
 
@@ -108,6 +113,8 @@ FLAWS = (
          Conversation, recipients=_pipelined),
     flaw("remote.quit-after-success-only", "says QUIT only to a host that has accepted the message",
          Dialogue, finish=_quit_after_success),
+    flaw("remote.quit-with-the-dot", "says QUIT before the message is answered",
+         Conversation, send_message=_quit_with_the_dot),
     flaw("remote.quit-awaited", "waits for the reply to QUIT", Dialogue, leave=_waits_after_quit),
     flaw("remote.quit-twice", "says QUIT twice", Dialogue, leave=_quit_twice),
     flaw("remote.quit-with-lf", "ends QUIT with LF alone", Dialogue, leave=_quit_with_lf),

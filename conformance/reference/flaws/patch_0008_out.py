@@ -2,14 +2,15 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
-from conformance.reference.envelope import xtext
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
 from conformance.reference.routes import Route, Routes, without_credentials
+
+_UNDOUBTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@."
 
 
 def _success_before_mail(self: Conversation, route: Route, extensions: bytes) -> Engine:
@@ -89,7 +90,33 @@ def _smtproutes_first(self: Routes, host: bytes, sender: bytes) -> Route:
     return self.host_route(entry) if entry else Routes.choose(self, host, sender)
 
 
+def _in_upper_case_hexadecimal(*signs: int) -> Callable[[Conversation, bytes], bytes]:
+    """These signs alone are encoded."""
+
+    def as_xtext(self: Conversation, user: bytes) -> bytes:
+        return b"".join(b"+%02X" % octet if octet in signs else bytes([octet]) for octet in user)
+
+    return as_xtext
+
+
+def _question_marks(self: Conversation, user: bytes) -> bytes:
+    octets = (bytes([octet]) for octet in user)
+    return b"".join(
+        Conversation.as_xtext(self, octet) if b"!" <= octet <= b"~" else b"+3F" for octet in octets
+    )
+
+
 FLAWS = (
+    flaw("0008.xtext-all", "encodes all but letters and digits in AUTH= of MAIL",
+         Conversation, as_xtext=_in_upper_case_hexadecimal(*(set(range(256)) - set(_UNDOUBTED)))),
+    flaw("0008.xtext-equals-raw", "leaves equals signs in AUTH= of MAIL",
+         Conversation, as_xtext=_in_upper_case_hexadecimal(*range(33), ord("+"), *range(127, 256))),
+    flaw("0008.xtext-plus-raw", "leaves plus signs in AUTH= of MAIL",
+         Conversation, as_xtext=_in_upper_case_hexadecimal(*range(33), ord("="), *range(127, 256))),
+    flaw("0008.xtext-question-marks", "has a question mark for what does not print in AUTH= of MAIL",
+         Conversation, as_xtext=_question_marks),
+    flaw("0008.xtext-raw", "names the user as it is in AUTH= of MAIL",
+         Conversation, as_xtext=lambda self, user: user),
     flaw("0008.authsenders-exact-only", "does not know @domain and .subdomain in authsenders",
          Routes, sender_keys=lambda self, sender: (sender.lower(), b"")),
     flaw("0008.authsenders-first-line", "uses the first line of authsenders for every sender",
@@ -131,7 +158,7 @@ FLAWS = (
     flaw("0008.no-mail-parameter", "sends MAIL without AUTH= after authentication",
          Conversation, authenticated=then(Conversation.authenticated, lambda found: (b"", found[1]))),
     flaw("0008.names-any-user", "names the user in AUTH= on MAIL, a mailbox or not",
-         Conversation, named=lambda self, user: xtext(user)),
+         Conversation, named=lambda self, user: self.as_xtext(user)),
     flaw("0008.nothing-announced-stalls", "says nothing more to a host that announces no AUTH",
          Conversation, nothing_announced=_waits_for_a_reply),
     flaw("0008.plain-unasked", "sends credentials to a host that did not announce AUTH",
