@@ -49,7 +49,10 @@ class Receive(Act, port="receive"):
 
 @dataclass(frozen=True)
 class Send(Act, port="send"):
-    """Send octets to the other side. No result; a loss shows at the next `Receive`."""
+    """Send octets to the other side. Result: False when it took none for the limit of the last `Receive`.
+
+    A loss shows at the next `Receive`.
+    """
 
     octets: bytes
 
@@ -68,6 +71,11 @@ class Leak(Act, port="leak", whole=True):
     memory: int = 0  #: KiB
     descriptors: int = 0
     children: int = 0
+
+
+@dataclass(frozen=True)
+class Reset(Act, port="reset_connection"):
+    """What only a flawed build does: the connection ends with a reset."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,15 @@ class Policy:
         self.control = ControlFiles(settings.control)
         self.greeting = self.greeting_text()
         self.local_ip_host = self.control.line("localiphost", self.control.me)
-        self.timeout = max(self.control.number("timeoutsmtpd", 1200), 1)
+        self.timeout = self.at_least_a_second(self.control.number("timeoutsmtpd", 1200))
         self.databytes = self.most_octets(settings.environment.get("DATABYTES"))
         self.rcpthosts = self.control.keys("rcpthosts")
         self.bad_senders = self.control.keys("badmailfrom") or []
         self._more_rcpthosts = self.control.keys("morercpthosts") or []
+
+    def at_least_a_second(self, seconds: int) -> int:
+        """How long the client may be silent: nobody waits for nothing."""
+        return max(seconds, 1)
 
     def greeting_text(self) -> Optional[bytes]:
         """The words of the greeting: smtpgreeting, by default me; None without either (qmail-smtpd(8))."""

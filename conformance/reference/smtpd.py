@@ -15,7 +15,7 @@ from conformance.reference.octets import leading_number
 from conformance.reference.policy import Policy, SmtpdSettings, clean
 from conformance.reference.recipients import RecipientChecks
 from conformance.reference.smtpd_auth import Authentication
-from conformance.reference.wire import Gone, Quit, Silence, Wire, without_carriage_return
+from conformance.reference.wire import Gone, Quit, Silence, Stuck, Wire, without_carriage_return
 
 __all__ = ["SmtpdSettings", "session"]
 
@@ -88,6 +88,8 @@ class SmtpdSession:
             return status
         except Gone:
             yield from self.connection_lost()
+        except Stuck:
+            yield from self.wire.log("Write error (disconnect?): quitting")
         except Silence:
             yield from self.wire.log("Connection timed out: quitting")
             self.timed_out()

@@ -13,6 +13,10 @@ class Silence(Exception):
     """The client said nothing for the whole limit."""
 
 
+class Stuck(Exception):
+    """The client takes nothing for the whole limit."""
+
+
 class Quit(Exception):
     """The process ends with (status, line of the log, last reply): what was said before goes out first."""
 
@@ -46,17 +50,23 @@ class Wire:
         yield from self.log(logged)
         self.say(reply.encode("latin-1") + b"\r\n")
 
+    def patience(self) -> float:
+        """Seconds that the client may be silent now (qmail-smtpd(8), timeoutsmtpd)."""
+        return self.limit
+
     def flush(self) -> Engine:
+        """Send what waits. Raises Stuck."""
         if self._waiting:
             octets, self._waiting = bytes(self._waiting), bytearray()
-            yield Send(octets)
+            if (yield Send(octets)) is False:
+                raise Stuck
 
     def take_in(self, octets: bytes) -> None:
         """Add what came to what came before: a line may arrive in pieces."""
         self.arrived += octets
 
     def line(self) -> Engine:
-        """The next octets up to and without a line feed. Raises Gone, Silence."""
+        """The next octets up to and without a line feed. Raises Gone, Silence, Stuck."""
         while True:
             end = self.arrived.find(b"\n")
             if end >= 0:
@@ -64,7 +74,7 @@ class Wire:
                 del self.arrived[: end + 1]
                 return line
             yield from self.flush()
-            octets: Optional[bytes] = yield Receive(self.limit)
+            octets: Optional[bytes] = yield Receive(self.patience())
             if octets is None:
                 raise Silence
             if not octets:

@@ -152,8 +152,7 @@ class ReferencePod:
         while not found.output and not found.over:
             if not self._woken(until):
                 return None
-        said, found.output = bytes(found.output), bytearray()
-        return said
+        return found.taken()
 
     def _woken(self, until: float) -> bool:
         """Wake the session that waits for the earliest moment; False, at `until`, where none does."""

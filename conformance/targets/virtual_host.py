@@ -18,6 +18,8 @@ from conformance.reference.verify import ANSWER_LIMIT
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
 from conformance.targets.virtual import Clock
 
+#: Octets of replies that two hosts keep for a client that does not read.
+_MOST_UNREAD = 8 << 20
 #: What a session holds: some memory, and the three descriptors that it is started with.
 _HELD = acts.Leak(memory=1024, descriptors=3)
 
@@ -173,6 +175,8 @@ class SmtpdConnection:
         self._sleeping = False
         self._later: object = None  #: what the engine is given when it wakes
         self._eaten = False  #: a program reads what the client says
+        self._stuck = False  #: the client does not take what was sent last
+        self._limit = 0.0  #: of the engine's patience
         self.ended_by_client = False
         self.output = bytearray()
         self.wakes = 0.0  #: when the engine stops waiting by itself
@@ -204,9 +208,17 @@ class SmtpdConnection:
 
     def wake(self) -> None:
         """The time has come that the engine waited for."""
-        self._sleeping = self._eaten = False
+        self._sleeping = self._eaten = self._stuck = False
         result, self._later = self._later, None
         self._driver.go_on(result)
+
+    def taken(self) -> bytes:
+        """What the client takes of the output: all."""
+        said, self.output = bytes(self.output), bytearray()
+        if self._stuck:
+            self._sleeping = self._stuck = False
+            self._driver.go_on(True)
+        return said
 
     def _hear(self) -> None:
         if not self.over and not self._sleeping and (self._unread or self.ended_by_client):
@@ -222,6 +234,7 @@ class SmtpdConnection:
         return getattr(self._host, port)
 
     def receive(self, limit: float) -> object:
+        self._limit = limit
         if self._unread or self.ended_by_client:
             return self._take()
         self.wakes = self._clock.at + limit
@@ -232,8 +245,15 @@ class SmtpdConnection:
         self.wakes = self._clock.at + seconds
         return WAITS
 
-    def send(self, said: bytes) -> None:
+    def send(self, said: bytes) -> object:
         self.output += said
+        if len(self.output) <= _MOST_UNREAD:
+            return True
+        self._stuck = True
+        return self.sleep(self._limit, False)
+
+    def reset_connection(self) -> None:
+        self.reset = True
 
     def leak(self, act: acts.Leak) -> None:
         held = self._held

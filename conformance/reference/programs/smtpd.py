@@ -71,15 +71,16 @@ class SmtpdPorts:
         except OSError:
             return b""
 
-    def send(self, octets: bytes) -> None:
+    def send(self, octets: bytes) -> bool:
         rest = memoryview(octets)
         while rest and not self._lost:
             try:
-                ready = select.select([], [1], [], self._limit)[1]
-                rest = rest[os.write(1, rest) if ready else 0 :]
-                self._lost = not ready
+                if not select.select([], [1], [], self._limit)[1]:
+                    return False
+                rest = rest[os.write(1, rest) :]
             except OSError:
                 self._lost = True
+        return True
 
     def discard(self, why: str) -> None:
         """qmail-queue is run with whole messages only."""

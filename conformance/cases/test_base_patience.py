@@ -1,0 +1,129 @@
+"""Base qmail: timeoutsmtpd is kept in every state of a session, to a tenth of a second, in the same words."""
+
+from conformance.cases.credentials import encoded
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.session import Session
+
+SOURCE = "qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2.7"
+KNOWN = "alice@here.example"
+
+
+async def _times_out(smtp: Session) -> None:
+    """From now on silence for a second, of the client, is answered with 451, and the connection is closed."""
+    early = await smtp.reply(limit=0.9)
+    assert early.why == "silent", f"within 0.9 s: {early}"
+    reply = await smtp.reply(limit=0.6)
+    assert reply.code == 451, f"after a second: {reply}"
+    assert reply.text == "timeout (#4.4.2)", reply
+    assert await smtp.closed(), "the connection stays open"
+
+
+async def _ends(qmail: Qmail) -> None:
+    """The one session exits with 1, with nothing queued, and says why in the log."""
+    [session] = await qmail.session_ends()
+    assert session.status == 1, session
+    assert await qmail.queue() == []
+    assert (await qmail.smtpd_log())[-1].text == "Connection timed out: quitting"
+
+
+@requirement("base.timeout.before-hello", source=SOURCE, waits=1)
+async def test_before_hello(qmail: Qmail) -> None:
+    """A client that is silent for timeoutsmtpd seconds after the greeting gets 451, and is dropped."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session(hello=False) as smtp:
+        await _times_out(smtp)
+    await _ends(qmail)
+
+
+@requirement("base.timeout.after-mail", source=SOURCE, waits=1)
+async def test_after_mail(qmail: Qmail) -> None:
+    """A client that falls silent after MAIL and RCPT gets 451, and is dropped."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [KNOWN])
+        await _times_out(smtp)
+    await _ends(qmail)
+
+
+@requirement("base.timeout.in-a-command", source=SOURCE, waits=1)
+async def test_in_a_command(qmail: Qmail) -> None:
+    """A client that falls silent within a command line gets 451, and is dropped."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.send(b"MAIL FROM:<a@b.exam")
+        await _times_out(smtp)
+    await _ends(qmail)
+
+
+@requirement("base.timeout.in-data", source=SOURCE, waits=1)
+async def test_in_data(qmail: Qmail) -> None:
+    """A client that falls silent within a message gets 451, and is dropped; nothing is queued."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [KNOWN])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(b"Subject: x\r\n\r\nno end")
+        await _times_out(smtp)
+    await _ends(qmail)
+
+
+@requirement("base.timeout.before-the-dot", source=SOURCE, waits=1)
+async def test_before_the_dot(qmail: Qmail) -> None:
+    """A client that falls silent when only the final dot is missing gets 451; nothing is queued."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [KNOWN])
+        assert (await smtp.command("DATA")).code == 354
+        await smtp.send(b"Subject: x\r\n\r\nwhole\r\n.\r")
+        await _times_out(smtp)
+    await _ends(qmail)
+
+
+@requirement(
+    "base.timeout.each-read", source=SOURCE + "; package source, timeoutread.c: timeoutread", waits=2
+)
+async def test_each_read(qmail: Qmail) -> None:
+    """The time counts from the client's last octets: one that goes on after 0.6 s has all of it again."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        assert (await smtp.reply(limit=0.6)).why == "silent"
+        await smtp.send(b"MAIL FROM:<a@b.exam")
+        assert (await smtp.reply(limit=0.6)).why == "silent"
+        reply = await smtp.say(b"ple>\r\n")
+        assert reply.code == 250, reply
+        await _times_out(smtp)
+
+
+@requirement("base.timeout.unread", source="package source, qmail-smtpd.c: safewrite", waits=2)
+async def test_replies_that_nobody_takes(qmail: Qmail) -> None:
+    """A client that takes no replies is given up after timeoutsmtpd seconds, too: the process ends."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    qmail.control["smtpgreeting"] = "x" * 8000 + "\n"
+    async with qmail.session() as smtp:
+        await smtp.send(b"EHLO x\r\n" * 4000)
+        await smtp.pause(2)
+        [session] = await qmail.session_ends()
+        assert session.status == 1, session
+    assert (await qmail.smtpd_log())[-1].text == "Write error (disconnect?): quitting"
+
+
+@requirement("base.timeout.zero", source="package source, qmail-smtpd.c: setup", waits=1)
+async def test_zero(qmail: Qmail) -> None:
+    """timeoutsmtpd 0 counts as one second: qmail-smtpd neither waits for ever nor drops a client at once."""
+    qmail.control["timeoutsmtpd"] = "0\n"
+    async with qmail.session() as smtp:
+        await _times_out(smtp)
+
+
+@requirement("0008.timeout.in-auth", source="qmail-smtpd(8) timeoutsmtpd; rfc4954:4", waits=1)
+async def test_in_auth(qmail: Qmail) -> None:
+    """A client that falls silent in the midst of AUTH gets 451, and is dropped; nobody is asked about it."""
+    qmail.control["timeoutsmtpd"] = "1\n"
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        replies = await smtp.commands("AUTH LOGIN", encoded("alice"))
+        assert [reply.code for reply in replies] == [334, 334], replies
+        await _times_out(smtp)
+    await _ends(qmail)
+    assert await qmail.hook_calls("checkpassword") == []
