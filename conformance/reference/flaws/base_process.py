@@ -97,7 +97,7 @@ FLAWS = (
     flaw("smtpd.rset-opens", "opens a descriptor with each RSET and never closes it",
         SmtpdSession, rset=_leaving(SmtpdSession.rset, Leak(descriptors=1))),
     flaw("smtpd.rcpt-leaks", "keeps each recipient three times, refused ones too",
-        SmtpdSession, rcpt=_leaving(SmtpdSession.rcpt, Leak(memory=3))),
+        SmtpdSession, rcpt=_leaving(SmtpdSession.rcpt, Leak(memory=2))),
     flaw("smtpd.queue-pipe-left", "leaves a pipe to qmail-queue open after each message",
         SmtpdSession, data=_leaving(SmtpdSession.data, Leak(descriptors=1))),
     flaw("smtpd.queue-not-waited-for", "does not wait for the qmail-queue of a message",
