@@ -10,7 +10,7 @@ ALICE = "alice@here.example"
 NOBODY = "nobody-at-all@here.example"
 BELOW = "--- Below this line is a copy of the message.\n\n"
 SOURCE = "qmail-send(8) bouncefrom, bouncehost"
-TEXT = "package source qmail-send.c (injectbounce)"
+TEXT = "package source, qmail-send.c: injectbounce"
 
 
 async def _bounce(qmail: Qmail, sender: str = ALICE, recipients: list[str] | None = None) -> str:
@@ -72,7 +72,7 @@ async def test_text_of_a_bounce(qmail: Qmail) -> None:
     ), body
 
 
-@requirement("base.bounce.copy", source=TEXT + ": a copy of the message")
+@requirement("base.bounce.copy", source=TEXT)
 async def test_message_in_a_bounce(qmail: Qmail) -> None:
     """Below a bounce's text stands the message that failed, whole, with its sender above it."""
     original = b"Subject: hello\r\nTo: somebody\r\n\r\nFrom me\r\n\r\n..x\xff\r\n" + b"y" * 3_000 + b"\r\n"
@@ -86,7 +86,7 @@ async def test_message_in_a_bounce(qmail: Qmail) -> None:
     assert without_received(message) == wanted, copy
 
 
-@requirement("base.bounce.large", source=TEXT + ": nothing of it is left out")
+@requirement("base.bounce.large", source=TEXT)
 async def test_large_message_in_a_bounce(qmail: Qmail) -> None:
     """A message of 300 KB stands whole in its bounce: this qmail has no bouncemaxbytes."""
     qmail.control["bouncemaxbytes"] = "100\n"
@@ -115,7 +115,7 @@ async def test_bounce_names_each_failure(internet: Internet, qmail: Qmail) -> No
     assert "does not like recipient" in named["b@plain.example"], text
 
 
-@requirement("base.bounce.forged-paragraph", source=TEXT + "; rfc5321:4.2: what a host says is text")
+@requirement("base.bounce.forged-paragraph", source=TEXT + "; rfc5321:4.2")
 async def test_host_writes_no_paragraph(internet: Internet, qmail: Qmail) -> None:
     """A host's reply of several lines, empty ones among them, stays within its recipient's paragraph."""
     qmail.relay()
