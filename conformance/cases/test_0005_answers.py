@@ -113,10 +113,13 @@ async def test_tcp_closed_early(internet: Internet, qmail: Qmail) -> None:
 
 
 @requirement(
-    "0005.tcp.stalled", source=PATCH + "rfc7766:6.2.3; qmail-remote(8) RESULTS", level="should", waits=5
+    "0005.tcp.stalled",
+    source=PATCH + "qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1",
+    level="should",
+    waits=5,
 )
 async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
-    """When TCP stalls in an answer, the failure is temporary, within the resolver's own limits: here 2 s."""
+    """When TCP stalls in an answer, the failure is temporary, soon after the resolver's own limits (2 s)."""
     internet.zone("big.example", padding=4096)
     internet.fault("big.example", "stall", type="MX", over="tcp", length=1000)
     delivery = await qmail.remote("big.example", SENDER, ["b@big.example"], limit=5)
@@ -124,8 +127,20 @@ async def test_tcp_stalled(internet: Internet, qmail: Qmail) -> None:
     assert delivery.letters == "Z"
 
 
-@requirement("0005.nodata.still-permanent", source="rfc2308:2.2; qmail-remote(8) RESULTS", role="guard")
+@requirement(
+    "0005.nodata.still-permanent", source="rfc2308:2.1, rfc5321:5.1; qmail-remote(8) RESULTS", role="guard"
+)
 async def test_no_such_domain_stays_permanent(internet: Internet, qmail: Qmail) -> None:
-    """A domain that does not exist is still a permanent failure, at the first answer."""
+    """A domain that does not exist is still a permanent failure."""
     internet.zone("big.example")
     assert (await qmail.remote("gone.big.example", SENDER, ["b@gone.big.example"])).letters == "D"
+
+
+@requirement(
+    "0005.nodata.other-records", source="rfc2308:2.2, rfc5321:5.1; qmail-remote(8) RESULTS", role="guard"
+)
+async def test_no_data_stays_permanent(internet: Internet, qmail: Qmail) -> None:
+    """A domain that exists and has neither MX nor A is still a permanent failure."""
+    internet.zone("big.example", '@ TXT "no mail here"\n')
+    assert (await qmail.remote("big.example", SENDER, ["b@big.example"])).letters == "D"
+    assert internet.questions("big.example", "MX")

@@ -3,7 +3,10 @@
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
-SOURCE = "patch:0007 smtpd-relay-reject: addresses whose local part holds %, ! or @"
+#: What its first author says of it: a relay probe is a recipient.
+SOURCE = "patch:0007 relay-reject by Russell Nelson: relay probes have !, % and @ in the local part"
+#: What the package makes of it: its hunk stands in MAIL.
+SHIPPED = "patch:0007 smtpd-relay-reject as shipped: addrrelay in smtp_mail; "
 MISSION = "mission: screen for and reject email addresses with relay characters"
 
 
@@ -74,13 +77,13 @@ async def test_others_stand(qmail: Qmail) -> None:
     assert queued == [["alice@here.example", "bob@here.example"]], f"queued for {queued}"
 
 
-@requirement("0007.mail.percent", source=MISSION, level="should")
+@requirement("0007.mail.percent", source=SHIPPED + MISSION, level="should")
 async def test_sender_with_percent(qmail: Qmail) -> None:
     """A sender with % in its local part is refused with 553."""
     assert (await qmail.reply_to("MAIL FROM:<a%elsewhere.example@b.example>")).code == 553
 
 
-@requirement("0007.mail.bang", source=MISSION, level="should")
+@requirement("0007.mail.bang", source=SHIPPED + MISSION, level="should")
 async def test_sender_with_bang(qmail: Qmail) -> None:
     """A sender with ! in its local part is refused with 553, and no transaction begins."""
     async with qmail.session() as smtp:
@@ -98,19 +101,23 @@ async def test_ordinary_addresses(qmail: Qmail) -> None:
             assert reply.code == 250, address
 
 
-@requirement("0007.mail.null", source=SOURCE + "; rfc5321:4.5.5", role="guard")
+@requirement("0007.mail.null", source="rfc5321:4.1.1.2, rfc5321:4.5.5", role="guard")
 async def test_null_sender(qmail: Qmail) -> None:
     """The null sender passes: bounces arrive."""
     assert (await qmail.recipient("alice@here.example", "")).code == 250
 
 
-@requirement("0007.rcpt.foreign", source=SOURCE + "; qmail-smtpd(8) rcpthosts", role="guard")
+@requirement(
+    "0007.rcpt.foreign",
+    source="qmail-smtpd(8) rcpthosts; package source, qmail-smtpd.c: err_nogateway",
+    role="guard",
+)
 async def test_foreign_domain(qmail: Qmail) -> None:
     """A relay character in an address of a foreign domain is refused with 553, patch or no patch."""
     assert (await qmail.recipient("victim%here.example@elsewhere.example")).code == 553
 
 
-@requirement("0007.rcpt.null-sender", source=SOURCE + "; rfc5321:4.5.5")
+@requirement("0007.rcpt.null-sender", source=SOURCE)
 async def test_recipient_of_the_null_sender(qmail: Qmail) -> None:
     """The null sender does not exempt a recipient: one with a relay character is refused with 553."""
     reply = await qmail.recipient("victim%elsewhere.example@here.example", "")
@@ -124,15 +131,28 @@ async def test_recipient_without_a_domain(qmail: Qmail) -> None:
     assert reply.code == 553, reply
 
 
-@requirement("0007.rcpt.domain-part", source=SOURCE, role="guard")
+@requirement(
+    "0007.rcpt.domain-part",
+    source="patch:0007 smtpd-relay-reject: addrrelay looks at what stands before the last @; rfc5321:4.1.2",
+    role="guard",
+    level="should",
+)
 async def test_percent_in_the_domain(qmail: Qmail) -> None:
-    """A percent sign or a bang in the domain part alone is no relay character."""
+    """A percent sign or a bang in the domain part alone is no relay character, if it is no good domain."""
     qmail.environment["RELAYCLIENT"] = ""
-    replies = await qmail.envelope("a@b%c.example", ["x@else%where.example", "x@else!where.example"])
-    assert [reply.code for reply in replies] == [250, 250, 250]
+    async with qmail.session() as smtp:
+        sender = await smtp.command("MAIL FROM:<a@b%c.example>")
+        await smtp.command("RSET")
+        *_, percent, bang = await smtp.envelope(
+            "a@b.example", ["x@else%where.example", "x@else!where.example"]
+        )
+    codes = [reply.code for reply in (sender, percent, bang)]
+    assert set(codes) <= {250, 501}, codes
 
 
-@requirement("0007.rcpt.only-one", source=SOURCE)
+@requirement(
+    "0007.rcpt.only-one", source=SOURCE + "; rfc5321:3.3; package source, qmail-smtpd.c: err_wantrcpt"
+)
 async def test_only_recipient_is_refused(qmail: Qmail) -> None:
     """When the only recipient is refused for a relay character, DATA gets 503 and nothing is queued."""
     said = await qmail.envelope("a@b.example", ["x!y@here.example"], b"Subject: x\r\n\r\nx\r\n")
@@ -140,7 +160,7 @@ async def test_only_recipient_is_refused(qmail: Qmail) -> None:
     assert await qmail.queue() == []
 
 
-@requirement("0007.mail.second-at", source=MISSION, level="should")
+@requirement("0007.mail.second-at", source=SHIPPED + MISSION, level="should")
 async def test_sender_with_a_second_at(qmail: Qmail) -> None:
     """A sender with a further @ in its local part is refused with 553."""
     assert (await qmail.reply_to("MAIL FROM:<a@elsewhere.example@b.example>")).code == 553
@@ -153,19 +173,19 @@ async def test_sender_at_the_start(qmail: Qmail) -> None:
     assert reply.code == 553, reply
 
 
-@requirement("0007.mail.verp", source=MISSION + "; addresses(5) QMAIL EXTENSIONS", level="should")
+@requirement("0007.mail.verp", source=SHIPPED + MISSION + "; addresses(5) QMAIL EXTENSIONS", level="should")
 async def test_variable_sender(qmail: Qmail) -> None:
     """A variable sender, `list-@here.example-@[]`, has a further @ too: over SMTP it is refused."""
     assert (await qmail.reply_to("MAIL FROM:<list-return-@here.example-@[]>")).code == 553
 
 
-@requirement("0007.mail.enhanced-code", source=MISSION + "; rfc3463:3.8", level="should")
+@requirement("0007.mail.enhanced-code", source=SHIPPED + MISSION + "; rfc3463:3.8", level="should")
 async def test_sender_refusal_bears_a_status(qmail: Qmail) -> None:
     """A sender that is refused for a relay character gets the enhanced status 5.7.1."""
     assert (await qmail.reply_to("MAIL FROM:<a%x@b.example>")).enhanced == "5.7.1"
 
 
-@requirement("0007.mail.good-after-bad", source=MISSION, level="should")
+@requirement("0007.mail.good-after-bad", source=SHIPPED + MISSION, level="should")
 async def test_good_sender_after_a_bad_one(qmail: Qmail) -> None:
     """After a sender was refused with 553 another one is accepted, and its message is queued as its own."""
     async with qmail.session() as smtp:

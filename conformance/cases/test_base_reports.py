@@ -103,11 +103,19 @@ async def test_closed_at_data(internet: Internet, qmail: Qmail) -> None:
     assert "duplicate" not in delivery.text
 
 
-@requirement("base.report.data-2xx", source=RESULTS + "; rfc5321:4.3.2")
+@requirement("base.report.data-2xx", source=RESULTS + "; rfc5321:3.3")
 async def test_data_2xx(internet: Internet, qmail: Qmail) -> None:
     """A host that answers DATA with 250 and takes the message for commands is never reported to have it."""
     assert (await _scripted(internet, qmail, DATA="250 ok")).message.letter in ("Z", "D")
     assert internet.messages() == []
+
+
+@requirement("base.report.data-2xx-not-sent", source="rfc5321:3.3: unless a 354 reply is received")
+async def test_message_after_data_2xx(internet: Internet, qmail: Qmail) -> None:
+    """A host that answers DATA with 250 is not sent the message: only 354 asks for it."""
+    await _scripted(internet, qmail, DATA="250 ok")
+    said = internet.commands()[4:]
+    assert said == ["QUIT"], f"after DATA it said {said}"
 
 
 @requirement("base.report.message-silent", source=RESULTS + "; rfc5321:4.5.3.2.6", waits=1)

@@ -14,8 +14,11 @@ async def _smuggle(qmail: Qmail, end: bytes) -> None:
         message = b"Subject: x\r\n\r\nx" + end + second
         replies = await smtp.transaction("a@b.example", ["alice@here.example"], message)
         assert replies[2].code == 354, replies
-    senders = [message.sender for message in await qmail.queue()]
-    assert "smuggled@b.example" not in senders, f"{end!r} ended the message"
+    queue = await qmail.queue()
+    assert "smuggled@b.example" not in [message.sender for message in queue], f"{end!r} ended the message"
+    assert len(queue) <= 1, f"{end!r} made {len(queue)} messages of one"
+    if b"\n" not in end.replace(b"\r\n", b""):  # nothing is wrong with it but its length
+        assert [message.octets[-9:] for message in queue] == ["smuggled\n"], f"{end!r} cut the message"
 
 
 @requirement("base.smuggling.lf-dot-lf", source="rfc5321:4.1.1.4, rfc5321:2.3.8")

@@ -132,8 +132,12 @@ class Conversation:
         """DATA, and that the host wants the message."""
         yield from self.dialogue.say(b"DATA")
         code: int = yield from self.dialogue.reply()
-        if code >= 400:
+        if not self.wants_message(code):
             yield from self.dialogue.finish(b"D" if code >= 500 else b"Z", " failed on DATA command")
+
+    def wants_message(self, code: int) -> bool:
+        """The message is sent after 354 and after nothing else (RFC 5321 3.3)."""
+        return code == 354
 
     def send_message(self, message: bytes) -> Engine:
         """The message and the final dot (RFC 5321 4.1.1.4)."""

@@ -44,8 +44,8 @@ def session(settings: SmtpdSettings) -> Engine:
 class SmtpdSession:
     """What qmail-smtpd knows of the transaction, and its commands."""
 
-    #: The most octets of an address; RFC 5321 4.5.3.1.3 wants 256 at least.
-    longest_address = 900
+    #: The most octets of an address: qmail counts its end besides. RFC 5321 4.5.3.1.3 wants 256 at least.
+    longest_address = 899
     #: The domain of a recipient is not in rcpthosts (qmail-smtpd(8)).
     not_allowed_code = 553
     #: An address holds relay characters (0007).

@@ -61,6 +61,8 @@ FLAWS = (
     flaw("remote.connect-timeout-ignored",
          "waits for a connection for as long as it takes, whatever timeoutconnect says",
          QmailRemote, connect_timeout=lambda self: 1200),
+    flaw("remote.data-2xx-sent", "sends the message after whatever code below 400 to DATA",
+         Conversation, wants_message=lambda self, code: code < 400),
     flaw("remote.data-reply-ignored", "sends the message although DATA was refused",
          Conversation, data=_data_whatever_the_reply),
     flaw("remote.dots-not-stuffed", "does not stuff dots", Conversation, stuffing=b""),
