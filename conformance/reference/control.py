@@ -5,10 +5,6 @@ from typing import Dict, List, Optional, Tuple
 from conformance.reference.octets import leading_number
 
 
-def _stripped(line: bytes) -> bytes:
-    return line.rstrip(b"\n \t")
-
-
 class ControlFiles:
     """The control directory: name -> text. A file that is not named does not exist."""
 
@@ -18,7 +14,7 @@ class ControlFiles:
     def line(self, name: str, *defaults: Optional[bytes]) -> Optional[bytes]:
         """The first line without trailing blanks; without the file, the first default that there is."""
         if name in self._files:
-            return _stripped(self._files[name].partition(b"\n")[0])
+            return self.stripped(self.first_row(self._files[name]))
         for default in defaults:
             if default is not None:
                 return default
@@ -37,8 +33,20 @@ class ControlFiles:
         """The lines that are neither empty nor comments; None without the file."""
         if name not in self._files:
             return None
-        stripped = [_stripped(line) for line in self._files[name].split(b"\n")]
+        stripped = [self.stripped(line) for line in self.rows(self._files[name])]
         return [line for line in stripped if line and not line.startswith(b"#")]
+
+    def rows(self, octets: bytes) -> List[bytes]:
+        """All lines of a file; the last one counts without its end too."""
+        return octets.split(b"\n")
+
+    def first_row(self, octets: bytes) -> bytes:
+        """The one line that counts of a file of one line."""
+        return octets.partition(b"\n")[0]
+
+    def stripped(self, line: bytes) -> bytes:
+        """A line without what is blank at its end."""
+        return line.rstrip(b"\n \t")
 
     def keys(self, name: str) -> Optional[List[bytes]]:
         """The lines, in lower case: a list to look things up in."""

@@ -65,7 +65,7 @@ class QmailRemote:
         self.settings = settings
         self.build = settings.build
         self.report = Report()
-        self.control = ControlFiles(settings.control)
+        self.control = self.build.of(ControlFiles)(settings.control)
         self.lookup = self.build.of(Lookup)(self.build, settings.resolver, settings.number)
 
     def helo_host(self) -> Optional[bytes]:
@@ -94,7 +94,7 @@ class QmailRemote:
             aliased = aliased and alias
         addresses: List[MxAddress] = yield from self._addresses(host, route)
         # With a relay, or with aliases alone, qmail does not look for itself among the exchangers.
-        if route.relay is None and not aliased:
+        if self.looks_for_itself(route, aliased):
             addresses = self.better_than_this_host(addresses)
         timeout = float(self.control.number("timeoutremote", 1200))
         left = self.attempts(addresses)
@@ -145,7 +145,7 @@ class QmailRemote:
             if route.relay is None:
                 addresses, unknown = yield from self.lookup.exchangers(host, self.settings.random)
             else:
-                addresses = yield from self.lookup.addresses(host)
+                addresses = yield from self.relay_addresses(host)
         except LookupFailed:
             unknown = True
         except NameNotFound:
@@ -157,6 +157,14 @@ class QmailRemote:
         if not addresses:
             self.report.end(b"DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n")
         return addresses
+
+    def looks_for_itself(self, route: Route, aliased: bool) -> bool:
+        """Whether this host may stand among the exchangers."""
+        return route.relay is None and not aliased
+
+    def relay_addresses(self, relay: bytes) -> Engine:
+        """Where a relay is: it is its own only exchanger (qmail-remote(8), smtproutes)."""
+        return (yield from self.lookup.addresses(relay))
 
     def harmless(self, host: bytes) -> bytes:
         """A host's name for a report, with ? for what does not print."""
