@@ -178,7 +178,7 @@ async def test_first_line(internet: Internet, qmail: Qmail) -> None:
 
 @requirement("base.helohost.without-line-end", source="package source, control.c: control_readline")
 async def test_helohost_without_a_line_end(internet: Internet, qmail: Qmail) -> None:
-    """helohost counts without a line end too."""
+    """The name in helohost counts where no line end follows it."""
     hello = await _hello(internet, qmail, "hello.here.example")
     assert hello == "hello.here.example", hello
 
