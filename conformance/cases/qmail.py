@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.cases.internet import Internet
 from conformance.pod.base import Pod, PodFailure, text
-from conformance.pod.configuration import Configuration, HostTimeouts, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import (
+    Configuration,
+    HostTimeouts,
+    PasswordCheck,
+    QueueProgram,
+    RecipientCheck,
+)
 from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
@@ -57,6 +63,10 @@ class Qmail(Configuration):
     def check_recipients(self, exits: dict[str, int] | None = None, **details: Any) -> None:
         """Set RCPTCHECK to a program that exits as told; see `RecipientCheck`."""
         self.recipient_check = RecipientCheck(exits or {}, **details)
+
+    def queue_with(self, **details: Any) -> None:
+        """Set QMAILQUEUE to a program that reads the message and does as told; see `QueueProgram`."""
+        self.queue_program = QueueProgram(**details)
 
     def authenticate(self, mode: str | None, **details: Any) -> None:
         """Run `qmail-smtpd checkprogram subprogram` with SMTPAUTH set to `mode` (None: unset).

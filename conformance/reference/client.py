@@ -17,6 +17,7 @@ class Client:
         self.local = self.variable("TCPLOCALHOST") or self.variable("TCPLOCALIP") or b"unknown"
         self.helo: Optional[bytes] = None
         self.protocol = b"SMTP"
+        self.attempts = 0  #: to authenticate, that a checkprogram was asked about
 
     def variable(self, name: str) -> Optional[bytes]:
         """A variable of the environment, or None."""
@@ -46,6 +47,11 @@ class Client:
         """The Received field and hooks name the user as TCPREMOTEINFO."""
         self.info = user
         self.environment["TCPREMOTEINFO"] = user.decode("latin-1")
+
+    def is_said_to_be(self, user: bytes) -> None:
+        """AUTH= of a client of whom nothing is known is noted, and no program is told (RFC 4954 5)."""
+        if self.info is None:
+            self.info = user
 
     def received(self, when: float) -> bytes:
         """The Received field, folded as qmail does (RFC 5321 4.4)."""

@@ -31,7 +31,7 @@ class Policy:
         self.databytes = self.most_octets(settings.environment.get("DATABYTES"))
         self.rcpthosts = self.control.keys("rcpthosts")
         self.bad_senders = self.control.keys("badmailfrom") or []
-        self._more_rcpthosts = self.control.keys("morercpthosts") or []
+        self.more_rcpthosts = self.control.keys("morercpthosts") or []
 
     def at_least_a_second(self, seconds: int) -> int:
         """How long the client may be silent: nobody waits for nothing."""
@@ -56,7 +56,7 @@ class Policy:
 
     def listed(self, key: bytes) -> bool:
         """Whether rcpthosts or morercpthosts has this line."""
-        return key in (self.rcpthosts or []) or key in self._more_rcpthosts
+        return key in (self.rcpthosts or []) or key in self.more_rcpthosts
 
     def rcpthosts_keys(self, host: bytes) -> List[bytes]:
         """The lines that allow a host: itself, and `.domain` for every domain that it is in."""

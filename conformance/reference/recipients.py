@@ -23,6 +23,7 @@ class RecipientChecks:
         self.client = client
         self.wire = wire
         self.timeout = timeout
+        self.runs = 0  #: of the program, in this session
         self.unverified = False  #: VERIFY is deferred, and a recipient of the transaction is not valid
 
     def rcptcheck(self, sender: bytes, address: bytes) -> Engine:
@@ -53,7 +54,12 @@ class RecipientChecks:
 
     def run(self, program: str, environment: Dict[str, str]) -> acts.CheckRecipient:
         """How the program is run: the client does not hear it, and it has nothing of the client's to read."""
-        return acts.CheckRecipient(program, environment, self.limit())
+        self.runs += 1
+        return acts.CheckRecipient(program, environment, self.limit(), self.surroundings())
+
+    def surroundings(self) -> acts.Surroundings:
+        """How the program finds itself: no descriptor of qmail-smtpd's but the one of the log."""
+        return acts.Surroundings({0: acts.NOTHING, 1: acts.NOTHING, 2: acts.LOG})
 
     def limit(self) -> Optional[float]:
         """Seconds that the program may take: as long as the client may (timeoutsmtpd)."""

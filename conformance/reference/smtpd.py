@@ -73,6 +73,7 @@ class SmtpdSession:
         self.sender: Optional[bytes] = None
         self.recipients: List[bytes] = []
         self._sender_is_bad = False
+        self.messages = 0  #: given to qmail-queue, in this session
 
     # The session
 
@@ -255,10 +256,10 @@ class SmtpdSession:
         """Read SIZE and AUTH on MAIL (0008); False when the message is refused for its size."""
         for name, value in parse_parameters(argument):
             if name == b"SIZE" and self.is_over_size(leading_number(value) or 0):
-                yield from self._too_large()
+                yield from self.too_large()
                 return False
-            if name == b"AUTH" and self.client.info is None:
-                self.client.is_named(b"unknown" if value == b"<>" else xtext_decoded(value))
+            if name == b"AUTH":
+                self.client.is_said_to_be(b"unknown" if value == b"<>" else xtext_decoded(value))
         return True
 
     def is_over_size(self, announced: int) -> bool:
@@ -343,7 +344,7 @@ class SmtpdSession:
             reply = "554 too many hops, this message is looping (#5.4.6)"
             yield from self.wire.answer(reply, "Exceeded hop count")
         elif blast.too_large():
-            yield from self._too_large()
+            yield from self.too_large()
         else:
             recipients = self.all_recipients()
             message = self.received_field(when) + bytes(blast.message)
@@ -380,8 +381,13 @@ class SmtpdSession:
 
     def enqueue(self, message: bytes, sender: bytes, recipients: Tuple[bytes, ...]) -> Engine:
         """Give the message to qmail-queue; the `Queued` that comes of it."""
-        environment = self.queue_environment()
-        return (yield acts.Enqueue(message, sender, recipients, environment=environment))
+        environment, around = self.queue_environment(), self.queue_surroundings()
+        self.messages += 1
+        return (yield acts.Enqueue(message, sender, recipients, environment=environment, surroundings=around))
+
+    def queue_surroundings(self) -> acts.Surroundings:
+        """How qmail-queue finds itself: it reads two pipes, and has nothing of the session."""
+        return acts.Surroundings({0: acts.PIPE, 1: acts.PIPE, 2: acts.LOG})
 
     def queue_environment(self) -> Dict[str, str]:
         """qmail-queue's environment is qmail-smtpd's own."""
@@ -391,7 +397,8 @@ class SmtpdSession:
         """What became of the message when it is not queued, after Z or D (qmail-queue(8), EXIT CODES)."""
         return queued.error
 
-    def _too_large(self) -> Engine:
+    def too_large(self) -> Engine:
+        """A message is refused for its size, and nothing of it stays (qmail-smtpd(8), databytes)."""
         reply = f"{self.too_large_code} sorry, that message size exceeds my databytes limit (#5.3.4)"
         yield from self.wire.answer(reply, "Exceeded DATABYTES limit")
 

@@ -46,7 +46,7 @@ class Authentication:
         self.client = client
         self.wire = wire
         self.user = b""
-        self._checkprogram = checkprogram
+        self.checkprogram = checkprogram
         self.pid = pid
         self.timeout = timeout
         self._attempts = 0
@@ -69,7 +69,7 @@ class Authentication:
 
     def command(self, argument: bytes, in_transaction: bool) -> Engine:
         """The AUTH command."""
-        if not self.methods or not self._checkprogram:
+        if not self.is_available():
             self.wire.say(b"503 auth not available (#5.3.3)\r\n")
         elif self.is_done():
             reply = "503 you're already authenticated (#5.5.0)"
@@ -83,6 +83,10 @@ class Authentication:
                 yield from self._exchange(method.upper(), initial.strip(b" "))
             except Abandoned as abandoned:
                 yield from self.wire.answer(*abandoned.args)
+
+    def is_available(self) -> bool:
+        """Whether SMTPAUTH allows AUTH, and there is a checkprogram."""
+        return bool(self.methods) and bool(self.checkprogram)
 
     def is_done(self) -> bool:
         """After success there is no second AUTH in a session (RFC 4954 4)."""
@@ -122,9 +126,15 @@ class Authentication:
     def question(self, user: bytes, password: bytes, challenge: bytes) -> acts.CheckPassword:
         """What the checkprogram is asked: all of it, on descriptor 3 (the checkpassword interface)."""
         environment = dict(self.client.environment)
+        self.client.attempts += 1
+        around = self.surroundings()
         return acts.CheckPassword(
-            self._checkprogram, user, password, challenge, environment, self.program_limit()
+            self.checkprogram, user, password, challenge, environment, self.program_limit(), around
         )
+
+    def surroundings(self) -> acts.Surroundings:
+        """How the checkprogram finds itself: descriptor 3 is the credentials' alone (0008)."""
+        return acts.Surroundings({0: acts.NOTHING, 1: acts.NOTHING, 2: acts.LOG, 3: acts.PIPE})
 
     def program_limit(self) -> Optional[float]:
         """Seconds that the checkprogram may take: as long as the client may (timeoutsmtpd)."""

@@ -23,6 +23,12 @@ _MOST_UNREAD = 8 << 20
 #: What a session holds: some memory, and the three descriptors that it is started with.
 _HELD = acts.Leak(memory=1024, descriptors=3)
 
+#: Exit status of qmail-queue: unable to read the message or envelope.
+_CANNOT_READ = 54
+
+#: Octets that qmail-smtpd reads at once: what it has not read is there for a program to read.
+_AT_ONCE = 1024
+
 #: Seconds for which a program reads what does not end.
 _READS = 1.0
 
@@ -156,7 +162,9 @@ class VirtualHost:
         read = (text(act.message), text(envelope(act.sender, act.recipients)))
         message, addresses = read if program.reads else ("", "")
         status = self.run(program, self._noted("qmail-queue", act, (), input=message, envelope=addresses))
-        if status == 0 and program.queues and program.reads:
+        if status == 0 and not program.reads:
+            status = _CANNOT_READ  # qmail-smtpd could not write it all
+        if status == 0 and program.queues:
             return self._queue(act)
         return acts.Queued(0, trouble(status), status)
 
@@ -225,7 +233,7 @@ class SmtpdConnection:
             self._driver.go_on(self._take())
 
     def _take(self) -> bytes:
-        taken, self._unread = self._unread, b""
+        taken, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
         return taken
 
     # Ports: those that are not here are the host's
@@ -278,7 +286,10 @@ class SmtpdConnection:
     def enqueue(self, act: acts.Enqueue) -> object:
         queued = self._host.enqueue(act)
         program = self._host.program("qmail-queue")
-        self._host.complain(program)
+        if program is not None and act.surroundings.descriptors.get(2) == acts.SOCKET:
+            self.output += octets(program.complains)
+        else:
+            self._host.complain(program)
         return self.sleep(inf) if queued.status == acts.HUNG else queued
 
     def _with_behaviour(

@@ -1,6 +1,5 @@
 """Flaws of patch 0009: RCPTCHECK."""
 
-from dataclasses import replace
 from typing import Any, Callable, Dict
 
 from conformance.reference import acts
@@ -46,13 +45,6 @@ def _with_recipient(change: Callable[[str], str]) -> Dict[str, Any]:
     return _with_environment(lambda found: {**found, "RECIPIENT": change(found["RECIPIENT"])})
 
 
-def _with_descriptors(descriptors: Dict[int, str]) -> Callable[..., acts.CheckRecipient]:
-    """The program is run with these descriptors."""
-    return lambda self, program, environment: replace(
-        RecipientChecks.run(self, program, environment), surroundings=acts.Surroundings(descriptors)
-    )
-
-
 def _seven_bit(text: str) -> str:
     return "".join(chr(ord(octet) & 0x7F) for octet in text)
 
@@ -80,8 +72,6 @@ FLAWS = (
         RecipientChecks, **_with_environment(lambda found: {**found, "SENDER": found["SENDER"] or "<>"})),
     flaw("0009.once", "runs the program for the first recipient only",
         SmtpdSession, passes=_first_only),
-    flaw("0009.output-shown", "leaves the connection to the client to the program as its output",
-        RecipientChecks, run=_with_descriptors({0: acts.NOTHING, 1: acts.SOCKET, 2: acts.LOG})),
     flaw("0009.recipient-7bit", "clears the eighth bit of the octets in RECIPIENT",
         RecipientChecks, **_with_recipient(_seven_bit)),
     flaw("0009.recipient-cut", "cuts RECIPIENT to 255 octets",

@@ -1,0 +1,312 @@
+"""0009: how RCPTCHECK's program is run, what it finds, and what becomes of its end, input and output."""
+
+from conformance.cases.credentials import plain
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.smtp.reply import Reply
+from conformance.smtp.session import Session
+
+SOURCE = "patch:0009 smtpd-rcptcheck: addrvalid"
+ALICE, BOB, CAROL = "alice@here.example", "bob@here.example", "carol@here.example"
+MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
+
+
+# Exit statuses
+
+
+@requirement("0009.exit-other.each", source=SOURCE, role="guard")
+async def test_every_other_exit(qmail: Qmail) -> None:
+    """Exit statuses beside 100, 111 and 120 accept, those next to them too."""
+    qmail.check_recipients(statuses=[2, 99, 101, 110, 112, 119, 121, 255])
+    said = await qmail.envelope("a@b.example", [ALICE] * 8, MESSAGE)
+    assert [reply.code for reply in said] == [250] * 9 + [354, 250], said
+    assert await qmail.queued_recipients() == [[ALICE] * 8]
+
+
+@requirement("0009.exit-100.first", source=SOURCE)
+async def test_refused_in_the_first_place(qmail: Qmail) -> None:
+    """A refusal of the first recipient says nothing of the second, which alone is queued."""
+    qmail.check_recipients(statuses=[100, 0])
+    said = await qmail.envelope("a@b.example", [ALICE, BOB], MESSAGE)
+    assert [reply.code for reply in said] == [250, 553, 250, 354, 250], said
+    assert await qmail.queued_recipients() == [[BOB]]
+
+
+@requirement("0009.exit-100.same-again", source=SOURCE)
+async def test_asked_again(qmail: Qmail) -> None:
+    """A recipient that is named again is asked about again, and each answer counts for itself."""
+    qmail.check_recipients(statuses=[100, 0, 100])
+    said = await qmail.envelope("a@b.example", [ALICE] * 3, MESSAGE)
+    assert [reply.code for reply in said] == [250, 553, 250, 553, 354, 250], said
+    assert await qmail.queued_recipients() == [[ALICE]]
+
+
+@requirement("0009.exit-120.second", source=SOURCE)
+async def test_not_executed_in_the_second_place(qmail: Qmail) -> None:
+    """Exit status 120 for the second recipient ends the session, and nothing is queued."""
+    qmail.check_recipients(statuses=[0, 120])
+    async with qmail.session() as smtp:
+        said = await smtp.envelope("a@b.example", [ALICE, BOB])
+        assert [reply.code for reply in said] == [250, 250, 421], said
+        assert await smtp.closed()
+    assert await qmail.queue() == []
+
+
+@requirement("0009.program.once", source=SOURCE)
+async def test_once_whatever_it_says(qmail: Qmail) -> None:
+    """The program is run once for a recipient, accepted or refused, and not again at DATA."""
+    qmail.check_recipients({BOB: 100})
+    await qmail.envelope("a@b.example", [ALICE, BOB, CAROL], MESSAGE)
+    asked = [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()]
+    assert asked == [ALICE, BOB, CAROL], asked
+
+
+@requirement("0009.program.empty", source=SOURCE)
+async def test_empty(qmail: Qmail) -> None:
+    """RCPTCHECK set and empty names no program that can be run: 421, and nobody is accepted unchecked."""
+    qmail.environment["RCPTCHECK"] = ""
+    reply = await qmail.recipient(ALICE)
+    assert (reply.code, "unable to execute" in reply.text) == (421, True), reply
+
+
+@requirement(
+    "0009.program.hangs", source="rfc5321:4.5.3.2; qmail-smtpd(8) timeoutsmtpd", level="should", waits=4
+)
+async def test_hang(qmail: Qmail) -> None:
+    """A program that never ends holds the client no longer than timeoutsmtpd: 421, and nobody is accepted."""
+    qmail.check_recipients(fate="hang")
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        reply = await smtp.command(f"RCPT TO:<{ALICE}>", limit=4)
+        assert reply.code == 421, reply
+
+
+@requirement("0009.program.hang-not-accepted", source=SOURCE, waits=4)
+async def test_hang_is_not_acceptance(qmail: Qmail) -> None:
+    """A recipient about whom the program says nothing is not accepted, however long that lasts."""
+    qmail.check_recipients(fate="hang")
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        reply = await smtp.command(f"RCPT TO:<{ALICE}>", limit=4)
+        assert reply.code != 250, reply
+
+
+# How it is run
+
+
+@requirement("0009.program.account", source=SOURCE)
+async def test_account(qmail: Qmail) -> None:
+    """The program runs as qmail-smtpd's user, group and groups, and with its umask."""
+    qmail.check_recipients()
+    await qmail.recipient(ALICE)
+    found = [(call.account, call.group, call.groups, call.umask) for call in await qmail.hook_calls()]
+    assert found == [("qmaild", "nofiles", ["nofiles"], "0022")], found
+
+
+@requirement("0009.descriptors.none-besides", source=SOURCE)
+async def test_no_descriptor_besides(qmail: Qmail) -> None:
+    """The program has the log on 2, and nothing of qmail-smtpd's control files and messages on any other."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", [ALICE], MESSAGE)
+        await smtp.envelope("a@b.example", [BOB])
+    found = [call.descriptors for call in await qmail.hook_calls()]
+    assert [list(each) for each in found] == [["0", "1", "2"]] * 2, found
+    assert [each["2"] for each in found] == ["log"] * 2, found
+
+
+@requirement("0009.descriptors.after-auth", source=SOURCE + "; patch:0008 qmail-smtpd.c: authenticate")
+async def test_no_descriptor_after_failed_attempts(qmail: Qmail) -> None:
+    """Of three failed attempts to authenticate no descriptor is left to the program."""
+    qmail.authenticate("", fate="crash")
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.commands(*[f"AUTH PLAIN {plain('alice')}"] * 3)
+        await smtp.envelope("a@b.example", [ALICE])
+    found = [list(call.descriptors) for call in await qmail.hook_calls()]
+    assert found == [["0", "1", "2"]], found
+
+
+@requirement("0009.program.no-child-left", source=SOURCE + ", wait_pid")
+async def test_no_child_is_left(qmail: Qmail) -> None:
+    """Each run has been waited for before the next one, and before qmail-queue: no dead child is left."""
+    qmail.check_recipients({BOB: 100})
+    qmail.queue_with()
+    await qmail.envelope("a@b.example", [ALICE, BOB, CAROL], MESSAGE)
+    found = [(call.program, call.siblings) for call in (await qmail.observe()).hook_calls]
+    assert found == [("rcptcheck", 0)] * 3 + [("qmail-queue", 0)], found
+
+
+# Environment
+
+
+async def _envelopes(qmail: Qmail) -> list[tuple[str | None, str | None]]:
+    """SENDER and RECIPIENT of each run."""
+    found = [call.environment for call in await qmail.hook_calls()]
+    return [(each.get("SENDER"), each.get("RECIPIENT")) for each in found]
+
+
+@requirement("0009.environment.given", source=SOURCE + ": env_put2 in the child alone")
+async def test_environment(qmail: Qmail) -> None:
+    """The program has what qmail-queue has, with SENDER and RECIPIENT besides, which are its own alone."""
+    qmail.check_recipients()
+    qmail.queue_with()
+    await qmail.envelope("a@b.example", [ALICE], MESSAGE)
+    calls = (await qmail.observe()).hook_calls
+    assert [call.program for call in calls] == ["rcptcheck", "qmail-queue"], calls
+    wanted = calls[1].environment | {"SENDER": "a@b.example", "RECIPIENT": ALICE}
+    assert calls[0].environment == wanted, calls[0].environment
+    assert not {"SENDER", "RECIPIENT"} & set(calls[1].environment), calls[1].environment
+
+
+@requirement("0009.environment.replaced", source=SOURCE + ": env_put2")
+async def test_variables_are_replaced(qmail: Qmail) -> None:
+    """A SENDER and a RECIPIENT that the service was started with are replaced."""
+    qmail.environment |= {"SENDER": "old@b.example", "RECIPIENT": "old@here.example"}
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.envelope("", [ALICE])
+    found = await _envelopes(qmail)
+    assert found == [("", ALICE)], found
+
+
+@requirement("0009.environment.transactions", source=SOURCE + "; rfc5321:4.1.4")
+async def test_transactions(qmail: Qmail) -> None:
+    """Each transaction has its own SENDER and RECIPIENT, after a message and after RSET alike."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.envelope("first@b.example", [ALICE], MESSAGE)
+        await smtp.envelope("", [BOB])
+        await smtp.command("RSET")
+        await smtp.envelope("s@b.example", [CAROL])
+    found = await _envelopes(qmail)
+    assert found == [("first@b.example", ALICE), ("", BOB), ("s@b.example", CAROL)], found
+
+
+@requirement("0009.environment.stranger", source="rfc4954:5; " + SOURCE)
+async def test_a_stranger_is_nobody(qmail: Qmail) -> None:
+    """AUTH= of a client that has not authenticated makes nobody known to the program."""
+    qmail.authenticate("")
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.commands("MAIL FROM:<a@b.example> AUTH=carol", f"RCPT TO:<{ALICE}>")
+    found = [call.environment.get("TCPREMOTEINFO") for call in await qmail.hook_calls()]
+    assert found == [None], f"TCPREMOTEINFO is {found}"
+
+
+@requirement("0009.environment.failed-auth", source="qmail-smtpd(8) with patch:0008 RELAYCLIENT; " + SOURCE)
+async def test_after_a_failed_attempt(qmail: Qmail) -> None:
+    """After a failed attempt to authenticate the program is run, and finds neither RELAYCLIENT nor a user."""
+    qmail.authenticate("", fate="crash")
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.command(f"AUTH PLAIN {plain('alice')}")
+        await smtp.envelope("a@b.example", [ALICE])
+    found = [{"RELAYCLIENT", "TCPREMOTEINFO"} & set(call.environment) for call in await qmail.hook_calls()]
+    assert found == [set()], found
+
+
+# Input and output
+
+
+@requirement("0009.input.pipelined", source="rfc2920:3.2; " + SOURCE, role="guard")
+async def test_pipelined_commands(qmail: Qmail) -> None:
+    """A program that reads its input takes nothing of the few commands that came in the same write."""
+    qmail.check_recipients(reads=True)
+    async with qmail.session() as smtp:
+        lines = ["MAIL FROM:<a@b.example>", f"RCPT TO:<{ALICE}>", "NOOP", "RSET"]
+        replies = await smtp.pipeline(lines)
+    assert [reply.code for reply in replies] == [250] * 4, replies
+
+
+async def _last_reply(smtp: Session) -> Reply:
+    """The first reply that is not 250."""
+    while (reply := await smtp.reply(limit=2)).code == 250:
+        pass
+    return reply
+
+
+@requirement("0009.input.many-commands", source="rfc2920:3.2; " + SOURCE, role="guard", waits=4)
+async def test_many_pipelined_commands(qmail: Qmail) -> None:
+    """A program that reads its input takes nothing of the many commands that came in the same write."""
+    qmail.check_recipients(reads=True)
+    async with qmail.session() as smtp:
+        lines = ["MAIL FROM:<a@b.example>", f"RCPT TO:<{ALICE}>", *["NOOP"] * 400, "QUIT"]
+        await smtp.send("".join(f"{line}\r\n" for line in lines).encode())
+        last = await _last_reply(smtp)
+        assert last.code == 221, f"the program has read what was for qmail-smtpd: {last}"
+
+
+@requirement("0009.input.later-write", source="rfc2920:3.2; " + SOURCE, role="guard", waits=4)
+async def test_a_later_write(qmail: Qmail) -> None:
+    """A program that reads its input takes nothing of what the client says while it runs."""
+    qmail.check_recipients(reads=True)
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        await smtp.command(f"RCPT TO:<{ALICE}>", limit=0.3)  # while the program runs, there is no reply
+        await smtp.send(b"NOOP\r\nQUIT\r\n")
+        last = await _last_reply(smtp)
+        assert last.code == 221, f"the program has read what was for qmail-smtpd: {last}"
+
+
+@requirement("0009.output.errors", source=SOURCE + ": descriptor 2 is left as it is")
+async def test_errors(qmail: Qmail) -> None:
+    """What the program writes to standard error is in the log, and the client sees nothing of it."""
+    qmail.check_recipients(complains="the program is unhappy\n", default=100)
+    async with qmail.session() as smtp:
+        replies = await smtp.envelope("a@b.example", [ALICE])
+        replies.append(await smtp.command("NOOP"))
+    assert [(reply.code, len(reply.lines)) for reply in replies] == [(250, 1), (553, 1), (250, 1)], replies
+    assert "the program is unhappy" in (await qmail.observe()).log
+
+
+# With VERIFY
+
+
+@requirement("0009.verify.both", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+async def test_both(qmail: Qmail) -> None:
+    """With VERIFY as well, a recipient is accepted when the program and qmail-verify both say so."""
+    qmail.verifying = True
+    qmail.environment["VERIFY"] = ":"
+    qmail.check_recipients({BOB: 100})
+    said = await qmail.envelope("a@b.example", [ALICE, BOB, "nobody@here.example"])
+    assert [reply.code for reply in said] == [250, 250, 553, 550], said
+
+
+@requirement("0009.verify.asked-first", source="patch:0009 smtpd-rcptcheck: smtp_rcpt, before verifyrcpt")
+async def test_the_program_is_asked_first(qmail: Qmail) -> None:
+    """The program is asked before qmail-verify: it is run for a recipient too that VERIFY refuses."""
+    qmail.verifying = True
+    qmail.environment["VERIFY"] = ":"
+    qmail.check_recipients()
+    said = await qmail.envelope("a@b.example", ["nobody@here.example", ALICE])
+    assert [reply.code for reply in said] == [250, 550, 250], said
+    asked = [call.environment["RECIPIENT"] for call in await qmail.hook_calls()]
+    assert asked == ["nobody@here.example", ALICE], asked
+
+
+@requirement("0009.verify.deferred", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+async def test_deferred(qmail: Qmail) -> None:
+    """With VERIFY deferred, one run for each recipient, and DATA is refused for one that does not exist."""
+    qmail.verifying = True
+    qmail.environment["VERIFY"] = "DEFER"
+    qmail.check_recipients()
+    said = await qmail.envelope("a@b.example", [ALICE, "nobody@here.example", BOB], MESSAGE)
+    assert [reply.code for reply in said] == [250, 250, 250, 250, 554], said
+    asked = [call.environment["RECIPIENT"] for call in await qmail.hook_calls()]
+    assert asked == [ALICE, "nobody@here.example", BOB], asked
+
+
+@requirement(
+    "0009.verify.refused-is-not-asked", source="patch:0009 smtpd-rcptcheck: smtp_rcpt, before verifyrcpt"
+)
+async def test_what_the_program_refuses_is_not_verified(qmail: Qmail) -> None:
+    """A recipient that the program refused is no reason for VERIFY, deferred, to refuse the message."""
+    qmail.verifying = True
+    qmail.environment["VERIFY"] = "DEFER"
+    qmail.check_recipients({"nobody@here.example": 100})
+    said = await qmail.envelope("a@b.example", ["nobody@here.example", ALICE], MESSAGE)
+    assert [reply.code for reply in said] == [250, 553, 250, 354, 250], said
+    assert await qmail.queued_recipients() == [[ALICE]]
