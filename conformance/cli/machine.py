@@ -24,6 +24,11 @@ def targets(options: argparse.Namespace) -> int:
     rows = [
         ("reference-stock, reference-ppa, reference@0004,0005", "", "executable specifications, not qmail"),
         ("reference-ppa~0006.dropped", "", "the same with flaws, of which `zoo` writes a table"),
+        (
+            "model-stock, model-ppa, model@0004,0005",
+            "",
+            "the same, with the known deviations as flaws",
+        ),
         ("stock", no_engine, f"qmail from Ubuntu {chosen.release or '20.04'}"),
         ("ppa", no_engine or no_ppa, f"qmail from {chosen.ppa}"),
         ("debs:DIRECTORY[@0004,0005]", no_engine, six),

@@ -100,9 +100,10 @@ def summary(table: ZooTable) -> list[str]:
     lines.append(f"{caught} of {len(table.flaws)} flaws are caught by a requirement")
     lines.append(f"{catching} of {len(table.requirements)} requirements catch a flaw")
     if table.on_model:
-        seen = sum(map(bool, table.on_model.values()))
+        seen, all_of_them = sum(map(bool, table.on_model.values())), len(table.on_model)
+        hidden = f"; {all_of_them - seen} nobody can see there" if seen < all_of_them else ""
         lines.append(
-            f"{seen} of {len(table.on_model)} flaws behind a known deviation are caught on the model"
+            f"{seen} of {all_of_them} flaws behind a known deviation are caught on the model{hidden}"
         )
     if not table.broken:
         lines.append("every flaw by one of its own patch; without flaws the reference is as promised")
