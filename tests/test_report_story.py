@@ -7,6 +7,7 @@ import pytest
 
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import (
+    HookCall,
     MxSession,
     Observation,
     Question,
@@ -187,3 +188,20 @@ def test_how_a_session_ended_is_told_and_a_reset_is_no_difference() -> None:
     again = events_of(recorded(observed(sessions=[SmtpdProcess(0, 8, 0, reset=True), ends[1]])))
     assert again[0].text == "[qmail-smtpd ended: status 0; its connection was reset]"
     assert [pair.same for pair in side_by_side(first, again)] == [True, True]
+
+
+def test_a_program_is_told_with_what_it_found() -> None:
+    found = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEINFO": "bob", "RECIPIENT": "a@b.example"}
+    call = HookCall(
+        "rcptcheck", ["x"], "/var/lib/qmail", found, account="qmaild", group="nofiles", umask="0022", siblings=1,
+        descriptors={"0": "socket", "2": "log"}, envelope="F\0\0",
+    )  # fmt: skip
+    assert [event.text for event in events_of(recorded(PREPARE, observed(hook_calls=[call])))[1:]] == [
+        "[ran rcptcheck x]",
+        "  in /var/lib/qmail as qmaild:nofiles, umask 0022",
+        "  descriptors: 0 socket, 2 log",
+        "  other children of its parent: 1",
+        "  TCPREMOTEINFO=bob",
+        "  RECIPIENT=a@b.example",
+        "  read the envelope F\0\0",
+    ]

@@ -149,6 +149,33 @@ def test_what_must_be_seen_when_all_is_done(expected: str, met: bool) -> None:
     assert (unmet(MAIL + expected) == []) == met
 
 
+CHECKED = (
+    "[rcptcheck]\nstatuses = [100]\ncomplains = 'oh'\n[queue-program]\n"
+    "[environment]\nA = 'b c'\n[auth]\nmode = ''\nsubprogram = { default = 3 }\n"
+)
+TALK = (
+    "session = '''\n> EHLO x.example\n< 250\n> AUTH PLAIN \\{plain:alice}\n< 535\n> MAIL FROM:<a@b.example>\n"
+    "< 250\n> RCPT TO:<bob@here.example>\n< 553\n> RCPT TO:<bob@here.example>\n< 250\n> DATA\n< 354\n| x\n"
+    "< 250\n'''\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("expected", "met"),
+    [
+        ("ran = { rcptcheck = 2, checkpassword = 1, subprogram = 1, qmail-queue = 1 }", True),
+        ("found = 'A=b c'", True), ("found = 'A=b'", False), ("not-found = 'RECIPIENT=*'", False),
+        ("found = { rcptcheck = ['RECIPIENT=bob@*', 'descriptor 2 log', 'umask 0022'] }", True),
+        ("not-found = { qmail-queue = 'RECIPIENT=*', checkpassword = 'RCPTCHECK=x' }", True),
+        ("found = { checkpassword = ['argument /var/*', 'descriptor 3 pipe'] }", True),
+        ("not-found = { subprogram = 'descriptor 3*' }", True),
+        ("found = { qmail-queue = ['envelope Fa@b.example\\0Tbob@here.*\\0\\0', 'input *x\\n'] }", True),
+    ],
+)  # fmt: skip
+def test_what_a_program_found(expected: str, met: bool) -> None:
+    assert (unmet(f"{TALK}{CHECKED}[expect]\n{expected}") == []) == met
+
+
 def test_mail_is_delivered_when_qmail_send_runs() -> None:
     lines = "mailbox-lines = { bob = ['Return-Path: <a@b.example>', 'x'] }"
     others = "not-mailbox-lines = { alice = ['*'], bob = ['To:*'] }"

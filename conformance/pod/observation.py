@@ -109,6 +109,23 @@ class HookCall:
     input: str = ""  #: what it read on descriptor 0
     envelope: str = ""  #: qmail-queue: what it read on descriptor 1
 
+    def facts(self) -> list[str]:
+        """How it was run, one fact a text: arguments, place, account, descriptors, and each variable."""
+        told = {"directory": self.directory, "account": self.account, "group": self.group}
+        many = {"argument": self.arguments, "in group": self.groups, "ignores": self.ignores}
+        descriptors = [f"descriptor {number} {kind}" for number, kind in self.descriptors.items()]
+        return [
+            *(f"{name} {value}" for name, value in told.items()),
+            f"umask {self.umask}",
+            f"umask {self.umask}",
+            *(f"{name} {value}" for name, values in many.items() for value in values),
+            *descriptors,
+            *([f"other children {self.siblings}"] if self.siblings else []),
+            *(f"{name}={value}" for name, value in self.environment.items()),
+            *([f"envelope {self.envelope}"] if self.envelope else []),
+            *([f"input {self.input}"] if self.input else []),
+        ]
+
 
 @dataclass(frozen=True)
 class SmtpdProcess:

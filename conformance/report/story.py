@@ -16,7 +16,7 @@ from operator import eq
 from typing import Literal
 
 from conformance.pod import record as acts
-from conformance.pod.observation import MxSession
+from conformance.pod.observation import HookCall, MxSession
 from conformance.report.words import numbered
 
 _Opcode = tuple[str, int, int, int, int]
@@ -286,6 +286,7 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
         yield Event(at, "files", "qmail", "suite", there)
     for call in seen.hook_calls:
         yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")
+        yield from (Event(at, "program", "suite", "suite", f"  {fact}") for fact in _told(call))
     for host in seen.timeouts:
         remembered = f"[remembers {numbered(host.timeouts, 'time-out')} of {host.address}]"
         yield Event(at, "time-outs", "qmail", "suite", remembered)
@@ -296,6 +297,24 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
             how = f"status {process.status}" if process.status >= 0 else f"signal {-process.status}"
             text = f"[qmail-smtpd ended: {how}{RESET if process.reset else ''}]"
             yield Event(at, f"smtpd {process.connection}", "qmail", "suite", text)
+
+
+#: tcpserver's variables, which differ from run to run in nothing but the port.
+_TCPSERVER = re.compile(r"TCPREMOTE(IP|PORT)|TCPLOCAL.*|PROTO|PATH")
+
+
+def _told(call: HookCall) -> Iterator[str]:
+    """How a program found itself, as far as a reader would want to know it."""
+    if call.account:
+        yield f"in {call.directory} as {call.account}:{call.group}, umask {call.umask}"
+    if call.descriptors:
+        yield "descriptors: " + ", ".join(f"{number} {kind}" for number, kind in call.descriptors.items())
+    if call.siblings:
+        yield f"other children of its parent: {call.siblings}"
+    variables = call.environment.items()
+    yield from (f"{name}={value}" for name, value in variables if not _TCPSERVER.fullmatch(name))
+    if call.envelope:
+        yield f"read the envelope {call.envelope}"
 
 
 def _mx_session(session: MxSession, start: float) -> Iterator[Event]:

@@ -23,6 +23,8 @@ KEYS = {
     "mailbox-lines": "texts or table",
     "not-mailbox-lines": "texts or table",
     "ran": "table",
+    "found": "texts or table",
+    "not-found": "texts or table",
 }
 
 _QUESTION = re.compile(r"\S+( ([A-Z0-9]+|\*)( (udp|tcp))?)?")
@@ -36,7 +38,7 @@ _TEXTS = {
     "not-asked": (_QUESTION, "is no question", _QUESTIONS),
     "queue": (re.compile(r".* -> .*"), "is no envelope", '["SENDER -> RECIPIENT, RECIPIENT"], or a number'),
 }
-_PROGRAMS = ("rcptcheck", "checkpassword")
+_PROGRAMS = ("rcptcheck", "checkpassword", "subprogram", "qmail-queue")
 _MOST = 100_000
 
 
@@ -62,6 +64,8 @@ def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
             found.append(Sighting(key, table.number(key, 0, _MOST), table.line(key)))
         elif KEYS[key] == "texts or table" and isinstance(value, dict):
             inner = table.table(key)
+            if key.endswith("found"):
+                inner.only(_PROGRAMS)
             found += [
                 Sighting(key, words, number, of)
                 for of in inner.data

@@ -183,6 +183,9 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
             for message in messages
             if wanted.of in ("", user)
         ),
+        "found": [
+            fact for call in seen.hook_calls if wanted.of in ("", call.program) for fact in call.facts()
+        ],
         "ran": [call for call in seen.hook_calls if call.program == wanted.of],
     }
     things = all_things[kind]
