@@ -193,8 +193,8 @@ def test_how_a_session_ended_is_told_and_a_reset_is_no_difference() -> None:
 def test_a_program_is_told_with_what_it_found() -> None:
     found = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEINFO": "bob", "RECIPIENT": "a@b.example"}
     call = HookCall(
-        "rcptcheck", ["x"], "/var/lib/qmail", found, account="qmaild", group="nofiles", umask="0022", siblings=1,
-        descriptors={"0": "socket", "2": "log"}, envelope="F\0\0",
+        "rcptcheck", ["x"], "/var/lib/qmail", found, account="qmaild", group="nofiles", umask="0022",
+        siblings=1, descriptors={"0": "socket", "2": "log"}, envelope="F\0\0",
     )  # fmt: skip
     assert [event.text for event in events_of(recorded(PREPARE, observed(hook_calls=[call])))[1:]] == [
         "[ran rcptcheck x]",
