@@ -104,6 +104,7 @@ def test_checkpassword_compares_passwords_and_cram_md5_digests(
     )
     assert call.environment.items() >= {"TCPREMOTEINFO": "x", "OTHER": "y"}.items()
     assert (call.user, call.challenge, call.accepted) == (user.decode(), challenge.decode(), accepted)
+    assert call.ends == 3
     assert call.descriptors["3"] == "pipe"
     if secret:
         assert all(secret not in file.read_bytes() for file in (check.state / "runs").iterdir())

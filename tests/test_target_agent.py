@@ -151,8 +151,8 @@ SEEN = [
     b"mail", b"alice", b"second", b"",
     b"hook", b"rcptcheck\0" b"1\0x\0/var/lib/qmail\0qmaild\0nofiles\0nofiles mail\0"
     b"0022\0PIPE HUP\0" b"2\0" b"0 socket\n"
-    b"1 /a b\0\0\0" b"0\0A=b=c\0B=\0", b"in\0\xff", b"F\0\0",
-    b"hook", b"checkpassword\0" b"2\0t\0u\0/\0\0\0\0\0\0" b"0\0\0bob\0<c>\0" b"1\0", b"", b"",
+    b"1 /a b\0\0\0" b"0\0" b"0\0A=b=c\0B=\0", b"in\0\xff", b"F\0\0",
+    b"hook", b"checkpassword\0" b"2\0t\0u\0/\0\0\0\0\0\0" b"0\0\0bob\0<c>\0" b"1\0" b"3\0", b"", b"",
     b"log", b"one\ntwo\n", b"", b"",
 ]  # fmt: skip
 
@@ -193,7 +193,7 @@ async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
             "in\0\xff",
             "F\0\0",
         ),
-        HookCall("checkpassword", ["t", "u"], "/", {}, "bob", "<c>", True),
+        HookCall("checkpassword", ["t", "u"], "/", {}, "bob", "<c>", True, ends=3),
     ]
     assert seen.log == ["one", "two"]
     assert (seen.questions, seen.stray) == ([], [])

@@ -166,7 +166,7 @@ async def test_sender_with_a_second_at(qmail: Qmail) -> None:
     assert (await qmail.reply_to("MAIL FROM:<a@elsewhere.example@b.example>")).code == 553
 
 
-@requirement("0007.mail.at-the-start", source=MISSION, level="should")
+@requirement("0007.mail.at-the-start", source=SHIPPED + MISSION, level="should")
 async def test_sender_at_the_start(qmail: Qmail) -> None:
     """A sender whose local part begins with % is refused with 553."""
     reply = await qmail.reply_to("MAIL FROM:<%elsewhere.example@b.example>")

@@ -233,3 +233,23 @@ async def test_cram_at_once(qmail: Qmail) -> None:
     qmail.authenticate("cram")
     reply = await qmail.reply_to(f"AUTH CRAM-MD5 {encoded('alice')}")
     assert reply.code == 501, reply
+
+
+async def _final_byte(qmail: Qmail, mode: str) -> None:
+    """What the checkprogram reads has three ends: of the user, of the password, and the final one."""
+    qmail.authenticate(mode)
+    assert (await qmail.reply_to(f"AUTH PLAIN {plain('alice')}")).code == 235
+    ends = [call.ends for call in await qmail.hook_calls("checkpassword")]
+    assert ends == [3], f"0 bytes in what it reads: {ends}"
+
+
+@requirement("0008.checkprogram.final-byte", source=MANUAL + ": and a final 0 byte")
+async def test_final_byte_without_cram(qmail: Qmail) -> None:
+    """With SMTPAUTH empty the checkprogram reads user, password and a final 0 byte, each ended."""
+    await _final_byte(qmail, "")
+
+
+@requirement("0008.checkprogram.final-byte-with-cram", source=MANUAL + ": and a final 0 byte")
+async def test_final_byte_with_cram(qmail: Qmail) -> None:
+    """With SMTPAUTH=+cram the checkprogram reads user, password and a final 0 byte for PLAIN, too."""
+    await _final_byte(qmail, "+cram")

@@ -108,6 +108,7 @@ class HookCall:
     """Number -> what it is: `socket`, `pipe`, `log` (where qmail-smtpd's goes), or the path of a file."""
     input: str = ""  #: what it read on descriptor 0
     envelope: str = ""  #: qmail-queue: what it read on descriptor 1
+    ends: int = 0  #: checkpassword: how many 0 bytes stood on descriptor 3
 
     def facts(self) -> list[str]:
         """How it was run, one fact a text: arguments, place, account, descriptors, and each variable."""

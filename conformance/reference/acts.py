@@ -124,6 +124,7 @@ class CheckPassword(Act, port="check_password", whole=True):
     environment: Dict[str, str]
     limit: Optional[float] = None
     surroundings: Surroundings = Surroundings({0: NOTHING, 1: NOTHING, 2: LOG, 3: PIPE})
+    final: bool = True  #: whether the place of the challenge has its 0 byte
 
 
 @dataclass(frozen=True)

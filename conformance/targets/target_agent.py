@@ -199,12 +199,12 @@ def read_hook_call(noted: bytes, read: bytes = b"", envelope: bytes = b"") -> Ho
     """One run as `docker/target/note` wrote it: fields that each end in NUL; and what the program read.
 
     program, number of arguments, the arguments, directory, user, group, groups, umask, ignored signals,
-    siblings, descriptors, user, challenge, accepted, environment.
+    siblings, descriptors, user, challenge, accepted, ends, environment.
     """
     program, count, *rest = [text(field) for field in noted.split(b"\0")[:-1]]
     arguments, rest = rest[: int(count)], rest[int(count) :]
     directory, account, group, groups, umask, ignores, siblings, descriptors, *rest = rest
-    user, challenge, accepted, *environment = rest
+    user, challenge, accepted, ends, *environment = rest
     return HookCall(
         program,
         arguments,
@@ -222,6 +222,7 @@ def read_hook_call(noted: bytes, read: bytes = b"", envelope: bytes = b"") -> Ho
         dict(_pair(line, " ") for line in descriptors.split("\n") if line),
         text(read),
         text(envelope),
+        int(ends),
     )
 
 

@@ -125,6 +125,7 @@ class VirtualHost:
             return 2
         accepted = not crashes and self._is_right(act)
         who = {"user": text(act.user), "challenge": text(act.challenge), "accepted": accepted}
+        who["ends"] = 3 if act.final else 2
         self.hook_calls.append(self._noted("checkpassword", act, arguments, **who))
         if crashes:
             return acts.CRASHED

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 
 from conformance.reference.acts import CRASHED, MISSING, Engine
@@ -159,6 +160,11 @@ FLAWS = (
         response=lambda self, line: line if line == b"*" else Authentication.response(self, line)),
     flaw("0008.no-delay", "does not wait after a failed authentication",
         Authentication, after_failure=at_once(nothing)),
+    flaw("0008.no-final-byte", "leaves out the 0 byte that ends what the checkprogram reads", Authentication,
+        question=lambda self, *said: replace(Authentication.question(self, *said), final=False)),
+    flaw("0008.final-byte-with-cram-only", "ends what the checkprogram reads only where it offers CRAM-MD5",
+        Authentication, question=lambda self, *said: replace(Authentication.question(self, *said),
+        final=b"CRAM-MD5" in self.methods)),
     flaw("0008.no-relaying", "does not let an authenticated client relay", Client, may_relay=nothing),
     flaw("0008.no-remote-info", "does not name the user in Received", Client, is_named=nothing),
     flaw("0008.not-announced", "does not announce AUTH", SmtpdSession, extensions=_without(b"AUTH")),

@@ -54,7 +54,8 @@ class SmtpdPorts:
         return run_apart([act.program], act.environment, self._home, act.limit)
 
     def check_password(self, act: CheckPassword) -> Union[int, str]:
-        credentials = b"".join(part + b"\0" for part in (act.user, act.password, act.challenge))
+        said = (act.user, act.password, act.challenge)[: 3 if act.final else 2]
+        credentials = b"".join(part + b"\0" for part in said)
         return run_apart(act.arguments, act.environment, self._home, act.limit, credentials)
 
     def enqueue(self, wanted: Enqueue) -> Queued:
