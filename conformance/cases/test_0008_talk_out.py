@@ -233,3 +233,68 @@ async def test_limit_of_the_method(internet: Internet, qmail: Qmail) -> None:
 async def test_limit_of_the_credentials(internet: Internet, qmail: Qmail) -> None:
     """A host that does not answer the credentials is left after timeoutremote seconds."""
     await _waits(internet, qmail, AUTH="stall")
+
+
+# A host that repeats its verdict: the words of the report are decided where one reply is not enough
+
+
+async def _told_twice(internet: Internet, qmail: Qmail, method: str, verdict: str) -> DeliveryReport:
+    """The credentials get the same reply twice at once; the message must not be sent, for now."""
+    twice = f"{verdict}\r\n{verdict}"
+    delivery = await _submit(internet, qmail, auth=[method], steps={"AUTH": twice})
+    assert internet.commands()[1:2] == [f"AUTH {method}"], internet.commands()
+    assert delivery.letters == "Z", delivery
+    assert internet.messages() == []
+    return delivery
+
+
+@requirement("0008.out.expired-login", source=MANUAL + " RESULTS: but password expired; rfc4954:6")
+async def test_expired_password_of_login(internet: Internet, qmail: Qmail) -> None:
+    """432 to LOGIN, from a host that says it twice, is a temporary failure: password expired."""
+    delivery = await _told_twice(internet, qmail, "LOGIN", "432 change it")
+    assert "but password expired" in delivery.text, delivery
+
+
+@requirement("0008.out.expired-plain", source=MANUAL + " RESULTS: but password expired; rfc4954:6")
+async def test_expired_password_of_plain(internet: Internet, qmail: Qmail) -> None:
+    """432 to PLAIN, from a host that says it twice, is a temporary failure: password expired."""
+    delivery = await _told_twice(internet, qmail, "PLAIN", "432 change it")
+    assert "but password expired" in delivery.text, delivery
+
+
+@requirement("0008.out.expired-cram", source=MANUAL + " RESULTS: but password expired; rfc4954:6")
+async def test_expired_password_of_cram(internet: Internet, qmail: Qmail) -> None:
+    """432 to CRAM-MD5, from a host that says it twice, is a temporary failure: password expired."""
+    delivery = await _told_twice(internet, qmail, "CRAM-MD5", "432 change it")
+    assert "but password expired" in delivery.text, delivery
+
+
+@requirement("0008.out.rejected-login", source=MANUAL + " RESULTS: but authentication was rejected")
+async def test_rejected_password_of_login(internet: Internet, qmail: Qmail) -> None:
+    """535 to LOGIN's password, from a host that says it twice, is a temporary failure that says so."""
+    delivery = await _told_twice(internet, qmail, "LOGIN", "535 no")
+    assert "authentication was rejected (password)" in delivery.text, delivery
+
+
+@requirement("0008.out.cram-long-password", source="rfc2195:2, rfc2104:2", level="should")
+async def test_cram_with_long_passwords(internet: Internet, qmail: Qmail) -> None:
+    """Two passwords that differ behind their 64th octet give two answers to one challenge of CRAM-MD5."""
+    internet.load("plain.example")
+    internet.exchanger(auth=["CRAM-MD5"])
+    lines = [f"{name}@here.example:[127.0.0.2]:25|alice|{'x' * 64}{name}\n" for name in "ab"]
+    qmail.control["authsenders"] = "".join(lines)
+    qmail.control["timeoutremote"] = "1\n"
+    for name in "ab":
+        await qmail.remote("plain.example", f"{name}@here.example", [RECIPIENT])
+    sessions = [said.partition("AUTH CRAM-MD5\r\n")[2].split("\r\n")[0] for said in _said(internet)]
+    assert len(sessions) == 2, sessions
+    assert all(sessions), sessions
+    assert sessions[0] != sessions[1], "both passwords give the same answer"
+
+
+def _said(internet: Internet) -> list[str]:
+    """What qmail-remote said in each session."""
+    return [
+        "".join(entry.text for entry in session.transcript if entry.source == "client")
+        for session in internet.mx_sessions()
+    ]

@@ -191,3 +191,51 @@ async def test_nothing_after_the_dot(internet: Internet, qmail: Qmail) -> None:
     qmail.control["timeoutremote"] = "1\n"
     await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert internet.commands()[-1] == ".", internet.commands()[-1]
+
+
+# Addresses as MAIL and RCPT say them
+
+
+async def _rcpt(internet: Internet, qmail: Qmail, box: str) -> str:
+    """What RCPT says of a recipient with this local part."""
+    internet.load("plain.example")
+    internet.exchanger(extensions=[])
+    assert (await qmail.remote("plain.example", SENDER, [f"{box}@plain.example"])).accepted
+    [line] = [line for line in internet.commands() if line.startswith("RCPT")] or ["nothing"]
+    return line
+
+
+@requirement("base.talk.quoted-sender", source="addresses(5); rfc5321:4.1.2")
+async def test_sender_that_needs_quotes(internet: Internet, qmail: Qmail) -> None:
+    """A sender whose local part holds a space goes out quoted."""
+    internet.load("plain.example")
+    assert (await qmail.remote("plain.example", "one two@here.example", [RECIPIENT])).accepted
+    assert internet.commands()[1] == 'MAIL FROM:<"one two"@here.example>', internet.commands()[1]
+
+
+@requirement("base.talk.escaped", source="addresses(5); rfc5321:4.1.2")
+async def test_signs_that_need_a_backslash(internet: Internet, qmail: Qmail) -> None:
+    """Quotes and backslashes of a local part go out each behind a backslash, between quotes."""
+    line = await _rcpt(internet, qmail, 'a"b\\c')
+    assert line == 'RCPT TO:<"a\\"b\\\\c"@plain.example>', line
+
+
+@requirement("base.talk.dots", source="addresses(5); rfc5321:4.1.2")
+async def test_dots_that_need_quotes(internet: Internet, qmail: Qmail) -> None:
+    """A local part that ends with a dot goes out quoted."""
+    line = await _rcpt(internet, qmail, "a.")
+    assert line == 'RCPT TO:<"a."@plain.example>', line
+
+
+@requirement("base.talk.plain-box", source="addresses(5); rfc5321:4.1.2")
+async def test_local_part_that_needs_no_quotes(internet: Internet, qmail: Qmail) -> None:
+    """All signs of an atom, and dots between them, go out as they are, in their letters."""
+    line = await _rcpt(internet, qmail, "A.b!#$%&'*+-/=?^_`{|}~c")
+    assert line == "RCPT TO:<A.b!#$%&'*+-/=?^_`{|}~c@plain.example>", line
+
+
+@requirement("base.talk.8-bit-address", source="package source, quote.c: quote")
+async def test_8bit_address_to_a_host_that_announces_nothing(internet: Internet, qmail: Qmail) -> None:
+    """An address beyond ASCII goes out as it is, between quotes, to a host that announces nothing."""
+    line = await _rcpt(internet, qmail, "j\xf6rg")
+    assert line == 'RCPT TO:<"j\xf6rg"@plain.example>', line

@@ -83,13 +83,13 @@ class Resolver:
     def _send(self, message: bytes, size: int, over_tcp: bool, edns: bool) -> Engine:
         self._edns_refused = self._streamed = False
         if over_tcp:
-            return (yield from self._stream(message, size))
+            return (yield from self.stream(message, size))
         for _ in range(self.attempts):
             found: Optional[ResolverAnswer] = yield from self._datagram(message, size, edns)
             if self._edns_refused:
                 return None
             if found is not None and found.truncated and not self.ignores_tc():
-                return (yield from self._stream(message, size))
+                return (yield from self.stream(message, size))
             if found is not None:
                 return found
         return None
@@ -122,7 +122,7 @@ class Resolver:
             came = yield acts.AwaitDns(deadline - now)
         return None
 
-    def _stream(self, message: bytes, size: int) -> Engine:
+    def stream(self, message: bytes, size: int) -> Engine:
         """One attempt over TCP: an answer, or None."""
         self._streamed = True
         came = yield acts.AskDns(message, "tcp", self.tcp_limit())

@@ -8,6 +8,7 @@ from conformance.reference.conversation import Conversation
 from conformance.reference.dialogue import Dialogue
 from conformance.reference.flaws.flaw import at_once, flaw, nothing
 from conformance.reference.lookup import MxAddress
+from conformance.reference.octets import quote_box
 from conformance.reference.remote import QmailRemote
 from conformance.reference.routes import Route
 
@@ -93,6 +94,14 @@ def _dot_at_the_edge(self: Conversation, lines: List[bytes]) -> bytes:
 FLAWS = (
     flaw("remote.connects-twice", "opens a connection that it does not use before the one that it uses",
          QmailRemote, connected=_looks_first),
+    flaw("remote.beyond-ascii-bare", "puts no quotes around a local part with octets beyond ASCII",
+         QmailRemote, local_part=lambda self, box: box if max(box, default=0) > 127 else quote_box(box)),
+    flaw("remote.quotes-every-box", "puts quotes around every local part",
+         QmailRemote, local_part=lambda self, box: b'"' + box + b'"'),
+    flaw("remote.quotes-without-backslashes", "quotes local parts without backslashes",
+         QmailRemote, local_part=lambda self, box: quote_box(box).replace(b"\\", b"")),
+    flaw("remote.sender-unquoted", "sends the sender as it is, whatever signs its local part has",
+         QmailRemote, sender_path=lambda self, sender: sender),
     flaw("remote.carriage-returns-dropped", "leaves the carriage returns of a message out",
          Conversation,
          encoded=_without(b"\r")),

@@ -64,6 +64,10 @@ def _swapped_digest(self: RemoteAuthentication, challenge: bytes, password: byte
     return RemoteAuthentication.digest(self, password, challenge)
 
 
+def _cut_key(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
+    return RemoteAuthentication.digest(self, challenge, password[:64])
+
+
 def _plain_unasked(self: RemoteAuthentication, reply: bytes) -> Optional[bytes]:
     return RemoteAuthentication.method(self, reply) if self.announced(reply) else b"PLAIN"
 
@@ -132,6 +136,9 @@ FLAWS = (
          RemoteAuthentication, digest=lambda self, challenge, password: password),
     flaw("0008.challenge-not-cancelled", "does not cancel an exchange whose challenge it cannot read",
          RemoteAuthentication, cancel=at_once(nothing)),
+    flaw("0008.digest-key-cut", "cuts the key of the CRAM-MD5 digest to 64 octets",
+         RemoteAuthentication,
+         digest=_cut_key),
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
