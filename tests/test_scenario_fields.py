@@ -68,6 +68,7 @@ CONFIGURATION = Configuration(
     "mute",
     [HostTimeouts("127.0.0.9", 2, 60)],
     QueueProgram({"bob@here.example": 31}, 53, "hello", "hang", "oh", False, [71], False),
+    ["info@here.example"],
 )
 
 #: What stands in for a value that has no default, or in whose absence there is no world.

@@ -137,3 +137,61 @@ async def test_other_host(qmail: Qmail) -> None:
     qmail.control["rcpthosts"] = "here.example\nrelayed.example\n"
     _, relayed, unknown = await qmail.envelope("a@b.example", ["anyone@relayed.example", UNKNOWN])
     assert (relayed.code, unknown.code) == (250, 550)
+
+
+# fastforward's aliases
+
+FASTFORWARD = "patch:0003; package source, qmail-verify.c: verify_aliasescdb"
+
+
+def _fastforward(qmail: Qmail, *aliases: str) -> None:
+    """~alias/.qmail-default takes everything in, and qmail-verify is told of a table with these aliases."""
+    _verify(qmail, ":")
+    qmail.control["locals"] = "here.example\nlist.example\n"
+    qmail.control["rcpthosts"] = "here.example\nlist.example\n"
+    qmail.dot_qmail["alias/.qmail-default"] = "&alice@here.example\n"
+    qmail.aliases = list(aliases)
+
+
+@requirement("base.verify.aliases", source=FASTFORWARD)
+async def test_aliases(qmail: Qmail) -> None:
+    """Of what .qmail-default takes in, an address in aliases.cdb exists, in any case, another does not."""
+    _fastforward(qmail, "info@here.example")
+    said = await qmail.envelope("a@b.example", ["info@here.example", "InFo@here.example", "x@here.example"])
+    assert [reply.code for reply in said] == [250, 250, 250, 550], said
+
+
+@requirement("base.verify.aliases-domain", source=FASTFORWARD)
+async def test_alias_of_a_domain(qmail: Qmail) -> None:
+    """An entry for a domain in aliases.cdb lets every address of that domain exist, and of no other."""
+    _fastforward(qmail, "@list.example")
+    said = await qmail.envelope("a@b.example", ["any@list.example", "any@here.example"])
+    assert [reply.code for reply in said] == [250, 250, 550], said
+
+
+@requirement("base.verify.aliases-local-part", source=FASTFORWARD)
+async def test_alias_of_a_local_part(qmail: Qmail) -> None:
+    """An entry for a local part in aliases.cdb lets it exist in every domain, and no other local part."""
+    _fastforward(qmail, "info@")
+    recipients = ["info@list.example", "info@here.example", "infos@here.example"]
+    said = await qmail.envelope("a@b.example", recipients)
+    assert [reply.code for reply in said] == [250, 250, 250, 550], said
+
+
+@requirement("base.verify.aliases-others", source=FASTFORWARD)
+async def test_aliases_are_for_the_default_alone(qmail: Qmail) -> None:
+    """aliases.cdb is not asked about users, their extensions, and aliases with a dot-qmail file."""
+    _fastforward(qmail, "info@here.example")
+    qmail.dot_qmail["alias/.qmail-sales"] = "&alice@here.example\n"
+    qmail.dot_qmail["alice/.qmail-default"] = "./Maildir/\n"
+    recipients = ["alice@here.example", "alice-x@here.example", "sales@here.example"]
+    said = await qmail.envelope("a@b.example", recipients)
+    assert [reply.code for reply in said] == [250] * 4, said
+
+
+@requirement("base.verify.aliases-unnamed", source=FASTFORWARD)
+async def test_no_table_of_aliases(qmail: Qmail) -> None:
+    """Where qmail-verify is told of no aliases.cdb, everything that .qmail-default takes in exists."""
+    _fastforward(qmail)
+    said = await qmail.envelope("a@b.example", ["x@here.example"])
+    assert [reply.code for reply in said] == [250, 250], said

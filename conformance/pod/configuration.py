@@ -87,6 +87,8 @@ class Configuration:
     not named does not exist. `environment` is what qmail-smtpd finds beside tcpserver's variables.
     `dot_qmail` maps `alice/.qmail-list` or `alias/.qmail-postmaster` to contents beside the fixtures'.
     `delivering`: qmail-send runs (mail leaves the queue); otherwise accepted mail stays in the queue.
+    `aliases` are the keys of fastforward's aliases.cdb, which qmail-verify is told of where there are any:
+    `a@b.example`, `@b.example` for a domain, `a@` for any.
     `queue_program` is run in the place of qmail-queue by qmail-smtpd, which finds it in QMAILQUEUE.
     `resolver` is the option line of resolv.conf.
     `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so; "mute": in
@@ -104,6 +106,7 @@ class Configuration:
     verifying: bool | Literal["mute"] = False
     timeouts: list[HostTimeouts] = field(default_factory=list)
     queue_program: QueueProgram | None = None
+    aliases: list[str] = field(default_factory=list)
 
     def programs(self) -> dict[str, Program]:
         """The programs with behaviour by the names of their files."""

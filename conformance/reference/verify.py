@@ -1,18 +1,54 @@
 """qmail-verify: whether a recipient exists, as far as this host can know."""
 
+from typing import Container, List, Optional
+
 from conformance.reference.control import ControlFiles
-from conformance.reference.local import Accounts, DotQmail
+from conformance.reference.local import ALIAS, Accounts, DotQmail
 from conformance.reference.octets import split_address
 from conformance.reference.rewriting import Rewriting
 
 #: Where qmail-verify listens, unless LISTEN says otherwise: UDP address and port.
 ADDRESS, PORT = "127.0.0.1", 11113
 
+#: The dot-qmail file of ~alias that takes in what nobody else does, where fastforward runs.
+DEFAULT = ".qmail-default"
+
 #: Seconds that qmail-smtpd waits for its answer.
 ANSWER_LIMIT = 5.0
 
 
+class Verifier:
+    """What qmail-verify knows. `aliases`: the keys of fastforward's aliases.cdb, where it is told of one."""
+
+    def __init__(
+        self, control: ControlFiles, accounts: Accounts, aliases: Optional[Container[bytes]] = None
+    ) -> None:
+        self.control = control
+        self.accounts = accounts
+        self.aliases = aliases
+
+    def knows(self, address: bytes) -> bool:
+        """False for a local address that nobody receives. One of another host is not judged: True."""
+        is_local, rewritten = Rewriting(self.control).rewrite(address)
+        if not is_local:
+            return True
+        found = DotQmail(self.accounts, split_address(rewritten)[0])
+        if not found.exists():
+            return False
+        in_alias = found.user == ALIAS and found.chosen == DEFAULT
+        return not in_alias or self.is_alias(address)
+
+    def is_alias(self, address: bytes) -> bool:
+        """Whether what ~alias/.qmail-default takes in is an alias; yes where no table is named (0003)."""
+        return self.aliases is None or any(key in self.aliases for key in self.keys(address))
+
+    def keys(self, address: bytes) -> List[bytes]:
+        """Where an address may stand in aliases.cdb: whole, as its domain, as its local part (0003)."""
+        box, host = split_address(address.lower())
+        wider = [] if host is None else [b"@" + host, box + b"@"]
+        return [b":" + key for key in (address.lower(), *wider)]
+
+
 def verified(control: ControlFiles, accounts: Accounts, address: bytes) -> bool:
-    """False for a local address that nobody receives. An address of another host is not judged: True."""
-    is_local, rewritten = Rewriting(control).rewrite(address)
-    return not is_local or DotQmail(accounts, split_address(rewritten)[0]).exists()
+    """Whether a qmail-verify that is told of no aliases knows a recipient."""
+    return Verifier(control, accounts).knows(address)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.base import octets, text
+from conformance.pod.cdb import aliases
 from conformance.pod.mailboxes import MailboxUser, load_users, password_forms
 from conformance.reproduce.scene import Scene
 from conformance.targets.docker.scripts import STATE, program_scripts, settings, smtpd_command
@@ -26,6 +27,8 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
         if not _FILE.fullmatch(name) or name.startswith("."):
             raise UsageError(f"control file {name!r}: this is no name of a control file")
         files[f"control/{name}"] = octets(content)
+    if configuration.aliases:
+        files["aliases.cdb"] = aliases(configuration.aliases)
     lines = settings(configuration, f"{HERE}/programs")
     files["env"] = octets("".join(f"{line}\n" for line in lines))
     files["smtpd.sh"] = _session(scene)

@@ -211,6 +211,7 @@ CONTENTS = {
     "play.pl": "plays them and notes what is seen",
     "common.pl": "what the programs in Perl share",
     "timeouts": "hosts that qmail-remote remembers: address, time-outs, seconds since the last",
+    "aliases.cdb": "fastforward's table of aliases, which qmail-verify is told of",
     "services": "what of qmail runs beside qmail-smtpd",
     "inside.sh": "sets everything up in the container",
     "secrets.env": "made-up passwords, and nowhere else",

@@ -32,7 +32,8 @@ from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number,
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
     "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth",
-    "queue-program", "dot-qmail", "resolver", "delivering", "verifying", "timed-out", "requirement",
+    "queue-program", "dot-qmail", "resolver", "delivering", "verifying", "aliases",
+    "timed-out", "requirement",
 )  # fmt: skip
 
 P = TypeVar("P", bound=Program)
@@ -271,6 +272,7 @@ def _configuration(top: TomlTable) -> Configuration:
         resolver=top.text("resolver", RESOLVER),
         verifying=_verifying(top),
         timeouts=[table.make(HostTimeouts, **_TIMED_OUT) for table in top.tables("timed-out")],
+        aliases=[wire(key) for key in top.texts("aliases")],
         queue_program=_program(top, "queue-program", QueueProgram),
     )
 

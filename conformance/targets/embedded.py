@@ -7,7 +7,7 @@ from functools import partial
 
 from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
-from conformance.pod.base import PodFailure, text
+from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration, HostTimeouts
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import FileSeen, Observation, QueuedMessage, RemoteResult
@@ -26,7 +26,7 @@ from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.send import QmailSend
 from conformance.reference.smtpd import session
 from conformance.reference.tcpto import TimedOut, TimeoutTable
-from conformance.reference.verify import verified
+from conformance.reference.verify import Verifier
 from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import SmtpdConnection, VirtualHost
@@ -185,7 +185,11 @@ class ReferencePod:
         return self._connections[number]
 
     def _exists(self, recipient: bytes) -> bool:
-        return verified(ControlFiles(self._configuration.control), self._homes, recipient)
+        configuration = self._configuration
+        keys = {octets(f":{key.lower()}") for key in configuration.aliases} if configuration.aliases else None
+        return self._build.of(Verifier)(ControlFiles(configuration.control), self._homes, keys).knows(
+            recipient
+        )
 
     # qmail-remote and qmail-send
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from conformance.pod.base import PodFailure, octets, text
+from conformance.pod.cdb import aliases
 from conformance.pod.configuration import Configuration, HostTimeouts
 from conformance.pod.mailboxes import MailboxUser
 from conformance.pod.observation import (
@@ -190,6 +191,8 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     ]
     if configuration.delivering:
         items.append(("delivering", "", b""))
+    if configuration.aliases:
+        items.append(("aliases", "", aliases(configuration.aliases)))
     if configuration.verifying:
         items.append(("verifying", "", b"mute" if configuration.verifying == "mute" else b""))
     return [part for kind, name, value in items for part in (kind.encode(), octets(name), value)]

@@ -325,6 +325,7 @@ sub start_verify {
     my $pid = spawn(sub {
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', '/dev/null';
+        $ENV{VERIFY_FASTFORWARDCDB} = "$STATE/aliases.cdb" if -e "$STATE/aliases.cdb";
         exec "$QMAIL/bin/qmail-verify";
     });
     await_server($pid, 'udp', $VERIFY_PORT);
@@ -471,7 +472,7 @@ sub clear {
         empty_out(map { "$home/Maildir/$_" } 'new', 'cur', 'tmp');
         remove("$home/$_") for grep { $_ ne 'Maildir' } entries($home);    # a delivery can make anything there
     }
-    unlink map { "$STATE/$_" } splice(@programs), 'message', 'send.log';
+    unlink map { "$STATE/$_" } splice(@programs), 'message', 'send.log', 'aliases.cdb';
     truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
 }
 
@@ -506,6 +507,7 @@ sub prepare {
             write_file("$STATE/$name", $value, 0755);
             push @programs, $name;
         }
+        elsif ($kind eq 'aliases') { write_file("$STATE/aliases.cdb", $value); }
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
         elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'timeouts') { push @hosts, [$name, split / /, $value]; }

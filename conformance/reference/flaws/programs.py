@@ -11,6 +11,7 @@ from conformance.reference.queue import trouble
 from conformance.reference.recipients import GOOD, NOT_RUN, REFUSED, RecipientChecks
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.smtpd_auth import Authentication
+from conformance.reference.verify import Verifier
 
 _CONNECTION = {0: acts.SOCKET, 1: acts.SOCKET}
 _CONTROL_FILE = {3: "/var/lib/qmail/control/me"}
@@ -200,6 +201,17 @@ FLAWS = (
         siblings=self.messages)(self)),
     flaw("smtpd.queue-envelope-of-refused", "gives qmail-queue the envelope of a message over databytes",
         SmtpdSession, too_large=_queues_too_large),
+    # qmail-verify and fastforward's aliases
+    flaw("verify.aliases-ignored", "does not look at aliases.cdb",
+        Verifier, is_alias=lambda self, address: True),
+    flaw("verify.aliases-needed", "takes nobody in for .qmail-default where there is no aliases.cdb",
+        Verifier, is_alias=lambda self, address: bool(self.aliases) and Verifier.is_alias(self, address)),
+    flaw("verify.aliases-case", "looks aliases up as they are written",
+        Verifier, keys=lambda self, address: [b":" + address, *Verifier.keys(self, address)[1:]]),
+    flaw("verify.aliases-whole", "knows no aliases for domains and local parts",
+        Verifier, keys=lambda self, address: Verifier.keys(self, address)[:1]),
+    flaw("verify.aliases-for-all", "looks at aliases.cdb for every local address", Verifier,
+        knows=lambda self, address: Verifier.knows(self, address) and self.is_alias(address)),
     # The checkprogram
     *(flaw(f"0008.exit-{status}-accepts", f"takes exit status {status} of the checkprogram for acceptance",
         Authentication, **_auth_takes(status)) for status in (2, 100, 111, 255)),

@@ -3,12 +3,13 @@
 import os
 import re
 import socket
-from typing import NoReturn, Tuple
+import struct
+from typing import NoReturn, Set, Tuple
 
 from conformance.reference.control import ControlFiles
 from conformance.reference.programs import place
 from conformance.reference.programs.accounts import SystemAccounts
-from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, verified
+from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, Verifier
 
 _LONGEST = 900
 _VALID, _INVALID = b"\0", b"\1"
@@ -25,10 +26,25 @@ def main(home: str) -> NoReturn:
 def serve(home: str, service: socket.socket) -> NoReturn:
     """Answer what comes in at a bound socket, until the process ends."""
     control = ControlFiles(place.control_files(home))
+    table = place.environment().get("VERIFY_FASTFORWARDCDB")
+    aliases = None if table is None else keys_of(table)
     while True:
         recipient, asker = service.recvfrom(_LONGEST)
-        exists = verified(control, SystemAccounts(home), recipient.partition(b"\0")[0])
+        exists = Verifier(control, SystemAccounts(home), aliases).knows(recipient.partition(b"\0")[0])
         service.sendto(_VALID if exists else _INVALID, asker)
+
+
+def keys_of(path: str) -> Set[bytes]:
+    """The keys of a constant database (cdb): its records stand between the pointers and the first table."""
+    with open(path, "rb") as file:
+        octets = file.read()
+    end = min(struct.unpack_from("<512I", octets)[::2])
+    at, keys = 2048, set()
+    while at < end:
+        key, value = struct.unpack_from("<2I", octets, at)
+        keys.add(octets[at + 8 : at + 8 + key])
+        at += 8 + key + value
+    return keys
 
 
 def ask(server: str, recipient: bytes) -> str:

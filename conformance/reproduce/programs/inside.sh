@@ -70,7 +70,12 @@ case $(cat $HERE/services) in
   *qmail-send*) (cd / && exec env - PATH="$PATH" qmail-start ./Maildir/ > $OUT/send.log 2>&1 &) ;;
 esac
 case $(cat $HERE/services) in
-  *qmail-verify*) (cd / && exec env - PATH="$PATH" qmail-verify > /dev/null 2>&1 &) ;;
+  *qmail-verify*)
+    aliases=
+    [ ! -f $HERE/aliases.cdb ] || aliases="VERIFY_FASTFORWARDCDB=$HERE/aliases.cdb"
+    # shellcheck disable=SC2086
+    (cd / && exec env - PATH="$PATH" $aliases qmail-verify > /dev/null 2>&1 &)
+    ;;
   *mute*) perl -MSocket -e 'socket S, PF_INET, SOCK_DGRAM, 0; bind S, sockaddr_in(shift, INADDR_LOOPBACK); exit if fork; sleep' $VERIFY ;;
 esac
 case $(cat $HERE/services) in
