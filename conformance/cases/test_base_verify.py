@@ -141,7 +141,7 @@ async def test_other_host(qmail: Qmail) -> None:
 
 # fastforward's aliases
 
-FASTFORWARD = "patch:0003; package source, qmail-verify.c: verify_aliasescdb"
+FASTFORWARD = "package source, qmail-verify.c: verify_aliasescdb, VERIFY_FASTFORWARDCDB"
 
 
 def _fastforward(qmail: Qmail, *aliases: str) -> None:
