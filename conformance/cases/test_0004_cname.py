@@ -36,7 +36,7 @@ async def test_questions_do_not_grow_with_recipients(internet: Internet, qmail: 
     assert [question.type for question in internet.questions()] == ["MX", "A"]
 
 
-@requirement("0004.alias.recipient-as-written", source="patch:0004 remove-cname-lookup")
+@requirement("0004.alias.recipient-as-written", source="patch:0004 remove-cname-lookup; rfc5321:2.3.5")
 async def test_recipient_is_not_rewritten(internet: Internet, qmail: Qmail) -> None:
     """A recipient at an alias goes out as written, not rewritten to the canonical name."""
     internet.load("plain.example")

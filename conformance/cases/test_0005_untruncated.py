@@ -28,7 +28,7 @@ def _over(internet: Internet, type: str) -> str:
     return "".join(question.over[0] for question in internet.questions(type=type)).replace("tt", "t")
 
 
-@requirement("0005.untruncated.mx", source=PATCH + "rfc7766:5")
+@requirement("0005.untruncated.mx", source="patch:0005 oversize DNS packets; rfc1035:4.2.1")
 async def test_long_mx_without_tc(internet: Internet, qmail: Qmail) -> None:
     """An MX answer of 4,096 octets that comes over UDP without the TC bit is asked for again over TCP."""
     delivery = await _sized(internet, qmail, "MX", 4096)
@@ -45,7 +45,7 @@ async def test_mx_of_513_octets_without_tc(internet: Internet, qmail: Qmail) -> 
     assert _over(internet, "MX") == "ut", _over(internet, "MX")
 
 
-@requirement("0005.untruncated.a", source=PATCH + "rfc7766:5")
+@requirement("0005.untruncated.a", source="patch:0005 oversize DNS packets; rfc1035:4.2.1")
 async def test_long_a_without_tc(internet: Internet, qmail: Qmail) -> None:
     """An A answer of 2,048 octets that comes over UDP without the TC bit is asked for again over TCP."""
     delivery = await _sized(internet, qmail, "A", 2048)
@@ -53,7 +53,9 @@ async def test_long_a_without_tc(internet: Internet, qmail: Qmail) -> None:
     assert (_over(internet, "MX"), _over(internet, "A")) == ("u", "ut")
 
 
-@requirement("0005.untruncated.tcp-refused", source="rfc7766:5; qmail-remote(8) RESULTS", role="guard")
+@requirement(
+    "0005.untruncated.tcp-refused", source="qmail-remote(8) RESULTS; rfc1034:5.2.3, rfc5321:5.1", role="guard"
+)
 async def test_long_without_tc_and_no_tcp(internet: Internet, qmail: Qmail) -> None:
     """When TCP is refused for a long answer without the TC bit, the failure is temporary."""
     internet.refuse_tcp()
@@ -80,7 +82,7 @@ async def test_whole_address_with_tc(internet: Internet, qmail: Qmail) -> None:
     assert (_over(internet, "MX"), _over(internet, "A")) == ("u", "ut")
 
 
-@requirement("0005.tc.over-tcp", source="rfc7766:5; qmail-remote(8)", role="guard")
+@requirement("0005.tc.over-tcp", source="rfc1035:4.2.2; qmail-remote(8)", role="guard")
 async def test_tc_over_tcp(internet: Internet, qmail: Qmail) -> None:
     """An answer that bears the TC bit over TCP too is taken as it is, and ends in time."""
     internet.load("plain.example")
@@ -89,7 +91,7 @@ async def test_tc_over_tcp(internet: Internet, qmail: Qmail) -> None:
     assert delivery.accepted, delivery
 
 
-@requirement("0005.both.udp-first", source=PATCH + "rfc7766:5", role="change")
+@requirement("0005.both.udp-first", source="patch:0005 oversize DNS packets; rfc1035:4.2.1", role="change")
 async def test_each_name_is_asked_over_udp_first(internet: Internet, qmail: Qmail) -> None:
     """After a large MX answer each exchanger's address is asked for over UDP first, and once."""
     internet.zone(

@@ -271,7 +271,10 @@ async def test_second_auth(qmail: Qmail) -> None:
 
 @requirement("0008.success.survives-rset", source="rfc4954:4, rfc5321:4.1.1.5")
 async def test_rset_keeps_authentication(qmail: Qmail) -> None:
-    """RSET does not undo authentication: where it is required, MAIL still passes."""
+    """RSET does not undo authentication: where it is required, MAIL still passes.
+
+    So it follows: RSET aborts the mail transaction, and there is no second AUTH in a session.
+    """
     qmail.authenticate("!")
     async with qmail.session() as smtp:
         assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235

@@ -165,7 +165,10 @@ async def test_rcptcheck_sees_no_authenticated_client(qmail: Qmail) -> None:
 
 @requirement("0008.success.ehlo-again", source="rfc4954:4, rfc5321:4.1.4")
 async def test_ehlo_keeps_authentication(qmail: Qmail) -> None:
-    """A second EHLO does not undo authentication: the client may still relay."""
+    """A second EHLO does not undo authentication: the client may still relay.
+
+    So it follows: EHLO aborts the mail transaction, and there is no second AUTH in a session.
+    """
     qmail.authenticate("!")
     async with qmail.session() as smtp:
         assert (await smtp.command(f"AUTH PLAIN {plain('alice')}")).code == 235

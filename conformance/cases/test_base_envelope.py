@@ -45,7 +45,7 @@ async def test_more_domains(qmail: Qmail) -> None:
     assert (more.code, foreign.code) == (250, 553)
 
 
-@requirement("base.rcpthosts.no-at", source="qmail-smtpd(8) rcpthosts")
+@requirement("base.rcpthosts.no-at", source="qmail-smtpd(8) rcpthosts; rfc5321:4.5.1")
 async def test_address_without_a_domain(qmail: Qmail) -> None:
     """An address without @ is always allowed through."""
     assert (await qmail.recipient("postmaster")).code == 250
