@@ -5,7 +5,7 @@ import contextlib
 import re
 from typing import Any
 
-from conformance.cases.credentials import password
+from conformance.cases.credentials import encoded, password
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
@@ -209,6 +209,24 @@ async def test_form_of_the_response(internet: Internet, qmail: Qmail) -> None:
     said = internet.commands()[1:3]
     assert said[:1] == ["AUTH CRAM-MD5"]
     assert all(map(_is_digest, said[1:])), f"it answered {said[1:]}"
+
+
+async def _answer(internet: Internet, qmail: Qmail, challenge: str, secret: str) -> str:
+    """What is answered to a challenge for this password."""
+    line = f"a@here.example:[127.0.0.2]:25|alice|{secret}"
+    steps = {"challenge": f"334 {challenge}"}
+    await _submit(internet, qmail, line, auth=["CRAM-MD5"], steps=steps)
+    answer = internet.commands()[2:3]
+    assert list(map(_is_digest, answer)) == [True], f"it answered {answer}"
+    return answer[0]
+
+
+@requirement("0008.route.cram-each-challenge", source=MANUAL + " authsenders; rfc2195:2", waits=2)
+async def test_digest_of_two_challenges(internet: Internet, qmail: Qmail) -> None:
+    """Two challenges give different CRAM-MD5 digests of one password."""
+    first = await _answer(internet, qmail, encoded("<1.2@mx.plain.example>"), password("alice"))
+    second = await _answer(internet, qmail, encoded("<1.3@mx.plain.example>"), password("alice"))
+    assert first != second
 
 
 @requirement("0008.route.never-unasked", source=MANUAL + "; rfc4954:3, rfc4954:4", role="guard", waits=1)

@@ -78,7 +78,15 @@ class RemoteAuthentication:
 
     def digest(self, challenge: bytes, password: bytes) -> bytes:
         """The keyed digest of RFC 2195 2, in lower-case hexadecimal: the password is the key."""
-        return hmac.new(password, challenge, hashlib.md5).hexdigest().encode("ascii")
+        return hmac.new(self.key(password), self.signed(challenge), hashlib.md5).hexdigest().encode("ascii")
+
+    def key(self, password: bytes) -> bytes:
+        """What of the password is the digest's key: all of it (RFC 2195 2)."""
+        return password
+
+    def signed(self, challenge: bytes) -> bytes:
+        """What of the challenge is digested: all of it (RFC 2195 2)."""
+        return challenge
 
     def _send(self, octets: bytes) -> Engine:
         yield from self.dialogue.say(base64.b64encode(octets))

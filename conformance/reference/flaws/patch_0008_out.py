@@ -60,12 +60,12 @@ def _waits_for_a_reply(self: Conversation) -> Engine:
     return b""
 
 
+def _another_digest(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
+    return hashlib.md5(self.key(password) + self.signed(challenge)).hexdigest().encode("ascii")
+
+
 def _swapped_digest(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
     return RemoteAuthentication.digest(self, password, challenge)
-
-
-def _cut_key(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
-    return RemoteAuthentication.digest(self, challenge, password[:64])
 
 
 def _plain_unasked(self: RemoteAuthentication, reply: bytes) -> Optional[bytes]:
@@ -129,7 +129,7 @@ FLAWS = (
          Routes, sender_entry=lambda self, sender: b""),
     flaw("0008.digest-otherwise", "computes another digest than that of CRAM-MD5",
          RemoteAuthentication,
-         digest=lambda self, challenge, password: hashlib.md5(password + challenge).hexdigest().encode()),
+         digest=_another_digest),
     flaw("0008.digest-upper", "writes the CRAM-MD5 digest in upper case", RemoteAuthentication,
          digest=lambda self, *given: RemoteAuthentication.digest(self, *given).upper()),
     flaw("0008.digest-password", "sends the password in the place of a CRAM-MD5 digest",
@@ -137,8 +137,9 @@ FLAWS = (
     flaw("0008.challenge-not-cancelled", "does not cancel an exchange whose challenge it cannot read",
          RemoteAuthentication, cancel=at_once(nothing)),
     flaw("0008.digest-key-cut", "cuts the key of the CRAM-MD5 digest to 64 octets",
-         RemoteAuthentication,
-         digest=_cut_key),
+         RemoteAuthentication, key=lambda self, password: password[:64]),
+    flaw("0008.digest-without-challenge", "leaves the challenge out of the CRAM-MD5 digest",
+         RemoteAuthentication, signed=lambda self, challenge: b""),
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
