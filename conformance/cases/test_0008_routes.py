@@ -248,6 +248,16 @@ async def test_rejection_ends_in_time(internet: Internet, qmail: Qmail) -> None:
     assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
 
 
+@requirement("0008.route.rejected-and-closed", source=MANUAL + " RESULTS; rfc5321:3.8", waits=1)
+async def test_rejection_and_the_end_of_service(internet: Internet, qmail: Qmail) -> None:
+    """A host that rejects the credentials and closes with 421 is a Z in the manual's words."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    steps = {"AUTH": "535 no\r\n421 goodbye; close"}
+    delivery = await _submit(internet, qmail, line, auth=["PLAIN"], steps=steps)
+    assert delivery.letters == "Z", f"{delivery}"
+    assert "authentication was rejected (plain)" in delivery.text, f"{delivery}"
+
+
 @requirement("0008.route.expired-in-time", source=MANUAL + " RESULTS, timeoutremote; rfc4954:6", waits=1)
 async def test_expired_password_ends_in_time(internet: Internet, qmail: Qmail) -> None:
     """After 432 no message leaves, and the delivery ends as Z within timeoutremote."""

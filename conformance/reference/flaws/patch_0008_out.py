@@ -44,6 +44,10 @@ def _reads_again_after_rejection(self: RemoteAuthentication, said: str) -> Engin
         yield from RemoteAuthentication.verdict(self, said)
 
 
+def _expired_for_good(self: RemoteAuthentication) -> Engine:
+    yield from self.dialogue.give_up(b"D", " but password expired")
+
+
 def _success_once_accepted(self: RemoteAuthentication, said: str) -> Engine:
     yield from RemoteAuthentication.verdict(self, said)
     self.dialogue.report.add(b"Kauthenticated.\n")
@@ -146,6 +150,8 @@ FLAWS = (
          Conversation, authenticated=_success_before_mail),
     flaw("0008.early-success-authenticated", "reports K once its credentials are accepted",
          RemoteAuthentication, verdict=_success_once_accepted),
+    flaw("0008.expired-permanent", "reports an expired password as a permanent failure",
+         RemoteAuthentication, expired=_expired_for_good),
     flaw("0008.expired-reads-again", "waits for another reply after 432",
          RemoteAuthentication, expired=_waits_after_432),
     flaw("0008.first-method-only", "reads the first announced method only",
