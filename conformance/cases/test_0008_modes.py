@@ -177,17 +177,6 @@ async def test_ehlo_keeps_authentication(qmail: Qmail) -> None:
         assert reply.code == 250
 
 
-@requirement("0008.mail.auth-parameter", source="rfc4954:5; patch:0008 README")
-async def test_auth_on_mail(qmail: Qmail) -> None:
-    """AUTH= on MAIL is understood, xtext and all: the Received line names that user."""
-    async with qmail.session() as smtp:
-        lines = ["MAIL FROM:<a@b.example> AUTH=e+3Dmc2", "RCPT TO:<alice@here.example>"]
-        said = await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
-        assert [reply.code for reply in said] == [250, 250, 354, 250]
-    message = await qmail.queued()
-    assert "(e=mc2@127.0.0." in message.octets
-
-
 @requirement("0008.mail.auth-gives-nothing", source="rfc4954:5; qmail-smtpd(8) rcpthosts", role="guard")
 async def test_auth_on_mail_opens_nothing(qmail: Qmail) -> None:
     """AUTH= on MAIL is no authentication: a foreign recipient is still refused with 553."""

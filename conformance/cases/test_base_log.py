@@ -185,6 +185,17 @@ async def test_the_end_by_a_bare_line_feed(qmail: Qmail) -> None:
     assert (await qmail.smtpd_log())[-1].text == "Stray newline: quitting"
 
 
+@requirement("base.log.no-controls", level="should", source=SOURCE)
+async def test_the_end_without_controls(qmail: Qmail) -> None:
+    """Where there are no controls to read, the one line that says so bears the client's address as well."""
+    del qmail.control["me"]
+    async with await qmail.connect() as smtp:
+        assert smtp.greeting.code == 421, smtp.greeting
+    log = await qmail.smtpd_log()
+    assert [line.kind for line in log] == ["end"], f"{log}"
+    assert log[0].client == "127.0.0.1", f"logged from {log[0].client}: {log[0].text}"
+
+
 @requirement("base.log.harmless", source=CLEAN)
 async def test_what_a_client_says_is_harmless(qmail: Qmail) -> None:
     """Control characters, DEL and octets beyond 126 that a client says stand in no line of the log."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_PREFIX = re.compile(r"qmail-smtpd: pid (\d+) from (\S+): (.*)", re.DOTALL)
+_PREFIX = re.compile(r"qmail-smtpd: pid (\d+) from (\S+|\(not yet set\)): (.*)", re.DOTALL)
 
 _SHAPES = tuple(
     (kind, re.compile(pattern))

@@ -49,20 +49,22 @@ class Client:
         self.environment["TCPREMOTEINFO"] = user.decode("latin-1")
 
     def is_said_to_be(self, user: bytes) -> None:
-        """AUTH= of a client of whom nothing is known is noted, and no program is told (RFC 4954 5)."""
-        if self.info is None:
-            self.info = user
+        """AUTH= of a client that has not authenticated counts as AUTH=<>: it names nobody (RFC 4954 5)."""
+
+    def shown(self, octets: bytes) -> bytes:
+        """What a Received field shows of what somebody else says."""
+        return safe(octets)
 
     def received(self, when: float) -> bytes:
         """The Received field, folded as qmail does (RFC 5321 4.4)."""
-        helo = b"" if self.helo is None else b" (HELO " + safe(self.helo) + b")"
-        info = b"" if self.info is None else safe(self.info) + b"@"
+        helo = b"" if self.helo is None else b" (HELO " + self.shown(self.helo) + b")"
+        info = b"" if self.info is None else self.shown(self.info) + b"@"
         return b"Received: from %s%s (%s%s)\n  by %s with %s; %s\n" % (
-            safe(self.host),
+            self.shown(self.host),
             helo,
             info,
-            safe(self.address),
-            safe(self.local),
+            self.shown(self.address),
+            self.shown(self.local),
             self.protocol,
             date(when).encode("ascii"),
         )

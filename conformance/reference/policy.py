@@ -24,9 +24,9 @@ class Policy:
     """The control files of qmail-smtpd (qmail-smtpd(8), CONTROL FILES), read once at the start."""
 
     def __init__(self, settings: SmtpdSettings) -> None:
-        self.control = ControlFiles(settings.control)
+        self.control = settings.build.of(ControlFiles)(settings.control)
         self.greeting = self.greeting_text()
-        self.local_ip_host = self.control.line("localiphost", self.control.me)
+        self.local_ip_host = self.local_host()
         self.timeout = self.at_least_a_second(self.control.number("timeoutsmtpd", 1200))
         self.databytes = self.most_octets(settings.environment.get("DATABYTES"))
         self.rcpthosts = self.control.keys("rcpthosts")
@@ -36,6 +36,10 @@ class Policy:
     def at_least_a_second(self, seconds: int) -> int:
         """How long the client may be silent: nobody waits for nothing."""
         return max(seconds, 1)
+
+    def local_host(self) -> Optional[bytes]:
+        """What stands for an address of ours in brackets (qmail-smtpd(8), localiphost)."""
+        return self.control.line("localiphost", self.control.me)
 
     def greeting_text(self) -> Optional[bytes]:
         """The words of the greeting: smtpgreeting, by default me; None without either (qmail-smtpd(8))."""

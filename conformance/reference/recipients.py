@@ -26,6 +26,14 @@ class RecipientChecks:
         self.runs = 0  #: of the program, in this session
         self.unverified = False  #: VERIFY is deferred, and a recipient of the transaction is not valid
 
+    def begin(self) -> None:
+        """A transaction begins, of whose recipients nothing is known."""
+        self.unverified = False
+
+    def hello(self) -> None:
+        """HELO and EHLO are as good as RSET (RFC 5321 4.1.4)."""
+        self.unverified = False
+
     def rcptcheck(self, sender: bytes, address: bytes) -> Engine:
         """RCPTCHECK (0009), for every recipient."""
         program = self.program()

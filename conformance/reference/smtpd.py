@@ -54,6 +54,8 @@ class SmtpdSession:
     too_large_code = 552
     #: VRFY neither confirms nor denies (RFC 5321 3.5.3).
     vrfy_code = 252
+    #: SMTPUTF8 is not announced, so it is no parameter of MAIL (RFC 5321 4.1.1.11).
+    takes_smtputf8 = False
     #: An unknown command is one that is not recognised (0006; RFC 5321 4.2.4).
     unrecognized = "500 unrecognised (#5.5.2)"
 
@@ -123,13 +125,17 @@ class SmtpdSession:
             verb, _, argument = line.partition(b"\0")[0].partition(b" ")
             name, flushes = _COMMANDS.get(self.verb(verb), ("unknown", True))
             command: Callable[[bytes], Engine] = getattr(self, name)
-            yield from command(argument.lstrip(b" "))
+            yield from command(self.without_blanks(argument))
             if flushes:
                 yield from self.wire.flush()
 
     def command_line(self) -> Engine:
         """The next command, without its line end."""
         return without_carriage_return((yield from self.wire.line()))
+
+    def without_blanks(self, argument: bytes) -> bytes:
+        """An argument without the blanks before it."""
+        return argument.lstrip(b" ")
 
     def verb(self, written: bytes) -> bytes:
         """A verb as the table of commands has it: verbs have no case (RFC 5321 2.4)."""
@@ -169,6 +175,7 @@ class SmtpdSession:
     def greeted(self, name: bytes) -> None:
         """HELO and EHLO end a transaction as RSET does (RFC 5321 4.1.4)."""
         self.reset()
+        self.checks.hello()
         self.client.greets(name)
 
     def helo(self, argument: bytes) -> Engine:
@@ -215,11 +222,18 @@ class SmtpdSession:
     def _address(self, argument: bytes, command: str) -> Engine:
         """The address in `argument`, or None when it was refused."""
         address = self.reader.address(argument)
+        if self.lacks_address(argument, address, command):
+            yield from self.wire.answer("501 syntax error (#5.5.4)", f"{command} without an address given")
+            return None
         if len(address) > self.longest_address:
             logged = f"{command} with too long address ({len(address) + 1} bytes) given"
             yield from self.wire.answer("555 syntax error (#5.5.4)", logged)
             return None
         return address
+
+    def lacks_address(self, argument: bytes, address: bytes, command: str) -> bool:
+        """Whether there is none; <> is one for MAIL, and for RCPT it is not (RFC 5321 4.1.1.2, 4.1.1.3)."""
+        return not address and (command == "RCPT" or b"<" not in argument)
 
     def relays(self, address: bytes, command: str) -> bool:
         """Whether MAIL or RCPT is refused for relay characters, whoever the client is (0007)."""
@@ -238,7 +252,7 @@ class SmtpdSession:
         address: Optional[bytes] = yield from self._address(argument, "MAIL")
         if address is None:
             return
-        if self.build.carries("0008") and not (yield from self._obeys_parameters(argument)):
+        if not (yield from self._obeys_parameters(argument)):
             return
         if self.relays(address, "MAIL"):
             yield from self.refuse_relaying(address, "MAIL")
@@ -248,13 +262,33 @@ class SmtpdSession:
 
     def start_transaction(self, sender: bytes) -> None:
         """MAIL starts anew: no recipient of a transaction before stays (RFC 5321 4.1.1.2)."""
-        self._sender_is_bad = self.policy.bad_sender(sender)
+        self._sender_is_bad = self.is_bad_sender(sender)
         self.sender = sender
         self.recipients = []
+        self.start_checks()
+
+    def is_bad_sender(self, sender: bytes) -> bool:
+        """Whether no recipient is taken from it; each transaction by itself (qmail-smtpd(8), badmailfrom)."""
+        return self.policy.bad_sender(sender)
+
+    def start_checks(self) -> None:
+        """What was found out about recipients before is forgotten (RFC 5321 4.1.1.2)."""
+        self.checks.begin()
+
+    def parameters(self, argument: bytes) -> List[Tuple[bytes, bytes]]:
+        """The parameters of MAIL: what follows its address (RFC 5321 4.1.1.11)."""
+        return parse_parameters(argument)
 
     def _obeys_parameters(self, argument: bytes) -> Engine:
-        """Read SIZE and AUTH on MAIL (0008); False when the message is refused for its size."""
-        for name, value in parse_parameters(argument):
+        """Read the parameters of MAIL; False when it is refused for one."""
+        for name, value in self.parameters(argument):
+            if name == b"SMTPUTF8" and not self.takes_smtputf8:
+                yield from self.wire.answer(
+                    "555 parameters not recognized (#5.5.4)", "MAIL with SMTPUTF8 given"
+                )
+                return False
+            if not self.build.carries("0008"):
+                continue
             if name == b"SIZE" and self.is_over_size(leading_number(value) or 0):
                 yield from self.too_large()
                 return False

@@ -163,7 +163,7 @@ FLAWS = (
     flaw("smtpd.rset-keeps-sender", "RSET leaves the transaction as it is",
         SmtpdSession, flush_transaction=lambda self: setattr(self.checks, "unverified", False)),
     flaw("smtpd.rset-keeps-unverified", "RSET does not forget a recipient that could not be verified",
-        SmtpdSession, flush_transaction=lambda self: self.reset()),
+        SmtpdSession, flush_transaction=lambda self: self.reset(), start_checks=nothing),
     flaw("smtpd.seven-bit", "clears the eighth bit of every octet",
         Blast, stored=lambda self, line: bytes(octet & 0x7F for octet in Blast.stored(self, line))),
     flaw("smtpd.source-route-kept", "does not strip a source route",
