@@ -325,3 +325,13 @@ async def test_a_literal_inside_a_local_part(qmail: Qmail) -> None:
     """Our literal within a local part is no domain: the domain behind the last @ decides."""
     reply = await qmail.recipient("alice@[127.0.0.1]@elsewhere.example")
     assert reply.code == 553, reply
+
+
+@requirement("base.octets.dot-cr", source="rfc5321:4.5.2; package source, qmail-smtpd.c: blast")
+async def test_lines_that_begin_with_a_dot_and_a_cr(qmail: Qmail) -> None:
+    """A line that begins with a dot and a CR, merely illegal, ends nothing, and is stored as ever."""
+    async with qmail.session() as smtp:
+        octets = b"Subject: x\r\n\r\n.\rx\r\n..\ry\r\n...\r\n.z\r\n.\r\n"
+        assert (await smtp.transaction("a@b.example", [KNOWN], octets))[-1].code == 250
+    stored = await qmail.stored()
+    assert stored == "Subject: x\n\n.\rx\n.\ry\n..\nz\n", repr(stored)

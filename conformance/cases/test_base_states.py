@@ -210,6 +210,18 @@ async def test_after_a_failed_auth(qmail: Qmail) -> None:
         assert (await smtp.envelope("alice@here.example", [FOREIGN]))[-1].code == 250
 
 
+@requirement("0008.state.failed-auth-received", source="rfc4954:6; rfc3848:1", role="guard", waits=5)
+async def test_received_after_a_failed_auth(qmail: Qmail) -> None:
+    """A message after an AUTH that failed and one that was cancelled names nobody, and came by no ESMTPA."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.commands(f"AUTH PLAIN {plain('alice', 'no')}", "AUTH LOGIN", "*")
+        await smtp.envelope("a@b.example", [BOB], SUBMITTED)
+    received = (await qmail.queued()).octets.partition("Subject:")[0]
+    assert "ESMTPA" not in received, received
+    assert "alice" not in received, received
+
+
 @requirement("0008.state.auth-after-transaction", source="rfc4954:4; rfc5321:4.1.1.5")
 async def test_auth_after_a_transaction(qmail: Qmail) -> None:
     """AUTH is taken once a transaction is over: after RSET, and after a message."""

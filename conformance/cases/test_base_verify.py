@@ -198,3 +198,77 @@ async def test_no_table_of_aliases(qmail: Qmail) -> None:
     _fastforward(qmail)
     said = await qmail.envelope("a@b.example", ["x@here.example"])
     assert [reply.code for reply in said] == [250, 250], said
+
+
+# Verification and delivery
+
+
+@requirement("base.verify.dots", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+async def test_dots_in_an_extension(qmail: Qmail) -> None:
+    """A dot in an extension is looked for as a colon, by verification as by delivery: 250, and it arrives."""
+    _verify(qmail, ":")
+    qmail.delivering = True
+    qmail.dot_qmail["alice/.qmail-a:b"] = "./Maildir/\n"
+    *_, missing, go, done = await qmail.envelope(
+        "c@b.example", ["alice-a.b@here.example", "alice-a.c@here.example"], MESSAGE
+    )
+    assert (missing.code, go.code, done.code) == (550, 354, 250), f"{missing} {go} {done}"
+    mailboxes = (await qmail.delivered()).mailboxes
+    assert len(mailboxes.get("alice", [])) == 1, f"{mailboxes}"
+
+
+@requirement("base.verify.upper-case", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+async def test_upper_case(qmail: Qmail) -> None:
+    """Upper case in a local part is no other mailbox, to verification as to delivery: 250, and it arrives."""
+    _verify(qmail, ":")
+    qmail.delivering = True
+    qmail.dot_qmail["alice/.qmail-a:b"] = "./Maildir/\n"
+    said = await qmail.envelope("c@b.example", ["ALICE@here.example", "Alice-A.B@Here.Example"], MESSAGE)
+    assert [reply.code for reply in said] == [250, 250, 250, 354, 250], f"{said}"
+    mailboxes = (await qmail.delivered()).mailboxes
+    assert len(mailboxes.get("alice", [])) == 2, f"{mailboxes}"
+
+
+@requirement("base.verify.no-other-home", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+async def test_slashes_and_dots(qmail: Qmail) -> None:
+    """No extension leads out of a home: .. and slashes name no file of another user, nor of this one."""
+    _verify(qmail, ":")
+    qmail.dot_qmail["bob/.qmail-list"] = "./Maildir/\n"
+    recipients = [
+        "alice-../../bob/.qmail-list",
+        "alice-../bob/.qmail-list",
+        "zl...",
+        "alice-",
+        "alice-/",
+        "alice-.",
+    ]
+    _, *replies = await qmail.envelope("c@b.example", [f"{each}@here.example" for each in recipients])
+    assert [reply.code for reply in replies] == [550] * 6, f"{replies}"
+
+
+@requirement("base.verify.default", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+async def test_defaults(qmail: Qmail) -> None:
+    """A dot-qmail file for default takes every extension below it, to verification as to delivery."""
+    _verify(qmail, ":")
+    qmail.dot_qmail["alice/.qmail-a-default"] = "./Maildir/\n"
+    recipients = [
+        "alice-a-x@here.example",
+        "alice-a-x-y@here.example",
+        "alice-b-x@here.example",
+        "alice-a@here.example",
+    ]
+    _, *replies = await qmail.envelope("c@b.example", recipients)
+    assert [reply.code for reply in replies] == [250, 250, 550, 550], f"{replies}"
+
+
+@requirement("base.verify.lines", source="qmail-send(8) locals; qmail-verify(8)")
+async def test_lines_of_locals(qmail: Qmail) -> None:
+    """Every line of locals and virtualdomains counts for verification."""
+    _verify(qmail, ":")
+    hosts = ["here.example", "two.example", "three.example", "v1.example", "v2.example"]
+    qmail.control["rcpthosts"] = "".join(f"{host}\n" for host in hosts)
+    qmail.control["locals"] = "# ours\nhere.example\n\ntwo.example \nTHREE.example"
+    qmail.control["virtualdomains"] = "v1.example:alice-one\n# no\nv2.example:bob\n"
+    recipients = [f"nobody-at-all@{host}" for host in hosts] + ["alice@two.example", "bob@three.example"]
+    _, *replies = await qmail.envelope("c@b.example", recipients)
+    assert [reply.code for reply in replies] == [550] * 5 + [250] * 2, f"{replies}"

@@ -222,7 +222,8 @@ class SmtpdSession:
     def _address(self, argument: bytes, command: str) -> Engine:
         """The address in `argument`, or None when it was refused."""
         address = self.reader.address(argument)
-        if self.lacks_address(argument, address, command):
+        lacks = self.lacks_recipient(address) if command == "RCPT" else self.lacks_sender(argument, address)
+        if lacks:
             yield from self.wire.answer("501 syntax error (#5.5.4)", f"{command} without an address given")
             return None
         if len(address) > self.longest_address:
@@ -231,9 +232,13 @@ class SmtpdSession:
             return None
         return address
 
-    def lacks_address(self, argument: bytes, address: bytes, command: str) -> bool:
-        """Whether there is none; <> is one for MAIL, and for RCPT it is not (RFC 5321 4.1.1.2, 4.1.1.3)."""
-        return not address and (command == "RCPT" or b"<" not in argument)
+    def lacks_recipient(self, address: bytes) -> bool:
+        """A forward path is never null (RFC 5321 4.1.1.3)."""
+        return not address
+
+    def lacks_sender(self, argument: bytes, address: bytes) -> bool:
+        """The null sender is written <> (RFC 5321 4.1.1.2)."""
+        return not address and b"<" not in argument
 
     def relays(self, address: bytes, command: str) -> bool:
         """Whether MAIL or RCPT is refused for relay characters, whoever the client is (0007)."""
@@ -289,12 +294,16 @@ class SmtpdSession:
                 return False
             if not self.build.carries("0008"):
                 continue
-            if name == b"SIZE" and self.is_over_size(leading_number(value) or 0):
+            if name == b"SIZE" and self.is_over_size(self.size(value)):
                 yield from self.too_large()
                 return False
             if name == b"AUTH":
                 self.client.is_said_to_be(b"unknown" if value == b"<>" else xtext_decoded(value))
         return True
+
+    def size(self, value: bytes) -> int:
+        """The octets that SIZE announces, in up to twenty digits (RFC 1870 3)."""
+        return leading_number(value) or 0
 
     def is_over_size(self, announced: int) -> bool:
         """Whether a message of that size would be over databytes, if that is a limit (RFC 1870 6.1)."""

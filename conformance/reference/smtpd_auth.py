@@ -114,10 +114,14 @@ class Authentication:
             self.client.speaks_esmtpa()
             self.client.may_relay()
             self.client.is_named(user)
-            yield from self.wire.answer("235 ok, go ahead (#2.0.0)", "auth - success")
+            yield from self.succeeded("235 ok, go ahead (#2.0.0)")
         else:
             yield from self.after_failure()
             yield from self.wire.answer(*self.failed)
+
+    def succeeded(self, reply: str) -> Engine:
+        """Success is a decision as failure is, and has its line (0001)."""
+        yield from self.wire.answer(reply, "auth - success")
 
     def complete(self, user: bytes, password: bytes) -> bool:
         """An empty user or password is not worth a question (0008)."""

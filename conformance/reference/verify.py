@@ -1,6 +1,6 @@
 """qmail-verify: whether a recipient exists, as far as this host can know."""
 
-from typing import Container, List, Optional
+from typing import Container, List, Optional, Type
 
 from conformance.reference.control import ControlFiles
 from conformance.reference.local import ALIAS, Accounts, DotQmail
@@ -20,6 +20,9 @@ ANSWER_LIMIT = 5.0
 class Verifier:
     """What qmail-verify knows. `aliases`: the keys of fastforward's aliases.cdb, where it is told of one."""
 
+    #: It looks for a local part as delivery does, though it is another program.
+    box: Type[DotQmail] = DotQmail
+
     def __init__(
         self, control: ControlFiles, accounts: Accounts, aliases: Optional[Container[bytes]] = None
     ) -> None:
@@ -32,7 +35,7 @@ class Verifier:
         is_local, rewritten = Rewriting(self.control).rewrite(address)
         if not is_local:
             return True
-        found = DotQmail(self.accounts, split_address(rewritten)[0])
+        found = self.box(self.accounts, split_address(rewritten)[0])
         if not found.exists():
             return False
         in_alias = found.user == ALIAS and found.chosen == DEFAULT

@@ -42,8 +42,12 @@ class Wire:
         """Hold a reply back for the next flush."""
         self._waiting += reply
 
+    def place(self, line: str) -> str:
+        """Process id and address, which each line bears (0001)."""
+        return self._place
+
     def log(self, line: str) -> Engine:
-        yield Log(f"qmail-smtpd: {self._place}: {line}")
+        yield Log(f"qmail-smtpd: {self.place(line)}: {line}")
 
     def answer(self, reply: str, logged: str) -> Engine:
         """Log one line and say a reply."""

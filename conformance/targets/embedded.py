@@ -187,9 +187,8 @@ class ReferencePod:
     def _exists(self, recipient: bytes) -> bool:
         configuration = self._configuration
         keys = {octets(f":{key.lower()}") for key in configuration.aliases} if configuration.aliases else None
-        return self._build.of(Verifier)(ControlFiles(configuration.control), self._homes, keys).knows(
-            recipient
-        )
+        control = self._build.of(ControlFiles)(configuration.control)
+        return self._build.of(Verifier)(control, self._homes, keys).knows(recipient)
 
     # qmail-remote and qmail-send
 

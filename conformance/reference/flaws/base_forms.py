@@ -1,17 +1,18 @@
 """Flaws in how commands, control files and what lies between transactions are read."""
 
-from typing import Any
+from typing import Any, List
 
-from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.client import Client
 from conformance.reference.control import ControlFiles
 from conformance.reference.envelope import AddressReader
 from conformance.reference.flaws.flaw import flaw, nothing, then
+from conformance.reference.local import DotQmail
 from conformance.reference.octets import leading_number, split_address
 from conformance.reference.policy import Policy
 from conformance.reference.recipients import RecipientChecks
 from conformance.reference.smtpd import SmtpdSession
+from conformance.reference.verify import Verifier
 from conformance.reference.wire import Quit, Wire
 
 
@@ -107,9 +108,10 @@ def _databytes_of_session(self: Any, queued: Any, recipients: int, size: int) ->
     self.policy.databytes = max(self.policy.databytes - size, 1) if self.policy.databytes else 0
 
 
-def _nowhere(self: Any, line: str) -> Engine:
-    place = "pid 1000 from (not yet set)" if line.startswith("Unable to read controls") else self._place
-    yield acts.Log(f"qmail-smtpd: {place}: {line}")
+def _nowhere(self: Any, line: str) -> str:
+    place = Wire.place(self, line)
+    unset = line.startswith("Unable to read controls")
+    return place.rpartition(" ")[0] + " (not yet set)" if unset else place
 
 
 def _lines(change: Any) -> Any:
@@ -156,13 +158,37 @@ def _lower_of_both(self: Any, variable: Any) -> int:
     return min((limit for limit in both if limit), default=0)
 
 
+class _DotsKept(DotQmail):
+    def names(self) -> List[str]:
+        return [name.replace(":", ".") for name in super().names()]
+
+
+class _UpperCaseKept(DotQmail):
+    def names(self) -> List[str]:
+        return super().names() if self.extension == self.extension.lower() else []
+
+
+class _NoDefault(DotQmail):
+    def names(self) -> List[str]:
+        return super().names()[:1]
+
+
+class _LeadsOut(DotQmail):
+    def exists(self) -> bool:
+        return b"/" in self.extension or super().exists()
+
+
 FLAWS = (
-    flaw("smtpd.rcpt-empty", "takes RCPT without an address", SmtpdSession,
-        lacks_address=lambda self, argument, address, command: command == "MAIL" and
-        SmtpdSession.lacks_address(self, argument, address, command)),
-    flaw("smtpd.mail-empty", "takes MAIL without an address for the null sender", SmtpdSession,
-        lacks_address=lambda self, argument, address, command: command == "RCPT" and
-        SmtpdSession.lacks_address(self, argument, address, command)),
+    flaw("verify.dots-kept", "looks for a dot in an extension as a dot, where delivery takes a colon",
+        Verifier, box=_DotsKept),
+    flaw("verify.upper-case-kept", "looks for an extension as written, where delivery takes lower case",
+        Verifier, box=_UpperCaseKept),
+    flaw("verify.no-default", "does not know the dot-qmail files for default", Verifier, box=_NoDefault),
+    flaw("verify.leads-out", "takes slashes in an extension for a path", Verifier, box=_LeadsOut),
+    flaw("smtpd.rcpt-empty", "takes RCPT without an address",
+        SmtpdSession, lacks_recipient=lambda self, address: False),
+    flaw("smtpd.mail-empty", "takes MAIL without an address for the null sender",
+        SmtpdSession, lacks_sender=lambda self, argument, address: False),
     flaw("smtpd.mail-empty-postmaster", "takes MAIL without an address for postmaster's",
         AddressReader, address=_postmaster),
     flaw("smtpd.helo-needs-name", "refuses HELO without a name", SmtpdSession, helo=_needs_a_name),
@@ -218,16 +244,14 @@ FLAWS = (
         SmtpdSession, _address=_too_long_resets),
     flaw("smtpd.unverified-at-data", "refuses DATA after a recipient that RCPT refused",
         RecipientChecks, refuses_data=lambda self: self.unverified),
-    flaw("smtpd.mail-keeps-unverified", "MAIL does not forget a recipient that could not be verified",
-        RecipientChecks, begin=nothing),
-    flaw("smtpd.hello-keeps-unverified", "EHLO does not forget a recipient that could not be verified",
-        RecipientChecks, hello=nothing, begin=nothing),
+    flaw("smtpd.keeps-unverified", "forgets a recipient that could not be verified at RSET alone",
+        RecipientChecks, begin=nothing, hello=nothing),
     flaw("smtpd.databytes-of-session", "counts databytes over all messages of a session",
         SmtpdSession, _queued=_databytes_of_session),
     flaw("smtpd.databytes-lower-of-both", "takes the lower of databytes and DATABYTES",
         Policy, most_octets=_lower_of_both),
     flaw("smtpd.log-no-controls-nowhere", "does not log the address where it cannot read its controls",
-        Wire, log=_nowhere),
+        Wire, place=_nowhere),
     flaw("smtpd.null-sender-bad", "takes an empty line of badmailfrom for the null sender", Policy,
         bad_sender=lambda self, address: Policy.bad_sender(self, address) or
         (not address and "badmailfrom" in self.control._files)),

@@ -4,7 +4,7 @@ import re
 from typing import Any, Callable, Dict, List
 
 from conformance.reference.acts import Engine, Log
-from conformance.reference.flaws.flaw import flaw
+from conformance.reference.flaws.flaw import at_once, flaw
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.smtpd_auth import Authentication
 from conformance.reference.wire import Wire
@@ -106,7 +106,6 @@ _MISSING: Dict[str, str] = {
     "smtpd.log-timeout-missing": "Connection timed out",
     "smtpd.log-stray-newline-missing": "Stray newline",
     "0007.log-missing": "Rejecting attempt",
-    "0008.log-success-missing": "auth - success",
     "0008.log-failed-missing": "auth - authentication failed",
     "0008.log-cancelled-missing": "auth - exchange cancelled",
     "0009.log-refused-missing": "Recipient could not be",
@@ -139,6 +138,8 @@ FLAWS = (
         SmtpdSession, command_line=_command_line),
     flaw("0006.log-unimplemented", "logs an unknown command twice, as not implemented, too",
         SmtpdSession, unknown=_with_what_was_said),
+    flaw("0008.log-success-missing", "does not log who has authenticated", Authentication,
+        succeeded=at_once(lambda self, reply: self.wire.say(reply.encode("latin-1") + b"\r\n"))),
     flaw("0008.log-answers", "logs what a client answers in an AUTH exchange",
         Authentication, ask=_answer_logged),
     flaw("0008.log-credentials", "logs the initial response of AUTH",
