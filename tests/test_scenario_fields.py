@@ -67,7 +67,7 @@ CONFIGURATION = Configuration(
     "timeout:2",
     "mute",
     [HostTimeouts("127.0.0.9", 2, 60)],
-    QueueProgram({"bob@here.example": 31}, 53, "hello", "hang", "oh", False, [71], False),
+    QueueProgram({"bob@here.example": 31}, 53, "hello", "hang", "oh", False, [71], False, "F\0\0"),
     ["info@here.example"],
 )
 

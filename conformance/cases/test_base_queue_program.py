@@ -8,6 +8,7 @@ from conformance.smtp.reply import Reply
 MANUAL = "qmail-queue(8)"
 EXITS = "qmail-queue(8) EXIT CODES"
 SOURCE = "package source, qmail.c: qmail_open"
+CUT = MANUAL + ": sees end-of-file before the extra 0 byte"
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
 ALICE = "alice@here.example"
 
@@ -207,3 +208,61 @@ async def test_unread(qmail: Qmail) -> None:
     qmail.queue_with(reads=False, queues=False)
     said = await qmail.envelope("a@b.example", [ALICE], b"X: y\r\n\r\n" + b"z" * 900 + b"\r\n" * 150_000)
     assert said[-1].code == 451, said[-1]
+
+
+# What qmail-queue makes of an envelope
+
+
+async def _hands_in(qmail: Qmail, envelope: str) -> Reply:
+    """A program between qmail-smtpd and qmail-queue gives that another envelope; the reply to the message."""
+    qmail.queue_with(gives=envelope)
+    return (await qmail.envelope("a@b.example", [ALICE], MESSAGE))[-1]
+
+
+@requirement("base.queue-envelope.other", source=MANUAL)
+async def test_another_envelope(qmail: Qmail) -> None:
+    """What stands in the queue is the envelope that qmail-queue read, the null sender too."""
+    reply = await _hands_in(qmail, "F\0Tbob@here.example\0Tcarol@here.example\0\0")
+    assert reply.code == 250, reply
+    queued = await qmail.queued()
+    assert (queued.sender, queued.recipients) == ("", ["bob@here.example", "carol@here.example"]), queued
+
+
+@requirement("base.queue-envelope.cut-off", source=CUT)
+async def test_envelope_without_its_end(qmail: Qmail) -> None:
+    """An envelope that breaks off behind a recipient is refused for now, and nothing stays in the queue."""
+    reply = await _hands_in(qmail, "Fa@b.example\0Tbob@here.example\0")
+    assert (reply.code, reply.text) == (451, "qq read error (#4.3.0)"), reply
+    assert [file.path for file in (await qmail.observe()).files if file.path.startswith("queue/")] == []
+
+
+@requirement("base.queue-envelope.cut-in-address", source=CUT)
+async def test_envelope_cut_in_an_address(qmail: Qmail) -> None:
+    """An envelope that breaks off within an address is refused for now, and nothing is queued."""
+    reply = await _hands_in(qmail, "Fa@b.example\0Tbob@he")
+    assert (reply.code, reply.text) == (451, "qq read error (#4.3.0)"), reply
+    assert await qmail.queue() == []
+
+
+@requirement("base.queue-envelope.no-sender", source=EXITS + ": 91")
+async def test_envelope_without_a_sender(qmail: Qmail) -> None:
+    """An envelope that does not begin with a sender is a format error: 451, and nothing is queued."""
+    reply = await _hands_in(qmail, "Tbob@here.example\0\0")
+    assert (reply.code, reply.text) == (451, "qq internal bug (#4.3.0)"), reply
+    assert await qmail.queue() == []
+
+
+@requirement("base.queue-envelope.two-senders", source=EXITS + ": 91")
+async def test_envelope_with_two_senders(qmail: Qmail) -> None:
+    """A second sender in the place of a recipient is a format error: 451, and nothing is queued."""
+    reply = await _hands_in(qmail, "Fa@b.example\0Tbob@here.example\0Fc@d.example\0\0")
+    assert (reply.code, reply.text) == (451, "qq internal bug (#4.3.0)"), reply
+    assert await qmail.queue() == []
+
+
+@requirement("base.queue-envelope.long-address", source=EXITS + ": 11")
+async def test_envelope_with_a_long_address(qmail: Qmail) -> None:
+    """An address of more than 1,003 octets is too long for good: 554, and nothing is queued."""
+    reply = await _hands_in(qmail, f"Fa@b.example\0T{'x' * 1100}@here.example\0\0")
+    assert (reply.code, reply.text) == (554, "envelope address too long for qq (#5.1.3)"), reply
+    assert await qmail.queue() == []

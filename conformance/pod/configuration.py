@@ -41,11 +41,13 @@ class RecipientCheck(Program):
 class QueueProgram(Program):
     """The program that QMAILQUEUE names. It reads message and envelope first unless `reads` is False.
 
-    `queues`: exiting 0, it gives them to qmail-queue, and exits with the status of that.
+    `queues`: exiting 0, it gives them to qmail-queue, and exits with the status of that. `gives`: an envelope
+    in the place of the one that it read.
     """
 
     reads: bool = True
     queues: bool = True
+    gives: str = ""
 
 
 #: In the arguments of qmail-smtpd these stand for the paths of the two programs.

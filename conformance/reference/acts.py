@@ -153,6 +153,7 @@ class Enqueue(Act, port="enqueue", whole=True):
     recipients: Tuple[bytes, ...]
     by: str = "from network"  #: as the Received line says it
     environment: Optional[Dict[str, str]] = None  #: None: that of whoever runs it
+    written: Optional[bytes] = None  #: an envelope as it is, in the place of sender and recipients
     surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG})
 
 

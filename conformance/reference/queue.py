@@ -1,7 +1,7 @@
 """The queue: what was accepted and is not yet delivered to everybody."""
 
-from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Union
+from dataclasses import dataclass, field, replace
+from typing import Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.octets import date
@@ -10,6 +10,9 @@ LOCAL, REMOTE = "local", "remote"
 
 #: Exit status of a child that could not run its program, as qmail-smtpd's own children have it.
 CANNOT_RUN = 120
+
+#: Exit statuses of qmail-queue (qmail-queue(8), EXIT CODES).
+ADDRESS_TOO_LONG, CANNOT_WRITE, CANNOT_READ, BAD_ENVELOPE = 11, 53, 54, 91
 
 _LONGEST_ADDRESS = 1000
 _BY = {"from network": "qmaild", "for bounce": "qmails", "by alias": "alias"}
@@ -84,6 +87,11 @@ class QueueInMemory:
 
     def enqueue(self, wanted: Enqueue) -> Queued:
         qp = self.process()
+        if wanted.written is not None:
+            read = self.read(wanted.written)
+            if isinstance(read, int):
+                return Queued(qp, trouble(read), read)
+            wanted = replace(wanted, sender=read[0], recipients=tuple(read[1]))
         if has_long_address(wanted.sender, wanted.recipients):
             return Queued(qp, trouble(11), 11)
         self._last += 1
@@ -94,6 +102,10 @@ class QueueInMemory:
         octets = received(qp, by, self.now()) + wanted.message
         self.messages.append(Message(self._last, qp, uid, wanted.sender, recipients, octets, by=user))
         return Queued(qp)
+
+    def read(self, written: bytes) -> Union[int, Tuple[bytes, List[bytes]]]:
+        """An envelope as it was handed in."""
+        return read_envelope(written)
 
     def next_due(self) -> Optional[Message]:
         return next((message for message in self.messages if message.untried), None)
@@ -142,6 +154,25 @@ def trouble(status: Union[int, str]) -> str:
 def envelope(sender: bytes, recipients: Sequence[bytes]) -> bytes:
     """An envelope as qmail-queue reads it (qmail-queue(8))."""
     return b"F" + sender + b"\0" + b"".join(b"T" + recipient + b"\0" for recipient in recipients) + b"\0"
+
+
+def read_envelope(written: bytes) -> Union[int, Tuple[bytes, List[bytes]]]:
+    """(sender, recipients) of an envelope (qmail-queue(8)), or the exit status for one that is none.
+
+    `F…` NUL, `T…` NUL for each recipient, and a NUL; what stands behind that counts for nothing.
+    """
+    *fields, cut = written.split(b"\0")
+    if cut:
+        fields.append(cut)
+    end = next((place for place, field in enumerate(fields) if place and not field), None)
+    addresses = fields[:end]
+    kinds = [b"F"] + [b"T"] * len(addresses)
+    if any(field[:1] != kind for field, kind in zip(addresses, kinds)):
+        return BAD_ENVELOPE
+    if end is None:
+        return CANNOT_READ
+    sender, *recipients = (field[1:] for field in addresses)
+    return (sender, recipients) if not has_long_address(sender, recipients) else ADDRESS_TOO_LONG
 
 
 def has_long_address(sender: bytes, recipients: Sequence[bytes]) -> bool:

@@ -93,7 +93,7 @@ class ReferencePod:
         self._homes = HomesInMemory(
             dot_qmail, lambda: self._maildirs.unique(self.clock.now(), next(self._processes)), self.clock.now
         )
-        self._queue = QueueInMemory(self.clock.now, lambda: next(self._processes), uids)
+        self._queue = self._build.of(QueueInMemory)(self.clock.now, lambda: next(self._processes), uids)
         self._filing = self._build.of(Filing)()
         self._host = VirtualHost(
             self.clock,

@@ -13,7 +13,7 @@ from conformance.pod.configuration import Configuration, Program
 from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
-from conformance.reference.queue import CANNOT_RUN, envelope, trouble
+from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ANSWER_LIMIT
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
 from conformance.targets.virtual import Clock
@@ -22,9 +22,6 @@ from conformance.targets.virtual import Clock
 _MOST_UNREAD = 8 << 20
 #: What a session holds: some memory, and the three descriptors that it is started with.
 _HELD = acts.Leak(memory=1024, descriptors=3)
-
-#: Exit status of qmail-queue: unable to read the message or envelope.
-_CANNOT_READ = 54
 
 #: Octets that qmail-smtpd reads at once: what it has not read is there for a program to read.
 _AT_ONCE = 1024
@@ -164,9 +161,9 @@ class VirtualHost:
         message, addresses = read if program.reads else ("", "")
         status = self.run(program, self._noted("qmail-queue", act, (), input=message, envelope=addresses))
         if status == 0 and not program.reads:
-            status = _CANNOT_READ  # qmail-smtpd could not write it all
+            status = CANNOT_READ  # qmail-smtpd could not write it all
         if status == 0 and program.queues:
-            return self._queue(act)
+            return self._queue(replace(act, written=octets(program.gives)) if program.gives else act)
         return acts.Queued(0, trouble(status), status)
 
 

@@ -7,7 +7,14 @@ from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.client import Client
 from conformance.reference.flaws.flaw import flaw
-from conformance.reference.queue import trouble
+from conformance.reference.queue import (
+    ADDRESS_TOO_LONG,
+    BAD_ENVELOPE,
+    CANNOT_READ,
+    CANNOT_WRITE,
+    QueueInMemory,
+    trouble,
+)
 from conformance.reference.recipients import GOOD, NOT_RUN, REFUSED, RecipientChecks
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.smtpd_auth import Authentication
@@ -65,6 +72,21 @@ def _queues_too_large(self: Any) -> Engine:
     recipients = tuple(self.recipients)
     yield acts.Enqueue(b"", b"", recipients, environment=self.queue_environment(), surroundings=around)
     yield from SmtpdSession.too_large(self)
+
+
+def _completed(self: Any, written: bytes) -> Any:
+    read = QueueInMemory.read(self, written)
+    return QueueInMemory.read(self, written.rstrip(b"\0") + b"\0\0") if read == CANNOT_READ else read
+
+
+def _without_letters(self: Any, written: bytes) -> Any:
+    read = QueueInMemory.read(self, written)
+    return (b"", [b"bob@here.example"]) if read == BAD_ENVELOPE else read
+
+
+def _long_for_now(self: Any, written: bytes) -> Any:
+    read = QueueInMemory.read(self, written)
+    return CANNOT_WRITE if read == ADDRESS_TOO_LONG else read
 
 
 def _auth_takes(status: object) -> Dict[str, Any]:
@@ -201,6 +223,13 @@ FLAWS = (
         siblings=self.messages)(self)),
     flaw("smtpd.queue-envelope-of-refused", "gives qmail-queue the envelope of a message over databytes",
         SmtpdSession, too_large=_queues_too_large),
+    # What qmail-queue makes of an envelope
+    flaw("queue.cut-off-taken", "takes an envelope that breaks off for a whole one",
+        QueueInMemory, read=_completed),
+    flaw("queue.letters-ignored", "does not look at the letters before addresses",
+        QueueInMemory, read=_without_letters),
+    flaw("queue.long-temporary", "takes an address that is too long for a write error",
+        QueueInMemory, read=_long_for_now),
     # qmail-verify and fastforward's aliases
     flaw("verify.aliases-ignored", "does not look at aliases.cdb",
         Verifier, is_alias=lambda self, address: True),

@@ -8,9 +8,7 @@ import time
 from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from conformance.reference.acts import CRASHED, HUNG, Enqueue, Queued
-from conformance.reference.queue import CANNOT_RUN, envelope, trouble
-
-_CANNOT_READ = 54
+from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 
 #: Seconds between looks at whether a process has ended.
 _TURN = 0.002
@@ -147,7 +145,7 @@ def hand_in(
         whole = write_all(writer, octets) and whole
         os.close(writer)
     status = ended(pid)
-    return Queued(pid, trouble(status if whole or status else _CANNOT_READ), status)
+    return Queued(pid, trouble(status if whole or status else CANNOT_READ), status)
 
 
 def write_all(descriptor: int, octets: bytes) -> bool:

@@ -7,13 +7,10 @@ tests and for nothing else.
 import os
 import pwd
 import time
-from typing import List, Optional, Tuple
 
 from conformance.reference.programs.processes import read_all
 from conformance.reference.programs.queuefiles import QueueFiles
-from conformance.reference.queue import has_long_address, received
-
-_ADDRESS_TOO_LONG, _CANNOT_READ, _CANNOT_WRITE, _BAD_ENVELOPE = 11, 54, 53, 91
+from conformance.reference.queue import CANNOT_READ, CANNOT_WRITE, read_envelope, received
 
 
 def main(home: str) -> int:
@@ -23,33 +20,18 @@ def main(home: str) -> int:
         message = read_all(0)
         written = read_all(1)
     except OSError:
-        return _CANNOT_READ
-    if not written.endswith(b"\0"):
-        return _CANNOT_READ
+        return CANNOT_READ
     read = read_envelope(written)
-    if read is None:
-        return _BAD_ENVELOPE
-    if has_long_address(*read):
-        return _ADDRESS_TOO_LONG
+    if isinstance(read, int):
+        return read
     uid, qp = os.getuid(), os.getpid()
     files = QueueFiles(os.path.join(home, "queue"))
     try:
         files.store(received(qp, _invoked(uid), time.time()) + message, uid, qp, *read)
     except OSError:
-        return _CANNOT_WRITE
+        return CANNOT_WRITE
     files.pull_trigger()
     return 0
-
-
-def read_envelope(written: bytes) -> Optional[Tuple[bytes, List[bytes]]]:
-    """(sender, recipients) from `F…` NUL, `T…` NUL for each recipient, and a NUL; None when it is none."""
-    fields = written.split(b"\0")
-    if fields[0][:1] != b"F" or b"" not in fields[1:-1]:
-        return None
-    recipients = fields[1 : fields.index(b"", 1)]
-    if any(field[:1] != b"T" for field in recipients):
-        return None
-    return fields[0][1:], [field[1:] for field in recipients]
 
 
 def _invoked(uid: int) -> str:

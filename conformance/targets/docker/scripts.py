@@ -120,7 +120,19 @@ def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
         f"  {quoted(recipient)}) status={int(status)} ;;" for recipient, status in program.exits.items()
     ]
     lines += ["esac", f"status=${{status:-{int(program.default)}}}"]
-    if isinstance(program, QueueProgram) and program.queues:
-        given = f"<{runs}/$$.input 1<{runs}/$$.envelope"
-        lines.append(f'[ "$status" -ne 0 ] || exec /var/lib/qmail/bin/qmail-queue {given}')
+    if isinstance(program, QueueProgram):
+        lines += _hand_on(program, runs)
     return [*lines, 'exit "$status"']
+
+
+def _hand_on(program: QueueProgram, runs: str) -> list[str]:
+    """Give qmail-queue what was read, or another envelope."""
+    lines, envelope = [], f"{runs}/$$.envelope"
+    if program.gives:
+        envelope = f"{runs}/$$.given"
+        octets = "".join(f"\\{ord(octet):03o}" for octet in program.gives)
+        lines.append(f"printf '{octets}' >{envelope}")
+    if program.queues:
+        given = f"<{runs}/$$.input 1<{envelope}"
+        lines.append(f'[ "$status" -ne 0 ] || exec /var/lib/qmail/bin/qmail-queue {given}')
+    return lines
