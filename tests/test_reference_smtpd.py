@@ -71,6 +71,7 @@ def test_a_message_is_queued_with_the_received_field_of_qmail() -> None:
             b"Subject: x\n\n.dot\n",
             b"x@there.example",
             (b"alice@here.example",),
+            environment={},
         )
     ]
     assert done.status == 0
