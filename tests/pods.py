@@ -58,6 +58,9 @@ class ScriptedPod:
     async def wait_until_idle(self, limit: float) -> bool:
         return True
 
+    async def signal(self, name: str, control: dict[str, str]) -> None:
+        self.acts.append(f"signal {name}")
+
     async def observe(self) -> Observation:
         return self._seen
 

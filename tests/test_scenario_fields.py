@@ -69,6 +69,8 @@ CONFIGURATION = Configuration(
     [HostTimeouts("127.0.0.9", 2, 60)],
     QueueProgram({"bob@here.example": 31}, 53, "hello", "hang", "oh", False, [71], False, "F\0\0"),
     ["info@here.example"],
+    {"filter": Program({"bob@here.example": 99}, 100, "c", "crash", "d", True, [111])},
+    {"alice/.qmail-list": "0666"},
 )
 
 #: What stands in for a value that has no default, or in whose absence there is no world.

@@ -264,6 +264,15 @@ class Qmail(Configuration):
         assert idle, "qmail-send is still at work"
         return seen
 
+    async def try_again(self) -> Observation:
+        """Have everything in the queue delivered now (qmail-send(8), ALRM); then `delivered`."""
+        await self._pod.signal("ALRM", {})
+        return await self.delivered()
+
+    async def reread(self, **control: str) -> None:
+        """Change control files while qmail-send runs, and have it read them again (qmail-send(8), HUP)."""
+        await self._pod.signal("HUP", control)
+
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
         return [call for call in (await self.observe()).hook_calls if call.program == program]

@@ -4,7 +4,7 @@ Three kinds implement it: sockets beside a real qmail, the embedded reference, a
 raise `PodFailure` when the world fails; they never raise because of what qmail does.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation, RemoteResult
@@ -56,6 +56,9 @@ class Pod(Protocol):
 
     async def wait_until_idle(self, limit: float) -> bool:
         """Wait until qmail-send rests: all that is left has been put off. False at the limit."""
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        """Write these control files, and send qmail-send a signal."""
 
     async def observe(self) -> Observation:
         """What can be seen now."""

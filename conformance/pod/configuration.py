@@ -96,6 +96,9 @@ class Configuration:
     `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so; "mute": in
     its place something takes the questions and answers none.
     `timeouts`: hosts that have timed out before.
+    `delivery_programs` are those that dot-qmail files run as `|/var/lib/conformance/NAME`.
+    `modes` maps a home (`alice`) or what stands there (`alice/.qmail-list`, `alice/Maildir`) to permissions
+    in octal, or to "gone": there is no such directory.
     """
 
     control: dict[str, str] = field(default_factory=dict)
@@ -109,6 +112,8 @@ class Configuration:
     timeouts: list[HostTimeouts] = field(default_factory=list)
     queue_program: QueueProgram | None = None
     aliases: list[str] = field(default_factory=list)
+    delivery_programs: dict[str, Program] = field(default_factory=dict)
+    modes: dict[str, str] = field(default_factory=dict)
 
     def programs(self) -> dict[str, Program]:
         """The programs with behaviour by the names of their files."""
@@ -119,4 +124,5 @@ class Configuration:
             "checkprogram": password.checkprogram,
             "subprogram": password.subprogram,
         }
-        return {name: program for name, program in named.items() if isinstance(program, Program)}
+        smtpd = {name: program for name, program in named.items() if isinstance(program, Program)}
+        return smtpd | self.delivery_programs

@@ -103,6 +103,16 @@ class WaitUntilIdle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signal:
+    """qmail-send was sent a signal, once these control files stood."""
+
+    act: Literal["signal"] = "signal"
+    at: float
+    name: Literal["ALRM", "HUP"]
+    control: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observe:
     act: Literal["observe"] = "observe"
     at: float
@@ -119,7 +129,20 @@ class Failure:
 
 
 ConnectionAct = Connect | Send | Receive | Pause | Shut | Close
-Act = Prepare | Connect | Send | Receive | Pause | Shut | Close | Remote | WaitUntilIdle | Observe | Failure
+Act = (
+    Prepare
+    | Connect
+    | Send
+    | Receive
+    | Pause
+    | Shut
+    | Close
+    | Remote
+    | WaitUntilIdle
+    | Signal
+    | Observe
+    | Failure
+)
 
 
 @dataclass(frozen=True)

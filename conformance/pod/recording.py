@@ -8,7 +8,7 @@ import copy
 import time
 from dataclasses import replace
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from conformance.pod import record as acts
 from conformance.pod.base import Pod, PodFailure, octets, text
@@ -95,6 +95,10 @@ class Recorder:
         idle = await self._pod.wait_until_idle(limit)
         return self._note(acts.WaitUntilIdle(at=self._now(), idle=idle)).idle
 
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        await self._pod.signal(name, control)
+        self._note(acts.Signal(at=self._now(), name=name, control=dict(control)))
+
     async def observe(self) -> Observation:
         seen = await self._pod.observe()
         sessions = [
@@ -167,6 +171,9 @@ class Replay:
 
     async def wait_until_idle(self, limit: float) -> bool:
         return self._take(acts.WaitUntilIdle).idle
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        self._take(acts.Signal, name=name, control=control)
 
     async def observe(self) -> Observation:
         return copy.deepcopy(self._take(acts.Observe).seen)

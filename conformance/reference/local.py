@@ -5,9 +5,9 @@ import re
 import stat
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Protocol, Tuple
+from typing import Callable, Dict, List, Optional, Protocol, Tuple, Union
 
-from conformance.reference.acts import Enqueue, Queued
+from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.build import Build
 from conformance.reference.octets import quote_address, split_address
 from conformance.reference.queue import Message
@@ -17,7 +17,7 @@ ALIAS = "alias"
 GONE = "gone"
 
 _EXIT = re.compile(rb"\s*exit\s+([0-9]{1,3})\s*")
-_PERMANENT = (100, 64, 65, 70, 76, 77, 78, 112)
+_KILL = re.compile(rb"kill -[A-Z0-9]+ \$\$")
 _ENOUGH = 99
 
 
@@ -40,6 +40,21 @@ class Accounts(Protocol):
         """His dot-qmail files: name -> text, one character an octet."""
 
 
+@dataclass(frozen=True)
+class ProgramRun:
+    """A program that a dot-qmail file names: `sh -c command` as that user (qmail-command(8))."""
+
+    user: str
+    command: bytes
+    environment: Dict[str, str]
+    octets: bytes  #: on its standard input
+    umask: int = 0o077
+    directory: str = ""  #: "" for the user's home
+    account: str = ""  #: "" for the user
+    ignores: Tuple[str, ...] = ()
+    leaks: Tuple[int, ...] = ()  #: descriptors beside 0, 1 and 2
+
+
 class Homes(Accounts, Protocol):
     """Home directories that can be delivered into, once the user's dot-qmail files have been read."""
 
@@ -51,6 +66,12 @@ class Homes(Accounts, Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
+
+    def home(self, user: str) -> str:
+        """Where his home is."""
+
+    def run(self, wanted: ProgramRun) -> Tuple[Union[int, str], bytes]:
+        """Run a program: its exit status, or CRASHED, and what it printed."""
 
     def mode(self, user: str, file: str = "") -> int:
         """The permissions of a home, or of a file there. Raises Failed for a home that is not there."""
@@ -69,6 +90,21 @@ class HomesInMemory:
     contents: Dict[str, Dict[str, bytes]] = field(default_factory=dict)
     modes: Dict[str, str] = field(default_factory=dict)
     """`alice` or `alice/.qmail-list` -> its mode in octal, or GONE."""
+    runner: Optional[Callable[[ProgramRun], Tuple[Union[int, str], bytes]]] = None
+    uids: Dict[str, int] = field(default_factory=dict)
+
+    def home(self, user: str) -> str:
+        return f"/var/lib/conformance/homes/{user}"
+
+    def run(self, wanted: ProgramRun) -> Tuple[Union[int, str], bytes]:
+        found = _EXIT.fullmatch(wanted.command)
+        if found:
+            return int(found.group(1)), b""
+        if _KILL.fullmatch(wanted.command):
+            return CRASHED, b""
+        if self.runner is None:
+            raise Failed(111, "The reference runs no programs.\n")
+        return self.runner(wanted)
 
     @property
     def mailboxes(self) -> Dict[str, List[bytes]]:
@@ -136,6 +172,13 @@ class DotQmail:
         files, owner = self._accounts.dot_qmail(self.user), self.names()[0] + "-owner"
         return owner in files, owner + "-default" in files
 
+    def default_part(self) -> Optional[bytes]:
+        """What `default` in the file's name stands for (qmail-command(8)); None without it."""
+        if not self.chosen.endswith("default"):
+            return None
+        at = len(self.chosen) - len("default") - len(f".qmail{self.dash}")
+        return self.extension[at:]
+
     def exists(self) -> bool:
         """Whether somebody here receives mail for this local part."""
         return not self.dash or self.instructions() is not None
@@ -152,6 +195,15 @@ class QmailLocal:
     address: bytes
     user: str = ALIAS  #: whose mail it is
     sender: bytes = b""  #: of what is forwarded
+    said: bytes = b""  #: what programs have printed
+
+    #: Whether a blank first line is an error (dot-qmail(5)).
+    first_must_say_something = True
+
+    crash_fails = True  #: whether a program that dies by a signal has not succeeded
+
+    #: Exit statuses of a program that mean a permanent failure (qmail-command(8), EXIT CODES).
+    hard_errors = (100, 64, 65, 70, 76, 77, 78, 112)
 
     #: What a user without a dot-qmail file, or with an empty one, gets (dot-qmail(5)).
     default_delivery = b"./Maildir/\n"
@@ -159,7 +211,7 @@ class QmailLocal:
     def report(self) -> bytes:
         """Deliver; qmail-lspawn's report of it: `K`, `Z` or `D` and a text."""
         try:
-            return b"K" + self.run().encode("ascii")
+            return b"K" + self.run().encode("latin-1")
         except Failed as failed:
             kind = b"D" if failed.status == 100 else b"Z"
             return kind + failed.text.encode("latin-1")
@@ -169,7 +221,7 @@ class QmailLocal:
         box, _ = split_address(self.address)
         if not box:
             return ""
-        dot_qmail = self.build.of(DotQmail)(self.homes, box)
+        self.dot_qmail = dot_qmail = self.build.of(DotQmail)(self.homes, box)
         self.user = dot_qmail.user
         self.check_home(self.homes.mode(self.user))
         if self.is_looping():
@@ -226,10 +278,9 @@ class QmailLocal:
         """
         files = programs = 0
         forwards: List[bytes] = []
-        for index, line in enumerate(instructions.rstrip(b"\n").split(b"\n")):
-            line = line.rstrip(b" \t")
+        for index, line in enumerate(self.lines(instructions)):
             if not line:
-                if index == 0:
+                if index == 0 and self.first_must_say_something:
                     raise Failed(111, "Uh-oh: first line of .qmail file is blank. (#4.2.1)\n")
             elif only_forwards and line[:1] in (b".", b"/", b"|"):
                 what = "prog" if line[:1] == b"|" else "file"
@@ -243,8 +294,12 @@ class QmailLocal:
                     break
             elif line[:1] not in (b"#", b"+"):
                 forwards.append(line[1:] if line[:1] == b"&" else line)
-        did = f"did {files}+{len(forwards)}+{programs}\n"
+        did = f"{self.printed()}did {files}+{len(forwards)}+{programs}\n"
         return did + self.forward(forwards) if forwards else did
+
+    def lines(self, instructions: bytes) -> List[bytes]:
+        """The lines without blanks at their ends (dot-qmail(5))."""
+        return [line.rstrip(b" \t") for line in instructions.rstrip(b"\n").split(b"\n")]
 
     def store(self, name: bytes) -> None:
         """Into a Maildir when the name ends with a slash, else into an mbox (dot-qmail(5))."""
@@ -276,16 +331,45 @@ class QmailLocal:
         return b"From %s %s\n" % (sender, time.asctime(time.gmtime(self.homes.now())).encode("ascii"))
 
     def run_program(self, command: bytes) -> int:
-        """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES). Only `exit N` is known."""
-        found = _EXIT.fullmatch(command)
-        if not found:
-            raise Failed(111, "The reference runs no programs.\n")
-        status = int(found.group(1))
-        if status in _PERMANENT:
-            raise Failed(100)
-        if status not in (0, _ENOUGH):
-            raise Failed(111)
-        return status
+        """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES)."""
+        status, said = self.homes.run(self.program(command))
+        self.said += said
+        if status == CRASHED and self.crash_fails:
+            raise Failed(111, self.printed() + "Aack, child crashed. (#4.3.0)\n")
+        if status in self.hard_errors:
+            raise Failed(100, self.printed())
+        if status not in (0, _ENOUGH, CRASHED):
+            raise Failed(111, self.printed())
+        return 0 if status == CRASHED else int(status)
+
+    def printed(self) -> str:
+        """What programs have printed so far: the report begins with it."""
+        return self.said.decode("latin-1")
+
+    def program(self, command: bytes) -> ProgramRun:
+        """A program line as it is run; its message has no lines above it (qmail-command(8))."""
+        return ProgramRun(self.user, command, self.environment(), self.octets())
+
+    def environment(self) -> Dict[str, str]:
+        """The variables of qmail-command(8), ENVIRONMENT VARIABLES."""
+        box, host = split_address(self.address)
+        extension, host = self.dot_qmail.extension, host or b""
+        hosts, extensions = [host], [extension]
+        for _ in range(3):
+            hosts.append(hosts[-1].rpartition(b".")[0] if b"." in hosts[-1] else hosts[-1])
+            extensions.append(extensions[-1].partition(b"-")[2])
+        found = {
+            "SENDER": self.message.sender, "NEWSENDER": self.sender, "RECIPIENT": self.address,
+            "USER": self.user.encode("ascii"), "HOME": self.homes.home(self.user).encode("latin-1"),
+            "HOST": host, "LOCAL": box, "EXT": extension, "DTLINE": self.delivered_to(),
+            "RPLINE": self.return_path(), "UFLINE": self.from_line(),
+        }  # fmt: skip
+        for number in (2, 3, 4):
+            found[f"HOST{number}"], found[f"EXT{number}"] = hosts[number - 1], extensions[number - 1]
+        default = self.dot_qmail.default_part()
+        if default is not None:
+            found["DEFAULT"] = default
+        return {name: value.decode("latin-1") for name, value in found.items()}
 
     def forward(self, addresses: List[bytes]) -> str:
         """Queue the message anew, without its Return-Path line (dot-qmail(5)); the line that names its qp."""

@@ -43,6 +43,7 @@ class Message:
     bounce: bytes = b""
     taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
     by: str = ""  #: the user who handed it in
+    born: float = 0.0  #: when it came
 
     @property
     def pending(self) -> List[Recipient]:
@@ -100,7 +101,9 @@ class QueueInMemory:
         uid = {**_UIDS, **self.uids}.get(user, 0)
         by = wanted.by if wanted.by in _BY else f"by uid {uid}"
         octets = received(qp, by, self.now()) + wanted.message
-        self.messages.append(Message(self._last, qp, uid, wanted.sender, recipients, octets, by=user))
+        self.messages.append(
+            Message(self._last, qp, uid, wanted.sender, recipients, octets, by=user, born=self.now())
+        )
         return Queued(qp)
 
     def read(self, written: bytes) -> Union[int, Tuple[bytes, List[bytes]]]:

@@ -11,16 +11,25 @@ class Rewriting:
 
     def __init__(self, control: ControlFiles) -> None:
         me = control.me
-        named = control.keys("locals")
-        self._locals: List[bytes] = ([me.lower()] if me else []) if named is None else named
-        self._virtual: Dict[bytes, bytes] = control.pairs("virtualdomains")
+        self._locals: List[bytes] = []
+        self._virtual: Dict[bytes, bytes] = {}
+        self.reread(control)
         self._no_host = control.line("envnoathost", me, b"envnoathost") or b""
         self._percent_hack = control.keys("percenthack") or []
+
+    def reread(self, control: ControlFiles) -> None:
+        """Read locals and virtualdomains, now and at SIGHUP."""
+        self._locals, self._virtual = self.local_domains(control), control.pairs("virtualdomains")
+
+    def local_domains(self, control: ControlFiles) -> List[bytes]:
+        """The lines of locals; without the file, me."""
+        me, named = control.me, control.keys("locals")
+        return ([me.lower()] if me else []) if named is None else named
 
     def rewrite(self, address: bytes) -> Tuple[bool, bytes]:
         """(whether it is local, the address as it is delivered to)."""
         if b"@" not in address:
-            address += b"@" + self._no_host
+            address += b"@" + self.missing_host()
         box, host = address.rpartition(b"@")[::2]
         while host.lower() in self._percent_hack and b"%" in box:
             box, host = box.rpartition(b"%")[::2]
@@ -29,6 +38,10 @@ class Rewriting:
             return True, address
         prefix = self.virtual_prefix(address, host)
         return (True, prefix + b"-" + address) if prefix else (False, address)
+
+    def missing_host(self) -> bytes:
+        """Where an address without @ is (qmail-send(8), envnoathost)."""
+        return self._no_host
 
     def virtual_prefix(self, address: bytes, host: bytes) -> Optional[bytes]:
         """What virtualdomains puts before an address; empty for an exception, None when it has no line."""

@@ -1,7 +1,7 @@
 """qmail-send: takes mail from the queue to its recipients, and tells senders of failures."""
 
 from dataclasses import replace
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, Iterable, List, Tuple
 
 from conformance.reference.acts import Enqueue
 from conformance.reference.build import Build
@@ -20,6 +20,9 @@ _DOUBLE_BOUNCE = b"#@[]"
 _VERP = b"-@[]"
 
 _WORDS = {b"K": "success", b"Z": "deferral", b"D": "failure"}
+
+
+_TOO_LONG = b"I'm not going to try again; this message has been in the queue too long.\n"
 
 
 class QmailSend:
@@ -49,11 +52,22 @@ class QmailSend:
         self._bounce_host = control.line("bouncehost", me, b"bouncehost") or b""
         double_host = control.line("doublebouncehost", me, b"doublebouncehost") or b""
         self.double_bounce_to = (control.line("doublebounceto", b"postmaster") or b"") + b"@" + double_host
+        self._lifetime = control.number("queuelifetime", 604800)
         self._most = (control.number("concurrencylocal", 10), control.number("concurrencyremote", 20))
 
     def log(self, line: str) -> None:
         """One line of the log (qmail-log(5))."""
         self._write(line)
+
+    def try_again(self, messages: Iterable[Message]) -> None:
+        """SIGALRM: everything that waits is due now (qmail-send(8))."""
+        for message in messages:
+            for recipient in message.pending:
+                recipient.tried = False
+
+    def reread(self, control: ControlFiles) -> None:
+        """SIGHUP: locals and virtualdomains are read again (qmail-send(8))."""
+        self._rewriting.reread(control)
 
     def run(self) -> None:
         """Handle every message that is due, until none is."""
@@ -70,10 +84,11 @@ class QmailSend:
         self._running = {LOCAL: 0, REMOTE: 0}
         if not message.taken_up:
             self.take_up(message)
+        dying = self.is_dying(message)
         while together := self.startable(message.untried):
             started = [(self.start(message, recipient), recipient) for recipient in together]
             for number, recipient in started:
-                self.finish(message, recipient, number)
+                self.finish(message, recipient, number, dying)
         if self.is_finished(message) and (not message.bounce or self.bounce(message)):
             self.end(message)
 
@@ -116,9 +131,15 @@ class QmailSend:
         self._status()
         return self._deliveries
 
-    def finish(self, message: Message, recipient: Recipient, number: int) -> None:
+    def is_dying(self, message: Message) -> bool:
+        """Whether a message is tried for the last time (qmail-send(8), queuelifetime)."""
+        return int(self._queue.now()) > int(message.born) + self._lifetime
+
+    def finish(self, message: Message, recipient: Recipient, number: int, dying: bool = False) -> None:
         """What came of a delivery: the recipient is done, unless the failure is temporary."""
         report = self.report(message, recipient)
+        if report[:1] == b"Z" and dying:
+            report = b"D" + report[1:] + _TOO_LONG
         kind, text = report[:1], report[1:]
         recipient.tried, recipient.done = True, kind != b"Z"
         if recipient.done:

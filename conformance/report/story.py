@@ -237,6 +237,9 @@ def _done(act: acts.Act) -> Iterator[Event]:
         case acts.Receive():  # a reply is joined and split in `_joined`
             text = "[silence]" if act.data is None else act.data or "[closes the connection]"
             yield Event(act.at, f"smtpd {act.connection}", "qmail", "client", text)
+        case acts.Signal():
+            files = f", {', '.join(act.control)} written anew" if act.control else ""
+            yield Event(act.at, "set-up", "suite", "qmail", f"qmail-send is sent {act.name}{files}")
         case acts.Remote():
             yield from _remote(act)
         case acts.Failure():

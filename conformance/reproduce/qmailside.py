@@ -45,6 +45,9 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
         if configuration.password_check is not None and configuration.password_check.fate == "crash":
             files["programs/checkpassword-crash"] = program
         files["secrets.env"] = secrets(users)
+    if configuration.modes:
+        modes = (f"{mode} {path}\n" for path, mode in configuration.modes.items())
+        files["modes"] = "".join(modes).encode("latin-1")
     if configuration.timeouts:
         rows = (f"{host.address} {host.timeouts} {host.age}\n" for host in configuration.timeouts)
         files["timeouts"] = "".join(rows).encode("ascii")

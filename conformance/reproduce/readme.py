@@ -210,6 +210,7 @@ CONTENTS = {
     "steps.txt": "what `play.pl` does against qmail, in order",
     "play.pl": "plays them and notes what is seen",
     "common.pl": "what the programs in Perl share",
+    "modes": "permissions in homes that differ from the ordinary ones",
     "timeouts": "hosts that qmail-remote remembers: address, time-outs, seconds since the last",
     "aliases.cdb": "fastforward's table of aliases, which qmail-verify is told of",
     "services": "what of qmail runs beside qmail-smtpd",

@@ -12,7 +12,7 @@ from conformance.judge.verdict import Verdict
 from conformance.pod.base import text
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Observation
-from conformance.pod.record import Act, ConnectionAct, Observe, Pause, Prepare, Receive, Remote, Send
+from conformance.pod.record import Act, ConnectionAct, Observe, Pause, Prepare, Receive, Remote, Send, Signal
 from conformance.pod.world import World
 from conformance.targets.target import Target
 
@@ -86,6 +86,8 @@ def scene(verdict: Verdict, target: Target) -> Scene:
 
 def _check(made: Scene) -> None:
     """What becomes a file name, an address or a line of a script is what it must be. Raises ValueError."""
+    if any(isinstance(act, Signal) for act in made.acts):
+        raise UsageError("its case sends qmail-send a signal, which no reproduction does")
     addresses = [exchanger.address for exchanger in made.world.exchangers]
     for address in (*addresses, *(session.address for session in made.seen.mx_sessions)):
         IPv4Address(address)

@@ -33,7 +33,7 @@ KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
     "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth",
     "queue-program", "dot-qmail", "resolver", "delivering", "verifying", "aliases",
-    "timed-out", "requirement",
+    "timed-out", "requirement", "delivery-program", "mode",
 )  # fmt: skip
 
 P = TypeVar("P", bound=Program)
@@ -47,6 +47,9 @@ _STEPS = (
 )  # fmt: skip
 _STEP = re.compile("|".join([*map(re.escape, _STEPS), "RCPT <[^>]*>"]))
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
+_PROGRAM_NAME = re.compile(r"[a-z]{1,20}")
+_IN_HOME = re.compile(r"[a-z][a-z0-9]*(/\.?[A-Za-z0-9][a-z0-9:._-]*)?")
+_MODE = re.compile(r"[0-7]{4}|gone")
 _DOT_QMAIL = re.compile(r"[a-z][a-z0-9]*/\.qmail(-[a-z0-9:._-]+)?")
 
 
@@ -274,6 +277,8 @@ def _configuration(top: TomlTable) -> Configuration:
         timeouts=[table.make(HostTimeouts, **_TIMED_OUT) for table in top.tables("timed-out")],
         aliases=[wire(key) for key in top.texts("aliases")],
         queue_program=_program(top, "queue-program", QueueProgram),
+        delivery_programs=top.mapping("delivery-program", _delivery_program),
+        modes=top.mapping("mode", _mode),
     )
 
 
@@ -332,6 +337,19 @@ def _variable(table: TomlTable, name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         table.wrong((name,), "is no variable of an environment", 'write for example RELAYCLIENT = ""')
     return table.argument(name)
+
+
+def _delivery_program(table: TomlTable, name: str) -> Program:
+    if not _PROGRAM_NAME.fullmatch(name):
+        table.wrong((name,), "is no name of a program", "write lower-case letters: [delivery-program.filter]")
+    return table.table(name).make(Program, **_PROGRAM)
+
+
+def _mode(table: TomlTable, path: str) -> str:
+    mode = table.argument(path)
+    if not _IN_HOME.fullmatch(path) or not _MODE.fullmatch(mode):
+        table.wrong((path,), "is no mode in a home", 'write "alice/.qmail-list" = "0666", or "gone"')
+    return mode
 
 
 def _dot_qmail(table: TomlTable, name: str) -> str:

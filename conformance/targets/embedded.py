@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
@@ -74,6 +75,7 @@ class ReferencePod:
     def _reset(self, world: World, configuration: Configuration) -> None:
         self.clock = Clock()
         self._configuration = configuration
+        self._control = dict(configuration.control)
         self._processes = itertools.count(_FIRST_PROCESS)
         self._ports = itertools.count(_FIRST_PORT)
         self._question_ids = itertools.count(1)
@@ -91,7 +93,12 @@ class ReferencePod:
         uids = {name: _FIRST_UID + place for place, name in enumerate(users)}
         self._maildirs = self._build.of(MaildirNames)(HOST)
         self._homes = HomesInMemory(
-            dot_qmail, lambda: self._maildirs.unique(self.clock.now(), next(self._processes)), self.clock.now
+            dot_qmail,
+            lambda: self._maildirs.unique(self.clock.now(), next(self._processes)),
+            self.clock.now,
+            modes=configuration.modes,
+            runner=lambda run: self._host.deliver(run),
+            uids=uids,
         )
         self._queue = self._build.of(QueueInMemory)(self.clock.now, lambda: next(self._processes), uids)
         self._filing = self._build.of(Filing)()
@@ -102,12 +109,13 @@ class ReferencePod:
             self._queue.enqueue,
             self._exists,
             self._filing.discard,
+            uids,
         )
         build = self._build
         local = partial(build.of(QmailLocal), build, self._homes, self._queue.enqueue)
         self._send = build.of(QmailSend)(
             build,
-            ControlFiles(configuration.control),
+            ControlFiles(self._control),
             self._queue,
             lambda message, address: local(message, address).report(),
             self._run_remote,
@@ -211,6 +219,13 @@ class ReferencePod:
             except DeadlineReached:
                 return False
         return self.clock.at <= self._network.deadline
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        self._control.update(control)
+        if name == "ALRM":
+            self._send.try_again(self._queue.messages)
+        else:
+            self._send.reread(ControlFiles(self._control))
 
     def _run_remote(self, message: Message, host: bytes, recipient: bytes) -> tuple[int, bytes]:
         return 0, self._deliver(text(host), text(message.sender), [text(recipient)], message.octets)

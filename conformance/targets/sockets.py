@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from conformance.internet.servers import Servers
 from conformance.internet.smtpclient import SmtpClient
@@ -104,6 +104,9 @@ class SocketPod:
 
     async def wait_until_idle(self, limit: float) -> bool:
         return await self._watched(self.agent.wait_until_idle(limit))
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        await self.agent.signal(name, control)
 
     async def observe(self) -> Observation:
         clients = self._connected

@@ -131,6 +131,10 @@ class TargetAgent:
         """Whether qmail-send came to rest within `limit` seconds."""
         return await self.ask(b"wait_until_idle", _milliseconds(limit), limit=limit) == [b"1"]
 
+    async def signal(self, name: str, control: dict[str, str]) -> None:
+        """Write control files, and send qmail-send a signal."""
+        await self.ask(b"signal", name.encode(), *(octets(part) for file in control.items() for part in file))
+
     async def stood_still(self) -> Standstill:
         """What the target has lost since its start."""
         paused, total = await self.ask(b"still")
@@ -186,6 +190,7 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     items += [("program", name, script) for name, script in program_scripts(configuration).items()]
     items += [("control", name, octets(content)) for name, content in configuration.control.items()]
     items += [("dot-qmail", name, octets(content)) for name, content in configuration.dot_qmail.items()]
+    items += [("mode", path, mode.encode()) for path, mode in configuration.modes.items()]
     items += [
         ("timeouts", host.address, f"{host.timeouts} {host.age}".encode()) for host in configuration.timeouts
     ]

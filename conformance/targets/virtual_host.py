@@ -13,6 +13,8 @@ from conformance.pod.configuration import Configuration, Program
 from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
+from conformance.reference.filing import USERS
+from conformance.reference.local import ProgramRun
 from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ANSWER_LIMIT
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
@@ -48,7 +50,9 @@ class VirtualHost:
         queue: Callable[[acts.Enqueue], acts.Queued],
         exists: Callable[[bytes], bool],
         discard: Callable[[str], None],
+        uids: Mapping[str, int],
     ) -> None:
+        self._uids = uids
         self._clock = clock
         self._configuration = configuration
         self._passwords = passwords
@@ -91,6 +95,30 @@ class VirtualHost:
             return {"crash": acts.CRASHED, "hang": acts.HUNG}[program.fate]
         self._runs[note.program] += 1
         return program.status(self._runs[note.program], note.environment.get("RECIPIENT", ""))
+
+    def deliver(self, wanted: ProgramRun) -> tuple[Outcome, bytes]:
+        """A program that a dot-qmail file names: exit status or CRASHED, and what it printed."""
+        path, *arguments = text(wanted.command).split(" ")
+        name = path.removeprefix(f"{STATE}/")
+        program = self._configuration.delivery_programs.get(name)
+        if program is None or program.fate == "missing":
+            return 127, f"/bin/sh: 1: {path}: not found\n".encode()
+        uid = str(self._uids.get(wanted.account or wanted.user, wanted.account or wanted.user))
+        note = HookCall(
+            name,
+            arguments,
+            wanted.directory or f"{STATE}/homes/{wanted.user}",
+            wanted.environment,
+            account=uid,
+            group=USERS,
+            groups=[USERS],
+            umask=f"{wanted.umask:04o}",
+            ignores=list(wanted.ignores),
+            descriptors={"0": "message", "1": "pipe", "2": "pipe"}
+            | {str(leak): "pipe" for leak in wanted.leaks},
+            input=text(wanted.octets) if program.reads else "",
+        )
+        return self.run(program, note), octets(program.says + program.complains)
 
     def program(self, name: str) -> Program | None:
         """The program with behaviour whose runs are noted by this name."""

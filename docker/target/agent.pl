@@ -42,6 +42,7 @@ my $room = $MOST_SEEN;    # octets that the present look may still take in
 my @shortages = (0, 0);    # before the case
 my $refused = 0;    # processes that were refused for want of room, before the case
 my $mute;    # the socket of a mute qmail-verify
+my $modes = 0;    # whether a case has changed the homes themselves
 my $send = {};    # qmail-send: pid, and what it has logged, as `read_log` takes it in
 
 main() unless caller;
@@ -319,6 +320,17 @@ sub wait_until_idle {
     return '1';
 }
 
+# A signal for qmail-send, ALRM or HUP, once these control files stand: pairs of name and content.
+sub signal_send {
+    my ($name, @files) = @_;
+    die "qmail-send does not run\n" if !$send->{pid};
+    while (my ($file, $content) = splice @files, 0, 2) { write_file("$QMAIL/control/$file", $content); }
+    read_log();
+    if ($name eq 'ALRM') { $_ = { local => 0, remote => 0 } for values %{ $send->{live} }; }    # all is tried again
+    kill $name, $send->{pid} or die "qmail-send: $!\n";
+    return;
+}
+
 # ---- qmail-verify
 
 sub start_verify {
@@ -438,17 +450,31 @@ sub make_users {
             $uids{$name} = $uid++;
         }
     }
+    make_homes();
+    write_file("$STATE/passwords", $passwords, 0400, ids('qmaild'));
+    write_file("$QMAIL/users/assign", "$assign.\n");
+    run("$QMAIL/bin/qmail-newu");
+    return;
+}
+
+sub make_homes {
     for my $name (keys %uids) {
         my $home = "$STATE/homes/$name";
         for my $directory ($home, map { "$home/Maildir$_" } '', '/new', '/cur', '/tmp') {
             -d $directory || mkdir $directory or die "$directory: $!\n";
             chown $uids{$name}, $GROUP, $directory;
+            chmod 0755, $directory;
         }
     }
-    write_file("$STATE/passwords", $passwords, 0400, ids('qmaild'));
-    write_file("$QMAIL/users/assign", "$assign.\n");
-    run("$QMAIL/bin/qmail-newu");
-    return;
+    $modes = 0;
+}
+
+# Permissions in a home, in octal, or "gone": there is no such directory.
+sub set_mode {
+    my ($path, $mode) = @_;
+    $modes = 1;
+    return remove("$STATE/homes/$path") if $mode eq 'gone';
+    chmod oct $mode, "$STATE/homes/$path" or die "mode of $path: $!\n";
 }
 
 # The dot-qmail files of the fixtures and these: pairs of OWNER/FILE and content, the last counts.
@@ -472,6 +498,7 @@ sub clear {
         empty_out(map { "$home/Maildir/$_" } 'new', 'cur', 'tmp');
         remove("$home/$_") for grep { $_ ne 'Maildir' } entries($home);    # a delivery can make anything there
     }
+    make_homes() if $modes;
     unlink map { "$STATE/$_" } splice(@programs), 'message', 'send.log', 'aliases.cdb';
     truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
 }
@@ -493,7 +520,7 @@ sub write_resolver { ($resolver) = @_; write_file('/etc/resolv.conf', $resolver)
 # A list of kind, name, value: what the case finds; whatever is not named is gone.
 sub prepare {
     my @items = @_;
-    my (@dots, @starts, @hosts);
+    my (@dots, @starts, @hosts, @modes);
     clear();
     @shortages = shortages();
     $refused = refused();
@@ -509,6 +536,7 @@ sub prepare {
         }
         elsif ($kind eq 'aliases') { write_file("$STATE/aliases.cdb", $value); }
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
+        elsif ($kind eq 'mode') { push @modes, [$name, $value]; }
         elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
         elsif ($kind eq 'timeouts') { push @hosts, [$name, split / /, $value]; }
         elsif ($kind eq 'delivering') { push @starts, \&start_send; }
@@ -516,6 +544,7 @@ sub prepare {
         else { die "prepare: unknown item $kind\n"; }
     }
     write_dots(@dots);
+    set_mode(@$_) for @modes;
     write_timeouts(@hosts);
     $_->() for @starts;
     return;
@@ -673,7 +702,7 @@ sub set_up {
 sub serve {
     my %operations = (
         users => \&make_users, prepare => \&prepare, remote => \&remote, remotes => \&remotes,
-        wait_until_idle => \&wait_until_idle, observe => \&observe, cpu => \&cpu, still => \&still,
+        wait_until_idle => \&wait_until_idle, signal => \&signal_send, observe => \&observe, cpu => \&cpu, still => \&still,
     );
     while (1) {
         my ($content, $end) = first_list(\$received);

@@ -35,8 +35,8 @@ def _in_tmp(self: MaildirNames, home: Any, user: str) -> Iterator[File]:
         yield File(file.path.replace("/new/", "/tmp/"), file.mode, user, file.group)
 
 
-def _bounces_at_once(self: QmailSend, message: Message, recipient: Recipient, number: int) -> None:
-    QmailSend.finish(self, message, recipient, number)
+def _bounces_at_once(self: QmailSend, message: Message, recipient: Recipient, *more: Any) -> None:
+    QmailSend.finish(self, message, recipient, *more)
     if message.bounce:
         self.bounce(message)
         message.bounce = b""

@@ -3,15 +3,17 @@
 import contextlib
 import fcntl
 import os
+import tempfile
 import time
-from typing import Callable, Dict
+from typing import Callable, Dict, Tuple, Union
 
 from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.build import Build
-from conformance.reference.local import Failed, QmailLocal
+from conformance.reference.local import Failed, ProgramRun, QmailLocal
 from conformance.reference.programs.accounts import SystemAccounts
+from conformance.reference.programs.place import environment as environment_now
 from conformance.reference.programs.place import texts
-from conformance.reference.programs.processes import become, output_of, write_all, write_durably
+from conformance.reference.programs.processes import become, output_of, spawn, write_all, write_durably
 from conformance.reference.queue import Message
 
 
@@ -62,6 +64,22 @@ class SystemHomes:
             return texts(".", ".qmail")
         except OSError:
             raise Failed(111, f"Unable to switch to {account.home}. (#4.3.0)\n") from None
+
+    def home(self, user: str) -> str:
+        account = self._accounts.find(user)
+        return "" if account is None else account.home
+
+    def run(self, wanted: ProgramRun) -> Tuple[Union[int, str], bytes]:
+        """`sh -c` in the home, where this process is; it reads the message from a file, as from the queue."""
+        with tempfile.TemporaryFile() as message:
+            message.write(wanted.octets)
+            message.seek(0)
+            command = ["/bin/sh", "-c", wanted.command.decode("latin-1")]
+            descriptors = {0: message.fileno()}
+            environment = {**environment_now(), **wanted.environment}
+            return output_of(
+                lambda writer: spawn(command, environment, {**descriptors, 1: writer, 2: writer}, ".")
+            )
 
     def mode(self, user: str, file: str = "") -> int:
         account = self._accounts.find(user)

@@ -85,7 +85,8 @@ class QueueFiles:
         values = {field[:1]: field[1:] for field in fields}
         recipients = [Recipient(field[1:]) for field in fields if field[:1] == b"T"]
         uid, qp = int(values.get(b"u", b"0")), int(values.get(b"p", b"0"))
-        return Message(number, qp, uid, values.get(b"F", b""), recipients, self._octets("mess", number))
+        sender, octets = values.get(b"F", b""), self._octets("mess", number)
+        return Message(number, qp, uid, sender, recipients, octets, born=self._came("todo", number))
 
     def kept_message(self, number: int) -> Message:
         """A message as info, local, remote and bounce have it. Raises OSError."""
@@ -101,7 +102,8 @@ class QueueFiles:
             bounce = self._octets("bounce", number)
         sender = b"".join(field[1:] for field in self._fields("info", number) if field[:1] == b"F")
         octets = self._octets("mess", number)
-        return Message(number, 0, 0, sender, recipients, octets, bounce, taken_up=True)
+        born = self._came("info", number)
+        return Message(number, 0, 0, sender, recipients, octets, bounce, taken_up=True, born=born)
 
     def take_up(self, message: Message) -> None:
         """Move a message from todo to info and its channels."""
@@ -134,6 +136,9 @@ class QueueFiles:
         """Everything of a message; mess at last, so that its number is not given again before."""
         for kind in ("intd", "todo", "bounce", LOCAL, REMOTE, "info", "mess"):
             _unlink(self.path(kind, number))
+
+    def _came(self, kind: str, number: int) -> float:
+        return os.stat(self.path(kind, number)).st_mtime
 
     def _octets(self, kind: str, number: int) -> bytes:
         with open(self.path(kind, number), "rb") as file:

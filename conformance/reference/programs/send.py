@@ -101,6 +101,7 @@ def serve(home: str, control: Dict[str, str]) -> int:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGTERM, queue.end)
     signal.signal(signal.SIGALRM, queue.try_again)
+    signal.signal(signal.SIGHUP, lambda *_: qmail_send.reread(ControlFiles(place.control_files(home))))
     # Open for writing too: without that, the fifo is at its end whenever nobody writes.
     trigger = os.open(files.trigger, os.O_RDWR | os.O_NONBLOCK)
     while True:

@@ -60,6 +60,13 @@ if [ -f $HERE/users/accounts ]; then
     if [ "$name" != alias ]; then chown -R "$uid:2000" "$home"; else chown -R alias "$home"; fi
     chmod 0755 "$home"
   done < $HERE/users/accounts
+  if [ -f $HERE/modes ]; then
+    while read -r mode path; do
+      home=$(while read -r name _ home; do [ "$name" != "${path%%/*}" ] || echo "$home"; done < $HERE/users/accounts)
+      case $path in */*) place=$home/${path#*/} ;; *) place=$home ;; esac
+      if [ "$mode" = gone ]; then rm -rf "$place"; else chmod "$mode" "$place"; fi
+    done < $HERE/modes
+  fi
   cp $HERE/users/assign $QMAIL/users/assign
   qmail-newu
 fi
