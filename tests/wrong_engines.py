@@ -174,3 +174,6 @@ class WrongPod(ScriptedPod):
     async def wait_until_idle(self, limit: float) -> bool:
         await asyncio.sleep(0)
         return self._engine.rests
+
+    async def signal(self, name: str, control: dict[str, str]) -> None:
+        await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import aiosmtplib
 
 T = TypeVar("T", World, Configuration)
+U = TypeVar("U")
 
 #: A message as qmail stores it.
 MESSAGE = b"From: a@here.example\nSubject: hello\n\nhello\n"
@@ -323,6 +324,17 @@ def _some(names: list[str], most: int = 3) -> str:
 def _values(kind: type[T], handle: T) -> T:
     """What a handle says of its world or configuration, without the handle."""
     return kind(**{field.name: getattr(handle, field.name) for field in fields(kind)})
+
+
+def only(things: Sequence[U], what: str) -> U:
+    """The one of its kind; `what` says which, in plural."""
+    assert len(things) == 1, f"{len(things)} {what}: {things}"[:500]
+    return things[0]
+
+
+def mail_of(seen: Observation, user: str) -> str:
+    """The one message in a user's Maildir."""
+    return only(seen.mailboxes.get(user, []), f"messages for {user}")
 
 
 def without_received(octets: str) -> str:

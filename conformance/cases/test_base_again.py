@@ -1,7 +1,7 @@
 """Base qmail: homes and files that are not in order, and mail that is tried again."""
 
 from conformance.cases.internet import Internet
-from conformance.cases.qmail import Qmail
+from conformance.cases.qmail import Qmail, mail_of, only
 from conformance.catalogue import requirement
 from conformance.pod.configuration import Program
 from conformance.pod.observation import Observation
@@ -34,7 +34,7 @@ def _counts(seen: Observation) -> dict[str, int]:
 
 def _result(seen: Observation) -> tuple[str, str]:
     """How the first delivery ended, and its report."""
-    first = read_send_log(seen.log).deliveries[0]
+    first = only(read_send_log(seen.log).deliveries[:1], "logged deliveries")
     return first.result, first.text
 
 
@@ -120,7 +120,7 @@ async def test_program_that_succeeds_the_second_time(qmail: Qmail) -> None:
     assert (seen.mailboxes, len(seen.queue)) == ({}, 1)
     seen = await qmail.try_again()
     assert (_counts(seen), seen.queue) == ({"alice": 1}, [])
-    (message,) = read_send_log(seen.log).messages
+    message = only(read_send_log(seen.log).messages, "logged messages")
     both = [("alice-x@here.example", "deferral"), ("alice-x@here.example", "success")]
     assert message.results() == both, f"{message}"
 
@@ -139,7 +139,7 @@ async def test_nobody_is_reached_twice(internet: Internet, qmail: Qmail) -> None
     assert _counts(seen) == {"alice": 1}, f"{_counts(seen)}"
     reached = [recipient for message in internet.messages() for recipient in message.recipients]
     assert reached == ["a@plain.example"], f"{reached}"
-    (message,) = read_send_log(seen.log).messages
+    message = only(read_send_log(seen.log).messages, "logged messages")
     tried = [recipient for recipient, _ in message.results()]
     again = ["alice-x@here.example", "b@plain.example"]
     assert (sorted(tried[:4]), sorted(tried[4:])) == (sorted(recipients), again), f"{tried}"
@@ -157,7 +157,7 @@ async def test_one_bounce_when_all_is_over(internet: Internet, qmail: Qmail) -> 
     await qmail.deliver("carol@here.example", ["a@plain.example", "alice-x@here.example"])
     seen = await qmail.try_again()
     assert _counts(seen) == {"carol": 1}, f"{_counts(seen)}"
-    text = seen.mailboxes["carol"][0].partition("--- Below")[0]
+    text = mail_of(seen, "carol").partition("--- Below")[0]
     assert "550 no a" in text, text
     assert "\n<alice-x@here.example>:\nno x\n\n" in text, text
 
@@ -173,7 +173,7 @@ async def test_message_that_is_too_old(internet: Internet, qmail: Qmail) -> None
     assert (seen.mailboxes, len(seen.queue)) == ({}, 1), "the first try was the last"
     seen = await qmail.try_again()
     assert _counts(seen) == {"carol": 1}, f"{_counts(seen)}"
-    assert "this message has been in the queue too long" in seen.mailboxes["carol"][0]
+    assert "this message has been in the queue too long" in mail_of(seen, "carol")
 
 
 @requirement("base.again.locals", source="qmail-send(8) CONTROL FILES: a HUP signal")

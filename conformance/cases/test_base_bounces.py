@@ -1,7 +1,7 @@
 """Base qmail: bounces in every part, double and triple bounces, variable envelope senders."""
 
 from conformance.cases.internet import Internet
-from conformance.cases.qmail import Qmail, without_received
+from conformance.cases.qmail import Qmail, mail_of, without_received
 from conformance.catalogue import requirement
 from conformance.pod.observation import Observation
 from conformance.pod.sendlog import read_send_log
@@ -233,7 +233,7 @@ async def test_variable_sender(internet: Internet, qmail: Qmail) -> None:
     internet.load("plain.example")
     seen = await qmail.deliver("a@b.example", ["bob-l@here.example"])
     wanted = "Return-Path: <bob-l-owner-carol=here.example@here.example>\n"
-    assert _only(seen, "carol").startswith(wanted), seen.mailboxes["carol"][0]
+    assert _only(seen, "carol").startswith(wanted), mail_of(seen, "carol")
     senders = [message.sender for message in internet.messages()]
     assert senders == ["bob-l-owner-b=plain.example@here.example"], f"{senders}"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from conformance.cases.qmail import Qmail
+from conformance.cases.qmail import Qmail, mail_of, only
 from conformance.catalogue import requirement
 from conformance.pod.observation import Observation
 from conformance.pod.sendlog import read_send_log
@@ -34,7 +34,7 @@ def _counts(seen: Observation) -> dict[str, int]:
 
 def _result(seen: Observation) -> tuple[str, str]:
     """How the first delivery ended, and its report."""
-    first = read_send_log(seen.log).deliveries[0]
+    first = only(read_send_log(seen.log).deliveries[:1], "logged deliveries")
     return first.result, first.text
 
 
@@ -90,7 +90,7 @@ async def test_blank_first_line(qmail: Qmail) -> None:
 @requirement("base.dot-qmail.forwarded-lines", source="dot-qmail(5) THE QMAIL FILE (3); qmail-local(8)")
 async def test_lines_above_a_forwarded_message(qmail: Qmail) -> None:
     """A forwarded message has one Return-Path and both Delivered-To lines, the last delivery's first."""
-    (message,) = (await _lines(qmail, "&bob@here.example\n")).mailboxes["bob"]
+    message = mail_of(await _lines(qmail, "&bob@here.example\n"), "bob")
     lines = [line for line in message.split("\n") if line.startswith(("Return-Path:", "Delivered-To:"))]
     to = ["Delivered-To: bob@here.example", "Delivered-To: alice-x@here.example"]
     assert lines == [f"Return-Path: <{SENDER}>", *to], f"{lines}"
@@ -103,7 +103,7 @@ async def test_dots_and_letters_of_an_extension(qmail: Qmail) -> None:
     qmail.dot_qmail["alice/.qmail-a:b"] = "./Maildir/\n"
     seen = await qmail.deliver(SENDER, ["alice-A.B@here.example"])
     assert _counts(seen) == {"alice": 1}
-    assert "\nDelivered-To: alice-A.B@here.example\n" in seen.mailboxes["alice"][0]
+    assert "\nDelivered-To: alice-A.B@here.example\n" in mail_of(seen, "alice")
 
 
 @requirement("base.dot-qmail.other-directory", source=EXTENSION + ": For security")
@@ -112,7 +112,7 @@ async def test_extension_that_would_leave_the_home(qmail: Qmail) -> None:
     qmail.delivering = True
     seen = await qmail.deliver("carol@here.example", ["alice-/../../bob/.qmail-list@here.example"])
     assert _counts(seen) == {"carol": 1}, f"{_counts(seen)}"
-    assert "no mailbox here by that name" in seen.mailboxes["carol"][0]
+    assert "no mailbox here by that name" in mail_of(seen, "carol")
 
 
 @requirement("base.dot-qmail.closest", source=EXTENSION + ": some default .qmail files")
@@ -124,7 +124,7 @@ async def test_closest_default(qmail: Qmail) -> None:
     }  # fmt: skip
     seen = await qmail.deliver(SENDER, ["alice-foo-bar@here.example", "alice-fo@here.example"])
     assert _counts(seen) == {"bob": 1, "carol": 1}, f"{_counts(seen)}"
-    assert "\nDelivered-To: alice-foo-bar@here.example\n" in seen.mailboxes["bob"][0]
+    assert "\nDelivered-To: alice-foo-bar@here.example\n" in mail_of(seen, "bob")
 
 
 @requirement("base.dot-qmail.user-in-capitals", source="qmail-getpw(8); addresses(5)")
@@ -132,7 +132,7 @@ async def test_user_in_capitals(qmail: Qmail) -> None:
     """ALICE is alice, and Delivered-To keeps what was written."""
     qmail.delivering = True
     seen = await qmail.deliver(SENDER, ["ALICE@here.example"])
-    assert "\nDelivered-To: ALICE@here.example\n" in seen.mailboxes["alice"][0]
+    assert "\nDelivered-To: ALICE@here.example\n" in mail_of(seen, "alice")
 
 
 @requirement("base.dot-qmail.alias", source=EXTENSION + ": The alias user controls all other addresses")
@@ -142,10 +142,10 @@ async def test_alias(qmail: Qmail) -> None:
     qmail.dot_qmail["alias/.qmail-sales"] = "./Maildir/\n&bob@here.example\n"
     seen = await qmail.deliver(SENDER, ["sales@here.example"])
     assert _counts(seen) == {"alias": 1, "bob": 1}
-    assert "\nDelivered-To: sales@here.example\n" in seen.mailboxes["alias"][0]
-    assert "(qmail " in seen.mailboxes["bob"][0]
-    assert " invoked by alias); " in seen.mailboxes["bob"][0]
-    (file,) = [file for file in seen.files if "/alias/" in file.path]
+    assert "\nDelivered-To: sales@here.example\n" in mail_of(seen, "alias")
+    assert "(qmail " in mail_of(seen, "bob")
+    assert " invoked by alias); " in mail_of(seen, "bob")
+    file = only([file for file in seen.files if "/alias/" in file.path], "files")
     assert (file.mode, file.user) == ("0600", "alias"), f"{file}"
 
 
@@ -176,7 +176,7 @@ async def test_exit_99_among_lines(qmail: Qmail) -> None:
 
 
 def _box(seen: Observation) -> str:
-    (file,) = [file for file in seen.files if file.path == "homes/alice/box"]
+    file = only([file for file in seen.files if file.path == "homes/alice/box"], "files")
     assert (file.mode, file.user) == ("0600", "alice"), f"{file}"
     return file.octets
 

@@ -3,10 +3,10 @@
 import re
 
 from conformance.cases.internet import Internet
-from conformance.cases.qmail import SUBMITTED, Qmail
+from conformance.cases.qmail import SUBMITTED, Qmail, mail_of, only
 from conformance.catalogue import requirement
 from conformance.pod.observation import FileSeen, Observation
-from conformance.pod.sendlog import read_send_log
+from conformance.pod.sendlog import LoggedDelivery, SendLog, read_send_log
 
 INTERNALS = "package source, INTERNALS"
 SENDER = "a@b.example"
@@ -19,6 +19,15 @@ def _queued(seen: Observation) -> dict[str, FileSeen]:
     kinds = [file.path.split("/")[1] for file in files]
     assert len(set(kinds)) == len(kinds), f"more than one file of a kind: {kinds}"
     return dict(zip(kinds, files, strict=True))
+
+
+def _file(files: dict[str, FileSeen], kind: str) -> FileSeen:
+    assert kind in files, f"there is no file in {kind}, but in {sorted(files)}"
+    return files[kind]
+
+
+def _first(log: SendLog) -> LoggedDelivery:
+    return only(log.deliveries[:1], "deliveries")
 
 
 def _rights(files: dict[str, FileSeen]) -> dict[str, tuple[str, str]]:
@@ -43,14 +52,14 @@ async def test_files_of_an_accepted_message(qmail: Qmail) -> None:
 async def test_envelope_of_an_accepted_message(qmail: Qmail) -> None:
     """todo holds who handed the message in, the qp number of the reply, the sender and each recipient."""
     async with qmail.session() as smtp:
-        said = (await smtp.submit(SENDER, [LOCAL, "bob@here.example"], SUBMITTED))[-2]
+        said = (await smtp.envelope(SENDER, [LOCAL, "bob@here.example"], SUBMITTED))[-1]
     number = re.search(r"qp (\d+)", said.text)
     assert number, said
     files = _queued(await qmail.observe())
-    user, *envelope = files["todo"].octets.split("\0")
+    user, *envelope = _file(files, "todo").octets.split("\0")
     assert re.fullmatch(r"u[1-9]\d*", user), f"handed in by {user}"
     assert envelope == [f"p{number[1]}", f"F{SENDER}", f"T{LOCAL}", "Tbob@here.example", ""], f"{envelope}"
-    assert files["intd"].octets == files["todo"].octets
+    assert _file(files, "intd").octets == _file(files, "todo").octets
 
 
 @requirement("base.queue.kept-files", source=f"qmail-send(8); {INTERNALS}: info")
@@ -62,8 +71,8 @@ async def test_files_of_a_deferred_message(internet: Internet, qmail: Qmail) -> 
     files = _queued(await qmail.deliver(SENDER, ["b@plain.example"]))
     wanted = {"info": ("0600", "qmails"), "mess": ("0644", "qmailq"), "remote": ("0600", "qmails")}
     assert _rights(files) == wanted, f"{_rights(files)}"
-    assert files["info"].octets == f"F{SENDER}\0"
-    assert files["remote"].octets == "Tb@plain.example\0"
+    assert _file(files, "info").octets == f"F{SENDER}\0"
+    assert _file(files, "remote").octets == "Tb@plain.example\0"
 
 
 @requirement("base.queue.marks", source=f"{INTERNALS}: remote; qmail-send(8)")
@@ -74,7 +83,9 @@ async def test_recipients_that_are_done_are_marked(internet: Internet, qmail: Qm
     internet.exchanger(steps={"RCPT <b@plain.example>": "450 later"})
     seen = await qmail.deliver(SENDER, ["a@plain.example", "b@plain.example", LOCAL])
     files = _queued(seen)
-    assert files["remote"].octets == "Da@plain.example\0Tb@plain.example\0", files["remote"].octets
+    assert _file(files, "remote").octets == "Da@plain.example\0Tb@plain.example\0", _file(
+        files, "remote"
+    ).octets
     assert "local" not in files
     assert len(seen.mailboxes.get("alice", [])) == 1
 
@@ -86,7 +97,7 @@ async def test_bounce_waits_for_the_last_recipient(internet: Internet, qmail: Qm
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT <b@plain.example>": "450 later", "RCPT": "550 we do not want you"})
     seen = await qmail.deliver(LOCAL, ["a@plain.example", "b@plain.example"])
-    bounce = _queued(seen)["bounce"]
+    bounce = _file(_queued(seen), "bounce")
     assert (bounce.mode, bounce.user) == ("0600", "qmails"), f"{bounce}"
     assert bounce.octets.startswith("<a@plain.example>:\n"), bounce.octets
     assert "we do not want you" in bounce.octets
@@ -146,7 +157,7 @@ async def test_file_in_the_maildir(qmail: Qmail) -> None:
     """A message in a Maildir is the user's own file TIME.PID.HOST in new, for him alone; tmp is empty."""
     qmail.delivering = True
     seen = await qmail.deliver(SENDER, [LOCAL])
-    (file,) = [file for file in seen.files if file.path.startswith("homes/")]
+    file = only([file for file in seen.files if file.path.startswith("homes/")], "files")
     assert re.fullmatch(r"homes/alice/Maildir/new/\d{10}\.\d+\.mx\.here\.example", file.path), file.path
     assert (file.mode, file.user) == ("0600", "alice"), f"{file.mode} {file.user}"
 
@@ -157,7 +168,7 @@ async def test_octets_in_the_maildir(qmail: Qmail) -> None:
     qmail.delivering = True
     body = bytes(range(128, 256)) + b"\0\r\n" + b"x" * 5_000 + b"\r\n..\r\nFrom a\r\n>From b\r\n\r\n\r\n"
     seen = await qmail.deliver(SENDER, [LOCAL], b"Subject: hello\r\n\r\n" + body)
-    (message,) = seen.mailboxes["alice"]
+    message = mail_of(seen, "alice")
     stored = body.replace(b"\r\n", b"\n").decode("latin-1")
     assert message.endswith("\nSubject: hello\n\n" + stored), f"{message[-200:]!r}"
 
@@ -169,7 +180,7 @@ async def test_lines_above_a_message_in_the_maildir(qmail: Qmail) -> None:
     """Return-Path, Delivered-To, qmail-queue's Received, qmail-smtpd's, in this order, once each."""
     qmail.delivering = True
     seen = await qmail.deliver(SENDER, [LOCAL])
-    (message,) = seen.mailboxes["alice"]
+    message = mail_of(seen, "alice")
     names = [line.partition(":")[0] for line in message.split("\n\n")[0].split("\n") if line[:1] != " "]
     assert names == ["Return-Path", "Delivered-To", "Received", "Received", "Subject"], f"{names}"
     assert re.search(r"\nReceived: \(qmail \d+ invoked from network\); \d", message), message
@@ -183,11 +194,13 @@ async def test_log_of_a_message(qmail: Qmail) -> None:
     """The log tells a message's size, sender, qp number and each delivery with its recipient and end."""
     qmail.delivering = True
     async with qmail.session() as smtp:
-        said = (await smtp.submit("carol@here.example", [LOCAL, "nobody-at-all@here.example"], SUBMITTED))[-2]
+        said = (await smtp.envelope("carol@here.example", [LOCAL, "nobody-at-all@here.example"], SUBMITTED))[
+            -1
+        ]
     seen = await qmail.delivered()
-    first = read_send_log(seen.log).messages[0]
+    first = only(read_send_log(seen.log).messages[:1], "logged messages")
     assert f"qp {first.qp}" in said.text, f"{first.qp}: {said}"
-    stored = seen.mailboxes["alice"][0].split("\n", 2)[2]
+    stored = mail_of(seen, "alice").split("\n", 2)[2]
     assert (first.octets, first.sender) == (len(stored), "carol@here.example"), f"{first}"
     assert first.results() == [(LOCAL, "success"), ("nobody-at-all@here.example", "failure")], f"{first}"
     assert first.ended
@@ -206,7 +219,7 @@ async def test_log_is_whole(internet: Internet, qmail: Qmail) -> None:
     assert (log.disorder, log.trouble) == ([], []), f"{log.disorder} {log.trouble}"
     assert len(log.deliveries) == 6, f"{log.deliveries}"
     assert all(each.result for each in log.deliveries), f"{log.deliveries}"
-    assert log.statuses[0] == (0, 10, 0, 20), f"{log.statuses[0]}"
+    assert log.statuses[:1] == [(0, 10, 0, 20)], f"{log.statuses}"
 
 
 @requirement("base.send-log.uid", source="qmail-log(5) MESSAGES: queued by a user with user ID")
@@ -227,9 +240,11 @@ async def test_log_of_a_deferral(internet: Internet, qmail: Qmail) -> None:
     internet.load("plain.example")
     internet.exchanger(steps={"RCPT": "450 come back later"})
     seen = await qmail.deliver(SENDER, ["b@plain.example"])
-    (message,) = read_send_log(seen.log).messages
+    message = only(read_send_log(seen.log).messages, "logged messages")
     assert message.results() == [("b@plain.example", "deferral")], f"{message}"
-    assert "450_come_back_later" in message.deliveries[0].text, message.deliveries[0].text
+    assert "450_come_back_later" in only(message.deliveries, "deliveries").text, only(
+        message.deliveries, "deliveries"
+    ).text
     assert not message.ended
 
 
@@ -238,7 +253,9 @@ async def test_log_of_a_bounce(qmail: Qmail) -> None:
     """The log names the qp number of the bounce, which then comes as a message from the null sender."""
     qmail.delivering = True
     seen = await qmail.deliver(LOCAL, ["nobody-at-all@here.example"])
-    failed, bounce = read_send_log(seen.log).messages
+    messages = read_send_log(seen.log).messages
+    assert len(messages) == 2, f"{messages}"
+    failed, bounce = messages
     assert failed.bounce_qp == bounce.qp, f"{failed} {bounce}"
     assert (bounce.sender, bounce.results()) == ("", [(LOCAL, "success")]), f"{bounce}"
 
@@ -252,7 +269,7 @@ async def test_log_is_not_forged_by_a_host(internet: Internet, qmail: Qmail) -> 
     seen = await qmail.deliver(LOCAL, ["b@plain.example"])
     log = read_send_log(seen.log)
     assert log.disorder == [], f"{log.disorder}"
-    assert "550-no/550-_[2J/550_end_msg_1" in log.deliveries[0].text, log.deliveries[0].text
+    assert "550-no/550-_[2J/550_end_msg_1" in _first(log).text, _first(log).text
 
 
 @requirement("base.send-log.concurrency", source="qmail-log(5) STATUS; qmail-send(8) concurrencylocal")

@@ -1,7 +1,7 @@
 """Base qmail: whose an address is: locals, virtualdomains and envnoathost, line by line (qmail-send(8))."""
 
 from conformance.cases.internet import Internet
-from conformance.cases.qmail import Qmail
+from conformance.cases.qmail import Qmail, mail_of
 from conformance.catalogue import requirement
 from conformance.pod.sendlog import read_send_log
 
@@ -150,4 +150,4 @@ async def test_bounce_of_an_address_without_a_host(qmail: Qmail) -> None:
     qmail.delivering = True
     qmail.control["envnoathost"] = "here.example\n"
     seen = await qmail.deliver("alice@here.example", ["nobody-at-all"])
-    assert "\n<nobody-at-all@here.example>:\n" in seen.mailboxes["alice"][0]
+    assert "\n<nobody-at-all@here.example>:\n" in mail_of(seen, "alice")
