@@ -61,6 +61,25 @@ async def test_once_whatever_it_says(qmail: Qmail) -> None:
     assert asked == [ALICE, BOB, CAROL], asked
 
 
+@requirement("0009.refused-before.without-mail", source="patch:0009 smtpd-rcptcheck: smtp_rcpt", role="guard")
+async def test_not_run_without_mail(qmail: Qmail) -> None:
+    """RCPT without MAIL before it is refused with 503, and the program is not run."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        reply = await smtp.command(f"RCPT TO:<{ALICE}>")
+        assert reply.code == 503, reply
+    assert await qmail.hook_calls() == []
+
+
+@requirement("0009.refused-before.too-long", source="patch:0009 smtpd-rcptcheck: smtp_rcpt", role="guard")
+async def test_not_run_for_what_is_too_long(qmail: Qmail) -> None:
+    """A recipient of more than 900 octets is refused with 555, and the program is not run."""
+    qmail.check_recipients()
+    reply = await qmail.recipient("x" * 900 + "@here.example")
+    assert reply.code == 555, reply
+    assert await qmail.hook_calls() == []
+
+
 @requirement("0009.program.empty", source=SOURCE)
 async def test_empty(qmail: Qmail) -> None:
     """RCPTCHECK set and empty names no program that can be run: 421, and nobody is accepted unchecked."""

@@ -168,6 +168,12 @@ def _drops_pipelined(self: Any, sender: bytes, address: bytes) -> Engine:
     return good
 
 
+def _runs_for_every_rcpt(self: Any, argument: bytes) -> Engine:
+    if self.lacks_mail() or len(argument) > self.longest_address:
+        yield from self.checks.rcptcheck(b"", argument)
+    yield from SmtpdSession.rcpt(self, argument)
+
+
 def _verify_first(self: Any) -> Any:
     return SmtpdSession.recipient_checks(self)[::-1]
 
@@ -318,6 +324,8 @@ FLAWS = (
         RecipientChecks, program_environment=_first_sender),
     flaw("0009.drops-pipelined", "throws away the commands that came with a RCPT",
         RecipientChecks, rcptcheck=_drops_pipelined),
+    flaw("0009.runs-for-every-rcpt", "runs the program before it looks at the RCPT",
+        SmtpdSession, rcpt=_runs_for_every_rcpt),
     flaw("0009.verify-first", "asks qmail-verify before the program",
         SmtpdSession, recipient_checks=_verify_first),
     flaw("0009.in-place-of-verify", "does not ask qmail-verify where there is a program",
