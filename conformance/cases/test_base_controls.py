@@ -214,3 +214,27 @@ async def test_each_session_reads_anew(qmail: Qmail) -> None:
     qmail.control["rcpthosts"] = "new.example\n"
     second = await _codes(qmail, ["x@new.example"])
     assert (first, second) == ([553], [250]), f"{first} {second}"
+
+
+@requirement("base.control.percenthack", source="qmail-send(8) percenthack")
+async def test_percenthack(qmail: Qmail) -> None:
+    """What is sent on to user%domain arrives at user@domain where percenthack lists the host, else not."""
+    qmail.delivering = True
+    qmail.control |= {
+        "percenthack": "# ours\nHack.example\n",
+        "locals": "here.example\nmx.here.example\nhack.example\nno.example\n",
+    }
+    qmail.dot_qmail["alice/.qmail-one"] = "&bob%here.example@hack.example\n"
+    qmail.dot_qmail["alice/.qmail-two"] = "&alice%here.example@no.example\n"
+    seen = await qmail.deliver("", ["alice-one@here.example", "alice-two@here.example"])
+    boxes = {box: len(messages) for box, messages in seen.mailboxes.items() if messages}
+    assert boxes.get("bob") == 1, f"{boxes}"
+    assert "alice" not in boxes, f"{boxes}"
+
+
+@requirement("0007.rcpt.percenthack", source="patch:0007 smtpd-relay-reject", level="should")
+async def test_percenthack_is_screened(qmail: Qmail) -> None:
+    """A recipient with % is refused with 553 also where control/percenthack lists its domain."""
+    qmail.control["percenthack"] = "here.example\n"
+    reply = await qmail.recipient("alice%here.example@here.example")
+    assert reply.code == 553, reply

@@ -314,6 +314,7 @@ async def test_the_own_literal(qmail: Qmail) -> None:
 @requirement("base.literal.foreign", source="qmail-smtpd(8) rcpthosts; qmail-smtpd(8) localiphost")
 async def test_foreign_and_malformed_literals(qmail: Qmail) -> None:
     """Another host's literal, and what only looks like ours, is no domain of this host: 553 for each."""
+    qmail.control["localiphost"] = "here.example\n"
     literals = ["[192.0.2.9]", "[127.0.0.1", "127.0.0.1", "[127.0.0.1]x", "[127.0.0]", "[127.0.0.1.]"]
     async with qmail.session() as smtp:
         _, *replies = await smtp.envelope("a@b.example", [f"alice@{literal}" for literal in literals])

@@ -26,12 +26,16 @@ class Rewriting:
         me, named = control.me, control.keys("locals")
         return ([me.lower()] if me else []) if named is None else named
 
+    def is_percent_hack(self, box: bytes, host: bytes) -> bool:
+        """Whether `user%fqdn` at this host means `user@fqdn` (qmail-send(8), percenthack)."""
+        return host.lower() in self._percent_hack and b"%" in box
+
     def rewrite(self, address: bytes) -> Tuple[bool, bytes]:
         """(whether it is local, the address as it is delivered to)."""
         if b"@" not in address:
             address += b"@" + self.missing_host()
         box, host = address.rpartition(b"@")[::2]
-        while host.lower() in self._percent_hack and b"%" in box:
+        while self.is_percent_hack(box, host):
             box, host = box.rpartition(b"%")[::2]
         address = box + b"@" + host
         if host.lower() in self._locals:

@@ -11,6 +11,7 @@ from conformance.reference.local import DotQmail
 from conformance.reference.octets import leading_number, split_address
 from conformance.reference.policy import Policy
 from conformance.reference.recipients import RecipientChecks
+from conformance.reference.rewriting import Rewriting
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.verify import Verifier
 from conformance.reference.wire import Quit, Wire
@@ -178,7 +179,19 @@ class _LeadsOut(DotQmail):
         return b"/" in self.extension or super().exists()
 
 
+def _percenthack_excepted(self: Any, address: bytes, command: str) -> bool:
+    host = split_address(address)[1] or b""
+    excepted = host.lower() in (self.policy.control.keys("percenthack") or [])
+    return not excepted and SmtpdSession.relays(self, address, command)
+
+
 FLAWS = (
+    flaw("send.no-percenthack", "does not know percenthack",
+        Rewriting, is_percent_hack=lambda self, box, host: False),
+    flaw("send.percenthack-everywhere", "takes every % for a percent hack",
+        Rewriting, is_percent_hack=lambda self, box, host: b"%" in box),
+    flaw("0007.percenthack-excepted", "takes relay characters where percenthack lists the domain",
+        SmtpdSession, relays=_percenthack_excepted),
     flaw("verify.dots-kept", "looks for a dot in an extension as a dot, where delivery takes a colon",
         Verifier, box=_DotsKept),
     flaw("verify.upper-case-kept", "looks for an extension as written, where delivery takes lower case",

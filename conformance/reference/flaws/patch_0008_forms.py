@@ -7,6 +7,7 @@ from conformance.reference.acts import Engine
 from conformance.reference.client import Client
 from conformance.reference.envelope import parse_parameters
 from conformance.reference.flaws.flaw import flaw
+from conformance.reference.recipients import REFUSED, RecipientChecks
 from conformance.reference.smtpd import SmtpdSession
 from conformance.reference.smtpd_auth import Authentication
 from conformance.reference.wire import Quit
@@ -52,6 +53,17 @@ def _no_second_try(self: Any) -> Engine:
     yield from Authentication.after_failure(self)
 
 
+def _esmtpa_after_failure(self: Any) -> Engine:
+    yield from Authentication.after_failure(self)
+    self.client.speaks_esmtpa()
+
+
+def _refusal_sticks(self: Any, status: Any) -> str:
+    meaning = RecipientChecks.meaning(self, status)
+    self.refused = getattr(self, "refused", False) or meaning == REFUSED
+    return REFUSED if self.refused else meaning
+
+
 def _dies_without_method(self: Any, method: bytes) -> bool:
     if not method:
         raise acts.Signalled(11)
@@ -93,6 +105,10 @@ FLAWS = (
         SmtpdSession, auth=_auth_after_recipients),
     flaw("0008.no-second-try", "takes no AUTH after one that failed",
         Authentication, after_failure=_no_second_try),
+    flaw("0008.failed-esmtpa", "says ESMTPA in the Received line after an AUTH that failed",
+        Authentication, after_failure=_esmtpa_after_failure),
+    flaw("0009.refusal-sticks", "refuses every recipient of a session after one that the program refused",
+        RecipientChecks, meaning=_refusal_sticks),
     flaw("0008.dies-without-method", "dies of AUTH without a method",
         Authentication, offers=_dies_without_method),
     flaw("0008.quits-at-unknown", "ends the session at an unknown method",
