@@ -489,3 +489,29 @@ def test_what_stands_is_told_in_the_order_of_its_arrival(target: Target) -> None
         ["hook", "eight", "", ""],
         ["log", "one\n", "", ""],
     ]
+
+
+def test_a_signal_is_sent_once_files_stand_and_modes_last_for_one_case(fake: Target) -> None:
+    home = fake.root.state / "homes/alice"
+    said = fake.root.state / "said"
+    said.unlink(missing_ok=True)
+    (fake.root.programs / "service").write_text(
+        "trap 'cp /var/lib/qmail/control/locals /var/lib/conformance/said' HUP\n"
+        "touch /var/lib/conformance/trapped\nwhile :; do sleep 0.02; done"
+    )
+    prepare(
+        fake, "delivering", "", "", "dot-qmail", "alice/.qmail-m", "#\n", "mode", "alice/.qmail-m", "0666",
+        "mode", "alice", "1755", "mode", "bob/Maildir", "gone",
+    )  # fmt: skip
+    assert (home / ".qmail-m").stat().st_mode & 0o7777 == 0o666
+    assert home.stat().st_mode & 0o7777 == 0o1755
+    assert not (fake.root.state / "homes/bob/Maildir").exists()
+    until((fake.root.state / "trapped").exists)
+    assert fake.ask("signal", "HUP", "locals", "new.example\n") == [b"ok"]
+    until(said.exists)
+    until(lambda: said.read_text() == "new.example\n")
+    prepare(fake)
+    assert home.stat().st_mode & 0o7777 == 0o755
+    assert (fake.root.state / "homes/bob/Maildir/new").is_dir()
+    answer = fake.ask("signal", "ALRM")
+    assert answer[0] == b"failure", answer

@@ -157,6 +157,22 @@ async def test_delivered_to_that_is_no_loop(qmail: Qmail) -> None:
     assert _counts(await qmail.deliver("carol@here.example", [ALICE], message)) == {"alice": 1}
 
 
+@requirement("base.dot-qmail.list", source="package source, qmail-local.c: flagforwardonly")
+async def test_list_line(qmail: Qmail) -> None:
+    """Below +list a line that stores mail or runs a program puts the delivery off."""
+    seen = await _lines(qmail, "+list\n&bob@here.example\n./Maildir/\n")
+    assert _result(seen)[0] == "deferral", f"{_result(seen)}"
+    assert seen.mailboxes == {}
+
+
+@requirement("base.dot-qmail.list-forwards", source="package source, qmail-local.c: flagforwardonly")
+async def test_list_line_above_forwards(qmail: Qmail) -> None:
+    """Below +list forward lines are followed."""
+    assert _counts(await _lines(qmail, "+list\n&bob@here.example\ncarol@here.example\n")) == {
+        "bob": 1, "carol": 1,
+    }  # fmt: skip
+
+
 @requirement("base.dot-qmail.failure-first", source=ERRORS + ": will prevent all forwarding")
 async def test_failure_prevents_forwarding(qmail: Qmail) -> None:
     """A program that fails prevents the forward lines, those above it too; what is stored stays stored."""

@@ -289,3 +289,18 @@ async def test_program_runs_once_for_each_recipient(qmail: Qmail) -> None:
     recipients = sorted(call.environment.get("RECIPIENT", "") for call in calls)
     assert recipients == ["alice-x@here.example", "alice-y@here.example"], f"{recipients}"
     assert all(call.input.endswith("\nSubject: hello\n\nhello\n") for call in calls)
+
+
+@requirement("base.program.forward", source="forward(1); qmail-command(8)")
+async def test_forward_looks_at_no_header(qmail: Qmail) -> None:
+    """A message with a header that no parser reads is forwarded by forward(1) as it came."""
+    qmail.delivering = True
+    qmail.dot_qmail["alice/.qmail-x"] = "|forward bob@here.example\n"
+    odd = b"To: foo: bar, baz\r\nFrom: <<>\r\nSubject: (\r\n\r\nhello\r\n"
+    seen = await qmail.deliver("carol@here.example", ["alice-x@here.example"], odd)
+    assert _result(seen)[0] == "success", f"{_result(seen)}"
+    assert _counts(seen) == {"bob": 1}, f"{_counts(seen)}"
+    assert mail_of(seen, "bob").endswith("\nTo: foo: bar, baz\nFrom: <<>\nSubject: (\n\nhello\n")
+    assert mail_of(seen, "bob").startswith(
+        "Return-Path: <carol@here.example>\nDelivered-To: bob@here.example\n"
+    )

@@ -186,6 +186,14 @@ async def test_lines_above_a_message_in_the_maildir(qmail: Qmail) -> None:
     assert re.search(r"\nReceived: \(qmail \d+ invoked from network\); \d", message), message
 
 
+@requirement("base.maildir.quoted-path", source="qmail-local(8): Return-Path; addresses(5)")
+async def test_quoted_sender_in_the_maildir(qmail: Qmail) -> None:
+    """A sender whose local part needs quotes has them in Return-Path."""
+    qmail.delivering = True
+    message = mail_of(await qmail.deliver('"a b"@b.example', [LOCAL]), "alice")
+    assert message.startswith('Return-Path: <"a b"@b.example>\n'), message
+
+
 # The log of qmail-send
 
 

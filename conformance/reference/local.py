@@ -197,6 +197,8 @@ class QmailLocal:
     sender: bytes = b""  #: of what is forwarded
     said: bytes = b""  #: what programs have printed
 
+    list_line_counts = True  #: whether +list forbids all but forward lines below it
+
     #: Whether a blank first line is an error (dot-qmail(5)).
     first_must_say_something = True
 
@@ -292,6 +294,8 @@ class QmailLocal:
                 programs += 1
                 if self.run_program(line[1:]) == _ENOUGH:
                     break
+            elif line == b"+list":
+                only_forwards = self.list_line_counts
             elif line[:1] not in (b"#", b"+"):
                 forwards.append(line[1:] if line[:1] == b"&" else line)
         did = f"{self.printed()}did {files}+{len(forwards)}+{programs}\n"
@@ -332,7 +336,7 @@ class QmailLocal:
 
     def run_program(self, command: bytes) -> int:
         """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES)."""
-        status, said = self.homes.run(self.program(command))
+        status, said = self.forward_program(command) or self.homes.run(self.program(command))
         self.said += said
         if status == CRASHED and self.crash_fails:
             raise Failed(111, self.printed() + "Aack, child crashed. (#4.3.0)\n")
@@ -341,6 +345,13 @@ class QmailLocal:
         if status not in (0, _ENOUGH, CRASHED):
             raise Failed(111, self.printed())
         return 0 if status == CRASHED else int(status)
+
+    def forward_program(self, command: bytes) -> Optional[Tuple[Union[int, str], bytes]]:
+        """What forward(1) does with addresses, where that is the program: it looks at no header."""
+        name, _, addresses = command.partition(b" ")
+        if name != b"forward":
+            return None
+        return 0, b"forward: " + self.forward(addresses.split()).encode("ascii")
 
     def printed(self) -> str:
         """What programs have printed so far: the report begins with it."""
