@@ -149,6 +149,19 @@ def test_what_must_be_seen_when_all_is_done(expected: str, met: bool) -> None:
     assert (unmet(MAIL + expected) == []) == met
 
 
+DELIVERED = (
+    "delivering = true\n" + MAIL + "ran = { filter = 1 }\nfound = { filter = ['USER=bob', 'EXT='] }\n"
+    "[delivery-program.filter]\ndefault = STATUS\n"
+    "[dot-qmail]\n'bob/.qmail' = '|/var/lib/conformance/filter'\n"
+)
+
+
+@pytest.mark.parametrize(("status", "unmet_lines"), [("99", []), ("111", ["queue = 0"])])
+def test_a_delivery_to_a_program_is_told_of_in_a_scenario(status: str, unmet_lines: list[str]) -> None:
+    text = DELIVERED.replace("STATUS", status).replace("[expect]\n", "[expect]\nqueue = 0\n")
+    assert len(unmet(text)) == len(unmet_lines)
+
+
 CHECKED = (
     "[rcptcheck]\nstatuses = [100]\ncomplains = 'oh'\n[queue-program]\n"
     "[environment]\nA = 'b c'\n[auth]\nmode = ''\nsubprogram = { default = 3 }\n"

@@ -1,7 +1,7 @@
 """The keys that say what must be seen: reports of a delivery, and `[expect]` for when all is done."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from conformance.scenario.escapes import pattern
 from conformance.scenario.form import ExpectedReport, Sighting
@@ -55,8 +55,9 @@ def read_reports(table: TomlTable) -> tuple[ExpectedReport, ...]:
     return tuple(found)
 
 
-def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
-    """What `[expect]` says, in its order."""
+def read_expected(table: TomlTable, programs: Iterable[str] = ()) -> tuple[Sighting, ...]:
+    """What `[expect]` says, in its order; `programs` are those that dot-qmail files run."""
+    known = (*_PROGRAMS, *programs)
     table.only(KEYS)
     found: list[Sighting] = []
     for key, value in table.data.items():
@@ -65,7 +66,7 @@ def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
         elif KEYS[key] == "texts or table" and isinstance(value, dict):
             inner = table.table(key)
             if key.endswith("found"):
-                inner.only(_PROGRAMS)
+                inner.only(known)
             found += [
                 Sighting(key, words, number, of)
                 for of in inner.data
@@ -74,7 +75,7 @@ def read_expected(table: TomlTable) -> tuple[Sighting, ...]:
         elif "table" in KEYS[key] and "texts" not in KEYS[key]:
             inner = table.table(key)
             if key == "ran":
-                inner.only(_PROGRAMS)
+                inner.only(known)
             found += [Sighting(key, inner.number(of, 0, _MOST), inner.line(of), of) for of in inner.data]
         else:
             found += [Sighting(key, words, number) for words, number in _patterns(table, key)]

@@ -71,6 +71,7 @@ def read_scenario(text: str, path: Path) -> Scenario:
     top.only(KEYS)
     deliveries = tuple(_deliver(table) for table in top.tables("deliver"))
     claim = top.table("requirement")
+    configuration = _configuration(top)
     scenario = Scenario(
         path=path,
         title=" ".join(top.text("title", path.stem).split()),
@@ -78,9 +79,9 @@ def read_scenario(text: str, path: Path) -> Scenario:
         text=top.text("text", "").strip(),
         sessions=_sessions(top),
         deliveries=deliveries,
-        expected=read_expected(top.table("expect")),
+        expected=read_expected(top.table("expect"), configuration.delivery_programs),
         world=_world(top, deliveries),
-        configuration=_configuration(top),
+        configuration=configuration,
         claim=claim.make(Claim, promise=_one_line) if "requirement" in top.data else None,
     )
     if not scenario.sessions and not deliveries:
