@@ -71,6 +71,7 @@ CONFIGURATION = Configuration(
     ["info@here.example"],
     {"filter": Program({"bob@here.example": 99}, 100, "c", "crash", "d", True, [111])},
     {"alice/.qmail-list": "0666"},
+    Program({"bob@here.example": 32}, 54, "r", "hang", "ah", True, [72]),
 )
 
 #: What stands in for a value that has no default, or in whose absence there is no world.

@@ -92,6 +92,7 @@ class Configuration:
     `aliases` are the keys of fastforward's aliases.cdb, which qmail-verify is told of where there are any:
     `a@b.example`, `@b.example` for a domain, `a@` for any.
     `queue_program` is run in the place of qmail-queue by qmail-smtpd, which finds it in QMAILQUEUE.
+    `remote_program` stands in the place of qmail-remote for qmail-rspawn.
     `resolver` is the option line of resolv.conf.
     `verifying`: qmail-verify runs, which qmail-smtpd asks about recipients when VERIFY says so; "mute": in
     its place something takes the questions and answers none.
@@ -114,6 +115,7 @@ class Configuration:
     aliases: list[str] = field(default_factory=list)
     delivery_programs: dict[str, Program] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
+    remote_program: Program | None = None
 
     def programs(self) -> dict[str, Program]:
         """The programs with behaviour by the names of their files."""
@@ -123,6 +125,7 @@ class Configuration:
             "qmail-queue": self.queue_program,
             "checkprogram": password.checkprogram,
             "subprogram": password.subprogram,
+            "qmail-remote": self.remote_program,
         }
         smtpd = {name: program for name, program in named.items() if isinstance(program, Program)}
         return smtpd | self.delivery_programs

@@ -88,7 +88,7 @@ class HookCall:
     """One run of a program of ours that qmail started, as it found itself when it began.
 
     `program`: "rcptcheck"; "checkpassword", the checkprogram, with "subprogram", what that runs;
-    "qmail-queue", what QMAILQUEUE names.
+    "qmail-queue", what QMAILQUEUE names; "qmail-remote", what stands in its place.
     """
 
     program: str

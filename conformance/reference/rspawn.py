@@ -14,6 +14,14 @@ _RANKS = {b"K": 1, b"Z": 0, b"D": -1}
 class QmailRspawn:
     """Reports are `K` (delivered), `Z` (failed for now) or `D` (failed), and a text."""
 
+    #: Who qmail-remote runs as.
+    account = "qmailr"
+    #: The exit status of what cannot be run, where that may be better later (RFC 5321 4.2.1).
+    cannot_run = 111
+    no_output = b"Zqmail-remote produced no output.\n"
+    crashed = b"Zqmail-remote crashed.\n"
+    unable = b"ZUnable to run qmail-remote.\n"
+
     def __init__(self, run: RunRemote) -> None:
         self._run = run
 
@@ -25,11 +33,11 @@ class QmailRspawn:
     def report(self, status: int, output: bytes) -> bytes:
         """What is made of one run for one recipient: a report for it, and one for the message."""
         if status < 0:
-            return b"Zqmail-remote crashed.\n"
+            return self.crashed
         if status:
-            return b"ZUnable to run qmail-remote.\n" if status == 111 else b"DUnable to run qmail-remote.\n"
+            return self.unable if status == 111 else b"DUnable to run qmail-remote.\n"
         if not output:
-            return b"Zqmail-remote produced no output.\n"
+            return self.no_output
         reports = output.split(b"\0")[:-1]
         of_message = next((_RANKS[report[:1]] for report in reports if report[:1] in _RANKS), -1)
         rank = self.rank(output[:1], of_message)

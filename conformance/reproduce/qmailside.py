@@ -51,6 +51,8 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
     if configuration.timeouts:
         rows = (f"{host.address} {host.timeouts} {host.age}\n" for host in configuration.timeouts)
         files["timeouts"] = "".join(rows).encode("ascii")
+    if configuration.remote_program is not None:
+        files["remote-program"] = b"programs/qmail-remote\n"
     services = ["qmail-send"] if configuration.delivering else []
     services += {False: [], True: ["qmail-verify"], "mute": ["mute"]}[configuration.verifying]
     files["services"] = ("\n".join(services) + "\n").encode("ascii")

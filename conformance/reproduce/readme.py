@@ -213,6 +213,7 @@ CONTENTS = {
     "modes": "permissions in homes that differ from the ordinary ones",
     "timeouts": "hosts that qmail-remote remembers: address, time-outs, seconds since the last",
     "aliases.cdb": "fastforward's table of aliases, which qmail-verify is told of",
+    "remote-program": "what stands in the place of qmail-remote",
     "services": "what of qmail runs beside qmail-smtpd",
     "inside.sh": "sets everything up in the container",
     "secrets.env": "made-up passwords, and nowhere else",

@@ -38,7 +38,7 @@ _TEXTS = {
     "not-asked": (_QUESTION, "is no question", _QUESTIONS),
     "queue": (re.compile(r".* -> .*"), "is no envelope", '["SENDER -> RECIPIENT, RECIPIENT"], or a number'),
 }
-_PROGRAMS = ("rcptcheck", "checkpassword", "subprogram", "qmail-queue")
+_PROGRAMS = ("rcptcheck", "checkpassword", "subprogram", "qmail-queue", "qmail-remote")
 _MOST = 100_000
 
 

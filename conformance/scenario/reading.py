@@ -32,7 +32,7 @@ from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number,
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",
     "nobody-listens", "refuse-tcp", "latency", "control", "environment", "rcptcheck", "auth",
-    "queue-program", "dot-qmail", "resolver", "delivering", "verifying", "aliases",
+    "queue-program", "remote-program", "dot-qmail", "resolver", "delivering", "verifying", "aliases",
     "timed-out", "requirement", "delivery-program", "mode",
 )  # fmt: skip
 
@@ -280,6 +280,7 @@ def _configuration(top: TomlTable) -> Configuration:
         queue_program=_program(top, "queue-program", QueueProgram),
         delivery_programs=top.mapping("delivery-program", _delivery_program),
         modes=top.mapping("mode", _mode),
+        remote_program=_program(top, "remote-program", Program),
     )
 
 

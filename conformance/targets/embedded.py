@@ -24,6 +24,7 @@ from conformance.reference.local import ALIAS, HomesInMemory, QmailLocal
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery
+from conformance.reference.rspawn import QmailRspawn
 from conformance.reference.send import QmailSend
 from conformance.reference.smtpd import session
 from conformance.reference.tcpto import TimedOut, TimeoutTable
@@ -228,7 +229,10 @@ class ReferencePod:
             self._send.reread(ControlFiles(self._control))
 
     def _run_remote(self, message: Message, host: bytes, recipient: bytes) -> tuple[int, bytes]:
-        return 0, self._deliver(text(host), text(message.sender), [text(recipient)], message.octets)
+        rspawn = self._build.of(QmailRspawn)
+        words = (text(host), text(message.sender), text(recipient))
+        ran = self._host.run_remote(words, text(message.octets), rspawn.account, rspawn.cannot_run)
+        return ran or (0, self._deliver(words[0], words[1], [words[2]], message.octets))
 
     def _deliver(self, host: str, sender: str, recipients: list[str], message: bytes) -> bytes:
         process = next(self._processes)

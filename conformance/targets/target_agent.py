@@ -194,6 +194,8 @@ def configuration_items(configuration: Configuration) -> list[bytes]:
     items += [
         ("timeouts", host.address, f"{host.timeouts} {host.age}".encode()) for host in configuration.timeouts
     ]
+    if configuration.remote_program is not None:
+        items.append(("remote-program", "", b""))
     if configuration.delivering:
         items.append(("delivering", "", b""))
     if configuration.aliases:

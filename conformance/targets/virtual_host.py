@@ -25,6 +25,10 @@ _MOST_UNREAD = 8 << 20
 #: What a session holds: some memory, and the three descriptors that it is started with.
 _HELD = acts.Leak(memory=1024, descriptors=3)
 
+_QUEUE = "/var/lib/qmail/queue"
+#: How a program that crashes ends.
+_SEGV = -11
+
 #: Octets that qmail-smtpd reads at once: what it has not read is there for a program to read.
 _AT_ONCE = 1024
 
@@ -193,6 +197,30 @@ class VirtualHost:
         if status == 0 and program.queues:
             return self._queue(replace(act, written=octets(program.gives)) if program.gives else act)
         return acts.Queued(0, trouble(status), status)
+
+    def run_remote(
+        self, arguments: tuple[str, ...], message: str, account: str, cannot_run: int
+    ) -> tuple[int, bytes] | None:
+        """What stands in the place of qmail-remote: its status and output; None where nothing does."""
+        program = self._configuration.remote_program
+        if program is None:
+            return None
+        if program.fate == "missing":
+            return cannot_run, b""
+        read = message if program.reads else ""
+        place = f"{_QUEUE}/mess"
+        note = HookCall(
+            "qmail-remote",
+            list(arguments),
+            place,
+            {},
+            account=account,
+            group="qmail",
+            groups=["qmail"],
+            input=read,
+        )
+        outcome = self.run(program, note)
+        return outcome if isinstance(outcome, int) else _SEGV, octets(program.says + program.complains)
 
 
 class SmtpdConnection:

@@ -500,6 +500,7 @@ sub clear {
     }
     make_homes() if $modes;
     unlink map { "$STATE/$_" } splice(@programs), 'message', 'send.log', 'aliases.cdb';
+    rename "$QMAIL/bin/qmail-remote.real", "$QMAIL/bin/qmail-remote" if -e "$QMAIL/bin/qmail-remote.real";
     truncate "$STATE/$_", 0 for 'smtpd.log', 'tcpserver.log';
 }
 
@@ -538,6 +539,10 @@ sub prepare {
         elsif ($kind eq 'dot-qmail') { push @dots, [$name, $value]; }
         elsif ($kind eq 'mode') { push @modes, [$name, $value]; }
         elsif ($kind eq 'resolver') { write_resolver("nameserver 127.0.0.1\noptions $value\n"); }
+        elsif ($kind eq 'remote-program') {
+            rename "$QMAIL/bin/qmail-remote", "$QMAIL/bin/qmail-remote.real" or die "qmail-remote: $!\n";
+            symlink "$STATE/qmail-remote", "$QMAIL/bin/qmail-remote" or die "qmail-remote: $!\n";
+        }
         elsif ($kind eq 'timeouts') { push @hosts, [$name, split / /, $value]; }
         elsif ($kind eq 'delivering') { push @starts, \&start_send; }
         elsif ($kind eq 'verifying') { push @starts, $value eq 'mute' ? \&start_mute_verify : \&start_verify; }

@@ -37,6 +37,7 @@ for file in "$HERE"/control/*; do
 done
 [ ! -f $QMAIL/control/morercpthosts ] || qmail-newmrh
 cat $HERE/resolv.conf > /etc/resolv.conf
+if [ -f $HERE/remote-program ]; then ln -sf "$HERE/programs/qmail-remote" $QMAIL/bin/qmail-remote; fi
 # qmail-remote's table of hosts that timed out, see qmail-tcpto(8).
 if [ -f $HERE/timeouts ]; then
   perl -MSocket -ane 'print pack "a4Cx3Vx4", inet_aton($F[0]), $F[1], time - $F[2]' $HERE/timeouts > $QMAIL/queue/lock/tcpto

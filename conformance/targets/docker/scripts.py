@@ -92,6 +92,14 @@ def program_script(program: Program, name: str, state: str = STATE, programs: st
     return ("\n".join([*lines, *behaviour(program, name, state)]) + "\n").encode("latin-1")
 
 
+def printing(said: str) -> str:
+    """The command that prints octets; a NUL can stand in no word of a shell."""
+    if "\0" not in said:
+        return f"printf '%s' {quoted(said)}"
+    form = said.replace("\\", "\\\\").replace("%", "%%").replace("\0", "\\000")
+    return f"printf {quoted(form)}"
+
+
 def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
     """The lines with which a program reads, prints, and comes to its end as told."""
     runs = f"{state}/runs"
@@ -104,9 +112,9 @@ def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
     if name == "checkpassword":
         lines.append("cat <&3 >/dev/null")
     if program.says:
-        lines.append(f"printf '%s' {quoted(program.says)}")
+        lines.append(printing(program.says))
     if program.complains:
-        lines.append(f"printf '%s' {quoted(program.complains)} >&2")
+        lines.append(f"{printing(program.complains)} >&2")
     if program.fate == "crash":
         lines.append("kill -SEGV $$")
     if program.fate == "hang":
