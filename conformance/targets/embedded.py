@@ -229,7 +229,7 @@ class ReferencePod:
             self._send.reread(ControlFiles(self._control))
 
     def _run_remote(self, message: Message, host: bytes, recipient: bytes) -> tuple[int, bytes]:
-        rspawn = self._build.of(QmailRspawn)
+        rspawn = self._build.of(QmailRspawn)(self._run_remote)
         words = (text(host), text(message.sender), text(recipient))
         ran = self._host.run_remote(words, text(message.octets), rspawn.account, rspawn.cannot_run)
         return ran or (0, self._deliver(words[0], words[1], [words[2]], message.octets))
