@@ -5,8 +5,10 @@ run file, and whoever listens in the controller of pytest-xdist writes that line
 """
 
 import asyncio
+import contextlib
 import json
 import warnings
+from collections import defaultdict
 from collections.abc import Generator
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from conformance.cases.attempt import Attempt, handle_names
+from conformance.cases.attempt import Attempt, Played, handle_names, shared
 from conformance.cases.collection import all_requirements
 from conformance.cases.script import script_of
 from conformance.catalogue import Requirement
@@ -26,6 +28,7 @@ from conformance.judge.expectation import expect, meaning
 from conformance.judge.runfile import read_reached, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
+from conformance.pod.secrets import fixture_secrets
 from conformance.shares import ShareScheduling, share_of, stands_in
 from conformance.stopping import end_with_parent
 from conformance.targets.capacity import cut_down
@@ -163,6 +166,12 @@ def _target(item: pytest.Item) -> Target:
     return _plan(item.config).target(callspec.params["conformance_target"])
 
 
+def _shared_by(item: pytest.Item) -> tuple[str, str]:
+    """The target, and what the item's case shares with others; "" for nothing."""
+    requirement = _requirement(item)
+    return (_target(item).name, requirement.shares) if requirement else ("", "")
+
+
 @cache
 def _stored_verdicts(path: str) -> dict[str, Verdict]:
     return {verdict.requirement: verdict for verdict in read_reached(Path(path)).verdicts}
@@ -183,6 +192,8 @@ class Worker:
         self._runner = asyncio.Runner()
         self._pool = PodPool(self.plan)
         self._jobs: dict[pytest.Item, Job] = {}
+        #: By target and what cases share: what was played for one of them.
+        self._shared: dict[tuple[str, str], list[Job]] = defaultdict(list)
 
     @cached_property
     def _deviations(self) -> list[Deviation]:
@@ -199,10 +210,24 @@ class Worker:
             verdicts = _stored_verdicts(self.plan.stored[target.name])
             stored = of_record(item.function, verdicts[requirement.name])
             return await decide(requirement, expectation, stored, repeat=False)
-        if item not in self._jobs:
+        if item not in self._jobs and _shared_by(item) not in self._shared:
             self._submit(item)
-        live = of_case(item.function, partial(self._pool.played, self._jobs[item]))
+        live = of_case(item.function, partial(self._played, item))
         return await decide(requirement, expectation, live, repeat=self._repeat)
+
+    async def _played(self, item: pytest.Function, again: bool) -> Played:
+        """What was played for an item: for another that shares it, where that suffices, or for itself."""
+        if item not in self._jobs and not again:
+            for job in self._shared[_shared_by(item)]:
+                with contextlib.suppress(PodFailure, ConformanceError):  # what that one met with is not ours
+                    of_another = await self._pool.played(job)
+                    if found := await shared(item.function, of_another, fixture_secrets()):
+                        return found
+        if item not in self._jobs and again:
+            return await self._pool.played_alone(_target(item), script_of(item.function))
+        if item not in self._jobs:
+            self._play(item)
+        return await self._pool.played(self._jobs[item], again)
 
     def pool_size(self, share: int) -> int:
         """The part of the pods that goes with a share of the cases."""
@@ -219,9 +244,16 @@ class Worker:
             self._pool.size = self.pool_size(share)
         # From the back: those that wait come first, and a pod that begins at the end goes as we judge.
         for each in reversed(rest):
-            case: Any = getattr(each, "function", None)
-            if _requirement(each) is not None:
-                self._jobs[each] = self._pool.submit(_target(each), script_of(case))
+            if _requirement(each) is not None and _shared_by(each) not in self._shared:
+                self._play(each)
+
+    def _play(self, item: pytest.Item) -> None:
+        """Hand one item to the pods."""
+        case: Any = getattr(item, "function", None)
+        self._jobs[item] = self._pool.submit(_target(item), script_of(case))
+        what = _shared_by(item)
+        if what[1]:
+            self._shared[what].append(self._jobs[item])
 
     def close(self) -> None:
         self._runner.run(self._pool.dispose())

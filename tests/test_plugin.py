@@ -70,6 +70,33 @@ async def test_that_kills_its_worker_{_number}(qmail: Qmail) -> None:
     {_does}
 """
 
+#: Cases that share what is played, and note each time that they are played themselves.
+SHARING_CASES = """
+from conformance.cases.qmail import Qmail
+from conformance.catalogue import requirement
+from conformance.pod.recording import Recorder
+
+
+async def reply(qmail, verb, name):
+    if isinstance(qmail._pod, Recorder):
+        with open(PLAYED, "a") as file:
+            file.write(name + " ")
+    return await qmail.reply_to(verb)
+"""
+for _name, _verb, _code in [
+    ("one", "NOOP", 250),
+    ("two", "NOOP", 250),
+    ("wrong", "NOOP", 251),
+    ("odd", "RSET", 250),
+]:
+    SHARING_CASES += f"""
+
+@requirement("base.own.{_name}", source="rfc5321:4.1.1.9", shares="a command")
+async def test_{_name}(qmail: Qmail) -> None:
+    '''The command {_name} is answered.'''
+    assert (await reply(qmail, "{_verb}", "{_name}")).code == {_code}
+"""
+
 
 def _pytest(*arguments: str, told: str = "") -> Finished:
     return python("-m", "pytest", "-p", "no:cacheprovider", *arguments, told=told)
@@ -96,6 +123,16 @@ def test_an_unexpected_verdict_fails_at_the_line_of_the_case_and_pdb_stops_there
     assert re.search(stopped, done.stdout, re.MULTILINE)
     how_it_was_run = r"(plugin|attempt|decider|recording)\.py"
     assert not re.search(how_it_was_run, done.stdout)
+
+
+def test_what_cases_share_is_played_once_where_it_suffices(tmp_path: Path) -> None:
+    note = tmp_path / "played"
+    cases = SHARING_CASES.replace("PLAYED", repr(str(note)))
+    done, (_, *verdicts, _) = run_own_cases(tmp_path, [], {"test_sharing.py": cases}, processes=1)
+    assert done.returncode == 1, done.stderr
+    assert [line["requirement"] for line in verdicts if line["verdict"] != "met"] == ["base.own.wrong"]
+    # One for all that do the same; what does otherwise; the unexpected one again, in a pod of its own.
+    assert note.read_text().split() == ["odd", "one", "wrong"]
 
 
 @pytest.mark.parametrize(

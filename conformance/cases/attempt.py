@@ -95,6 +95,14 @@ async def judge(case: Case, played: Played, secrets: Secrets) -> Attempt:
     return result
 
 
+async def shared(case: Case, played: Played, secrets: Secrets) -> Played | None:
+    """What a case comes to with what was played for another; None where it does otherwise to qmail."""
+    result, left = await _against(case, played.record, secrets)
+    if left or result.outcome == "invalid":
+        return None
+    return Played(played.record, result.outcome, result.seen, played.seconds)
+
+
 async def replay(case: Case, record: Record, secrets: Secrets) -> Attempt:
     """Run a case, as it is today, against a stored record."""
     return (await _against(case, record, secrets))[0]

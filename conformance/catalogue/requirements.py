@@ -30,17 +30,25 @@ class Requirement:
     role: Role = "change"
     case: str = ""  #: file and function that decide it: test_0005_answers.py::test_mx_of_4096_octets
     waits: int = 0  #: seconds for which its case waits for qmail, at the most; such cases are begun first
+    shares: str = ""  #: cases with the same word here do the same to qmail: one of them is played for all
 
 
 _registry: dict[str, Requirement] = {}
 
 
 def requirement(
-    name: str, *, source: str, role: Role | None = None, level: Level = "must", waits: int = 0
+    name: str,
+    *,
+    source: str,
+    role: Role | None = None,
+    level: Level = "must",
+    waits: int = 0,
+    shares: str = "",
 ) -> Callable[[Case], Case]:
     """Mark a case as the one that decides a requirement; its docstring is the promise.
 
     The patch is the first part of the name. `role` defaults to guard for base and change for a patch.
+    `waits` and `shares`: see `Requirement`.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
@@ -56,7 +64,7 @@ def requirement(
             raise UsageError(f"requirement {name!r} is decided by two cases")
         where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
         role_or_default: Role = role or ("guard" if patch == "base" else "change")
-        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits)
+        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits, shares)
         _registry[name] = made
         marked: Any = case
         marked.requirement = made

@@ -23,10 +23,19 @@ def pod_count(plan: Plan, requirements: Collection[Requirement]) -> int:
     """
     cores = core_count()
     real = [target for target in plan.targets if not target.specification]
-    waits = sum(requirement.waits for requirement in requirements)
+    waits = sum(_each_once(requirements).values())
     wanted = round(sqrt(waits * cores / _POD)) if real else cores
     bounds = [len(requirements), *bear(plan).values()]
     return max(1, min(max(wanted, cores), *bounds))
+
+
+def _each_once(requirements: Collection[Requirement]) -> dict[str, int]:
+    """The waits of what is played: what several requirements share is played once."""
+    waits: dict[str, int] = {}
+    for each in requirements:
+        what = each.shares or each.name
+        waits[what] = max(waits.get(what, 0), each.waits)
+    return waits
 
 
 def process_count(cases: int, pods: int) -> int:

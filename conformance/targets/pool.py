@@ -104,9 +104,13 @@ class PodPool:
         if not again:
             return await job.played
         await self._retire(job)
-        pod = await self._started(job.target)
+        return await self.played_alone(job.target, job.script)
+
+    async def played_alone(self, target: Target, script: Script) -> Played:
+        """What came of a script in a pod of its own."""
+        pod = await self._started(target)
         try:
-            return await pod.play(job.script)
+            return await pod.play(script)
         finally:
             await pod.dispose()
 
