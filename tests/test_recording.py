@@ -348,11 +348,13 @@ def test_no_password_is_in_a_record() -> None:
 
 def test_a_case_and_its_record_see_the_same_hidden_octets() -> None:
     async def case(qmail: Qmail) -> None:
-        assert (await qmail.observe()).log == ["<password of alice>"]
+        assert (await qmail.observe()).mailboxes == {"alice": ["<password of alice>"]}
         async with await qmail.connect() as smtp:
             assert (await smtp.command("NOOP")).text == "<password of alice>"
 
-    pod = ScriptedPod(b"220 mx\r\n", b"250 wonderland\r\n", seen=Observation(log=["wonderland"]))
+    pod = ScriptedPod(
+        b"220 mx\r\n", b"250 wonderland\r\n", seen=Observation(mailboxes={"alice": ["wonderland"]})
+    )
     assert tried(case, pod, Secrets({"alice": b"wonderland"})).outcome == "met"
 
 
