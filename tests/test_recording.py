@@ -65,6 +65,7 @@ async def does_everything(internet: Internet, qmail: Qmail) -> None:
         await first.half_close()
     internet.zone("second.example")
     assert (await qmail.deliver("a@b.example", ["alice@here.example"])).queue == []
+    await qmail.reread()
     with pytest.raises(AssertionError, match="no host has accepted"):
         await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
 
@@ -154,7 +155,7 @@ def test_every_act_is_recorded_and_read_back_as_it_was() -> None:
     assert stored(live.record) == live.record
     assert {type(act) for act in acts} == set(get_args(Act)) - {Failure}
     told = [act.act for act in acts]
-    assert told[-6:] == ["receive", "close", "wait-until-idle", "observe", "remote", "observe"]
+    assert told[-7:] == ["receive", "close", "wait-until-idle", "observe", "signal", "remote", "observe"]
     on = [act.connection for act in acts if isinstance(act, Receive)]
     assert on == [0, 0, 1, 1, 1, *[2] * 7], "numbers are the case's own, whatever the pod's"
     zones = [len(act.world.zones) for act in acts if isinstance(act, Prepare)]

@@ -149,6 +149,10 @@ class Qmail(Configuration):
         """What qmail-smtpd logged, of all sessions, in order."""
         return read_smtpd_log((await self.observe()).log)
 
+    async def last_logged(self) -> str:
+        """The text of the last line that qmail-smtpd logged; "" without any."""
+        return "".join(line.text for line in (await self.smtpd_log())[-1:])
+
     async def session_ends(self) -> list[SmtpdProcess]:
         """How the process of each session ended, or what it holds, in order of their connections."""
         return list((await self.observe()).sessions)

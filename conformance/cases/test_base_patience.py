@@ -1,7 +1,7 @@
-"""Base qmail: timeoutsmtpd is kept in every state of a session, to a tenth of a second, in the same words."""
+"""Base qmail: timeoutsmtpd is kept in every state of a session, in the same words."""
 
 from conformance.cases.credentials import encoded
-from conformance.cases.qmail import Qmail
+from conformance.cases.qmail import Qmail, only
 from conformance.catalogue import requirement
 from conformance.smtp.session import Session
 
@@ -10,10 +10,13 @@ KNOWN = "alice@here.example"
 
 
 async def _times_out(smtp: Session) -> None:
-    """From now on silence for a second, of the client, is answered with 451, and the connection is closed."""
-    early = await smtp.reply(limit=0.9)
-    assert early.why == "silent", f"within 0.9 s: {early}"
-    reply = await smtp.reply(limit=0.6)
+    """From now on silence for a second, of the client, is answered with 451, and the connection is closed.
+
+    Both limits are half a second away: a machine may lose 0.4 s before what is seen is taken for its doing.
+    """
+    early = await smtp.reply(limit=0.5)
+    assert early.why == "silent", f"within 0.5 s: {early}"
+    reply = await smtp.reply(limit=1)
     assert reply.code == 451, f"after a second: {reply}"
     assert reply.text == "timeout (#4.4.2)", reply
     assert await smtp.closed(), "the connection stays open"
@@ -21,10 +24,10 @@ async def _times_out(smtp: Session) -> None:
 
 async def _ends(qmail: Qmail) -> None:
     """The one session exits with 1, with nothing queued, and says why in the log."""
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
     assert await qmail.queue() == []
-    assert (await qmail.smtpd_log())[-1].text == "Connection timed out: quitting"
+    assert await qmail.last_logged() == "Connection timed out: quitting"
 
 
 @requirement("base.timeout.before-hello", source=SOURCE, waits=1)
@@ -81,15 +84,15 @@ async def test_before_the_dot(qmail: Qmail) -> None:
 
 
 @requirement(
-    "base.timeout.each-read", source=SOURCE + "; package source, timeoutread.c: timeoutread", waits=2
+    "base.timeout.each-read", source=SOURCE + "; package source, timeoutread.c: timeoutread", waits=3
 )
 async def test_each_read(qmail: Qmail) -> None:
-    """The time counts from the client's last octets: one that goes on after 0.6 s has all of it again."""
+    """The time counts from the client's last octets: one that goes on after 0.5 s has all of it again."""
     qmail.control["timeoutsmtpd"] = "1\n"
     async with qmail.session() as smtp:
-        assert (await smtp.reply(limit=0.6)).why == "silent"
-        await smtp.send(b"MAIL FROM:<a@b.exam")
-        assert (await smtp.reply(limit=0.6)).why == "silent"
+        for part in (b"MAIL ", b"FROM:<a", b"@b.exam"):
+            assert (await smtp.reply(limit=0.5)).why == "silent"
+            await smtp.send(part)
         reply = await smtp.say(b"ple>\r\n")
         assert reply.code == 250, reply
         await _times_out(smtp)
@@ -103,9 +106,9 @@ async def test_replies_that_nobody_takes(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         await smtp.send(b"EHLO x\r\n" * 4000)
         await smtp.pause(2)
-        [session] = await qmail.session_ends()
+        session = only(await qmail.session_ends(), "sessions")
         assert session.status == 1, session
-    assert (await qmail.smtpd_log())[-1].text == "Write error (disconnect?): quitting"
+    assert await qmail.last_logged() == "Write error (disconnect?): quitting"
 
 
 @requirement("base.timeout.zero", source="package source, qmail-smtpd.c: setup", waits=1)

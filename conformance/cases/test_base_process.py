@@ -1,7 +1,7 @@
 """Base qmail: the process behind a session. How it ends, how it ends the connection, and what it holds."""
 
 from conformance.cases.credentials import plain
-from conformance.cases.qmail import SUBMITTED, Qmail
+from conformance.cases.qmail import SUBMITTED, Qmail, only
 from conformance.catalogue import requirement
 from conformance.pod.observation import SmtpdProcess
 from conformance.smtp.session import Session
@@ -19,7 +19,7 @@ HOLDS = "rfc5321:4.1.1.5; package source, qmail-smtpd.c: main"
 
 async def _held(qmail: Qmail) -> SmtpdProcess:
     """What the one session holds, which runs."""
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert session.status is None, f"qmail-smtpd has ended: {session}"
     return session
 
@@ -52,7 +52,7 @@ async def test_the_end_by_quit(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         assert (await smtp.command("QUIT")).code == 221
         assert await smtp.closed()
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert session.status == 0, session
     assert not session.reset, session
 
@@ -64,7 +64,7 @@ async def test_quit_behind_other_commands(qmail: Qmail) -> None:
         replies = await smtp.pipeline(["MAIL FROM:<a@b.example>", f"RCPT TO:<{KNOWN}>", "RSET", "QUIT"])
         assert [reply.code for reply in replies] == [250, 250, 250, 221], replies
         assert await smtp.closed()
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert (session.status, session.reset) == (0, False), session
 
 
@@ -93,7 +93,7 @@ async def test_the_end_by_a_client_that_says_no_more(qmail: Qmail) -> None:
         codes = [(await smtp.reply()).code for _ in range(3)]
         assert codes == [250, 250, 250], codes
         assert await smtp.closed()
-    [session] = await qmail.session_ends()
+    session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
 
 

@@ -248,4 +248,5 @@ async def test_after_a_recipient_that_the_program_refused(qmail: Qmail) -> None:
         )
         assert said[-1].code == 250, f"{said}"
     queued = await qmail.queued_recipients()
+    assert len(queued) == 2, f"{queued}"
     assert [KNOWN in queued[0], queued[1]] == [True, [BOB]], f"{queued}"
