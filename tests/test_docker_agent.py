@@ -321,6 +321,8 @@ def test_it_tells_how_each_session_ended_and_what_one_holds_that_runs(tmp_path: 
         with session("sleep 100 &") as third:
             while b"more" not in third.recv(100):
                 pass
+            third.sendall(b"x")
+            assert third.recv(1) == b"x"  # then no library is being read any more
             [*_, (port, status, held)] = sessions(third)
             assert (port, status) == (third.getsockname()[1], "")
             memory, descriptors, children = map(int, held.split())
@@ -352,7 +354,8 @@ def test_qmail_remote_is_run_as_qmail_rspawn_does_up_to_the_limit(
     answer, told, ended_with, ended, seconds = said
     assert (answer, told.decode("latin-1")) == (b"ok", report)
     assert (int(ended_with), ended) == ((-9, b"0") if status is None else (status, b"1"))
-    assert (0.2 if "sleep" in program else 0) <= float(seconds) < 10
+    # Only the waiting counts, which begins late on a busy machine.
+    assert (0 if status == 0 else 0.2 * (status is None)) <= float(seconds) < 10
 
 
 def test_a_report_without_an_end_is_cut_off_and_the_program_ended(fake: Target) -> None:
