@@ -142,6 +142,7 @@ def run_cases(
     # Files that people edit are looked at before a container starts.
     check_zones()
     load_users()
+    load_deviations(all_requirements())
     chosen = selection.of(all_requirements().values())
     forget_modules()
     if plan.stored:  # it is judged again as far as it goes

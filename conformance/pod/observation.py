@@ -118,7 +118,6 @@ class HookCall:
         return [
             *(f"{name} {value}" for name, value in told.items()),
             f"umask {self.umask}",
-            f"umask {self.umask}",
             *(f"{name} {value}" for name, values in many.items() for value in values),
             *descriptors,
             *([f"other children {self.siblings}"] if self.siblings else []),

@@ -51,7 +51,8 @@ _VARIABLES = ("SENDER", "RECIPIENT", "TCPREMOTEINFO", "RELAYCLIENT")
 
 def _run(call: HookCall) -> Iterator[str]:
     """How a program was run: its descriptors, the variables that it found, and what it was asked."""
-    yield ", ".join(f"{number} {kind}" for number, kind in call.descriptors.items())
+    said = ", ".join(f"{number} {kind}" for number, kind in call.descriptors.items())
+    yield re.sub(r"queue/mess/\d+/\d+", "queue/mess/N/N", said)  # numbers of files
     yield from (f"{name}={call.environment[name]}" for name in _VARIABLES if name in call.environment)
     if call.program == "checkpassword":
         yield f"{call.user} {'right' if call.accepted else 'wrong'}"

@@ -170,6 +170,7 @@ class _Reader:
     def __init__(self, most: int) -> None:
         self.steps: list[_Begun | Expected | HalfClose | Pause] = []
         self.opened = ""
+        self._in_message = False  #: one has been said, and no reply to it is expected yet
         self._left = most
 
     def take(self, number: int, line: str) -> None:
@@ -189,7 +190,13 @@ class _Reader:
             raise ValueError(f"the client says more than {MOST_SAID} octets in all")
         if isinstance(last, _Begun) and last.lines[0].sign == said.sign:
             last.lines.append(said)
+        elif said.sign == "|" and self._in_message:
+            raise ValueError(
+                "a message is said in one write, and the final dot is added behind it; "
+                "for one in pieces write its lines with `>`, and `> .` for the dot"
+            )
         else:
+            self._in_message = self._in_message or said.sign == "|"
             self.steps.append(_Begun([said], self.opened == "early"))
         self.opened = ""
 
@@ -209,6 +216,7 @@ class _Reader:
         self.opened = directive
 
     def _expect(self, wanted: Expected, last: object) -> None:
+        self._in_message = False
         if not (isinstance(last, Expected) and wanted.lines and not last.is_whole):
             self.steps.append(wanted)
             return

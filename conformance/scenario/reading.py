@@ -341,7 +341,13 @@ def _variable(table: TomlTable, name: str) -> str:
     return table.argument(name)
 
 
+#: Programs that have their names already, in the same directory.
+_OTHER_PROGRAMS = ("rcptcheck", "checkpassword", "subprogram", "session", "note")
+
+
 def _delivery_program(table: TomlTable, name: str) -> Program:
+    if name in _OTHER_PROGRAMS or name.startswith("qmail-"):
+        table.wrong((name,), "another program has this name", "choose another: [delivery-program.filter]")
     if not _PROGRAM_NAME.fullmatch(name):
         table.wrong((name,), "is no name of a program", "write lower-case letters: [delivery-program.filter]")
     return table.table(name).make(Program, **_PROGRAM)

@@ -80,12 +80,15 @@ def _build(name: str, ppa: str | None) -> Target:
 def _model(name: str, patches: tuple[str, ...]) -> Target:
     """The reference that does what is known of the published package: its deviations are flaws here."""
     from conformance.judge.deviations import load_deviations
+    from conformance.reference.flaws import FLAWS
 
     model = Target(name, "reference", patches, packages={"qmail": MODELLED})
-    known = (
-        deviation.flaw for deviation in load_deviations() if deviation.flaw and deviation.concerns(model)
-    )
-    return replace(model, flaws=tuple(dict.fromkeys(known)))
+    known = [each for each in load_deviations() if each.flaw and each.concerns(model)]
+    for deviation in known:
+        if deviation.flaw not in FLAWS:
+            what = f"{deviation.place}: there is no flaw {deviation.flaw!r}"
+            raise UsageError(what, "`qmail-conformance zoo` lists them.")
+    return replace(model, flaws=tuple(dict.fromkeys(each.flaw for each in known)))
 
 
 def _apart_from(flaws: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

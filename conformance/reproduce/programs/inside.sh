@@ -44,6 +44,10 @@ if [ -f $HERE/timeouts ]; then
   perl -e 'print "\0" x (1024 - $ARGV[0])' "$(wc -c < $QMAIL/queue/lock/tcpto)" >> $QMAIL/queue/lock/tcpto
 fi
 
+# dot-qmail files name programs by the place that they have in a pod.
+for file in "$HERE"/programs/*; do
+  if [ ! -e "$STATE/${file##*/}" ]; then ln -s "$file" "$STATE/${file##*/}"; fi
+done
 : > $STATE/runs/order
 chmod 0777 $STATE/runs
 chmod 0666 $STATE/runs/order
@@ -75,7 +79,8 @@ fi
 perl $HERE/dns.pl || trouble "the DNS server does not start"
 perl $HERE/exchanger.pl || trouble "the exchangers do not start"
 case $(cat $HERE/services) in
-  *qmail-send*) (cd / && exec env - PATH="$PATH" qmail-start ./Maildir/ > $OUT/send.log 2>&1 &) ;;
+  # Without sbin, where the package has its programs a second time: a qmail-remote that is missing must be.
+  *qmail-send*) (cd / && exec env - PATH=$QMAIL/bin:/usr/local/bin:/usr/bin:/bin qmail-start ./Maildir/ > $OUT/send.log 2>&1 &) ;;
 esac
 case $(cat $HERE/services) in
   *qmail-verify*)

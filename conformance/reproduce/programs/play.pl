@@ -217,6 +217,7 @@ sub programs {
         my ($program, $count, @rest) = split /\0/, slurp("$directory/$pid"), -1;
         my ($descriptors, $user, undef, $accepted, @environment) = @rest[$count + 7 .. $#rest];
         my %found = map { split /=/, $_, 2 } grep { /=/ } @environment;
+        $descriptors =~ s{queue/mess/\d+/\d+}{queue/mess/N/N}g;    # numbers of files
         my @said = join ', ', split /\n/, $descriptors;
         push @said, map { "$_=$found{$_}" } grep { defined $found{$_} } qw(SENDER RECIPIENT TCPREMOTEINFO RELAYCLIENT);
         push @said, $user . ($accepted ? ' right' : ' wrong') if $program eq 'checkpassword';
