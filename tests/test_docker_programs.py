@@ -15,7 +15,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.places import data
-from conformance.pod.configuration import Configuration, Program, QueueProgram, RecipientCheck
+from conformance.pod.configuration import Configuration, PasswordCheck, Program, QueueProgram, RecipientCheck
 from conformance.pod.observation import HookCall
 from conformance.targets.docker.scripts import program_script, session_script
 from conformance.targets.target_agent import read_hook_call
@@ -245,6 +245,14 @@ def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     calls = noted(tmp_path)[1:]
     assert sorted(call.environment["RECIPIENT"] for call in calls) == sorted(recipients)
     assert all(call.environment["FILLER"] == call.environment["RECIPIENT"] * 200 for call in calls)
+
+
+def test_an_argument_of_qmail_smtpd_is_what_it_is_whatever_it_holds() -> None:
+    words = ["", "it's $(id) \\", "a b", "*"]
+    script = session_script(Configuration(password_check=PasswordCheck(arguments=words))).decode()
+    shown = script.replace("exec 2>>", ": ").replace("exec ", "printf '%s|' ")
+    printed = subprocess.run(["sh", "-c", shown], capture_output=True, text=True, check=True).stdout
+    assert printed.split("|")[1:-1] == words
 
 
 @pytest.mark.parametrize("name", ["A B", "X=Y", "1A", "A;id", ""])

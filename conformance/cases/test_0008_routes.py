@@ -173,8 +173,8 @@ async def test_bad_challenge_is_cancelled(internet: Internet, qmail: Qmail) -> N
     """A challenge that is not base64 is answered with *, which cancels the exchange."""
     line = "a@here.example:[127.0.0.2]:25" + LOGIN
     await _submit(internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334 !not*base64!"})
-    said = internet.commands()[1:3]
-    assert said == ["AUTH CRAM-MD5", "*"], f"it said {said}"
+    said = ["alice and a digest" if _is_digest(line) else line for line in internet.commands()[1:]]
+    assert said[:2] == ["AUTH CRAM-MD5", "*"], f"it said {said}"
 
 
 @requirement(

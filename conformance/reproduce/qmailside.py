@@ -1,6 +1,7 @@
 """qmail's side of a reproduction as files: control files, environment, users, programs, passwords."""
 
 import re
+import shlex
 from collections.abc import Mapping
 
 from conformance.errors import UsageError
@@ -69,8 +70,8 @@ def _session(scene: Scene) -> bytes:
         "# One session: tcpserver runs this with the connection on standard input and output.\n"
         "unset PWD OLDPWD\nset -a\n# shellcheck source=/dev/null\n"
         f". {HERE}/env\nset +a\n"
-        f"exec 2>>{STATE}/smtpd.log\nexec {' '.join(command)}\n"
-    ).encode("ascii")
+        f"exec 2>>{STATE}/smtpd.log\nexec {shlex.join(command)}\n"
+    ).encode("latin-1")
 
 
 def secrets(users: Mapping[str, MailboxUser]) -> bytes:

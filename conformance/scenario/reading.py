@@ -13,6 +13,8 @@ from conformance.internet.nameserver import NameServer
 from conformance.internet.zones import load_zone, parse_zone
 from conformance.pod.codec import shown
 from conformance.pod.configuration import (
+    CHECKPROGRAM,
+    SUBPROGRAM,
     Configuration,
     HostTimeouts,
     PasswordCheck,
@@ -46,8 +48,13 @@ _STEPS = (
     "QUIT", "*",
 )  # fmt: skip
 _STEP = re.compile("|".join([*map(re.escape, _STEPS), "RCPT <[^>]*>"]))
-_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
+_LOOPBACK = re.compile(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}")
 _PROGRAM_NAME = re.compile(r"[a-z]{1,20}")
+#: What stands beside the programs of deliveries, or is noted as a program of its own.
+_TAKEN = (
+    "checkpassword", "checkprogram", "homes", "message", "passwords", "queue", "rcptcheck", "runs", "session",
+    "subprogram",
+)  # fmt: skip
 _IN_HOME = re.compile(r"[a-z][a-z0-9]*(/\.?[A-Za-z0-9][a-z0-9:._-]*)?")
 _MODE = re.compile(r"[0-7]{4}|gone")
 _DOT_QMAIL = re.compile(r"[a-z][a-z0-9]*/\.qmail(-[a-z0-9:._-]+)?")
@@ -309,7 +316,16 @@ def _subprogram(table: TomlTable, key: str) -> str | Program | None:
     return str(choice("true", "false")(table, key))
 
 
+def _arguments(table: TomlTable, key: str) -> list[str]:
+    found = [wire(word) for word in table.texts(key)]
+    if len(found) > 100 or any("\0" in word for word in found):
+        hint = f'write {key} = ["{CHECKPROGRAM}", "{SUBPROGRAM}"]'
+        table.wrong((key,), "more than 100 arguments, or one with a NUL, which none can hold", hint)
+    return found
+
+
 _AUTH: dict[str, Reader] = {
+    "arguments": _arguments,
     "checkprogram": lambda table, key: _program(table, key, Program),
     "subprogram": _subprogram,
 }
@@ -350,6 +366,8 @@ def _delivery_program(table: TomlTable, name: str) -> Program:
         table.wrong((name,), "another program has this name", "choose another: [delivery-program.filter]")
     if not _PROGRAM_NAME.fullmatch(name):
         table.wrong((name,), "is no name of a program", "write lower-case letters: [delivery-program.filter]")
+    if name in _TAKEN:
+        table.wrong((name,), "is the name of something else", "give it another: [delivery-program.filter]")
     return table.table(name).make(Program, **_PROGRAM)
 
 

@@ -324,7 +324,7 @@ sub wait_until_idle {
 sub signal_send {
     my ($name, @files) = @_;
     die "qmail-send does not run\n" if !$send->{pid};
-    while (my ($file, $content) = splice @files, 0, 2) { write_file("$QMAIL/control/$file", $content); }
+    while (my ($file, $content) = splice @files, 0, 2) { write_control($file, $content); }
     read_log();
     if ($name eq 'ALRM') { $_ = { local => 0, remote => 0 } for values %{ $send->{live} }; }    # all is tried again
     kill $name, $send->{pid} or die "qmail-send: $!\n";
@@ -516,6 +516,13 @@ sub timeouts {
     return map { ('timeouts', inet_ntoa($_->[0]), $_->[1], time - $_->[2]) } grep { $_->[1] } @records;
 }
 
+sub write_control {
+    my ($name, $content) = @_;
+    die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
+    write_file("$QMAIL/control/$name", $content);
+    run("$QMAIL/bin/qmail-newmrh") if $name eq 'morercpthosts';
+}
+
 sub write_resolver { ($resolver) = @_; write_file('/etc/resolv.conf', $resolver); }
 
 # A list of kind, name, value: what the case finds; whatever is not named is gone.
@@ -527,9 +534,7 @@ sub prepare {
     $refused = refused();
     while (my ($kind, $name, $value) = splice @items, 0, 3) {
         if ($kind eq 'control') {
-            die "control file $name: a name without a directory\n" if $name =~ m{/} || $name eq '';
-            write_file("$QMAIL/control/$name", $value);
-            run("$QMAIL/bin/qmail-newmrh") if $name eq 'morercpthosts';
+            write_control($name, $value);
         }
         elsif ($kind eq 'program') {
             write_file("$STATE/$name", $value, 0755);

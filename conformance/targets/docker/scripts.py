@@ -1,6 +1,7 @@
 """The shell scripts that a configuration turns into: what tcpserver runs, and programs with behaviour."""
 
 import re
+import shlex
 
 from conformance.errors import UsageError
 from conformance.pod.configuration import CHECKPROGRAM, SUBPROGRAM, Configuration, Program, QueueProgram
@@ -26,7 +27,8 @@ def session_script(configuration: Configuration) -> bytes:
     """What tcpserver runs for each session: qmail-smtpd with the case's environment, its log kept."""
     lines = ["#!/bin/sh", "ulimit -c 0", "unset PWD OLDPWD"]
     lines += [f"export {setting}" for setting in settings(configuration, STATE)]
-    lines += [f"exec 2>>{STATE}/smtpd.log", f"exec {' '.join(smtpd_command(configuration, PROGRAMS, STATE))}"]
+    command = shlex.join(smtpd_command(configuration, PROGRAMS, STATE))
+    lines += [f"exec 2>>{STATE}/smtpd.log", f"exec {command}"]
     return ("\n".join(lines) + "\n").encode("latin-1")
 
 
