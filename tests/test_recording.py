@@ -21,6 +21,7 @@ from conformance.pod.codec import decode, encode
 from conformance.pod.observation import Observation, SmtpdProcess
 from conformance.pod.record import Act, Failure, Prepare, Receive, Record
 from conformance.pod.secrets import Secrets, fixture_secrets
+from conformance.pod.world import World
 from conformance.targets.embedded import ReferencePod
 from tests.pods import ScriptedPod, attempt
 
@@ -297,12 +298,20 @@ def test_a_pod_that_fails_is_no_verdict_about_qmail() -> None:
 
 
 @pytest.mark.parametrize("name", ["forgotten.example", "FORGOTTEN.example", "route.example", "far.example"])
-def test_a_name_that_qmail_was_given_and_no_zone_knows_is_no_verdict_about_qmail(name: str) -> None:
-    result = tried(asks, ScriptedPod(seen=Observation(stray=[f"{name} MX"])))
+def test_a_name_that_qmail_was_given_and_no_zone_knows_is_the_mistake_of_a_file_alone(name: str) -> None:
+    async def of_a_file(internet: Internet, qmail: Qmail) -> None:
+        internet.arrange(World(zones=[]))
+        await asks(qmail)
+
+    seen = Observation(stray=[f"{name} MX"])
+    result = tried(of_a_file, ScriptedPod(seen=seen))
     assert (result.outcome, result.seen) == (
         "invalid",
         f"qmail asked for a name outside the world: {name} MX",
     )
+    result = tried(asks, ScriptedPod(seen=seen))
+    assert result.outcome == "unmet"
+    assert f"it has no business with here: {name} MX" in result.seen
 
 
 @pytest.mark.parametrize("name", ["forgotten.exampleQ", "gotten.example", "forgotten", "x\0", "example", ""])

@@ -95,17 +95,19 @@ class Qmail(Configuration):
     async def observe(self) -> Observation:
         """What stands in the world now.
 
-        A question that no zone knows makes the case invalid where somebody gave qmail that name; one for a
-        name that it made up itself is an AssertionError.
+        A question that no zone knows is an AssertionError. In a scenario it makes the run invalid where
+        somebody gave qmail that name: the file lacks a zone.
         """
         await self._ready()
         seen = await self._told.observe()
         self._internet.seen = seen
         stray = list(dict.fromkeys(seen.stray))
-        if named := [asked for asked in stray if self._is_told(asked.rpartition(" ")[0])]:
+        named = [asked for asked in stray if self._is_told(asked.rpartition(" ")[0])]
+        if named and self._internet.is_of_a_file:
             raise PodFailure(f"qmail asked for a name outside the world: {_some(named)}")
-        if stray:
-            raise AssertionError(f"qmail asked the DNS for a name that nobody gave it: {_some(stray)}")
+        if made_up := [asked for asked in stray if asked not in named]:
+            raise AssertionError(f"qmail asked the DNS for a name that nobody gave it: {_some(made_up)}")
+        assert not named, f"qmail asked the DNS for a name that it has no business with here: {_some(named)}"
         return seen
 
     def _is_told(self, name: str) -> bool:
