@@ -301,7 +301,7 @@ def test_a_pod_that_fails_is_no_verdict_about_qmail() -> None:
 def test_a_name_that_qmail_was_given_and_no_zone_knows_is_the_mistake_of_a_file_alone(name: str) -> None:
     async def of_a_file(internet: Internet, qmail: Qmail) -> None:
         internet.arrange(World(zones=[]))
-        await asks(qmail)
+        await asks(internet, qmail)
 
     seen = Observation(stray=[f"{name} MX"])
     result = tried(of_a_file, ScriptedPod(seen=seen))
