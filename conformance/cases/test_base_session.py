@@ -131,6 +131,15 @@ async def test_ehlo_resets(qmail: Qmail) -> None:
         assert (await smtp.command("DATA")).code == 503
 
 
+@requirement("base.helo.resets", source="rfc5321:4.1.4; package source, qmail-smtpd.c: smtp_helo")
+async def test_helo_resets(qmail: Qmail) -> None:
+    """HELO in the middle of a transaction ends it, as EHLO does."""
+    async with qmail.session() as smtp:
+        await smtp.envelope("a@b.example", ["alice@here.example"])
+        hello, reply = await smtp.commands("HELO client.test.example", "DATA")
+        assert (hello.code, reply.code) == (250, 503), f"{hello} {reply}"
+
+
 @requirement(
     "base.mail.replaces", source="rfc5321:4.1.1.2, rfc5321:3.3; package source, qmail-smtpd.c: smtp_mail"
 )

@@ -219,7 +219,7 @@ async def test_received_after_a_failed_auth(qmail: Qmail) -> None:
         await smtp.envelope("a@b.example", [BOB], SUBMITTED)
     received = (await qmail.queued()).octets.partition("Subject:")[0]
     assert "ESMTPA" not in received, received
-    assert "alice" not in received, received
+    assert "@" not in received, received  # what is left of a name may be no longer alice
 
 
 @requirement("0008.state.auth-after-transaction", source="rfc4954:4; rfc5321:4.1.1.5")

@@ -62,6 +62,12 @@ def _noop_that_resets(self: Any, argument: bytes) -> Engine:
     yield from SmtpdSession.noop(self, argument)
 
 
+def _helo_keeps(self: Any, argument: bytes) -> Engine:
+    yield from self.wire.log(f"Received HELO {self.cleaned(argument)}")
+    self.wire.say(b"250 " + self.greeting + b"\r\n")
+    self.client.greets(argument)
+
+
 FLAWS = (
     flaw("smtpd.accepts-without-queueing", "says 250 to a message that it never gave to qmail-queue",
         SmtpdSession, enqueue=at_once(lambda *_: acts.Queued(1))),
@@ -101,6 +107,7 @@ FLAWS = (
         Policy, greeting_text=lambda self: self.control.me),
     flaw("smtpd.greeting-without-me", "greets as `unknown` where there is no smtpgreeting",
         Policy, greeting_text=lambda self: self.control.line("smtpgreeting", b"unknown")),
+    flaw("smtpd.helo-keeps", "goes on with a transaction after HELO", SmtpdSession, helo=_helo_keeps),
     flaw("smtpd.helo-as-ehlo", "answers HELO as EHLO, with extensions",
         SmtpdSession, helo=lambda self, argument: self.ehlo(argument)),
     flaw("smtpd.helo-keeps-transaction", "HELO and EHLO leave the transaction as it is",
