@@ -24,7 +24,11 @@ REQUIREMENTS = all_requirements()
 def rounds(names: list[str], flaws: list[str]) -> ZooTable:
     """A small round of the zoo, in this process."""
     without = baseline(names)
-    trials = without.trials(lambda flaw, _: flaw in flaws)
+
+    def wanted(flaw: str, _: str) -> bool:
+        return flaw in flaws
+
+    trials = [*without.trials(wanted), *without.trials_on_stock(wanted, (), ())]
     chosen = {name: REQUIREMENTS[name] for name in names}
     return lay_out(chosen, without, run_trials(trials, 1), {*names, *flaws})
 
@@ -44,14 +48,25 @@ def test_flaws_are_caught_both_ways() -> None:
     assert not [line for line in table.broken if line.startswith("remote.alias-kept")]
 
 
-def test_a_flaw_of_base_meets_both_builds_and_that_of_a_patch_the_patched_one() -> None:
-    without = baseline(["base.verbs.noop", "0006.known.unaffected"])
-    trials = list(without.trials(lambda flaw, _: flaw in ("smtpd.noop-resets", "0006.known-verbs")))
-    assert [(trial.flaw, trial.build) for trial in trials] == [
-        ("smtpd.noop-resets", "stock"),
-        ("smtpd.noop-resets", "patched"),
-        ("0006.known-verbs", "patched"),
-    ]
+def test_every_flaw_meets_the_patched_build_and_one_of_base_stock_where_that_tells_more() -> None:
+    names = ["base.verbs.noop", "0006.known.unaffected"]
+    without = baseline(names)
+
+    def wanted(flaw: str, _: str) -> bool:
+        return flaw in ("smtpd.noop-resets", "0006.known-verbs")
+
+    trials = [(trial.flaw, trial.build) for trial in without.trials(wanted)]
+    assert trials == [("smtpd.noop-resets", "patched"), ("0006.known-verbs", "patched")]
+    for settled, idle, tried in (
+        ((), (), names),
+        (("smtpd.noop-resets",), (), []),
+        (("smtpd.noop-resets",), names[1:], names[1:]),
+    ):
+        on_stock = list(without.trials_on_stock(wanted, settled, idle))
+        assert [(trial.flaw, trial.build) for trial in on_stock] == [("smtpd.noop-resets", "stock")] * bool(
+            tried
+        )
+        assert [name for trial in on_stock for name in trial.requirements] == tried
 
 
 @pytest.mark.parametrize("name", ["0006.unknown.code", "0005.small.one-question", "0009.exit-100.refused"])

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
@@ -34,7 +34,11 @@ def visit(keyword: str, workers: int, part: Part | None = None) -> ZooTable:
     requirements = all_requirements()
     chosen = _chosen(keyword)
     without = baseline(requirements)
-    trials = list(without.trials(lambda flaw, name: flaw in chosen or name in chosen))
+
+    def wanted(flaw: str, name: str) -> bool:
+        return flaw in chosen or name in chosen
+
+    trials = list(without.trials(wanted))
     found = {(line["flaw"], line["build"]): line["outcome"] for line in (part.lines if part else ())}
 
     def reached() -> str:
@@ -50,9 +54,18 @@ def visit(keyword: str, workers: int, part: Part | None = None) -> ZooTable:
         yield from ((each, found[each.flaw, each.build]) for each in trials)
 
     with stopping.keeping(reached):
+        first = lay_out(requirements, without, tried(), chosen)
+        settled = {flaw for flaw, names in first.caught_by.items() if _by_its_own(flaw, names)}
+        idle = {name for name, flaws in first.catches.items() if not flaws}
+        trials += without.trials_on_stock(wanted, settled, idle)
         caught = lay_out(requirements, without, tried(), chosen).caught_by
         trials += without.trials_on_model({flaw: caught[flaw] for flaw in FLAWS if flaw in chosen})
         return lay_out(requirements, without, tried(), chosen)
+
+
+def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
+    """Whether a requirement of a flaw's own patch is among those that catch it."""
+    return any(all_requirements()[name].patch == FLAWS[flaw].patch for name in names)
 
 
 def _chosen(keyword: str) -> set[str]:

@@ -6,7 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -65,16 +65,29 @@ class Baseline:
     asked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
     def trials(self, wanted: Callable[[str, str], bool]) -> Iterator[Trial]:
-        """What must be run: a base flaw on both builds, a patch's flaw on the patched one.
+        """What must be run first: every flaw on the patched build.
 
         `wanted` tells for a flaw and a requirement whether their meeting is of interest.
         """
-        for flaw in FLAWS.values():
-            for build in BUILDS if flaw.patch == "base" else ("patched",):
-                asked = self.asked[build]
-                names = [name for name in asked if flaw.name in asked[name] and wanted(flaw.name, name)]
-                if names:
-                    yield Trial(flaw.name, build, tuple(names))
+        yield from self._on("patched", FLAWS, wanted)
+
+    def trials_on_stock(
+        self, wanted: Callable[[str, str], bool], settled: Collection[str], idle: Collection[str]
+    ) -> Iterator[Trial]:
+        """Then the flaws of base on stock: all that can show them, or, where a flaw is `settled` because a
+        requirement of base catches it on the patched build, those alone that are `idle`, for they catch none.
+        """
+        base = [flaw for flaw in FLAWS if FLAWS[flaw].patch == "base"]
+        yield from self._on(
+            "stock", base, lambda flaw, name: wanted(flaw, name) and (flaw not in settled or name in idle)
+        )
+
+    def _on(self, build: str, flaws: Iterable[str], wanted: Callable[[str, str], bool]) -> Iterator[Trial]:
+        asked = self.asked[build]
+        for flaw in flaws:
+            names = [name for name in asked if flaw in asked[name] and wanted(flaw, name)]
+            if names:
+                yield Trial(flaw, build, tuple(names))
 
     def trials_on_model(self, caught: Mapping[str, Sequence[str]]) -> Iterator[Trial]:
         """Each flaw that a requirement with a known deviation catches without it, on the model.
