@@ -102,7 +102,7 @@ def test_a_bounce_that_cannot_be_queued_is_not_lost(tree: Tree, start: Start) ->
     tree.program("qmail-queue", "exit 53")
     sending = start()
     sending.wait_for("warning: trouble injecting bounce message")
-    assert [path.read_bytes()[:1] for path in tree.files("local")] == [b"D"]
+    assert tree.files("local") == []
     assert len(tree.files("bounce")) == 1
     program.write_text(works)
     sending.process.send_signal(signal.SIGALRM)

@@ -48,6 +48,7 @@ class SystemHomes:
         self._accounts = accounts
         self._host = host.replace("/", "_").replace(":", "_") or "unknown"
         self._stored = 0
+        self._environment = environment_now()  # whoever becomes another user cannot read it any more
 
     def has(self, name: str) -> bool:
         return self._accounts.has(name)
@@ -76,7 +77,7 @@ class SystemHomes:
             message.seek(0)
             command = ["/bin/sh", "-c", wanted.command.decode("latin-1")]
             descriptors = {0: message.fileno()}
-            environment = {**environment_now(), **wanted.environment}
+            environment = {**self._environment, **wanted.environment}
             return output_of(
                 lambda writer: spawn(command, environment, {**descriptors, 1: writer, 2: writer}, ".")
             )
@@ -92,7 +93,8 @@ class SystemHomes:
     def to_maildir(self, user: str, directory: bytes, octets: bytes) -> None:
         """A whole file in tmp, then linked into new (maildir(5), HOW A MESSAGE IS DELIVERED)."""
         self._stored += 1
-        unique = f"{int(time.time())}.{os.getpid()}_{self._stored}.{self._host}".encode("latin-1")
+        again = f"_{self._stored}" if self._stored > 1 else ""
+        unique = f"{int(time.time())}.{os.getpid()}{again}.{self._host}".encode("latin-1")
         temporary = directory + b"tmp/" + unique
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

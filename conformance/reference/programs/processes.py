@@ -34,7 +34,7 @@ def system_account(name: str) -> Optional[Account]:
 def become(account: Optional[Account]) -> None:
     """Go on as that user; who is not root, or is given nobody, stays who he is."""
     if account is not None and os.geteuid() == 0:
-        os.setgroups([])
+        os.setgroups([account.gid])
         os.setgid(account.gid)
         os.setuid(account.uid)
 

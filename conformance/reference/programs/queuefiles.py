@@ -5,7 +5,7 @@ import os
 from itertools import takewhile
 from typing import List, Sequence
 
-from conformance.reference.programs.processes import write_all, write_durably
+from conformance.reference.programs.processes import system_account, write_all, write_durably
 from conformance.reference.queue import LOCAL, REMOTE, Message, Recipient
 
 #: Directories that the files of mess, info, local and remote are spread over.
@@ -131,6 +131,9 @@ class QueueFiles:
             os.pwrite(descriptor, _DONE, at)
         finally:
             os.close(descriptor)
+        channel = [other for other in message.recipients if other.channel == recipient.channel]
+        if all(other.done or other is recipient for other in channel):
+            _unlink(self.path(recipient.channel, message.number))
 
     def remove(self, number: int) -> None:
         """Everything of a message; mess at last, so that its number is not given again before."""
@@ -148,7 +151,11 @@ class QueueFiles:
         return self._octets(kind, number).split(b"\0")[:-1]
 
     def _write(self, kind: str, number: int, octets: bytes, flags: int) -> None:
-        write_durably(os.open(self.path(kind, number), flags, 0o600), octets)
+        descriptor = os.open(self.path(kind, number), flags, 0o600)
+        account = system_account("qmails") if os.geteuid() == 0 else None
+        if account is not None:  # this qmail-send goes on as root, and its files are qmails' all the same
+            os.fchown(descriptor, account.uid, account.gid)
+        write_durably(descriptor, octets)
 
 
 def _unlink(path: str) -> None:

@@ -22,7 +22,8 @@ from conformance.reference.programs import place
 from conformance.reference.programs.local import deliver_in_child
 from conformance.reference.programs.processes import hand_in, output_of, spawn, system_account, write_all
 from conformance.reference.programs.queuefiles import QueueFiles
-from conformance.reference.queue import Message
+from conformance.reference.queue import CANNOT_RUN, Message
+from conformance.reference.rspawn import QmailRspawn
 from conformance.reference.send import QmailSend
 
 
@@ -79,6 +80,8 @@ def run_remote(
         lambda writer: spawn(words, variables, {0: stored, 1: writer}, directory, account)
     )
     os.close(stored)
+    if status == CANNOT_RUN:
+        return QmailRspawn.cannot_run, b""
     return (-1 if isinstance(status, str) else status), output
 
 
