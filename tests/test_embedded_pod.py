@@ -40,16 +40,23 @@ async def drain(pod: ReferencePod, connection: int, limit: float = 10.0) -> str:
     return said.decode("latin-1")
 
 
-async def delivered(
+async def submitted(
     pod: ReferencePod, configuration: Configuration, sender: str, recipients: list[str]
-) -> Observation:
-    """What stands in the world when a message has come in by SMTP and qmail-send rests."""
+) -> None:
+    """A message comes in by SMTP."""
     await pod.prepare(World(), configuration)
     connection = await pod.connect()
     envelope = "".join(f"RCPT TO:<{recipient}>\r\n" for recipient in recipients)
     said = f"MAIL FROM:<{sender}>\r\n{envelope}DATA\r\nS: x\r\n\r\ny\r\n.\r\nQUIT\r\n"
     await pod.send(connection, said.encode("latin-1"))
     assert "250 ok 17000" in await drain(pod, connection)
+
+
+async def delivered(
+    pod: ReferencePod, configuration: Configuration, sender: str, recipients: list[str]
+) -> Observation:
+    """What stands in the world when a message has come in by SMTP and qmail-send rests."""
+    await submitted(pod, configuration, sender, recipients)
     assert await pod.wait_until_idle(60)
     return await pod.observe()
 
@@ -151,6 +158,15 @@ async def test_a_failed_bounce_goes_to_the_postmaster_and_no_further(pod: Refere
     seen = await delivered(pod, configuration, "", ["nobody@here.example"])
     assert (seen.mailboxes, seen.queue) == ({}, [])
     assert any(line.startswith("triple bounce: discarding") for line in seen.log)
+
+
+@on_a_loop
+async def test_mail_that_begets_mail_for_ever_is_still_at_work() -> None:
+    pod = ReferencePod(PPA_PATCHES, frozenset({"send.bounce-with-sender"}))
+    configuration = Configuration({**CONTROL, "doublebounceto": "nobody"}, delivering=True)
+    await submitted(pod, configuration, "", ["nobody@here.example"])
+    assert not await pod.wait_until_idle(60)
+    assert (await pod.observe()).queue
 
 
 def test_the_fixtures_users() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from conformance.cases.collection import all_requirements
 from conformance.catalogue import Requirement
 from conformance.cli import main
 from conformance.cli import zoo as command
+from conformance.errors import WorldError
 from conformance.judge.verdict import Verdict, VerdictName
 from conformance.reference.flaws import FLAWS
+from conformance.zoo import trial
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.pages import markdown, to_json
 from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, baseline, run_trial, run_trials
@@ -86,6 +89,37 @@ def test_worker_processes_come_to_the_same() -> None:
         assert [found[trial] for trial in trials] == ["unmet", "met"]
 
 
+def test_a_worker_that_never_comes_to_an_end_is_ended_and_its_flaw_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = "import time; from conformance.zoo import trial, worker; trial.TRIAL_LIMIT = 1; "
+    endless = f"{worker} worker.TRIAL_LIMIT = 1; worker.run_trial = lambda _: time.sleep(600); worker.main()"
+    monkeypatch.setattr(trial, "WORKER", [sys.executable, "-c", endless])
+    given = [Trial("0006.closes", "patched", ("0006.unknown.code",))]
+    with pytest.raises(WorldError, match=r"died at 0006\.closes on patched, or was at work for \d+ s"):
+        list(run_trials(given, 2))
+
+
+def test_what_settles_a_flaw_ends_its_trial_when_quick() -> None:
+    names = ["0006.unknown.code", "0006.session.goes-on", "base.verbs.noop", "base.quit.closes"]
+    without = baseline(names)
+    flaws = ("0006.dropped", "smtpd.noop-resets")
+    trials = list(without.trials(lambda flaw, _: flaw in flaws, quick=True))
+    outcomes = {trial.flaw: run_trial(trial) for trial in trials}
+    for each in trials:
+        assert set(each.requirements) - set(outcomes[each.flaw]) or len(each.requirements) == 1, each
+        verdicts = [verdict for verdict, _ in outcomes[each.flaw].values()]
+        assert verdicts == ["met"] * (len(verdicts) - 1) + ["unmet"], "it ends with what catches the flaw"
+    caught = {name for outcome in outcomes.values() for name in outcome}
+    idle, met = set(names) - caught, []
+    for some in without.trials_one_by_one(idle, lambda *_: True, ()):
+        met += [(trial.flaw, name) for trial in some for name in trial.requirements]
+        idle.discard("base.quit.closes")
+    assert idle
+    assert len(met) == len(set(met)), "no pair meets twice"
+    assert sum(name == "base.quit.closes" for _, name in met) == 2 * ("base.quit.closes" not in caught)
+
+
 def test_what_a_deviation_does_not_describe_is_caught_where_it_shows() -> None:
     name = "0007.rcpt.percent"
     without = baseline([name])
@@ -93,7 +127,8 @@ def test_what_a_deviation_does_not_describe_is_caught_where_it_shows() -> None:
     assert (known.verdict, known.as_expected) == ("unmet", True)
     flaws = {"0007.550": [name], "0007.sender-only": [name], "0006.dropped": ["0006.unknown.code"]}
     [trial] = without.trials_on_model(flaws)
-    assert trial == Trial("0007.550", "model", (name,)), "not the model's own, nor what no deviation is about"
+    # Not the model's own, nor what no deviation is about.
+    assert (trial.flaw, trial.build, trial.requirements) == ("0007.550", "model", (name,))
     # Recipients are not screened, so nobody sees with which code they would be refused.
     assert run_trial(trial)[name] == (known.verdict, known.seen)
     table = lay_out({name: REQUIREMENTS[name]}, without, [(trial, run_trial(trial))], {"0007.550"})
@@ -163,11 +198,18 @@ def test_what_does_not_clear_the_bars_is_broken_and_stands_on_the_page(table: Zo
 # The command
 
 
-def test_the_command_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = {name: requirement for name, requirement in REQUIREMENTS.items() if requirement.patch == "0006"}
+    monkeypatch.setattr(command, "all_requirements", lambda: few)
     expression = "0006.enhanced-status or 0006.unknown.enhanced-code"
     assert main(["zoo", "-k", expression, "-n", "1", "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "1 of 1 flaws are caught" in told
+    assert main(["zoo", "--quick", "-k", expression, "-n", "1", "--out", str(tmp_path / "quick")]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == told.splitlines()[:2]
+    assert "Made with `--quick`" in (tmp_path / "quick" / "zoo.md").read_text(encoding="utf-8")
     assert "1 of 1 requirements catch a flaw" in told
     written = json.loads((tmp_path / "zoo.json").read_text(encoding="utf-8"))
     assert list(written["flaws"]) == ["0006.enhanced-status"]

@@ -71,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
     zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
     _option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
     _option(made["zoo"], "-n", "WORKERS", "worker processes (2)", dest="workers", type=int, default=2)
+    quick = "no more than the bars need: what settles a flaw ends its trial"
+    made["zoo"].add_argument("--quick", action="store_true", help=quick)
     made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
     _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
     stored = "take its record from a stored run; nothing is started"

@@ -3,7 +3,8 @@
 import argparse
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import asdict
 
 from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
@@ -26,10 +27,12 @@ FORM = "qmail-conformance zoo"
 _BROKEN = 20  #: bars that are told as broken; the table holds them all
 
 
-def visit(keyword: str, workers: int, part: Part | None = None) -> ZooTable:
+def visit(keyword: str, workers: int, part: Part | None = None, *, quick: bool = False) -> ZooTable:
     """One round: what `keyword` selects of flaws and requirements, each against all of the other side.
 
-    What comes of each trial is written to `part`; what it holds already is not tried again.
+    When `quick`, only as much as the bars need: what settles a flaw ends its trial, and a requirement that
+    caught none by then meets one flaw after the other until it does. What comes of each trial is written to
+    `part`; what it holds already is not tried again.
     """
     requirements = all_requirements()
     chosen = _chosen(keyword)
@@ -38,29 +41,37 @@ def visit(keyword: str, workers: int, part: Part | None = None) -> ZooTable:
     def wanted(flaw: str, name: str) -> bool:
         return flaw in chosen or name in chosen
 
-    trials = list(without.trials(wanted))
-    found = {(line["flaw"], line["build"]): line["outcome"] for line in (part.lines if part else ())}
+    found = {Trial.from_json(line["trial"]): line["outcome"] for line in (part.lines if part else ())}
+    seen: list[tuple[Trial, Outcome]] = []
 
     def reached() -> str:
         where = "" if part is None else f"; --resume {one_line(str(part.path.parent))} goes on"
-        return f"{len(found)} of {numbered(len(trials), 'trial')} are kept{where}"
+        return f"{numbered(len(found), 'trial')} are kept{where}"
 
-    def tried() -> Iterator[tuple[Trial, Outcome]]:
-        left = [trial for trial in trials if (trial.flaw, trial.build) not in found]
-        for trial, outcome in run_trials(left, workers):
-            found[trial.flaw, trial.build] = outcome
+    def run(trials: Iterable[Trial]) -> ZooTable:
+        """The table of all that was seen up to these trials."""
+        given = list(trials)
+        for trial, outcome in run_trials([trial for trial in given if trial not in found], workers):
+            found[trial] = outcome
             if part is not None:
-                part.add({"flaw": trial.flaw, "build": trial.build, "outcome": outcome})
-        yield from ((each, found[each.flaw, each.build]) for each in trials)
+                part.add({"trial": asdict(trial), "outcome": outcome})
+        seen.extend((trial, found[trial]) for trial in given)
+        return lay_out(requirements, without, seen, chosen)
+
+    def idle(table: ZooTable) -> set[str]:
+        return {name for name, flaws in table.catches.items() if not flaws}
 
     with stopping.keeping(reached):
-        first = lay_out(requirements, without, tried(), chosen)
-        settled = {flaw for flaw, names in first.caught_by.items() if _by_its_own(flaw, names)}
-        idle = {name for name, flaws in first.catches.items() if not flaws}
-        trials += without.trials_on_stock(wanted, settled, idle)
-        caught = lay_out(requirements, without, tried(), chosen).caught_by
-        trials += without.trials_on_model({flaw: caught[flaw] for flaw in FLAWS if flaw in chosen})
-        return lay_out(requirements, without, tried(), chosen)
+        table = run(without.trials(wanted, quick=quick))
+        if quick:
+            without_catch = idle(table)
+            tried = {(trial.flaw, name) for trial, outcome in seen for name in outcome}
+            for trials in without.trials_one_by_one(without_catch, wanted, tried):
+                table = run(trials)
+                without_catch &= idle(table)
+        settled = {flaw for flaw, names in table.caught_by.items() if _by_its_own(flaw, names)}
+        table = run(without.trials_on_stock(wanted, settled, idle(table), quick=quick))
+        return run(without.trials_on_model({flaw: table.caught_by[flaw] for flaw in FLAWS if flaw in chosen}))
 
 
 def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
@@ -86,14 +97,15 @@ def run(options: argparse.Namespace) -> int:
     _chosen(options.keyword)
     options.workers = cut_down_workers(options.workers, print)
     began = time.monotonic()
-    what = {"form": FORM, "suite": __version__, "digest": suite_digest(), "selection": options.keyword}
+    of = {"selection": options.keyword, "quick": options.quick}
+    what = {"form": FORM, "suite": __version__, "digest": suite_digest(), **of}
     with output_directory(options) as out:
         refuse_foreign(out, ("zoo.md",), "zoo.json*")
-        refuse_another(out / "zoo.json", {"selection": options.keyword})
+        refuse_another(out / "zoo.json", of)
         part = Part(out / "zoo.json", what, note, resume=bool(options.resume))
-        table = visit(options.keyword, options.workers, part)
+        table = visit(options.keyword, options.workers, part, quick=options.quick)
         data = {**what, **pages.to_json(table)}
-        write_text(out / "zoo.md", pages.markdown(table))
+        write_text(out / "zoo.md", pages.markdown(table, quick=options.quick))
         write_text(out / "zoo.json", json.dumps(data, indent=1) + "\n")
         part.remove()
     for line in summary(table):

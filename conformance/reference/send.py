@@ -1,7 +1,7 @@
 """qmail-send: takes mail from the queue to its recipients, and tells senders of failures."""
 
 from dataclasses import replace
-from typing import Callable, Dict, Iterable, List, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 from conformance.reference.acts import Enqueue
 from conformance.reference.build import Build
@@ -69,15 +69,21 @@ class QmailSend:
         """SIGHUP: locals and virtualdomains are read again (qmail-send(8))."""
         self._rewriting.reread(control)
 
-    def run(self) -> None:
-        """Handle every message that is due, until none is."""
+    def run(self, most: Optional[int] = None) -> bool:
+        """Handle every message that is due, `most` of them at most; whether none is left.
+
+        Mail that begets mail without end, as bounces that bounce, is never done.
+        """
         if not self._begun:
             self._begun = True
             self._status()
-        message = self._queue.next_due()
-        while message is not None:
+        handled = 0
+        while (message := self._queue.next_due()) is not None:
+            if handled == most:
+                return False
             self.handle(message)
-            message = self._queue.next_due()
+            handled += 1
+        return True
 
     def handle(self, message: Message) -> None:
         """Try the recipients that were not tried, side by side, as many as the limits allow."""

@@ -38,6 +38,7 @@ _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
 _FIRST_UID = 2001
 _KILLED = -9
+_MESSAGES_A_SECOND = 10  #: what qmail-send is taken to handle at most: mail may beget mail for ever
 _TCPSERVER = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PROTO": "TCP",
@@ -216,7 +217,8 @@ class ReferencePod:
         self._network.deadline = self.clock.at + limit
         if self._configuration.delivering:
             try:
-                self._send.run()
+                if not self._send.run(most=int(limit * _MESSAGES_A_SECOND)):
+                    return False
             except DeadlineReached:
                 return False
         return self.clock.at <= self._network.deadline

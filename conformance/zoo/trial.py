@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -36,22 +37,34 @@ BUILDS = {
 
 @dataclass(frozen=True)
 class Trial:
-    """The cases of these requirements, on one build with one flaw."""
+    """The cases of these requirements, on one build with one flaw.
+
+    It ends with the first one whose verdict is that which `enough` has for it, or, on the model, is not as
+    expected.
+    """
 
     flaw: str
     build: str
     requirements: tuple[str, ...]
+    enough: tuple[tuple[str, VerdictName], ...] = ()
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        return cls(data["flaw"], data["build"], tuple(data["requirements"]))
+        enough = tuple((name, verdict) for name, verdict in data["enough"])
+        return cls(data["flaw"], data["build"], tuple(data["requirements"]), enough)
 
+
+#: Seconds after which a worker process ends itself: a flaw may have found a loop without end.
+TRIAL_LIMIT = 300
+
+#: The command of a worker process.
+WORKER = [sys.executable, "-m", "conformance.zoo.worker"]
 
 #: What a trial came to: by requirement its verdict, and what was seen where that is not met.
 Outcome = dict[str, tuple[VerdictName, str]]
 
-#: What the threads of worker processes hand over; None when a process died.
-Said = queue.Queue[tuple[Trial, Outcome] | None]
+#: What the threads of worker processes hand over; without an outcome when the process died.
+Said = queue.Queue[tuple[Trial, Outcome | None]]
 
 
 @dataclass
@@ -64,42 +77,94 @@ class Baseline:
     outcomes: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     asked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
-    def trials(self, wanted: Callable[[str, str], bool]) -> Iterator[Trial]:
+    def trials(self, wanted: Callable[[str, str], bool], *, quick: bool = False) -> Iterator[Trial]:
         """What must be run first: every flaw on the patched build.
 
-        `wanted` tells for a flaw and a requirement whether their meeting is of interest.
+        `wanted` tells for a flaw and a requirement whether their meeting is of interest. When `quick`, a
+        trial begins with those of the flaw's own patch that the fewest flaws touch, and ends with the first
+        of them that catches it.
         """
-        yield from self._on("patched", FLAWS, wanted)
+        yield from self._on("patched", FLAWS, wanted, quick)
 
     def trials_on_stock(
-        self, wanted: Callable[[str, str], bool], settled: Collection[str], idle: Collection[str]
+        self,
+        wanted: Callable[[str, str], bool],
+        settled: Collection[str],
+        idle: Collection[str],
+        *,
+        quick: bool = False,
     ) -> Iterator[Trial]:
         """Then the flaws of base on stock: all that can show them, or, where a flaw is `settled` because a
         requirement of base catches it on the patched build, those alone that are `idle`, for they catch none.
         """
         base = [flaw for flaw in FLAWS if FLAWS[flaw].patch == "base"]
-        yield from self._on(
-            "stock", base, lambda flaw, name: wanted(flaw, name) and (flaw not in settled or name in idle)
-        )
 
-    def _on(self, build: str, flaws: Iterable[str], wanted: Callable[[str, str], bool]) -> Iterator[Trial]:
+        def useful(flaw: str, name: str) -> bool:
+            return wanted(flaw, name) and (flaw not in settled or name in idle)
+
+        yield from self._on("stock", base, useful, quick)
+
+    def _on(
+        self, build: str, flaws: Iterable[str], wanted: Callable[[str, str], bool], quick: bool
+    ) -> Iterator[Trial]:
         asked = self.asked[build]
         for flaw in flaws:
             names = [name for name in asked if flaw in asked[name] and wanted(flaw, name)]
-            if names:
+            if names and quick:
+                names.sort(key=lambda name: (not self._is_own(flaw, name, build), len(asked[name])))
+                settles = [
+                    (name, self._caught(name, build)) for name in names if self._is_own(flaw, name, build)
+                ]
+                yield Trial(flaw, build, tuple(names), tuple(settles))
+            elif names:
                 yield Trial(flaw, build, tuple(names))
+
+    def _is_own(self, flaw: str, name: str, build: str) -> bool:
+        """Whether what catches a flaw settles it: a requirement of its own patch, or a change on stock."""
+        of_patch = _requirements()[name].patch == FLAWS[flaw].patch
+        return of_patch or (build == "stock" and self._caught(name, build) == "met")
+
+    def _caught(self, name: str, build: str) -> VerdictName:
+        """The verdict of a requirement that catches a flaw."""
+        return "met" if self.outcomes[build][name].verdict == "unmet" else "unmet"
+
+    def trials_one_by_one(
+        self, idle: set[str], wanted: Callable[[str, str], bool], tried: Collection[tuple[str, str]]
+    ) -> Iterator[list[Trial]]:
+        """A few flaws for each of the `idle` requirements, twice as many each time, on the patched build:
+        first those of its own patch, then those that the fewest requirements can show, but none of the pairs
+        that were `tried`. Who is idle no longer is to be taken out of the set meanwhile.
+        """
+        asked = self.asked["patched"]
+        shown = Counter(flaw for flaws in asked.values() for flaw in flaws)
+        left: dict[str, list[str]] = {}
+        for name in idle:
+            patch = _requirements()[name].patch
+            flaws = [flaw for flaw in asked[name] if wanted(flaw, name) and (flaw, name) not in tried]
+            left[name] = sorted(flaws, key=lambda flaw: (FLAWS[flaw].patch == patch, -shown[flaw], flaw))
+        some = 2
+        while left := {name: flaws for name, flaws in left.items() if flaws and name in idle}:
+            together: dict[str, list[str]] = {}
+            for name, flaws in left.items():
+                for flaw in flaws[-some:]:
+                    together.setdefault(flaw, []).append(name)
+                del flaws[-some:]
+            some *= 2
+            yield [Trial(flaw, "patched", tuple(names)) for flaw, names in together.items()]
 
     def trials_on_model(self, caught: Mapping[str, Sequence[str]]) -> Iterator[Trial]:
         """Each flaw that a requirement with a known deviation catches without it, on the model.
 
-        `caught` maps a flaw to the requirements that catch it on the patched build. Beside these, those are
-        decided whose deviation the flaw stands in the place of.
+        `caught` maps a flaw to the requirements that catch it on the patched build. After these, those are
+        decided whose deviation the flaw stands in the place of, and then what else can show it; the first
+        that catches it is enough.
         """
-        model = self.outcomes["model"]
+        model, asked = self.outcomes["model"], self.asked["patched"]
         known = {name: verdict for name, verdict in model.items() if verdict.deviation is not None}
         for flaw, names in caught.items():
             if flaw not in BUILDS["model"].flaws and not known.keys().isdisjoint(names):
-                yield Trial(flaw, "model", tuple(dict.fromkeys((*names, *known))))
+                others = (name for name in asked if flaw in asked[name])
+                yield Trial(flaw, "model", tuple(dict.fromkeys((*names, *known, *others))))
 
 
 _requirements = cache(all_requirements)
@@ -158,8 +223,13 @@ def run_trial(trial: Trial) -> Outcome:
         target = BUILDS[trial.build]
         flaws = parse_target(f"{target.name}~{trial.flaw}").flaws
         pod = Unrecorded(target.patches, frozenset(flaws))
-        decided = [await _decided(name, target, pod) for name in trial.requirements]
-        return {verdict.requirement: (verdict.verdict, verdict.seen) for verdict in decided}
+        outcome: Outcome = {}
+        for name in trial.requirements:
+            verdict = await _decided(name, target, pod)
+            outcome[name] = (verdict.verdict, verdict.seen)
+            if (name, verdict.verdict) in trial.enough or (target.is_model and not verdict.as_expected):
+                break
+        return outcome
 
     return asyncio.run(run())
 
@@ -175,9 +245,12 @@ def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, O
     processes = [_Worker(left, said) for _ in range(workers)]
     try:
         for _ in given:
-            if (answer := said.get()) is None:
-                raise WorldError("a worker process of the zoo died", "With -n 1 all runs in one process.")
-            yield answer
+            trial, outcome = said.get()
+            if outcome is None:
+                where = f"{trial.flaw} on {trial.build}"
+                what = f"a worker of the zoo died at {where}, or was at work for {TRIAL_LIMIT} s"
+                raise WorldError(what, f"`qmail-conformance zoo -k {trial.flaw} -n 1` runs it alone.")
+            yield trial, outcome
     finally:
         for process in processes:
             process.close()
@@ -187,8 +260,7 @@ class _Worker:
     """A process of its own for trials, and a thread that hands it one after the other out of `left`."""
 
     def __init__(self, left: Iterator[Trial], said: Said) -> None:
-        command = [sys.executable, "-m", "conformance.zoo.worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._left = left
         self._said = said
         threading.Thread(target=self._work, daemon=True).start()
@@ -203,7 +275,7 @@ class _Worker:
                 answer = json.loads(self._process.stdout.readline())
                 self._said.put((trial, {name: (verdict, seen) for name, (verdict, seen) in answer.items()}))
         except (OSError, ValueError):  # it died
-            self._said.put(None)
+            self._said.put((trial, None))
 
     def close(self) -> None:
         self._process.kill()
