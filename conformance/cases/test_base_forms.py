@@ -175,7 +175,7 @@ async def test_smtputf8_is_not_announced(qmail: Qmail) -> None:
     async with qmail.session(hello=False) as smtp:
         hello = await smtp.hello()
     words = {line.split()[0] for line in hello.lines[1:]}
-    known = {"PIPELINING", "8BITMIME", "AUTH", "SIZE", "STARTTLS"}
+    known = {"PIPELINING", "8BITMIME", "AUTH", "SIZE"}
     assert words <= known, f"{words - known} of {hello}"
 
 
@@ -319,6 +319,22 @@ async def test_foreign_and_malformed_literals(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         _, *replies = await smtp.envelope("a@b.example", [f"alice@{literal}" for literal in literals])
         assert [reply.code for reply in replies] == [553] * 6, f"{replies}"
+
+
+@requirement("base.literal.out-of-range", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.3")
+async def test_a_literal_out_of_range(qmail: Qmail) -> None:
+    """Numbers above 255 make no address: what holds them is no domain of this host, 553."""
+    qmail.control["localiphost"] = "here.example\n"
+    reply = await qmail.recipient("alice@[300.0.0.1]")
+    assert reply.code == 553, reply
+
+
+@requirement("base.literal.wraps", source="qmail-smtpd(8) rcpthosts; rfc5321:4.1.3")
+async def test_a_literal_that_wraps(qmail: Qmail) -> None:
+    """A number counts as it is and not modulo 256: [383.0.0.1] is not this host's 127.0.0.1, but 553."""
+    qmail.control["localiphost"] = "here.example\n"
+    _, *replies = await qmail.envelope("a@b.example", ["alice@[383.0.0.1]", "alice@[127.256.256.257]"])
+    assert [reply.code for reply in replies] == [553, 553], f"{replies}"
 
 
 @requirement("base.literal.quoted-local-part", source="qmail-smtpd(8) localiphost; rfc5321:4.1.2")

@@ -152,6 +152,27 @@ async def test_after_relay_characters(qmail: Qmail) -> None:
     assert await qmail.queued_recipients() == [[KNOWN]]
 
 
+@requirement("0007.state.rset", source="patch:0007 smtpd-relay-reject; " + RESET)
+async def test_rset_after_relay_characters(qmail: Qmail) -> None:
+    """RSET right after a sender that was refused for relay characters leaves the session as new."""
+    async with qmail.session() as smtp:
+        said = await smtp.commands("MAIL FROM:<a%b@b.example>", "RSET", RCPT)
+        assert [reply.code for reply in said] == [553, 250, 503], f"{said}"
+        assert (await smtp.commands(MAIL, RCPT, message=SUBMITTED))[-1].code == 250
+    assert await qmail.queued_recipients() == [[KNOWN]]
+
+
+@requirement("0007.state.rset-recipient", source="patch:0007 smtpd-relay-reject; " + RESET, role="guard")
+async def test_rset_after_a_recipient_with_relay_characters(qmail: Qmail) -> None:
+    """RSET right after a recipient with relay characters, refused or not, leaves no sender and recipient."""
+    async with qmail.session() as smtp:
+        said = await smtp.commands(MAIL, RCPT, "RCPT TO:<b%c@here.example>", "RSET", "DATA")
+        assert [reply.code for reply in said[3:]] == [250, 503], f"{said}"
+        said = await smtp.commands(MAIL, f"RCPT TO:<{BOB}>", message=SUBMITTED)
+        assert said[-1].code == 250, f"{said}"
+    assert await qmail.queued_recipients() == [[BOB]]
+
+
 @requirement("0008.state.second-message", source="rfc4954:4; rfc5321:3.3")
 async def test_the_second_message_after_authentication(qmail: Qmail) -> None:
     """After 235 a client sends one message after another in its session, each relayed, each as ESMTPA."""
@@ -180,6 +201,17 @@ async def test_after_a_size_that_was_refused(qmail: Qmail) -> None:
         ]
         said = await smtp.commands(*lines, message=SUBMITTED)
         assert [reply.code for reply in said] == [552, 250, 250, 250, 250, 250, 354, 250], f"{said}"
+
+
+@requirement("0008.state.size-rset", source="rfc1870:6.1; " + RESET)
+async def test_rset_after_a_size_that_was_refused(qmail: Qmail) -> None:
+    """RSET right after a SIZE that was refused leaves the session as new: no sender, and then a message."""
+    qmail.control["databytes"] = "1000\n"
+    async with qmail.session() as smtp:
+        said = await smtp.commands("MAIL FROM:<a@b.example> SIZE=2000", "RSET", RCPT)
+        assert [reply.code for reply in said] == [552, 250, 503], f"{said}"
+        assert (await smtp.commands(MAIL, RCPT, message=SUBMITTED))[-1].code == 250
+    assert await qmail.queued_recipients() == [[KNOWN]]
 
 
 @requirement(

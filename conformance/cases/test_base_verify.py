@@ -272,3 +272,48 @@ async def test_lines_of_locals(qmail: Qmail) -> None:
     recipients = [f"nobody-at-all@{host}" for host in hosts] + ["alice@two.example", "bob@three.example"]
     _, *replies = await qmail.envelope("c@b.example", recipients)
     assert [reply.code for reply in replies] == [550] * 5 + [250] * 2, f"{replies}"
+
+
+# Addresses without a domain
+
+NO_HOST = "qmail-verify(8) CONTROL FILES; qmail-send(8) envnoathost"
+
+
+@requirement("base.verify.envnoathost", source=NO_HOST)
+async def test_address_at_envnoathost(qmail: Qmail) -> None:
+    """An address without @ is verified at envnoathost: 250 for one that exists there, 550 for another."""
+    _verify(qmail, ":")
+    qmail.control["envnoathost"] = "here.example\n"
+    said = await qmail.envelope("a@b.example", ["alice", "nobody-at-all", "alice-list"])
+    assert [reply.code for reply in said] == [250, 250, 550, 550], said
+
+
+@requirement("base.verify.without-host", source=SOURCE + "; " + NO_HOST + ": Default: me")
+async def test_address_at_me(qmail: Qmail) -> None:
+    """Without envnoathost an address without @ is one at me: 550 for nobody there, as it would bounce."""
+    _verify(qmail, ":")
+    qmail.control["locals"] = "mx.here.example\n"
+    reply = await qmail.recipient("nobody-at-all")
+    assert reply.code == 550, reply
+
+
+@requirement("base.verify.without-host-exists", source=SOURCE + "; " + NO_HOST + ": Default: me")
+async def test_known_address_at_me(qmail: Qmail) -> None:
+    """Without envnoathost an address without @ that exists at me is accepted, and arrives."""
+    _verify(qmail, ":")
+    qmail.delivering = True
+    qmail.control["locals"] = "mx.here.example\n"
+    said = await qmail.envelope("a@b.example", ["alice"], MESSAGE)
+    assert [reply.code for reply in said] == [250, 250, 354, 250], said
+    boxes = {user: len(messages) for user, messages in (await qmail.delivered()).mailboxes.items()}
+    assert boxes == {"alice": 1}, boxes
+
+
+@requirement("base.verify.nul", source=SOURCE + "; rfc5321:4.1.2")
+async def test_nul_in_an_address(qmail: Qmail) -> None:
+    """An address with a NUL is nobody's, even where a user's name is left without it: 5xx."""
+    _verify(qmail, ":")
+    qmail.control["envnoathost"] = "here.example\n"
+    recipients = ["no\0body@here.example", "al\0ice@here.example"]
+    _, *replies = await qmail.envelope("a@b.example", recipients)
+    assert all(500 <= reply.code < 600 for reply in replies), replies

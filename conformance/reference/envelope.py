@@ -53,8 +53,13 @@ class AddressReader:
     def here(self, address: bytes) -> bytes:
         """`box@[own address]` becomes `box@local_ip_host` (qmail-smtpd(8), localiphost)."""
         box, host = split_address(address)
-        ours = host is not None and bracketed(host) in self._own_addresses
+        ours = host is not None and self.literal(host) in self._own_addresses
         return box + b"@" + self._local_ip_host if ours and self._local_ip_host is not None else address
+
+    def literal(self, host: bytes) -> Optional[str]:
+        """The address in brackets, or None; a number above 255 makes none (RFC 5321 4.1.3)."""
+        in_range = all(int(number) < 256 for number in re.findall(rb"[0-9]+", host))
+        return bracketed(host) if in_range else None
 
     def relays(self, address: bytes) -> bool:
         """Whether the local part holds a relay character (0007)."""

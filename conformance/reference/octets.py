@@ -15,7 +15,7 @@ def leading_number(octets: bytes) -> Optional[int]:
 
 
 def dotted(octets: bytes) -> Optional[str]:
-    """`d.d.d.d` as an address, or None; each number counts modulo 256."""
+    """`d.d.d.d` as an address, or None; each number counts modulo 256, as ever."""
     found = _DOTTED.fullmatch(octets)
     return ".".join(str(int(number) % 256) for number in found.groups()) if found else None
 

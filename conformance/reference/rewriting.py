@@ -10,7 +10,7 @@ class Rewriting:
     """The control files that decide it (qmail-send(8), CONTROL FILES), read once at the start."""
 
     def __init__(self, control: ControlFiles) -> None:
-        me = control.me
+        self.control, me = control, control.me
         self._locals: List[bytes] = []
         self._virtual: Dict[bytes, bytes] = {}
         self.reread(control)

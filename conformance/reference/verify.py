@@ -22,6 +22,8 @@ class Verifier:
 
     #: It looks for a local part as delivery does, though it is another program.
     box: Type[DotQmail] = DotQmail
+    #: And decides as qmail-send does whose an address is; by default one without @ is at me (qmail-send(8)).
+    rewriting: Type[Rewriting] = Rewriting
 
     def __init__(
         self, control: ControlFiles, accounts: Accounts, aliases: Optional[Container[bytes]] = None
@@ -32,7 +34,7 @@ class Verifier:
 
     def knows(self, address: bytes) -> bool:
         """False for a local address that nobody receives. One of another host is not judged: True."""
-        is_local, rewritten = Rewriting(self.control).rewrite(address)
+        is_local, rewritten = self.rewriting(self.control).rewrite(address)
         if not is_local:
             return True
         found = self.box(self.accounts, split_address(rewritten)[0])

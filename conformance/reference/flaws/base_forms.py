@@ -8,7 +8,7 @@ from conformance.reference.control import ControlFiles
 from conformance.reference.envelope import AddressReader
 from conformance.reference.flaws.flaw import flaw, nothing, then
 from conformance.reference.local import DotQmail
-from conformance.reference.octets import leading_number, split_address
+from conformance.reference.octets import bracketed, leading_number, split_address
 from conformance.reference.policy import Policy
 from conformance.reference.recipients import RecipientChecks
 from conformance.reference.rewriting import Rewriting
@@ -66,6 +66,10 @@ def _own_somewhere(self: Any, address: bytes) -> bytes:
     box, host = split_address(address)
     ours = host is not None and any(own.encode() in host for own in self._own_addresses)
     return box + b"@" + self._local_ip_host if ours and self._local_ip_host else address
+
+
+def _own_out_of_range(self: Any, host: bytes) -> Any:
+    return AddressReader.literal(self, host) or (bracketed(host) and self._own_addresses[-1])
 
 
 def _first_at_decides(self: Any, address: bytes) -> bool:
@@ -174,6 +178,16 @@ class _NoDefault(DotQmail):
         return super().names()[:1]
 
 
+class _MeUnread(Rewriting):
+    def missing_host(self) -> bytes:
+        return self.control.line("envnoathost", b"envnoathost") or b""
+
+
+class _EnvnoathostUnread(Rewriting):
+    def missing_host(self) -> bytes:
+        return self.control.me or b""
+
+
 class _LeadsOut(DotQmail):
     def exists(self) -> bool:
         return b"/" in self.extension or super().exists()
@@ -197,6 +211,14 @@ FLAWS = (
     flaw("verify.upper-case-kept", "looks for an extension as written, where delivery takes lower case",
         Verifier, box=_UpperCaseKept),
     flaw("verify.no-default", "does not know the dot-qmail files for default", Verifier, box=_NoDefault),
+    flaw("verify.me-unread", "does not read me: an address without @ is at envnoathost",
+        Verifier, rewriting=_MeUnread),
+    flaw("verify.envnoathost-unread", "does not read envnoathost",
+        Verifier, rewriting=_EnvnoathostUnread),
+    flaw("verify.without-host-refused", "knows no address without @", Verifier,
+        knows=lambda self, address: b"@" in address and Verifier.knows(self, address)),
+    flaw("smtpd.nul-dropped", "drops NULs from commands", SmtpdSession,
+        command_line=then(SmtpdSession.command_line, lambda line: line.replace(b"\0", b""))),
     flaw("verify.leads-out", "takes slashes in an extension for a path", Verifier, box=_LeadsOut),
     flaw("smtpd.rcpt-empty", "takes RCPT without an address",
         SmtpdSession, lacks_recipient=lambda self, address: False),
@@ -241,6 +263,10 @@ FLAWS = (
         shown=lambda self, octets: Client.shown(self, octets).replace(b"%", b"?").replace(b"+", b"?")),
     flaw("smtpd.literal-allowed", "takes recipients at any literal", Policy,
         allowed=lambda self, address: b"@[" in address or Policy.allowed(self, address)),
+    flaw("smtpd.literal-wraps", "counts the numbers of a literal modulo 256",
+        AddressReader, literal=lambda self, host: bracketed(host)),
+    flaw("smtpd.literal-out-of-range", "takes a literal of numbers that are too large for its own",
+        AddressReader, literal=_own_out_of_range),
     flaw("smtpd.localiphost-needed", "does not take me where there is no localiphost",
         Policy, local_host=lambda self: self.control.line("localiphost")),
     flaw("smtpd.literal-anywhere", "takes what holds its own address for its literal",

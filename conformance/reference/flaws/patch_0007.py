@@ -20,6 +20,16 @@ def _screens_domain_too(self: Any, address: bytes) -> bool:
     return AddressReader.relays(self, box + (host or b"").replace(b"@", b"") + b"@")
 
 
+def _sticks(self: Any, address: bytes, command: str) -> bool:
+    self.has_refused = getattr(self, "has_refused", False) or SmtpdSession.relays(self, address, command)
+    return bool(self.has_refused)
+
+
+def _outlives_rset(self: Any, address: bytes, command: str) -> Engine:
+    self.flush_transaction = lambda: None
+    yield from SmtpdSession.refuse_relaying(self, address, command)
+
+
 FLAWS = (
     flaw("0007.550", "refuses with 550", SmtpdSession, relay_code=550),
     flaw("0007.adds-recipient", "refuses a recipient and adds it all the same",
@@ -38,6 +48,10 @@ FLAWS = (
     flaw("0007.recipients-only", "does not screen the sender", SmtpdSession,
         relays=lambda self, address, command: (command != "MAIL" and SmtpdSession.relays(self, address,
         command))),
+    flaw("0007.refusal-sticks", "refuses every address after one with relay characters",
+        SmtpdSession, relays=_sticks),
+    flaw("0007.rset-idle", "RSET does nothing any more once an address was refused for relay characters",
+        SmtpdSession, refuse_relaying=_outlives_rset),
     flaw("0007.relayclient-exempt", "does not screen the recipients of a client that may relay", SmtpdSession,
         relays=lambda self, address, command: (not (command == "RCPT" and self.client.relay_suffix is not
         None) and SmtpdSession.relays(self, address, command))),

@@ -32,6 +32,13 @@ def _size_sticks(self: Any, announced: int) -> bool:
     return bool(self.over)
 
 
+def _begins_after_all(self: Any, argument: bytes) -> Engine:
+    good: bool = yield from SmtpdSession._obeys_parameters(self, argument)
+    if not good:
+        self.flush_transaction = lambda: self.start_transaction(self.reader.address(argument))
+    return good
+
+
 def _lends(self: Any, argument: bytes) -> Engine:
     good: bool = yield from SmtpdSession._obeys_parameters(self, argument)
     if not good and self.sender is not None:
@@ -94,6 +101,8 @@ FLAWS = (
         SmtpdSession, size=lambda self, value: SmtpdSession.size(self, value) % (1 << 64)),
     flaw("0008.size-sticks", "refuses every MAIL after one that was too large",
         SmtpdSession, is_over_size=_size_sticks),
+    flaw("0008.size-begins", "RSET begins the transaction of a MAIL that was refused for its size",
+        SmtpdSession, _obeys_parameters=_begins_after_all),
     flaw("0008.size-lends-recipients", "a MAIL that is refused for its size takes the recipients over",
         SmtpdSession, _obeys_parameters=_lends),
     flaw("0008.size-of-file", "announces the size in the file where DATABYTES is set", SmtpdSession,
