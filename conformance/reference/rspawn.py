@@ -21,6 +21,10 @@ class QmailRspawn:
     no_output = b"Zqmail-remote produced no output.\n"
     crashed = b"Zqmail-remote crashed.\n"
     unable = b"ZUnable to run qmail-remote.\n"
+    #: Exit statuses that are permanent, as ever; of another one the recipient cannot be at fault.
+    permanent: Tuple[int, ...] = (100,)
+    #: Of a run without a report of the message it is not known what became of it (qmail-remote(8), RESULTS).
+    without_report = 0
 
     def __init__(self, run: RunRemote) -> None:
         self._run = run
@@ -35,11 +39,12 @@ class QmailRspawn:
         if status < 0:
             return self.crashed
         if status:
-            return self.unable if status == 111 else b"DUnable to run qmail-remote.\n"
+            return b"DUnable to run qmail-remote.\n" if status in self.permanent else self.unable
         if not output:
             return self.no_output
         reports = output.split(b"\0")[:-1]
-        of_message = next((_RANKS[report[:1]] for report in reports if report[:1] in _RANKS), -1)
+        ranks = (_RANKS[report[:1]] for report in reports if report[:1] in _RANKS)
+        of_message = next(ranks, self.without_report)
         rank = self.rank(output[:1], of_message)
         text = reports[0][1:] if reports else b""
         if of_message <= rank and len(reports) > 1 and reports[1][:1] in _RANKS:
