@@ -162,7 +162,15 @@ async def test_without_me(qmail: Qmail) -> None:
 
 @requirement("base.control.localiphost-lines", source=LINE + "; qmail-smtpd(8) localiphost")
 async def test_localiphost_as_written(qmail: Qmail) -> None:
-    """localiphost: the first line counts, without blanks at its end and without a line feed."""
+    """localiphost: the first line counts, without blanks at its end."""
+    qmail.control["localiphost"] = "here.example \t\nmx.here.example\n"
+    await qmail.submit("a@b.example", ["alice@[127.0.0.1]"])
+    assert await qmail.queued_recipients() == [[KNOWN]]
+
+
+@requirement("base.control.localiphost-without-line-end", source=LINE + "; qmail-smtpd(8) localiphost")
+async def test_localiphost_without_a_line_end(qmail: Qmail) -> None:
+    """localiphost counts where no line end follows, but blanks."""
     qmail.control["localiphost"] = "here.example \t"
     await qmail.submit("a@b.example", ["alice@[127.0.0.1]"])
     assert await qmail.queued_recipients() == [[KNOWN]]

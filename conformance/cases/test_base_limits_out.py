@@ -34,16 +34,36 @@ async def _waits(internet: Internet, qmail: Qmail, **steps: Any) -> DeliveryRepo
     return delivery
 
 
-@requirement("base.limit.connect", source="qmail-remote(8) timeoutconnect", waits=1)
-async def test_limit_of_a_connection(internet: Internet, qmail: Qmail) -> None:
-    """An attempt to connect is given up after timeoutconnect seconds, whatever timeoutremote says."""
+async def _connects(internet: Internet, qmail: Qmail, timeoutconnect: str) -> None:
+    """An attempt to connect is given up after a second, where timeoutconnect reads so."""
     internet.load("plain.example")
     internet.exchanger(silent=True)
-    qmail.control.update(timeoutconnect="1\n", timeoutremote="3\n")
-    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT])
+    qmail.control.update(timeoutconnect=timeoutconnect, timeoutremote="3\n")
+    delivery = await qmail.remote("plain.example", SENDER, [RECIPIENT], limit=5.0)
     assert delivery.letters == "Z", delivery
     # The target counts the time in which it was at work alone.
     assert LEAST <= delivery.seconds < MOST, f"given up after {delivery.seconds:.1f} s"
+
+
+@requirement("base.limit.connect", source="qmail-remote(8) timeoutconnect", waits=1)
+async def test_limit_of_a_connection(internet: Internet, qmail: Qmail) -> None:
+    """An attempt to connect is given up after timeoutconnect seconds, whatever timeoutremote says."""
+    await _connects(internet, qmail, "1\n")
+
+
+CONNECT = "qmail-remote(8) timeoutconnect; package source, control.c: control_readint"
+
+
+@requirement("base.limit.connect-first-line", source=CONNECT, waits=1)
+async def test_first_line_of_timeoutconnect(internet: Internet, qmail: Qmail) -> None:
+    """Of timeoutconnect the number at the start of the first line counts."""
+    await _connects(internet, qmail, "1 second\n900\n")
+
+
+@requirement("base.limit.connect-without-line-end", source=CONNECT, waits=1)
+async def test_timeoutconnect_without_a_line_end(internet: Internet, qmail: Qmail) -> None:
+    """timeoutconnect counts where no line end follows."""
+    await _connects(internet, qmail, "1")
 
 
 @requirement("base.limit.greeting", source=EACH_RESPONSE, waits=1)

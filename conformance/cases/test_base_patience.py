@@ -39,6 +39,25 @@ async def test_before_hello(qmail: Qmail) -> None:
     await _ends(qmail)
 
 
+LINES = SOURCE + "; package source, control.c: control_readint"
+
+
+@requirement("base.timeout.first-line", source=LINES, waits=1)
+async def test_first_line_of_the_limit(qmail: Qmail) -> None:
+    """Of timeoutsmtpd the number at the start of the first line counts."""
+    qmail.control["timeoutsmtpd"] = "1 second \t\n900\n"
+    async with qmail.session() as smtp:
+        await _times_out(smtp)
+
+
+@requirement("base.timeout.without-line-end", source=LINES, waits=1)
+async def test_limit_without_a_line_end(qmail: Qmail) -> None:
+    """timeoutsmtpd counts where no line end follows."""
+    qmail.control["timeoutsmtpd"] = "1"
+    async with qmail.session() as smtp:
+        await _times_out(smtp)
+
+
 @requirement("base.timeout.after-mail", source=SOURCE, waits=1)
 async def test_after_mail(qmail: Qmail) -> None:
     """A client that falls silent after MAIL and RCPT gets 451, and is dropped."""

@@ -70,8 +70,16 @@ async def test_empty_locals(internet: Internet, qmail: Qmail) -> None:
 
 @requirement("base.virtual.domain-and-user", source=VIRTUAL + ": user@domain:prepend")
 async def test_virtual_user_before_the_domain(internet: Internet, qmail: Qmail) -> None:
-    """A line for an address is followed for it, in whatever order they stand, the domain's for the others."""
+    """A line for an address is followed for it, behind its domain's line, and that for the others."""
     qmail.control["virtualdomains"] = "one.example:alice\nbox@one.example:bob\n"
+    found = await _channels(internet, qmail, "box@one.example", "other@one.example")
+    assert found == [("local", "alice-other@one.example"), ("local", "bob-box@one.example")], f"{found}"
+
+
+@requirement("base.virtual.user-and-domain", source=VIRTUAL + ": user@domain:prepend")
+async def test_virtual_user_then_the_domain(internet: Internet, qmail: Qmail) -> None:
+    """A line for an address is followed for it, before its domain's line, and that for the others."""
+    qmail.control["virtualdomains"] = "box@one.example:bob\none.example:alice\n"
     found = await _channels(internet, qmail, "box@one.example", "other@one.example")
     assert found == [("local", "alice-other@one.example"), ("local", "bob-box@one.example")], f"{found}"
 

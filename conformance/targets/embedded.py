@@ -117,7 +117,7 @@ class ReferencePod:
         local = partial(build.of(QmailLocal), build, self._homes, self._queue.enqueue)
         self._send = build.of(QmailSend)(
             build,
-            ControlFiles(self._control),
+            build.of(ControlFiles)(self._control),
             self._queue,
             lambda message, address: local(message, address).report(),
             self._run_remote,
@@ -228,7 +228,7 @@ class ReferencePod:
         if name == "ALRM":
             self._send.try_again(self._queue.messages)
         else:
-            self._send.reread(ControlFiles(self._control))
+            self._send.reread(self._build.of(ControlFiles)(self._control))
 
     def _run_remote(self, message: Message, host: bytes, recipient: bytes) -> tuple[int, bytes]:
         rspawn = self._build.of(QmailRspawn)(self._run_remote)

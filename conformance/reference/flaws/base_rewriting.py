@@ -52,6 +52,22 @@ def _last_first(self: Rewriting, keys: Iterable[bytes]) -> Optional[bytes]:
     return Rewriting._first_prefix(self, list(keys)[::-1])
 
 
+def _of_the_file(lines_first: int) -> Any:
+    def first_prefix(self: Rewriting, keys: Iterable[bytes]) -> Optional[bytes]:
+        known = set(keys)
+        return next((self._virtual[key] for key in [*self._virtual][::lines_first] if key in known), None)
+
+    return first_prefix
+
+
+def _percent_first(self: Rewriting, box: bytes, host: bytes) -> bool:
+    kept, self._percent_hack = self._percent_hack, self._percent_hack[:1]
+    try:
+        return Rewriting.is_percent_hack(self, box, host)
+    finally:
+        self._percent_hack = kept
+
+
 def _virtual_first(self: Rewriting, control: ControlFiles) -> List[bytes]:
     return [
         name for name in Rewriting.local_domains(self, control) if name not in control.pairs("virtualdomains")
@@ -94,6 +110,12 @@ FLAWS = (
     flaw("virtual.exception", "does not obey exceptions in virtualdomains",
         Rewriting, virtual_prefix=_prefix(lambda lines: {k: v for k, v in lines.items() if v})),
     flaw("virtual.farthest", "obeys the line that says least", Rewriting, _first_prefix=_last_first),
+    flaw("send.percenthack-first-line", "reads the first line of percenthack only",
+        Rewriting, is_percent_hack=_percent_first),
+    flaw("virtual.first-that-fits", "follows the first line that fits",
+        Rewriting, _first_prefix=_of_the_file(1)),
+    flaw("virtual.last-that-fits", "follows the last line that fits",
+        Rewriting, _first_prefix=_of_the_file(-1)),
     flaw("virtual.first-line", "reads the first line of virtualdomains only",
         Rewriting, virtual_prefix=_prefix(lambda lines: dict(list(lines.items())[:1]))),
     flaw("virtual.wildcard", "does not look for wildcards in virtualdomains",
