@@ -180,6 +180,26 @@ async def test_signals(qmail: Qmail) -> None:
     assert ignored == [[]], ignored
 
 
+@requirement("0008.subprogram.surroundings", source=MANUAL + " subprogram; " + SOURCE)
+async def test_surroundings_of_the_subprogram(qmail: Qmail) -> None:
+    """The subprogram finds the user, the group, the umask and the directory of the checkprogram."""
+    qmail.authenticate("", subprogram=Program())
+    await qmail.reply_to(LOGIN)
+    calls = await qmail.hook_calls("subprogram")
+    found = [(call.directory, call.account, call.group, call.umask) for call in calls]
+    assert found == [("/var/lib/qmail", "qmaild", "nofiles", "0022")], found
+
+
+@requirement("0008.subprogram.descriptors", source=MANUAL + " subprogram; " + SOURCE)
+async def test_descriptors_of_the_subprogram(qmail: Qmail) -> None:
+    """The subprogram has the log on 2, no credentials and nothing else beyond, and no signal ignored."""
+    qmail.authenticate("", subprogram=Program())
+    await qmail.reply_to(LOGIN)
+    calls = await qmail.hook_calls("subprogram")
+    found = [(list(call.descriptors), call.descriptors.get("2"), call.ignores) for call in calls]
+    assert found == [(["0", "1", "2"], "log", [])], found
+
+
 @requirement("0008.checkprogram.errors", source=README + ": logging to STDERR")
 async def test_errors(qmail: Qmail) -> None:
     """What the checkprogram writes to standard error is in the log, and the client sees nothing of it."""

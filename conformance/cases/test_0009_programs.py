@@ -80,6 +80,20 @@ async def test_not_run_for_what_is_too_long(qmail: Qmail) -> None:
     assert await qmail.hook_calls() == []
 
 
+@requirement(
+    "0009.refused-before.no-address",
+    source="rfc5321:4.1.1.3, rfc5321:3.3; patch:0009 smtpd-rcptcheck: smtp_rcpt",
+    role="guard",
+)
+async def test_not_run_for_nobody(qmail: Qmail) -> None:
+    """RCPT with an empty address names no recipient: the program is not run for it."""
+    qmail.check_recipients()
+    async with qmail.session() as smtp:
+        await smtp.commands("MAIL FROM:<a@b.example>", "RCPT TO:<>")
+    asked = [call.environment.get("RECIPIENT") for call in await qmail.hook_calls()]
+    assert asked == [], f"asked about {asked}"
+
+
 @requirement("0009.program.empty", source=SOURCE)
 async def test_empty(qmail: Qmail) -> None:
     """RCPTCHECK set and empty names no program that can be run: 421, and nobody is accepted unchecked."""
@@ -110,6 +124,24 @@ async def test_hang_is_not_acceptance(qmail: Qmail) -> None:
         await smtp.command("MAIL FROM:<a@b.example>")
         reply = await smtp.command(f"RCPT TO:<{ALICE}>", limit=4)
         assert reply.code != 250, reply
+
+
+@requirement(
+    "0009.process.client-gone", source="qmail-smtpd(8) timeoutsmtpd; rfc5321:4.5.3.2", level="should", waits=4
+)
+async def test_hang_without_a_client(qmail: Qmail) -> None:
+    """A program that never ends keeps no process whose client has gone longer than timeoutsmtpd."""
+    qmail.check_recipients(fate="hang")
+    qmail.control["timeoutsmtpd"] = "1\n"
+    async with qmail.session() as smtp:
+        await smtp.command("MAIL FROM:<a@b.example>")
+        await smtp.send(f"RCPT TO:<{ALICE}>\r\n".encode())
+        assert (await smtp.reply(limit=0.2)).why == "silent"
+    for _ in range(2):  # two others that are silent until they are dropped: two seconds have passed
+        async with qmail.session() as smtp:
+            assert (await smtp.reply(limit=4)).code == 451
+    ends = [session.status for session in await qmail.session_ends()]
+    assert ends == [1, 1, 1], f"exit statuses {ends}"
 
 
 # How it is run

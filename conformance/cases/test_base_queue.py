@@ -75,6 +75,25 @@ async def test_files_of_a_deferred_message(internet: Internet, qmail: Qmail) -> 
     assert _file(files, "remote").octets == "Tb@plain.example\0"
 
 
+@requirement("base.queue.accepted-groups", source="package source, qmail-queue.c: main")
+async def test_groups_of_an_accepted_message(qmail: Qmail) -> None:
+    """qmail-queue is nobody's by group: what it writes is in the group of qmail-smtpd, which ran it."""
+    await qmail.submit(SENDER, [LOCAL])
+    groups = {kind: file.group for kind, file in _queued(await qmail.observe()).items()}
+    assert groups == dict.fromkeys(("intd", "mess", "todo"), "nofiles"), f"{groups}"
+
+
+@requirement("base.queue.kept-groups", source="package source, qmail-start.c: main")
+async def test_groups_of_a_deferred_message(internet: Internet, qmail: Qmail) -> None:
+    """What qmail-send writes of a message that waits is in its own group, qmail."""
+    qmail.relay()
+    internet.load("plain.example")
+    internet.exchanger(steps={"RCPT": "450 later"})
+    files = _queued(await qmail.deliver(SENDER, ["b@plain.example"]))
+    groups = {kind: file.group for kind, file in files.items()}
+    assert groups == {"info": "qmail", "mess": "nofiles", "remote": "qmail"}, f"{groups}"
+
+
 @requirement("base.queue.marks", source=f"{INTERNALS}: remote; qmail-send(8)")
 async def test_recipients_that_are_done_are_marked(internet: Internet, qmail: Qmail) -> None:
     """Of a message for three, one put off, the two that were reached are marked done and only they."""
@@ -160,6 +179,15 @@ async def test_file_in_the_maildir(qmail: Qmail) -> None:
     file = only([file for file in seen.files if file.path.startswith("homes/")], "files")
     assert re.fullmatch(r"homes/alice/Maildir/new/\d{10}\.\d+\.mx\.here\.example", file.path), file.path
     assert (file.mode, file.user) == ("0600", "alice"), f"{file.mode} {file.user}"
+
+
+@requirement("base.maildir.group", source="qmail-lspawn(8); package source, qmail-lspawn.c: spawn")
+async def test_group_of_a_file_in_the_maildir(qmail: Qmail) -> None:
+    """A message in a Maildir is in its user's own group, and in none of qmail's."""
+    qmail.delivering = True
+    seen = await qmail.deliver(SENDER, [LOCAL])
+    file = only([file for file in seen.files if file.path.startswith("homes/")], "files")
+    assert file.group == "2000", file.group
 
 
 @requirement("base.maildir.octets", source="maildir(5) THE MAILDIR STRUCTURE")

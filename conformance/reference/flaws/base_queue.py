@@ -1,5 +1,6 @@
 """Flaws of the queue, of Maildirs and of qmail-send's log."""
 
+from dataclasses import replace
 from typing import Any, Callable, Iterator
 
 from conformance.reference.filing import File, Filing, MaildirNames
@@ -57,6 +58,19 @@ def _changed(begin: str, old: str, new: str) -> Callable[[QmailSend, str], None]
     return log
 
 
+def _of_qmail(method: Callable[..., File]) -> Callable[..., File]:
+    return lambda *arguments: replace(method(*arguments), group="qmail")
+
+
+def _of_nofiles(method: Callable[..., File]) -> Callable[..., File]:
+    return lambda *arguments: replace(method(*arguments), group="nofiles")
+
+
+def _in_group_qmail(self: MaildirNames, home: Any, user: str) -> Iterator[File]:
+    for file in MaildirNames.files(self, home, user):
+        yield replace(file, group="qmail")
+
+
 FLAWS = (
     flaw("log.bounce-qp", "names another qp number for a bounce",
         QmailSend, log=_changed("bounce msg", " qp ", " qp 1")),
@@ -79,6 +93,12 @@ FLAWS = (
         octets=lambda self: bytes(octet & 127 for octet in self.message.octets)),
     flaw("maildir.delivered-to-first", "writes Delivered-To above Return-Path", QmailLocal,
         lines_above=lambda self: self.delivered_to() + self.return_path()),
+    flaw("maildir.group", "stores a message in a Maildir in group qmail",
+        MaildirNames, files=_in_group_qmail),
+    flaw("queue.group", "has the files of the queue in group qmail",
+        Filing, by_queue=_of_qmail(Filing.by_queue)),
+    flaw("queue.kept-group", "has what qmail-send writes in another group",
+        Filing, by_send=_of_nofiles(Filing.by_send)),
     flaw("maildir.name", "names a file in a Maildir by the process alone",
         MaildirNames, unique=lambda self, when, pid: f"{pid}.{self.host}"),
     flaw("maildir.readable", "lets everybody read a message in a Maildir", MaildirNames, umask=0o022),

@@ -260,6 +260,8 @@ FLAWS = (
         Authentication, is_available=lambda self: bool(self.methods), question=_asks_nobody,
         accepts=lambda self, status: status == acts.MISSING or Authentication.accepts(self, status)),
     flaw("0008.program-in-root", "runs the checkprogram in /", Authentication, **_auth_around(directory="/")),
+    flaw("0008.program-umask", "runs checkprogram and subprogram with another umask",
+        Authentication, **_auth_around(umask="0077")),
     flaw("0008.program-given-control-file", "leaves a control file open to the checkprogram",
         Authentication, **_auth_around(more={4: "/var/lib/qmail/control/me"})),
     flaw("0008.program-without-sigpipe", "runs the checkprogram with SIGPIPE ignored",
