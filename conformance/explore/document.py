@@ -1,0 +1,64 @@
+"""A generated scenario: what the TOML of a scenario file says, as data, and the text of such a file.
+
+A chat of a generated scenario names no reply. `< *` stands wherever the client waits: there every reply that is
+due is read, one for each line that was said, one for a message; what goes out without such a line before it
+goes out unread. A message (`|`) is said after 354 alone, and left out otherwise.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+#: `session`: a chat or a list of them; `deliver`, `control`, …: see docs/scenarios.md. No title, no [expect].
+Document = dict[str, Any]
+
+#: Where the client waits for all replies that are due.
+WAIT = "< *"
+
+
+def text_of(document: Document) -> str:
+    """The text of the scenario file that says this; reading it gives the same."""
+    simple = {key: value for key, value in document.items() if not _is_table(value)}
+    parts = ["".join(f"{_key(key)} = {_value(value)}\n" for key, value in simple.items())]
+    for key, value in document.items():
+        if isinstance(value, dict):
+            parts.append(_table(f"[{_key(key)}]", value))
+        elif _is_table(value):
+            parts += [_table(f"[[{_key(key)}]]", table) for table in value]
+    return "\n".join(filter(None, parts))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
+
+
+def _table(header: str, table: dict[str, Any]) -> str:
+    """A table with its values on lines of their own; tables in it stand inline."""
+    return header + "\n" + "".join(f"{_key(name)} = {_value(value)}\n" for name, value in table.items())
+
+
+def _key(name: str) -> str:
+    return name if name and all(each.isascii() and (each.isalnum() or each in "-_") for each in name) else _quoted(name)
+
+
+def _value(value: Any) -> str:
+    """A text of several lines as it stands, where TOML can show it so; everything else on one line."""
+    if isinstance(value, str):
+        return f"'''\n{value}'''" if _is_plain(value) else _quoted(value)
+    if isinstance(value, list) and any(isinstance(each, str) and "\n" in each for each in value):
+        return "[\n" + "".join(f"{_value(each)},\n" for each in value) + "]"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(name)} = {_value(item)}" for name, item in value.items()) + " }"
+    return json.dumps(value)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text of several lines can stand between three quotes as it is."""
+    printable: Iterable[bool] = (each.isprintable() or each in "\n\t" for each in text)
+    return "\n" in text and "'''" not in text and not text.endswith("'") and all(printable)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
