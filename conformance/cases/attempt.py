@@ -47,7 +47,7 @@ class Attempt:
 
 @cache
 def handle_names(case: Case) -> tuple[str, ...]:
-    """What a case is given by name: `internet`, `qmail`, and arguments of its own."""
+    """What a case is given by name: `internet`, `qmail`, the bare `pod`, and arguments of its own."""
     return tuple(signature(case).parameters)
 
 
@@ -122,7 +122,7 @@ async def conclude(
     __tracebackhide__ = True
     internet = Internet()
     qmail = Qmail(pod, internet)
-    given: dict[str, Any] = {"internet": internet, "qmail": qmail, **(arguments or {})}
+    given: dict[str, Any] = {"internet": internet, "qmail": qmail, "pod": pod, **(arguments or {})}
     try:
         async with asyncio.timeout(limit) as whole:
             await case(**{name: given[name] for name in handle_names(case)})

@@ -1,8 +1,8 @@
 """A generated scenario: what the TOML of a scenario file says, as data, and the text of such a file.
 
-A chat of a generated scenario names no reply. `< *` stands wherever the client waits: there every reply that is
-due is read, one for each line that was said, one for a message; what goes out without such a line before it
-goes out unread. A message (`|`) is said after 354 alone, and left out otherwise.
+A chat of a generated scenario names no reply. `< *` stands wherever the client waits: there every reply that
+is due is read, one for each line that was said, one for a message; what goes out without such a line before
+it goes out unread. A message (`|`) is said after 354 alone, and left out otherwise.
 """
 
 import json
@@ -29,7 +29,9 @@ def text_of(document: Document) -> str:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, dict) for each in value)
+    )
 
 
 def _table(header: str, table: dict[str, Any]) -> str:
@@ -38,7 +40,11 @@ def _table(header: str, table: dict[str, Any]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name and all(each.isascii() and (each.isalnum() or each in "-_") for each in name) else _quoted(name)
+    return (
+        name
+        if name and all(each.isascii() and (each.isalnum() or each in "-_") for each in name)
+        else _quoted(name)
+    )
 
 
 def _value(value: Any) -> str:

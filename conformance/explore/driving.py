@@ -13,8 +13,6 @@ from conformance.smtp.session import PATIENCE, Session
 
 #: Seconds to wait where nothing is due: what qmail says by itself, it has said by then.
 _A_MOMENT = 0.2
-#: Replies after which qmail closes.
-_LAST = (221, 421)
 
 
 @dataclass
@@ -55,9 +53,14 @@ class Driver:
         for step in steps:
             await self._do(step)
         await self._catch_up()
-        if self._last is not None and self._last.code in _LAST:
-            await self._read(self.exchanges[-1])
         return self.exchanges
+
+    async def end(self) -> None:
+        """Say that no more will come, and read until qmail closes: what it says unasked is heard too."""
+        if not self.over:
+            await self.session.half_close()
+        while not self.over:
+            await self._read(self.exchanges[-1])
 
     async def _do(self, step: Step) -> None:
         match step:

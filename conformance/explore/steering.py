@@ -3,11 +3,11 @@
 Weights change between batches alone, for within one Hypothesis must draw from the same strategies.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 
@@ -30,13 +30,11 @@ class Steer:
     def choose(self, place: str, options: Mapping[str, SearchStrategy[T]]) -> SearchStrategy[T]:
         """One of the options; which of them is remembered as `place:label`."""
 
-        @st.composite
-        def chosen(draw: DrawFn) -> Any:
-            label = draw(st.sampled_from(self._urn(place, options)))
+        def chosen(label: str) -> SearchStrategy[T]:
             self.drawn.append(f"{place}:{label}")
-            return draw(options[label])
+            return options[label]
 
-        return chosen()
+        return st.sampled_from(self.urn(place, options)).flatmap(chosen)
 
     def learn(self, drawn: list[str], is_new: bool) -> None:
         """What a scenario had drawn, and whether it showed something that none had shown before."""
@@ -48,10 +46,10 @@ class Steer:
         """What was learned counts from now on: between two batches."""
         self._urns.clear()
 
-    def _urn(self, place: str, options: Mapping[str, Any]) -> list[str]:
-        """The labels, each as often as it is worth."""
+    def urn(self, place: str, labels: Iterable[str]) -> list[str]:
+        """The labels, each as often as it is worth; the same within a batch."""
         if place not in self._urns:
-            rates = {label: self._rate(f"{place}:{label}") for label in options}
+            rates = {label: self._rate(f"{place}:{label}") for label in labels}
             best = max(rates.values())
             self._urns[place] = [
                 label for label, rate in rates.items() for _ in range(max(1, round(_MOST * rate / best)))

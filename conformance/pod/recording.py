@@ -100,12 +100,15 @@ class Recorder:
         self._note(acts.Signal(at=self._now(), name=name, control=dict(control)))
 
     async def observe(self) -> Observation:
+        return copy.deepcopy(await self.seen())  # a case must not change what was recorded
+
+    async def seen(self) -> Observation:
+        """What is observed, as it is in the record."""
         seen = await self._pod.observe()
         sessions = [
             replace(session, connection=self._numbers.index(session.connection)) for session in seen.sessions
         ]
-        act = self._note(acts.Observe(at=self._now(), seen=replace(seen, sessions=sessions)))
-        return copy.deepcopy(act.seen)  # a case must not change what was recorded
+        return self._note(acts.Observe(at=self._now(), seen=replace(seen, sessions=sessions))).seen
 
 
 class Replay:

@@ -3,7 +3,7 @@
 import re
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from conformance.cases.internet import zone_text
 from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
@@ -74,7 +74,16 @@ def read_scenario(text: str, path: Path) -> Scenario:
     """The scenario that a text says; `path` is for messages and for the title. Raises UsageError."""
     hint = "Its form is TOML; a session stands between ''' and '''. See docs/scenarios.md."
     data = parse_toml(text, path, hint)
-    top = TomlTable(path, lines(text.replace("\r\n", "\n")), (), data)
+    return _scenario(TomlTable(path, lines(text.replace("\r\n", "\n")), (), data), text)
+
+
+def scenario_of(data: dict[str, Any], path: Path) -> Scenario:
+    """The scenario that the TOML of a file would say, without the file. Raises UsageError."""
+    return _scenario(TomlTable(path, {}, (), data), "")
+
+
+def _scenario(top: TomlTable, text: str) -> Scenario:
+    path = top.file
     top.only(KEYS)
     deliveries = tuple(_deliver(table) for table in top.tables("deliver"))
     claim = top.table("requirement")

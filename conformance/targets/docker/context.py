@@ -20,6 +20,7 @@ Context = dict[str, tuple[bytes, int]]
 _ROOMS = (
     *("__init__.py", "errors.py", "inputs.py", "places.py", "catalogue", "cases", "pod", "smtp", "internet"),
     *("scenario", "targets", "bench/__init__.py", "bench/inside"),
+    *(f"explore/{name}.py" for name in ("__init__", "acting", "driving")),
 )
 
 #: The Python packages that it needs besides: both are nothing but Python.

@@ -1,0 +1,164 @@
+"""What tells two records of one scenario apart, channel by channel, whatever a pod sees.
+
+Times, process numbers, challenges and ports are settled first; a wait is told in whole seconds, so that a
+limit that is reached at another time is a difference.
+"""
+
+import base64
+import binascii
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from conformance.pod import record as acts
+from conformance.pod.observation import Observation
+from conformance.pod.record import Record
+from conformance.report.story import Event, Pair, events_of, side_by_side
+
+#: Seconds from which a wait is told, and by how much two may differ on a busy machine.
+_WAIT, _LATE = 0.8, 0.2
+
+_MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
+_PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
+_CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
+
+#: What varies within one kind of event: names, numbers, credentials, and everything behind it.
+_NAMED = (
+    (re.compile(r"<[^<>]*>"), "<…>"),
+    (re.compile(r"\"[^\"]*\""), '"…"'),
+    (re.compile(r"[\w.+=-]*@[\w.-]+"), "…@…"),
+    (re.compile(r"(?<![#\d.])\d+(?:\.\d+)*(?![\d.)])"), "N"),
+    (re.compile(r"[A-Za-z0-9+/]{24,}={0,2}"), "…"),
+    (re.compile(r"(.)\1{9,}"), r"\1…"),
+)
+_REPLY = re.compile(r"[2-5]\d\d[ -]")
+_EXCHANGER = re.compile(r"127\.\d+\.\d+\.\d+:\d+")
+_LONGEST = 100
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs, by kind: the channel without its number, and what each side shows there.
+
+    Two with the same values are one: what names, numbers and credentials were said does not tell them apart.
+    """
+
+    channel: str
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.left} | {self.right}"
+
+
+def told(record: Record) -> list[Event]:
+    """The story of a record, with what it does not tell: waits, octets of messages, what programs read."""
+    events = [replace(event, text=settled(event.text)) for event in events_of(record)]
+    observed: acts.Observe | None = None
+    before = 0.0
+    for act in record.acts:
+        if isinstance(act, acts.Receive) and act.at - before >= _WAIT:
+            channel = f"smtpd {act.connection}"
+            events.append(Event(act.at, channel, "qmail", "client", f"[{_wait(act.at - before)}]"))
+        if isinstance(act, acts.Remote) and act.result.seconds >= _WAIT:
+            wait = _wait(act.result.seconds)
+            events.append(Event(act.at, "qmail-remote", "qmail", "suite", f"[{wait}]"))
+        if isinstance(act, acts.WaitUntilIdle) and not act.idle:
+            events.append(Event(act.at, "queue", "qmail", "suite", "[qmail-send does not come to rest]"))
+        if isinstance(act, acts.Observe):
+            observed = act
+        before = act.at
+    if observed is not None:
+        events += _messages(observed.at, observed.seen)
+    return events
+
+
+def _wait(seconds: float) -> str:
+    return f"after {int(seconds + _LATE)} s"
+
+
+def _messages(at: float, seen: Observation) -> Iterator[Event]:
+    for message in seen.queue:
+        yield from _lines(at, "queue", message.octets)
+    for user, messages in sorted(seen.mailboxes.items()):
+        for octets in messages:
+            yield from _lines(at, f"mailbox {user}", octets)
+    for file in seen.files:
+        if file.octets:
+            yield Event(at, "files", "qmail", "suite", settled(f"  {file.path} holds {file.octets!r}"))
+    for call in seen.hook_calls:
+        if call.input:
+            yield from _lines(at, "program", call.input)
+
+
+def _lines(at: float, channel: str, octets: str) -> Iterator[Event]:
+    for line in octets.split("\n"):
+        yield Event(at, channel, "qmail", "suite", settled(f"  {line}"))
+
+
+@lru_cache(maxsize=1 << 16)
+def settled(text: str) -> str:
+    """A line without what differs from run to run and means nothing."""
+    if challenge := _CHALLENGE.fullmatch(text):
+        return "334 CHALLENGE" if _is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
+    text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
+    return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
+
+
+def _is_challenge(word: str) -> bool:
+    """Whether a challenge bears a number of its own: prompts for name and password do not."""
+    try:
+        return re.match(rb"<\d+\.\d+@", base64.b64decode(word, validate=True)) is not None
+    except (binascii.Error, ValueError):
+        return False
+
+
+def differ(left: Sequence[Event], right: Sequence[Event]) -> bool:
+    """Whether two stories differ at all; quick."""
+    return _by_channel(left) != _by_channel(right)
+
+
+def _by_channel(events: Iterable[Event]) -> dict[str, list[tuple[str, str, str, str]]]:
+    found: dict[str, list[tuple[str, str, str, str]]] = {}
+    for event in events:
+        found.setdefault(event.channel, []).append(event.same_as)
+    return found
+
+
+def differences(left: Sequence[Event], right: Sequence[Event]) -> list[Difference]:
+    """The differences of two stories, each kind once, what came first first."""
+    pairs = side_by_side(left, right)
+    common = [
+        sorted(event.at for pair in pairs if pair.same and (event := pair.sides[side])) for side in (0, 1)
+    ]
+
+    def when(pair: Pair) -> tuple[int, float]:
+        sides = zip(pair.sides, common, strict=True)
+        return min((bisect_left(times, event.at), event.at) for event, times in sides if event is not None)
+
+    found = sorted((pair for pair in pairs if not pair.same), key=when)
+    return list(dict.fromkeys(map(_difference, found)))
+
+
+def _difference(pair: Pair) -> Difference:
+    event = pair.left or pair.right
+    assert event is not None, "a row has something to say"
+    channel = event.channel.partition(" ")[0]
+    channel = "exchanger" if _EXCHANGER.fullmatch(channel) else channel
+    return Difference(channel, kind_of(pair.left), kind_of(pair.right))
+
+
+def kind_of(event: Event | None) -> str:
+    """The kind of an event: its text without names, numbers and credentials."""
+    if event is None:
+        return "nothing"
+    text = event.text
+    if event.listener == "exchanger" and not text.startswith("["):
+        return f"qmail says {text.split(' ')[0].split(':')[0].upper()[:20]}"
+    reply = _REPLY.match(text)
+    head, text = (text[: reply.end()], text[reply.end() :]) if reply else ("", text)
+    for pattern, word in _NAMED:
+        text = pattern.sub(word, text)
+    return f"{event.speaker}: {head}{text[:_LONGEST]}"

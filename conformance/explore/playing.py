@@ -1,0 +1,116 @@
+"""Plays generated scenarios: on the reference in this process, on packages in their pods."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from conformance.cases.script import LIMIT, script_of
+from conformance.errors import WorldError
+from conformance.explore.acting import act, act_text
+from conformance.explore.document import Document, text_of
+from conformance.explore.driving import Exchange
+from conformance.pod.base import PodFailure
+from conformance.pod.observation import Observation
+from conformance.pod.record import Record
+from conformance.pod.recording import Recorder
+from conformance.pod.secrets import Secrets
+from conformance.scenario.form import Scenario
+from conformance.scenario.reading import scenario_of
+from conformance.targets.embedded import ReferencePod
+from conformance.targets.pool import PodPool
+from conformance.targets.target import Target
+
+_PATH = Path("explored.toml")
+
+
+def scenario(document: Document) -> Scenario:
+    """The scenario of a document. Raises UsageError."""
+    return scenario_of(document, _PATH)
+
+
+class Side(Protocol):
+    """A qmail that scenarios are played on."""
+
+    target: Target
+
+    async def play(self, document: Document, *, fresh: bool = False) -> Record:
+        """What was seen of it; `fresh`: in a pod of its own. WorldError when the world fails."""
+
+    async def dispose(self) -> None:
+        """Take the pods down."""
+
+
+class _Open(Secrets):
+    """Hides nothing: a record that nobody is shown needs no time for that."""
+
+    def hide(self, value: Any) -> Any:
+        return value
+
+
+class _Notes(Recorder):
+    """What is done to the embedded reference; times are those of its clock, on which waits are seen."""
+
+    def __init__(self, pod: ReferencePod) -> None:
+        super().__init__(pod, _Open({}), LIMIT)
+        self._reference = pod
+
+    def _now(self) -> float:
+        return self._reference.clock.at
+
+    async def observe(self) -> Observation:
+        return await self.seen()
+
+
+class ReferenceSide:
+    """The embedded reference."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._pod = self._made()
+
+    def _made(self) -> ReferencePod:
+        return ReferencePod(self.target.patches, frozenset(self.target.flaws))
+
+    async def play(self, document: Document, *, fresh: bool = False) -> Record:
+        return (await self.traced(scenario(document), fresh=fresh))[0]
+
+    async def traced(self, made: Scenario, *, fresh: bool = False) -> tuple[Record, list[list[Exchange]]]:
+        """The record, and the exchanges of each chat. WorldError when the reference itself fails."""
+        notes = _Notes(self._made() if fresh else self._pod)
+        try:
+            exchanges = await act(made, notes)
+        except Exception as error:
+            self._pod = self._made()
+            raise WorldError(f"{self.target.name} failed: {type(error).__name__}: {error}") from error
+        return notes.record, exchanges
+
+    async def dispose(self) -> None:
+        await self._pod.dispose()
+
+
+class PackageSide:
+    """Real qmail, in pods."""
+
+    def __init__(self, target: Target, pool: PodPool) -> None:
+        self.target = target
+        self._pool = pool
+
+    async def play(self, document: Document, *, fresh: bool = False) -> Record:
+        script = script_of(act_text, text=text_of(document), path=str(_PATH))
+        try:
+            if fresh:
+                played = await self._pool.played_alone(self.target, script)
+            else:
+                played = await self._pool.played(self._pool.submit(self.target, script))
+        except PodFailure as error:
+            raise WorldError(f"{self.target.name}: {error}") from error
+        if played.outcome == "invalid":
+            raise WorldError(f"{self.target.name}: {played.seen}")
+        return played.record
+
+    async def dispose(self) -> None:
+        """The pool belongs to all of its targets."""
+
+
+def side_of(target: Target, pool: PodPool) -> Side:
+    """The side for a target of any kind."""
+    return ReferenceSide(target) if target.kind == "reference" else PackageSide(target, pool)
