@@ -25,7 +25,7 @@ class Steer:
         self.drawn: list[str] = []
         self._uses: dict[str, int] = {}
         self._gains: dict[str, int] = {}
-        self._urns: dict[str, list[str]] = {}
+        self._urns: dict[tuple[str, tuple[str, ...]], list[str]] = {}
 
     def choose(self, place: str, options: Mapping[str, SearchStrategy[T]]) -> SearchStrategy[T]:
         """One of the options; which of them is remembered as `place:label`."""
@@ -48,13 +48,14 @@ class Steer:
 
     def urn(self, place: str, labels: Iterable[str]) -> list[str]:
         """The labels, each as often as it is worth; the same within a batch."""
-        if place not in self._urns:
+        labels = tuple(labels)
+        if (place, labels) not in self._urns:
             rates = {label: self._rate(f"{place}:{label}") for label in labels}
             best = max(rates.values())
-            self._urns[place] = [
+            self._urns[place, labels] = [
                 label for label, rate in rates.items() for _ in range(max(1, round(_MOST * rate / best)))
             ]
-        return self._urns[place]
+        return self._urns[place, labels]
 
     def _rate(self, choice: str) -> float:
         return (self._gains.get(choice, 0) + 1) / (self._uses.get(choice, 0) + 1)

@@ -1,0 +1,48 @@
+"""Choices of a grammar: plain Python on one source of chance, which Hypothesis seeds, steered where it counts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from conformance.explore.document import Document
+from conformance.explore.steering import Steer
+
+T = TypeVar("T")
+
+
+class Choices:
+    """The same `random` and the same steering make the same choices."""
+
+    def __init__(self, random: Random, steer: Steer) -> None:
+        self.random = random
+        self._steer = steer
+
+    def of(self, options: Sequence[T]) -> T:
+        """One of the options, each as likely as another."""
+        return options[int(self.random.random() * len(options))]
+
+    def between(self, least: int, most: int) -> int:
+        """A number, both ends among them."""
+        return self.random.randint(least, most)
+
+    def chance(self, one_in: int) -> bool:
+        """True once in so many times."""
+        return self.random.random() * one_in < 1
+
+    def steered(self, place: str, options: Mapping[str, Callable[[], T]]) -> T:
+        """What one of the options makes; which of them is remembered as `place:label`."""
+        label = self.of(self._steer.urn(place, tuple(options)))
+        self._steer.drawn.append(f"{place}:{label}")
+        return options[label]()
+
+
+def documents(make: Callable[[Choices], Document]) -> Callable[[Steer], SearchStrategy[Document]]:
+    """The strategy of what a grammar makes: Hypothesis draws the seed alone, for each draw has its price."""
+
+    def strategy(steer: Steer) -> SearchStrategy[Document]:
+        return st.randoms(use_true_random=True).map(lambda random: make(Choices(random, steer)))
+
+    return strategy

@@ -1,0 +1,295 @@
+"""How qmail-smtpd is set up: control files, variables, programs; each thing by itself is rare."""
+
+from collections.abc import Callable
+from typing import Any
+
+from conformance.explore.areas import words
+from conformance.explore.areas.choosing import Choices
+from conformance.explore.areas.commands import Around
+from conformance.explore.document import Document
+
+#: Rows of control files with a row for each thing: rcpthosts, badmailfrom, and others.
+_HOST_ROWS = (
+    "here.example", "there.example", "HERE.example", "There.Example", ".b.example", ".here.example", ".example",
+    "b.example", "here.example ", "there.example\t", "there.example \t ", " there.example", "#there.example",
+    "there.example # x", "there.example#", "", " ", "there.example\r", "sub.here.example:x", "*.b.example", ".", "@",
+    "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.", "other.example\u00e4", "d" * 300 + ".example", "list.example",
+)  # fmt: skip
+_SENDER_ROWS = (
+    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "#@b.example", "@b.example ",
+    "a@b.example\t", " a@b.example", "a@b.example # x", "@b.example", "a@", "@.example", ".bad.example", "<>", "@[]",
+    "#@[]", "alice@here.example", "bad.example", "a@b.example\r", "*@b.example", "@" + "d" * 300,
+)  # fmt: skip
+#: The one line of a file such as smtpgreeting.
+_LINES = (
+    "mail.b.example", "MAIL.b.example", "mail.b.example ESMTP ready", "", " ", " mail.b.example", "mail.b.example ",
+    "mail.b.example\t", "mail.b.example # x", "#mail.b.example", "mail.b.example\r", "m\u00e4il.b.example", "here.example",
+    "there.example", "x" * 300, "-", "220 hello", "mail.b.example \t ",
+)  # fmt: skip
+_LIMITS = (10, 20, 50, 100, 1000)
+#: What stands behind or before a number in a control file or variable.
+_AROUND_NUMBERS = ("{}", "{}", "{}", "{}", "{}x", "{} ", "{}\t", " {}", "0{}", "{}k", "+{}", "-{}", "{} # x", "#{}", "{}\r")
+
+_DOT_QMAIL = (
+    *(f"{user}/.qmail-{extension.replace('.', ':')}" for user in ("alice", "bob", "alias") for extension in words.EXTENSIONS),
+    "alias/.qmail-default", "alias/.qmail-default", "alice/.qmail-default", "bob/.qmail-a.b", "alice/.qmail-a.b",
+    "alice/.qmail-x-default", "bob/.qmail-boxes-a:b-default", "alias/.qmail-x-default", "alias/.qmail-alice", "grace/.qmail-x",
+)  # fmt: skip
+_DOT_QMAIL_TEXTS = ("./Maildir/", "&bob@here.example", "", "#", "|exit 0", "| fastforward -d x", "|exit 100")
+
+ALIASES = (
+    "info@here.example", "INFO@here.example", "@here.example", "@there.example", "info@", "x@", "x-y@here.example",
+    "@list.example", "list@list.example", "nobody@here.example", "nobody@", "a.b@here.example", "@", "alice@here.example",
+)  # fmt: skip
+
+_SAYS = ("", "", "", "250 ok\r\n", "x", "\n", "535 no\r\n")
+_ENVELOPES = (
+    "F\0Tbob@here.example\0\0", "Fa@b.example\0\0", "F\0Tbob@here.example\0", "Fa@b.example\0Tbob@here.example", "", "\0",
+    "Fa@b.example\0Xbob@here.example\0\0", "Xa@b.example\0Tbob@here.example\0\0", "F\0Tbob@here.example\0T\0\0",
+    f"F\0T{'a' * 988}@here.example\0\0", f"F\0T{'a' * 989}@here.example\0\0", f"F{'a' * 1100}\0Tbob@here.example\0\0",
+    "Fa@b.example\0Tbob@here.example\0Talice@here.example\0\0", "F\0Tbob@here.example\0\0x",
+)  # fmt: skip
+
+
+class Setup:
+    """A set-up that grows; `around` is what a client would like to know of it."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.document: Document = {}
+        self.databytes = 0
+        self.timeout = 30
+        self.methods: tuple[str, ...] = ()
+        self.domains = words.DOMAINS
+
+    @property
+    def around(self) -> Around:
+        return Around(self.databytes, self.timeout, self.methods, domains=self.domains)
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A table of the document, there from now on."""
+        found: dict[str, Any] = self.document.setdefault(name, {})
+        return found
+
+    def some(self, things: dict[str, Callable[["Setup"], None]]) -> None:
+        """None, one or a few of these things."""
+        for _ in range(self.choices.of((0, 0, 0, 1, 1, 1, 1, 2, 2, 3))):
+            self.choices.steered("set-up", {name: lambda thing=thing: thing(self) for name, thing in things.items()})
+
+    def program(self, most_fates: tuple[str, ...] = ("crash", "hang", "missing")) -> dict[str, Any]:
+        """A program with behaviour; one that hangs has a low time limit around it."""
+        choices = self.choices
+        made: dict[str, Any] = {"default": choices.of(words.STATUSES) if choices.chance(3) else 0}
+        if choices.chance(4):
+            made["statuses"] = [choices.of((0, 100, 111, *words.STATUSES)) for _ in range(choices.between(1, 3))]
+        if choices.chance(8):
+            made["fate"] = choices.of(most_fates)
+            if made["fate"] == "hang":
+                self.low_timeout()
+        if choices.chance(6):
+            made["says"] = choices.of(_SAYS)
+        if choices.chance(6):
+            made["complains"] = choices.of(("x\n", "550 no\r\n", "x"))
+        if choices.chance(10):
+            made["reads"] = True
+        return made
+
+    def low_timeout(self) -> None:
+        """A time limit that a client can wait for."""
+        self.timeout = self.choices.of((1, 2, 2, 3))
+        self.table("control")["timeoutsmtpd"] = self.timeout
+
+
+def low_timeout(setup: Setup) -> None:
+    setup.low_timeout()
+    if setup.choices.chance(4):
+        setup.table("control")["timeoutsmtpd"] = setup.choices.of((0, "0", "1x", "-1", " 1", ""))
+        setup.timeout = 1
+
+
+def databytes(setup: Setup) -> None:
+    """A limit of a message's size, in the file, in the variable, or in both."""
+    choices = setup.choices
+    limit = choices.of(_LIMITS)
+    in_file, in_variable = choices.of(((True, False), (True, False), (False, True), (True, True)))
+    if in_file:
+        setup.table("control")["databytes"] = _number(choices, limit)
+    if in_variable:
+        limit = choices.of((limit, limit * 2, limit // 2, choices.of(_LIMITS))) if in_file else limit
+        setup.table("environment")["DATABYTES"] = _number(choices, limit)
+    setup.databytes = limit
+    if choices.chance(8):
+        setup.table("control")["databytes"] = choices.of((*words.NUMBERS, "", "0", "many"))
+
+
+def _number(choices: Choices, number: int) -> str:
+    return choices.of(_AROUND_NUMBERS).format(number)
+
+
+def rows(name: str, table: tuple[str, ...]) -> Callable[[Setup], None]:
+    """A control file of several rows, none, or no such file."""
+
+    def put(setup: Setup) -> None:
+        choices = setup.choices
+        there = [choices.of(table) for _ in range(choices.of((0, 1, 1, 2, 2, 3, 4)))]
+        absent = name != "badmailfrom" and choices.chance(8)
+        setup.table("control")[name] = False if absent else there or ""
+
+    return put
+
+
+def line(name: str) -> Callable[[Setup], None]:
+    """A control file of one line."""
+
+    def put(setup: Setup) -> None:
+        choices = setup.choices
+        value = choices.of(_LINES)
+        more = [choices.of(_LINES)] if choices.chance(6) else []
+        setup.table("control")[name] = False if name == "me" and choices.chance(3) else [value, *more]
+
+    return put
+
+
+def variable(name: str, *values: str) -> Callable[[Setup], None]:
+    """A variable of qmail-smtpd's environment."""
+
+    def put(setup: Setup) -> None:
+        setup.table("environment")[name] = setup.choices.of(values)
+
+    return put
+
+
+def rcptcheck(setup: Setup) -> None:
+    """RCPTCHECK: a program, and for some recipients another exit status."""
+    choices = setup.choices
+    made = setup.program()
+    if choices.chance(2):
+        made["exits"] = {
+            choices.of(("alice@here.example", "bob@here.example", "carol@here.example", "nobody@here.example", "")):
+            choices.of((100, 100, 111, 120, 0, *words.STATUSES)) for _ in range(choices.between(1, 2))
+        }  # fmt: skip
+    setup.document["rcptcheck"] = made
+    if choices.chance(10):
+        setup.table("environment")["RCPTCHECK"] = choices.of(("", "/nowhere", "/bin/true", "/bin/false", "true", "/"))
+
+
+def verify(setup: Setup) -> None:
+    """VERIFY: an address of the server, DEFER, or nothing; qmail-verify runs mostly."""
+    choices = setup.choices
+    values = (":", ":", ":", "DEFER", "DEFER", "DEFER:", "", "defer", "DEFER:127.0.0.1:11113", "127.0.0.1", ":11113")
+    setup.table("environment")["VERIFY"] = choices.of(values) if choices.chance(2) else choices.of((":", "DEFER"))
+    setup.document["verifying"] = choices.of((True, True, True, True, True, True, True, False, "mute"))
+    if choices.chance(2):
+        setup.document["aliases"] = [choices.of(ALIASES) for _ in range(choices.between(1, 3))]
+    if choices.chance(2):
+        setup.table("dot-qmail")["alias/.qmail-default"] = choices.of(_DOT_QMAIL_TEXTS)
+
+
+def homes(setup: Setup) -> None:
+    """Dot-qmail files, and permissions of homes."""
+    choices = setup.choices
+    for _ in range(choices.between(1, 3)):
+        setup.table("dot-qmail")[choices.of(_DOT_QMAIL)] = choices.of(_DOT_QMAIL_TEXTS)
+
+
+def whose(setup: Setup) -> None:
+    """Which domains are local or virtual, and where a percent sign means something."""
+    choices = setup.choices
+    control = setup.table("control")
+    name = choices.of(("locals", "virtualdomains", "percenthack"))
+    if name == "virtualdomains":
+        pairs = ("virtual.example:alice-x", "there.example:bob", ".b.example:alias-x", "here.example:bob-boxes", ":alice", "list.example:")
+        control[name] = [choices.of(pairs) for _ in range(choices.between(1, 2))]
+    else:
+        control[name] = [choices.of(("here.example", "there.example", "hack.example", "HERE.example", "")) for _ in range(choices.between(1, 2))]
+    control["rcpthosts"] = ["here.example", "there.example", "virtual.example", "list.example", "hack.example", ".b.example"]
+
+
+def authentication(setup: Setup) -> None:
+    """SMTPAUTH and a checkprogram, with the fates of both programs."""
+    choices = setup.choices
+    table = setup.table("auth")
+    mode = choices.of(words.MODES) if choices.chance(3) else choices.of(("", "", "cram", "+cram", "!", "!+cram"))
+    if not choices.chance(15):
+        setup.table("environment").pop("SMTPAUTH", None)
+        table["mode"] = mode
+        setup.methods = _methods(mode)
+    setup.choices.steered(
+        "checkprogram",
+        {
+            "checks": lambda: None,
+            "checks, as told": lambda: None,
+            "fails": lambda: table.update(fate=choices.of(("crash", "missing"))),
+            "other": lambda: table.update(checkprogram=setup.program()),
+            "subprogram": lambda: table.update(subprogram=choices.of(("false", setup.program()))),
+            "arguments": lambda: table.update(arguments=choices.of(_ARGUMENTS)),
+        },
+    )
+
+
+def mode_alone(setup: Setup) -> None:
+    """SMTPAUTH without more, as where nobody has given qmail-smtpd a checkprogram."""
+    setup.table("auth" if "auth" in setup.document else "environment").pop("mode", None)
+    setup.table("environment")["SMTPAUTH"] = setup.choices.of(words.MODES)
+
+
+_ARGUMENTS = (
+    [], ["{checkprogram}"], ["{checkprogram}", "{subprogram}", "x"], ["mx.here.example", "{checkprogram}", "{subprogram}"],
+    ["{subprogram}", "{checkprogram}"], ["/nowhere", "{subprogram}"], [""], ["{checkprogram}", "/nowhere"],
+    ["{checkprogram}", "/bin/false"], ["", "{checkprogram}", "{subprogram}"],
+)  # fmt: skip
+
+
+def _methods(mode: str) -> tuple[str, ...]:
+    """What a client would try under a mode: more often than not what is offered."""
+    words_of = mode.removeprefix("!").lower()
+    if words_of.startswith("cram"):
+        return ("CRAM-MD5",)
+    return ("PLAIN", "LOGIN", "CRAM-MD5") if words_of.startswith("+cram") else ("PLAIN", "LOGIN")
+
+
+def queue_program(setup: Setup) -> None:
+    """A program in the place of qmail-queue, or QMAILQUEUE that names none."""
+    choices = setup.choices
+    if choices.chance(8):
+        setup.table("environment")["QMAILQUEUE"] = choices.of(("", "/nowhere", "/bin/false"))
+        return
+    made = setup.program(("crash", "missing"))
+    if choices.chance(2):
+        made["default"] = choices.of(words.STATUSES)
+    if choices.chance(3):
+        made["queues"] = False
+    if choices.chance(3):
+        made["gives"] = choices.of(_ENVELOPES)
+    made["reads"] = not choices.chance(6)
+    setup.document["queue-program"] = made
+
+
+#: All that may be set up for a session, by name.
+THINGS: dict[str, Callable[[Setup], None]] = {
+    "databytes": databytes,
+    "timeoutsmtpd": low_timeout,
+    "rcpthosts": rows("rcpthosts", _HOST_ROWS),
+    "morercpthosts": rows("morercpthosts", _HOST_ROWS),
+    "badmailfrom": rows("badmailfrom", _SENDER_ROWS),
+    "smtpgreeting": line("smtpgreeting"),
+    "localiphost": line("localiphost"),
+    "me": line("me"),
+    "RELAYCLIENT": variable("RELAYCLIENT", "", "", "", "@there.example", ".x", "%here.example", "x", " "),
+    "TCPREMOTEHOST": variable("TCPREMOTEHOST", "host.example", "HOST.example", "", "client.example", "a b", "(x)", "\u00e4"),
+    "TCPREMOTEINFO": variable("TCPREMOTEINFO", "joe", "", "a b", "alice", "\u00e4", "x@y", "<x>", "j\no"),
+    "TCPREMOTEIP": variable("TCPREMOTEIP", "", "192.0.2.1", "::1", "x y"),
+    "TCPLOCALHOST": variable("TCPLOCALHOST", "mx.b.example", "", "a b"),
+    "TCPLOCALIP": variable("TCPLOCALIP", "192.0.2.1", "", "x"),
+    "SENDER": variable("SENDER", "x@b.example", ""),
+    "RECIPIENT": variable("RECIPIENT", "x@b.example", ""),
+    "SMTPAUTH": mode_alone,
+    "RCPTCHECK": variable("RCPTCHECK", "", "/nowhere", "/bin/true"),
+    "VERIFY": variable("VERIFY", "", ":", "DEFER", "DEFER:", "x"),
+    "rcptcheck": rcptcheck,
+    "verify": verify,
+    "homes": homes,
+    "whose": whose,
+    "auth": authentication,
+    "queue": queue_program,
+}
