@@ -4,8 +4,8 @@ It works on the file's own lines, so comments and order stay. A candidate that i
 that shows something else, is put aside; the same scenario and targets always give the same result.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import UsageError, WorldError
@@ -30,6 +30,10 @@ class Difference:
         sides = [mark or ("met" if met else "unmet") for met, mark in self.seen]
         after = f" after {self.after}" if self.after else ""
         return f"{self.what}{after}: {' and '.join(sides)}"
+
+
+#: Yields candidates, is sent whether each will do, returns the last one that did.
+Search = Generator[str, bool, str]
 
 
 @dataclass(frozen=True)
@@ -62,36 +66,6 @@ def difference(tried: Sequence[Tried]) -> Difference | None:
     return Difference(channel, "", tuple((True, event.text[:80] if event else "nothing") for event in events))
 
 
-@dataclass
-class _Search:
-    """Candidates are tried, and `text` is the last one that still shows what is `wanted`."""
-
-    path: Path
-    text: str
-    trials: Trials
-    wanted: Difference
-    tell_progress: Callable[[int, int], None]
-    runs: int = 0
-    known: dict[str, bool] = field(default_factory=dict)
-
-    def takes(self, candidate: str) -> bool:
-        """Whether a candidate still shows the difference; then it is the text from now on."""
-        if candidate not in self.known:
-            self.known[candidate] = candidate == self.text or self._shows(candidate)
-        if self.known[candidate]:
-            self.text = candidate
-        return self.known[candidate]
-
-    def _shows(self, candidate: str) -> bool:
-        try:
-            scenario = read_scenario(candidate, self.path)
-            self.runs += 1
-            self.tell_progress(self.runs, weight(candidate))
-            return difference(self.trials.run(scenario)) == self.wanted
-        except UsageError:  # no scenario any more, or one in which qmail asks for a name that was removed
-            return False
-
-
 def weight(text: str) -> int:
     """How many lines say something."""
     return sum(map(pieces.says, text.splitlines()))
@@ -117,33 +91,71 @@ def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]
         raise WorldError(
             f"{path}: what it shows did not come again", "A difference that comes and goes cannot be shrunk."
         )
-    search = _Search(path, text, trials, wanted, tell_progress)
-    before = weight(text)
+    runs = 2
+
+    def shows(candidate: str) -> bool:
+        nonlocal runs
+        try:
+            made = read_scenario(candidate, path)
+            runs += 1
+            tell_progress(runs, weight(candidate))
+            return difference(trials.run(made)) == wanted
+        except UsageError:  # no scenario any more, or one in which qmail asks for a name that was removed
+            return False
+
+    search = smallest(text)
+    try:
+        candidate = next(search)
+        while True:
+            candidate = search.send(shows(candidate))
+    except StopIteration as ended:
+        return Shrunk(ended.value, wanted, weight(text), weight(ended.value), runs)
+
+
+def smallest(text: str) -> Search:
+    """Yields scenarios smaller than this one, is sent whether each still shows the same, returns the smallest.
+
+    No candidate comes twice.
+    """
+    known: dict[str, bool] = {text: True}
     size = 0
-    while size != len(search.text):
-        size = len(search.text)
+    while size != len(text):
+        size = len(text)
         for cut in (pieces.blocks, pieces.answered_lines, pieces.single_lines):
-            _minimise(search, cut)
-        while any(search.takes(candidate) for candidate in pieces.shorter_values(search.text)):
-            pass
-    return Shrunk(search.text, wanted, before, weight(search.text), search.runs + 2)
+            text = yield from _minimised(text, cut, known)
+        is_shorter = True
+        while is_shorter:
+            is_shorter = False
+            for candidate in pieces.shorter_values(text):
+                if (yield from _shows(candidate, known)):
+                    text, is_shorter = candidate, True
+                    break
+    return text
 
 
-def _minimise(search: _Search, cut: Callable[[str], list[pieces.Piece]]) -> None:
+def _shows(candidate: str, known: dict[str, bool]) -> Generator[str, bool, bool]:
+    if candidate not in known:
+        known[candidate] = yield candidate
+    return known[candidate]
+
+
+def _minimised(text: str, cut: Callable[[str], list[pieces.Piece]], known: dict[str, bool]) -> Search:
     """ddmin over the pieces that `cut` finds: halves, quarters, … single ones, until none can be removed."""
-    original = search.text
-    left = cut(original)
+    smaller = text
+    left = cut(text)
     every_line = set().union(*left)
     share = 2
     while left:
         size = max(1, -(-len(left) // share))
         for start in range(0, len(left), size):
             rest = left[:start] + left[start + size :]
-            if search.takes(pieces.without(original, every_line.difference(*rest))):
-                left = rest
+            candidate = pieces.without(text, every_line.difference(*rest))
+            if (yield from _shows(candidate, known)):
+                smaller, left = candidate, rest
                 share = max(2, share - 1)
                 break
         else:
             if size == 1:
-                return
+                break
             share = min(len(left), share * 2)
+    return smaller
