@@ -150,6 +150,11 @@ def _difference(pair: Pair) -> Difference:
     return Difference(channel, kind_of(pair.left), kind_of(pair.right))
 
 
+def promise_broken(sentence: str) -> Difference:
+    """What needs no model: a sentence about what every session keeps."""
+    return Difference("promise", _without_names(sentence), "kept")
+
+
 def kind_of(event: Event | None) -> str:
     """The kind of an event: its text without names, numbers and credentials."""
     if event is None:
@@ -159,6 +164,10 @@ def kind_of(event: Event | None) -> str:
         return f"qmail says {text.split(' ')[0].split(':')[0].upper()[:20]}"
     reply = _REPLY.match(text)
     head, text = (text[: reply.end()], text[reply.end() :]) if reply else ("", text)
+    return f"{event.speaker}: {head}{_without_names(text)}"
+
+
+def _without_names(text: str) -> str:
     for pattern, word in _NAMED:
         text = pattern.sub(word, text)
-    return f"{event.speaker}: {head}{text[:_LONGEST]}"
+    return text[:_LONGEST]

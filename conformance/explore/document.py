@@ -7,13 +7,36 @@ it goes out unread. A message (`|`) is said after 354 alone, and left out otherw
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from conformance.scenario.form import Scenario
+from conformance.scenario.reading import scenario_of
 
 #: `session`: a chat or a list of them; `deliver`, `control`, …: see docs/scenarios.md. No title, no [expect].
 Document = dict[str, Any]
 
 #: Where the client waits for all replies that are due.
 WAIT = "< *"
+
+
+#: What stands for the file of a scenario that has none.
+PATH = Path("explored.toml")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A generated scenario: as data, read, and the choices that it was made by."""
+
+    document: Document
+    scenario: Scenario
+    drawn: tuple[str, ...] = ()
+
+
+def made(document: Document, drawn: Iterable[str] = ()) -> Made:
+    """Read a document. Raises UsageError when it is no scenario."""
+    return Made(document, scenario_of(document, PATH), tuple(drawn))
 
 
 def text_of(document: Document) -> str:

@@ -1,38 +1,29 @@
 """Plays generated scenarios: on the reference in this process, on packages in their pods."""
 
-from pathlib import Path
 from typing import Any, Protocol
 
 from conformance.cases.script import LIMIT, script_of
 from conformance.errors import WorldError
 from conformance.explore.acting import act, act_text
-from conformance.explore.document import Document, text_of
-from conformance.explore.driving import Exchange
+from conformance.explore.document import PATH, Made, text_of
+from conformance.explore.driving import Done
 from conformance.pod.base import PodFailure
 from conformance.pod.observation import Observation
 from conformance.pod.record import Record
 from conformance.pod.recording import Recorder
 from conformance.pod.secrets import Secrets
-from conformance.scenario.form import Scenario
-from conformance.scenario.reading import scenario_of
 from conformance.targets.embedded import ReferencePod
 from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
 
-_PATH = Path("explored.toml")
-
-
-def scenario(document: Document) -> Scenario:
-    """The scenario of a document. Raises UsageError."""
-    return scenario_of(document, _PATH)
-
 
 class Side(Protocol):
-    """A qmail that scenarios are played on."""
+    """A qmail that scenarios are played on; an instant one never waits."""
 
     target: Target
+    is_instant: bool
 
-    async def play(self, document: Document, *, fresh: bool = False) -> Record:
+    async def play(self, made: Made, *, fresh: bool = False) -> Record:
         """What was seen of it; `fresh`: in a pod of its own. WorldError when the world fails."""
 
     async def dispose(self) -> None:
@@ -63,25 +54,27 @@ class _Notes(Recorder):
 class ReferenceSide:
     """The embedded reference."""
 
+    is_instant = True
+
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._pod = self._made()
+        self._pod = self._started()
 
-    def _made(self) -> ReferencePod:
+    def _started(self) -> ReferencePod:
         return ReferencePod(self.target.patches, frozenset(self.target.flaws))
 
-    async def play(self, document: Document, *, fresh: bool = False) -> Record:
-        return (await self.traced(scenario(document), fresh=fresh))[0]
+    async def play(self, made: Made, *, fresh: bool = False) -> Record:
+        return (await self.traced(made, fresh=fresh))[0]
 
-    async def traced(self, made: Scenario, *, fresh: bool = False) -> tuple[Record, list[list[Exchange]]]:
-        """The record, and the exchanges of each chat. WorldError when the reference itself fails."""
-        notes = _Notes(self._made() if fresh else self._pod)
+    async def traced(self, made: Made, *, fresh: bool = False) -> tuple[Record, list[Done]]:
+        """The record, and what was done in each chat. WorldError when the reference itself fails."""
+        notes = _Notes(self._started() if fresh else self._pod)
         try:
-            exchanges = await act(made, notes)
+            done = await act(made.scenario, notes)
         except Exception as error:
-            self._pod = self._made()
+            self._pod = self._started()
             raise WorldError(f"{self.target.name} failed: {type(error).__name__}: {error}") from error
-        return notes.record, exchanges
+        return notes.record, done
 
     async def dispose(self) -> None:
         await self._pod.dispose()
@@ -90,12 +83,14 @@ class ReferenceSide:
 class PackageSide:
     """Real qmail, in pods."""
 
+    is_instant = False
+
     def __init__(self, target: Target, pool: PodPool) -> None:
         self.target = target
         self._pool = pool
 
-    async def play(self, document: Document, *, fresh: bool = False) -> Record:
-        script = script_of(act_text, text=text_of(document), path=str(_PATH))
+    async def play(self, made: Made, *, fresh: bool = False) -> Record:
+        script = script_of(act_text, text=text_of(made.document), path=str(PATH))
         try:
             if fresh:
                 played = await self._pool.played_alone(self.target, script)

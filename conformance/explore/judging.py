@@ -1,0 +1,88 @@
+"""Plays a generated scenario on a build and on what it is held against, and says what differs unexplained."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from conformance.explore.coverage import sights
+from conformance.explore.differences import Difference, differ, differences, promise_broken, told
+from conformance.explore.document import Made
+from conformance.explore.invariants import broken
+from conformance.explore.playing import Side
+from conformance.pod.record import Record
+from conformance.pod.secrets import fixture_secrets
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of a scenario. `explained`: differences that the models show too; `sights` of the model."""
+
+    differences: tuple[Difference, ...]
+    left: Record
+    right: Record
+    sights: frozenset[str] = frozenset()
+    explained: int = 0
+
+
+class Judge(Protocol):
+    """Two qmails that are held against each other."""
+
+    left: Side
+    right: Side
+
+    async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
+        """Play on both; `fresh`: in pods of their own. WorldError when the world fails."""
+
+
+class AgainstModel:
+    """A build and its model."""
+
+    def __init__(self, build: Side, model: Side) -> None:
+        self.left, self.right = build, model
+
+    async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
+        left, right = await _both(self.left, self.right, made, fresh)
+        found = [*_promises(made, left), *_between(left, right)]
+        return Judged(tuple(found), left, right, frozenset(sights(told(right))))
+
+
+class AgainstBuild:
+    """Two builds, and their models, which explain what they differ in by what is known of them."""
+
+    def __init__(self, left: Side, right: Side, models: tuple[Side, Side]) -> None:
+        self.left, self.right = left, right
+        self._models = models
+
+    async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
+        left, right = await _both(self.left, self.right, made, fresh)
+        modelled = [await model.play(made, fresh=fresh) for model in self._models]
+        found = _between(left, right)
+        known = set(_between(*modelled)) if found else set()
+        unexplained = [each for each in found if each not in known]
+        promises = [*_promises(made, left), *_promises(made, right)]
+        seen = frozenset(sights(told(modelled[1])))
+        return Judged((*promises, *unexplained), left, right, seen, len(found) - len(unexplained))
+
+
+async def _both(left: Side, right: Side, made: Made, fresh: bool) -> tuple[Record, Record]:
+    """Both at once, for packages wait."""
+    if left.is_instant and right.is_instant:
+        return await left.play(made, fresh=fresh), await right.play(made, fresh=fresh)
+    one, other = await asyncio.gather(left.play(made, fresh=fresh), right.play(made, fresh=fresh))
+    return one, other
+
+
+def _between(left: Record, right: Record) -> list[Difference]:
+    if left == right:  # two references have the same clock and the same numbers
+        return []
+    stories = told(left), told(right)
+    if not differ(*stories):
+        return []
+    # Passwords stand as they are in the records of a reference.
+    stories = told(fixture_secrets().hide(left)), told(fixture_secrets().hide(right))
+    return differences(*stories) if differ(*stories) else []
+
+
+def _promises(made: Made, record: Record) -> Sequence[Difference]:
+    return [promise_broken(sentence) for sentence in broken(record, made.scenario)]
