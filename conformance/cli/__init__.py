@@ -28,6 +28,7 @@ COMMANDS = {
     "zoo": ("zoo", "run", "run every case under every flaw of the reference: does each decide anything?"),
     "try": ("scenarios", "attempt", "run a scenario file and show what came of it, side by side"),
     "shrink": ("scenarios", "shrink", "remove from a scenario what its difference does not need"),
+    "explore": ("exploring", "run", "play what nobody wrote on a build and its model; tell what differs"),
     "bench": ("benching", "run", "measure the throughput of targets side by side, and judge the difference"),
     "reproduce": ("reproducing", "run", "write a directory that shows one requirement without this project"),
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     _option(made["zoo"], "-n", "WORKERS", "worker processes (2)", dest="workers", type=int, default=2)
     quick = "no more than the bars need: what settles a flaw ends its trial"
     made["zoo"].add_argument("--quick", action="store_true", help=quick)
+    _add_explore(made["explore"])
     made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
     _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
     stored = "take its record from a stored run; nothing is started"
@@ -90,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
         (("bench",), "figures and plots are written (reports/TIME)"),
         (("zoo",), "zoo.md and zoo.json are written (reports/TIME)"),
+        (("explore",), "findings.json and a scenario for each finding are written (reports/TIME)"),
         (("try",), "the records are written, as JSON"),
         (("reproduce",), "the directory is written (reproduce/REQUIREMENT-TARGET)"),
     ):
@@ -98,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
             _option(place, "--out", "DIR", f"where {written}")
             if name in RESUMED:
                 _option(place, "--resume", "DIR", "go on with what was cut off there")
-    with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce"
+    with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce explore"
     for name in with_images.split():
         _add_images(made[name])
     return top
@@ -167,6 +170,20 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--seed", "N", "of the order of measurements (a new one)", type=int)
     least = "exit status 1 when the whole interval of a ratio lies below it"
     _option(parser, "--min-ratio", "RATIO", least, type=float)
+
+
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="the build that is explored")
+    _option(parser, "--against", "TARGET", "another build in the place of its model")
+    areas = "smtp, auth, …: only this one; may be given more than once (all of them)"
+    _option(parser, "--area", "AREA", areas, action="append", default=[])
+    much = parser.add_mutually_exclusive_group()
+    _option(much, "--seconds", "S", "how long (60)", type=float)
+    _option(much, "--sessions", "N", "or how many", type=int)
+    _option(parser, "--seed", "N", "the same seed on the same build finds the same (a new one)", type=int)
+    many = "worker processes (auto: one for each core)"
+    _option(parser, "-n", "WORKERS", many, dest="workers", type=_pods)
+    _option(parser, "--known", "DIR", "scenario files as found before, which are no findings")
 
 
 def _add_patch(parser: argparse.ArgumentParser) -> None:

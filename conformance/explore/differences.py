@@ -102,12 +102,12 @@ def _lines(at: float, channel: str, octets: str) -> Iterator[Event]:
 def settled(text: str) -> str:
     """A line without what differs from run to run and means nothing."""
     if challenge := _CHALLENGE.fullmatch(text):
-        return "334 CHALLENGE" if _is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
+        return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
     return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
 
 
-def _is_challenge(word: str) -> bool:
+def is_challenge(word: str) -> bool:
     """Whether a challenge bears a number of its own: prompts for name and password do not."""
     try:
         return re.match(rb"<\d+\.\d+@", base64.b64decode(word, validate=True)) is not None

@@ -26,9 +26,9 @@ _KEPT = 200
 class Stream:
     """The stream of an area."""
 
-    def __init__(self, area: str, number: int) -> None:
+    def __init__(self, area: str, seed: str) -> None:
         self.area = AREAS[area]
-        self._random = Random(f"{area} {number}")
+        self._random = Random(f"{area} {seed}")
         self._steer = Steer()
         self._corpus: list[Document] = []
         self.seen: set[str] = set()  #: all that its scenarios reached

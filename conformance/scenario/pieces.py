@@ -11,6 +11,9 @@ from conformance.scenario.tomllines import Statement, statements
 #: Line numbers, from 1, that are taken out together.
 Piece = frozenset[int]
 
+#: In a chat: what follows is said so often.
+_REPEAT = re.compile(r"\\\{(\d+)\*")
+
 #: What says what the scenario is about stays.
 KEPT = ("title", "text")
 
@@ -92,6 +95,18 @@ def shorter_values(text: str) -> Iterator[str]:
         for shorter in _shorter(value):
             row = f"{key}= {toml(shorter)}"
             yield "\n".join([*rows[: each.first - 1], row, *rows[each.first :]]) + "\n"
+
+
+def fewer_repeats(text: str) -> Iterator[str]:
+    """The text with something in a chat said less often: once, half as often, a tenth less often."""
+    rows = _rows(text)
+    for number, row in enumerate(rows):
+        for found in _REPEAT.finditer(row) if row.lstrip()[:1] in (">", "|") else ():
+            often = int(found[1])
+            for fewer in dict.fromkeys((1, often // 2, often - often // 10)):
+                if 0 < fewer < often:
+                    shorter = f"{row[: found.start(1)]}{fewer}{row[found.end(1) :]}"
+                    yield "\n".join([*rows[:number], shorter, *rows[number + 1 :]]) + "\n"
 
 
 def toml(value: Any) -> str:

@@ -56,11 +56,15 @@ def _text(event: Event | None) -> str:
 def _stories(tried: Tried, other: Tried | None, width: int) -> Iterator[str]:
     """What happened on one target, or on two: side by side, or in a narrow terminal one below the other."""
     pairs = side_by_side(_events(tried), _events(other) if other else [])
-    first = first_difference(pairs) if other else None
     names = [one_line(each.target.name) for each in (tried, other) if each]
+    yield from stories_shown(pairs, first_difference(pairs) if other else None, names, width)
+
+
+def stories_shown(pairs: Sequence[Pair], first: int | None, names: Sequence[str], width: int) -> Iterator[str]:
+    """The rows of two stories, or of one, under their names; `first`: the row that differs first."""
     room = width - _SPEAKER - 4
     column = room // 2 - 1
-    stacked = width < NARROW or other is None
+    stacked = width < NARROW or len(names) == 1
     yield " and ".join(names) if stacked else f"{'':{_SPEAKER + 4}}{names[0]:{column}}  {names[1]}"
     channel = ""
     for index, pair in enumerate(pairs):
@@ -76,7 +80,7 @@ def _stories(tried: Tried, other: Tried | None, width: int) -> Iterator[str]:
         else:
             sides = [_wrapped(_text(event), column) for event in (pair.left, pair.right)]
             yield from _row(spoken.speaker, "" if pair.same else "*", sides, column)
-    if other:
+    if len(names) > 1:
         yield from ("", "They do not differ." if first is None else "* marks what differs.")
 
 
@@ -86,7 +90,7 @@ def _row(speaker: str, mark: str, sides: list[list[str]], column: int) -> Iterat
         yield f"{mark if not number else '':1} {speaker if not number else '':{_SPEAKER}}  {said}"
 
 
-def _stacked(pair: Pair, names: list[str], room: int) -> Iterator[str]:
+def _stacked(pair: Pair, names: Sequence[str], room: int) -> Iterator[str]:
     """One row over the whole width: what is the same once, what differs under the target's name."""
     if pair.left is not None and (pair.same or len(names) == 1):
         yield from _row(pair.left.speaker, "", [_wrapped(_text(pair.left), room)], room)

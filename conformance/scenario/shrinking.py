@@ -4,7 +4,7 @@ It works on the file's own lines, so comments and order stay. A candidate that i
 that shows something else, is put aside; the same scenario and targets always give the same result.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,13 +123,8 @@ def smallest(text: str) -> Search:
         size = len(text)
         for cut in (pieces.blocks, pieces.answered_lines, pieces.single_lines):
             text = yield from _minimised(text, cut, known)
-        is_shorter = True
-        while is_shorter:
-            is_shorter = False
-            for candidate in pieces.shorter_values(text):
-                if (yield from _shows(candidate, known)):
-                    text, is_shorter = candidate, True
-                    break
+        for shorter in (pieces.shorter_values, pieces.fewer_repeats):
+            text = yield from _shortened(text, shorter, known)
     return text
 
 
@@ -137,6 +132,18 @@ def _shows(candidate: str, known: dict[str, bool]) -> Generator[str, bool, bool]
     if candidate not in known:
         known[candidate] = yield candidate
     return known[candidate]
+
+
+def _shortened(text: str, shorter: Callable[[str], Iterator[str]], known: dict[str, bool]) -> Search:
+    """The text with what `shorter` finds, as often as that will do."""
+    is_shorter = True
+    while is_shorter:
+        is_shorter = False
+        for candidate in shorter(text):
+            if (yield from _shows(candidate, known)):
+                text, is_shorter = candidate, True
+                break
+    return text
 
 
 def _minimised(text: str, cut: Callable[[str], list[pieces.Piece]], known: dict[str, bool]) -> Search:

@@ -77,13 +77,28 @@ def _build(name: str, ppa: str | None) -> Target:
     raise UsageError(f"there is no target {name!r}", _KNOWN)
 
 
+def model_of(target: Target) -> Target:
+    """What a build is believed to do: the reference with its patches, and its known deviations as flaws.
+
+    That of a reference is the one without the flaws that its name has besides. Raises UsageError.
+    """
+    if target.specification:
+        return parse_target(target.name.partition("~")[0])
+    return _with_deviations(Target(f"model of {target.name}", "reference", target.patches), target)
+
+
 def _model(name: str, patches: tuple[str, ...]) -> Target:
     """The reference that does what is known of the published package: its deviations are flaws here."""
+    model = Target(name, "reference", patches, packages={"qmail": MODELLED})
+    return _with_deviations(model, model)
+
+
+def _with_deviations(model: Target, build: Target) -> Target:
+    """A model with the deviations that concern a build as flaws. Raises UsageError."""
     from conformance.judge.deviations import load_deviations
     from conformance.reference.flaws import FLAWS
 
-    model = Target(name, "reference", patches, packages={"qmail": MODELLED})
-    known = [each for each in load_deviations() if each.flaw and each.concerns(model)]
+    known = [each for each in load_deviations() if each.flaw and each.concerns(build)]
     for deviation in known:
         if deviation.flaw not in FLAWS:
             what = f"{deviation.place}: there is no flaw {deviation.flaw!r}"

@@ -1,0 +1,244 @@
+"""`explore`: scenarios that nobody wrote, on a build and its model, or on two builds; what differs is told."""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance import __version__, stopping
+from conformance.cli.options import images, note, output_directory
+from conformance.cli.writing import write_text
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
+from conformance.harmless import columns, harmless, printable
+from conformance.report.story import Event, Pair
+from conformance.report.words import is_specification, numbered, one_line, specification_sentence
+from conformance.scenario.pieces import toml
+from conformance.scenario.showing import stories_shown
+from conformance.targets.capacity import core_count, cut_down_workers
+from conformance.targets.names import model_of
+from conformance.targets.ready import make_ready
+
+if TYPE_CHECKING:
+    from conformance.explore.campaign import Result, Wish
+    from conformance.explore.finding import Finding
+
+FORM = "qmail-conformance explore"
+
+#: Seconds that are explored where neither these nor a number of sessions is given.
+SECONDS = 60.0
+
+#: Pods of each target that every worker has where a target is real: while one waits for qmail, others go on.
+PODS = 3
+
+#: Seconds between two writings of findings.json.
+_EVERY = 5.0
+
+#: Kinds of what was reached that are told of a channel.
+_CHANNELS = {
+    "session": "states, commands and replies of sessions",
+    "dns": "questions and outcomes of the DNS",
+    "host": "what was said to hosts and by them",
+    "qmail-remote": "reports of qmail-remote",
+    "program": "runs of programs",
+    "log": "lines of the log",
+}
+
+
+@dataclass
+class _Book:
+    """What is kept of an exploration in its directory."""
+
+    out: Path
+    wish: "Wish"
+    result: "Result"
+    sides: tuple[str, str]
+
+    def write(self) -> None:
+        """findings.json as of now."""
+        write_text(self.out / "findings.json", json.dumps(self.to_json(), indent=1) + "\n")
+
+    def to_json(self) -> dict[str, Any]:
+        tally = self.result.tally
+        targets = [target.to_json() for target in self.wish.plan.targets]
+        models = [target.to_json() for target in self.wish.models]
+        return {
+            "form": FORM,
+            "suite": __version__,
+            "targets": targets,
+            "models": models,
+            "seed": self.wish.seed,
+            "areas": list(self.wish.areas),
+            **{name: value for name, value in vars(tally).items() if name != "reached"},
+            "reached": dict(sorted(tally.reached.items())),
+            "findings": [
+                {"file": file_name(finding), **finding.to_json()} for finding in self.result.in_order()
+            ],
+        }
+
+    def keep(self, finding: "Finding") -> None:
+        """The scenario of a finding, as a file."""
+        write_text(self.out / file_name(finding), scenario_file(finding, self.wish.seed, self.sides))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explore, and tell what was found."""
+    if importlib.util.find_spec("hypothesis") is None:
+        hint = "pip install 'qmail-conformance[explore]'"
+        raise UsageError("explore needs Hypothesis, which is not installed", hint)
+    from conformance.explore.campaign import Result
+
+    wish = _wish(options)
+    workers = cut_down_workers(options.workers or core_count(), print)
+    for target in wish.plan.targets:
+        if is_specification(target):
+            print(specification_sentence(target))
+    others = wish.plan.targets[1:] or wish.models
+    sides = (wish.plan.targets[0].name, others[0].name)
+    print(one_line(f"{sides[0]} is explored against {sides[1]}, seed {wish.seed}"), flush=True)
+    began = time.monotonic()
+    with output_directory(options) as out:
+        book = _Book(out, wish, Result(), sides)
+        with stopping.keeping(lambda: f"{numbered(len(book.result.findings), 'finding')} kept in {out}"):
+            _explore(book, workers)
+        for finding in book.result.in_order():
+            book.keep(finding)
+        book.write()
+        for line in told(book, time.monotonic() - began):
+            print(line)
+        print(printable(f"findings: {out / 'findings.json'}"))
+    tally = book.result.tally
+    if book.result.findings:
+        return EXIT_REGRESSION
+    return EXIT_WORLD if tally.failed else EXIT_AS_EXPECTED
+
+
+def _wish(options: argparse.Namespace) -> "Wish":
+    """What is to be explored. Raises UsageError."""
+    from conformance.explore.areas import AREAS
+    from conformance.explore.campaign import Wish
+
+    for area in options.area:
+        if area not in AREAS:
+            raise UsageError(f"there is no area {area!r}", f"known: {', '.join(AREAS)}")
+    if options.workers is not None and options.workers < 1:
+        raise UsageError(f"-n {options.workers}: at least one worker is needed")
+    if (options.sessions or 1) < 1 or (options.seconds or 1) <= 0:
+        raise UsageError("nothing is explored in no time", "Give --seconds 60 or --sessions 1000.")
+    names = [options.target, *([options.against] if options.against else [])]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--against {options.against}: it is the target itself", "Name another build.")
+    plan = make_ready(names, images(options), note)
+    models = tuple(model_of(target) for target in plan.targets)
+    is_real = any(target.kind != "reference" for target in plan.targets)
+    seconds = None if options.sessions else options.seconds or SECONDS
+    return Wish(
+        plan,
+        tuple(replace(model, name=f"model of {model.name}") for model in models),
+        tuple(area for area in AREAS if area in options.area or not options.area),
+        options.seed if options.seed is not None else secrets.randbelow(1_000_000),
+        options.sessions,
+        seconds,
+        PODS if is_real else 1,
+    )
+
+
+def _explore(book: _Book, workers: int) -> None:
+    """Take in what comes, and write it at once: whoever stops this keeps what was found."""
+    from conformance.explore.campaign import explored
+    from conformance.explore.exploring import Tally
+    from conformance.explore.finding import Finding
+
+    written = time.monotonic()
+    for each in explored(book.wish.tasks(workers), workers):
+        if isinstance(each, Tally):
+            book.result.tally.add(each)
+        elif isinstance(each, Finding):
+            if book.result.add(each):
+                book.keep(each)
+                book.write()
+                note(f"found in {each.area}: {one_line(str(each.difference), 200)}")
+        elif known := book.result.findings.get(each):
+            book.result.findings[each] = known.again(1)
+        if time.monotonic() > written + _EVERY:
+            book.write()
+            written = time.monotonic()
+
+
+def file_name(finding: "Finding") -> str:
+    """The name of a finding's file: the same for the same cause."""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{finding.difference.channel} {finding.difference.left}".lower())
+    digest = hashlib.sha256(repr(finding.cause).encode()).hexdigest()[:8]
+    return f"{finding.area}-{words[:40].strip('-')}-{digest}.toml"
+
+
+def scenario_file(finding: "Finding", seed: int, sides: Sequence[str]) -> str:
+    """The text of a finding's file."""
+    difference = finding.difference
+    lines = [
+        f"Found by explore: area {finding.area}, seed {seed}, stream {finding.stream}, session {finding.session}.",
+        f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
+        f"and on {sides[1]}: {difference.right}",
+        f"What is expected is what {sides[1]} does.",
+    ]
+    comment = "".join(f"# {one_line(line)}\n" for line in lines)
+    return f"{comment}\ntitle = {toml(one_line(str(difference)))}\n{finding.scenario}"
+
+
+def told(book: _Book, seconds: float) -> Iterator[str]:
+    """Everything for a terminal."""
+    result, tally = book.result, book.result.tally
+    for number, finding in enumerate(result.in_order(), 1):
+        yield f"\n{number}. {one_line(str(finding.difference))}"
+        yield one_line(
+            f"   {numbered(finding.times, 'session')} of area {finding.area}: {file_name(finding)}"
+        )
+        yield ""
+        yield from _indented(finding.scenario)
+        yield from _story(finding, book.sides)
+    yield ""
+    yield from coverage(tally.reached)
+    for reason in tally.reasons:
+        yield one_line(f"the world failed: {reason}", 400)
+    counts = {
+        "with a difference": tally.differing,
+        "of a known finding": tally.known,
+        "that did not come again": tally.unstable,
+        "in which the world failed": tally.failed,
+    }
+    details = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    explained = f"; {numbered(tally.explained, 'difference')} the models explain" if tally.explained else ""
+    yield (
+        f"{numbered(tally.sessions, 'session')} in {seconds:.1f} s, {tally.sessions / max(seconds, 0.1):.0f} a second"
+        f"{details}{explained}; seed {book.wish.seed}"
+    )
+    yield numbered(len(result.findings), "finding")
+
+
+def _indented(text: str) -> Iterator[str]:
+    for line in harmless(text).splitlines()[:60]:
+        yield f"   {line[:200]}"
+
+
+def _story(finding: "Finding", names: Sequence[str]) -> Iterator[str]:
+    def event(row: Any, text: str | None) -> Event | None:
+        return None if text is None else Event(0, row.channel, row.speaker, "suite", text)
+
+    pairs = [Pair(event(row, row.left), event(row, row.right), row.same) for row in finding.story]
+    first = next((index for index, pair in enumerate(pairs) if not pair.same), None)
+    yield from stories_shown(pairs, first, [one_line(name) for name in names], max(columns(120), 40))
+
+
+def coverage(reached: dict[str, int]) -> Iterator[str]:
+    """What was reached, counted by channel."""
+    kinds = Counter(sight.partition(" ")[0] for sight in reached)
+    yield "reached: " + ", ".join(
+        f"{kinds[channel]} {what}" for channel, what in _CHANNELS.items() if kinds[channel]
+    )

@@ -1,0 +1,131 @@
+"""Explores one stream: batch by batch until its time or its number is up, and finds what differs."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from conformance.errors import WorldError
+from conformance.explore.differences import Difference
+from conformance.explore.document import Made
+from conformance.explore.finding import Finding, Unstable, find
+from conformance.explore.judging import Judge, Judged
+from conformance.explore.stream import BATCH, Stream
+
+#: Scenarios of one difference that are shrunk; the others are counted.
+_SHRUNK = 3
+
+#: Reasons of a failed world that are kept.
+_REASONS = 5
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many sessions a stream has, or how many seconds."""
+
+    sessions: int | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class Tally:
+    """What a stream has done. `explained`, `known`, `unstable`: differences of that kind."""
+
+    sessions: int = 0
+    seconds: float = 0.0
+    failed: int = 0
+    reasons: list[str] = field(default_factory=list)
+    differing: int = 0
+    explained: int = 0
+    known: int = 0
+    unstable: int = 0
+    reached: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        for name in ("sessions", "seconds", "failed", "differing", "explained", "known", "unstable"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons = list(dict.fromkeys([*self.reasons, *other.reasons]))[:_REASONS]
+        for sight, times in other.reached.items():
+            self.reached[sight] = self.reached.get(sight, 0) + times
+
+
+class Exploration:
+    """One stream on one judge. `known` differences are counted and no findings."""
+
+    def __init__(
+        self, judge: Judge, stream: Stream, number: int, known: Sequence[Difference] = (), at_a_time: int = 1
+    ) -> None:
+        self._judge = judge
+        self._stream = stream
+        self._number = number
+        self._known = frozenset(known)
+        self._at_a_time = at_a_time
+        self._shrunk: Counter[Difference] = Counter()  #: how many scenarios of each were shrunk
+        self._of: dict[Difference, Finding] = {}  #: the first finding of each
+        self.tally = Tally()
+
+    async def run(self, budget: Budget) -> AsyncIterator[Finding]:
+        """The findings as they come; one that comes again is given with `times` 1 more."""
+        began = time.monotonic()
+        while size := self._next(budget, time.monotonic() - began):
+            for made, judged in await self._played(self._stream.batch(size)[:size]):
+                self.tally.sessions += 1
+                if judged is not None:
+                    self._stream.learn(made, set(judged.sights))
+                    for sight in judged.sights:
+                        self.tally.reached[sight] = self.tally.reached.get(sight, 0) + 1
+                    self.tally.explained += judged.explained
+                    async for finding in self._found(made, judged):
+                        yield finding
+            self.tally.seconds = time.monotonic() - began
+
+    def _next(self, budget: Budget, passed: float) -> int:
+        """The size of the next batch; 0 at the end."""
+        if budget.seconds is not None and passed >= budget.seconds:
+            return 0
+        left = BATCH if budget.sessions is None else budget.sessions - self.tally.sessions
+        return min(BATCH, left)
+
+    async def _played(self, batch: list[Made]) -> list[tuple[Made, Judged | None]]:
+        """The batch in order, None where the world failed."""
+        turns = asyncio.Semaphore(self._at_a_time)
+
+        async def one(made: Made) -> Judged | None:
+            async with turns:
+                try:
+                    return await self._judge.judge(made)
+                except WorldError as error:
+                    self._fail(error)
+                    return None
+
+        if self._at_a_time == 1:
+            return [(made, await one(made)) for made in batch]
+        return list(zip(batch, await asyncio.gather(*map(one, batch)), strict=True))
+
+    def _fail(self, error: WorldError) -> None:
+        self.tally.failed += 1
+        if len(self.tally.reasons) < _REASONS and error.message not in self.tally.reasons:
+            self.tally.reasons.append(error.message)
+
+    async def _found(self, made: Made, judged: Judged) -> AsyncIterator[Finding]:
+        """What a scenario finds: by its first difference, or, where all is known of that, by the next."""
+        self.tally.differing += bool(judged.differences)
+        self.tally.known += not self._known.isdisjoint(judged.differences)
+        settled = self._known | {each for each, count in self._shrunk.items() if count >= _SHRUNK}
+        wanted = next((each for each in judged.differences if each not in settled), None)
+        if wanted is None:
+            if found := next((self._of[each] for each in judged.differences if each in self._of), None):
+                yield found
+            return
+        self._shrunk[wanted] += 1
+        place = (self._stream.area.name, self._number, self.tally.sessions)
+        try:
+            finding = await find(self._judge, made, wanted, settled, place)
+        except WorldError as error:
+            self._fail(error)
+        except Unstable:
+            self.tally.unstable += 1
+        else:
+            if finding is not None:
+                yield self._of.setdefault(wanted, finding)

@@ -1,0 +1,104 @@
+"""A process that explores streams: it is told one on each line, and says on lines what comes of it.
+
+`{"task": …}` is answered by any number of `{"finding": …}` and `{"again": cause}`, one `{"tally": …}`; or `{"failure": …}`.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.errors import ConformanceError
+from conformance.explore.differences import Difference
+from conformance.explore.exploring import Budget, Exploration
+from conformance.explore.finding import Cause
+from conformance.explore.judging import AgainstBuild, AgainstModel, Judge
+from conformance.explore.playing import Side, side_of
+from conformance.explore.stream import Stream
+from conformance.pod.codec import decode, encode
+from conformance.stopping import end_with_parent
+from conformance.targets.plan import Plan
+from conformance.targets.pool import PodPool
+from conformance.targets.target import Target
+from conformance.unforeseen import told
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stream. The plan's first target is the build, its second, with `against`, the other build."""
+
+    plan: Plan
+    models: tuple[Target, ...]
+    area: str
+    number: int
+    seed: str
+    budget: Budget
+    known: tuple[Difference, ...] = ()
+    pods: int = 1
+
+    def dumps(self) -> str:
+        return json.dumps({"task": encode(self)})
+
+
+class Worker:
+    """Sides that stay warm from task to task."""
+
+    def __init__(self) -> None:
+        self._pool: PodPool | None = None
+        self._sides: dict[str, Side] = {}
+
+    async def run(self, task: Task) -> None:
+        """Explore one stream, and say what comes of it."""
+        judge = self._judge(task)
+        at_a_time = task.pods if any(target.kind != "reference" for target in task.plan.targets) else 1
+        exploration = Exploration(judge, Stream(task.area, task.seed), task.number, task.known, at_a_time)
+        said: set[Cause] = set()
+        async for finding in exploration.run(task.budget):
+            if finding.cause in said:
+                say({"again": encode(finding.cause)})
+            else:
+                said.add(finding.cause)
+                say({"finding": finding.to_json()})
+        say({"tally": encode(exploration.tally)})
+
+    def _judge(self, task: Task) -> Judge:
+        builds = [self._side(target, task) for target in task.plan.targets]
+        models = [self._side(target, task) for target in task.models]
+        if len(builds) == 1:
+            return AgainstModel(builds[0], models[0])
+        return AgainstBuild(builds[0], builds[1], (models[0], models[1]))
+
+    def _side(self, target: Target, task: Task) -> Side:
+        if self._pool is None:
+            self._pool = PodPool(task.plan, task.pods)
+        if target.name not in self._sides:
+            self._sides[target.name] = side_of(target, self._pool)
+        return self._sides[target.name]
+
+    async def dispose(self) -> None:
+        if self._pool is not None:
+            await self._pool.dispose()
+
+
+def say(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+async def _serve() -> None:
+    worker = Worker()
+    try:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            try:
+                await worker.run(decode(Task, json.loads(line)["task"]))
+            except ConformanceError as error:
+                say({"failure": str(error)})
+            except Exception as error:
+                say({"failure": told(error)})
+    finally:
+        await worker.dispose()
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    asyncio.run(_serve())
