@@ -1,4 +1,4 @@
-"""`explore`: scenarios that nobody wrote, on a build and its model, or on two builds; what differs is told."""
+"""`explore`: scenarios that nobody wrote, on a build and its model, or on two builds."""
 
 import argparse
 import hashlib
@@ -176,14 +176,15 @@ def file_name(finding: "Finding") -> str:
     """The name of a finding's file: the same for the same cause."""
     words = re.sub(r"[^a-z0-9]+", "-", f"{finding.difference.channel} {finding.difference.left}".lower())
     digest = hashlib.sha256(repr(finding.cause).encode()).hexdigest()[:8]
-    return f"{finding.area}-{words[:40].strip('-')}-{digest}.toml"
+    return f"{words[:40].strip('-')}-{digest}.toml"
 
 
 def scenario_file(finding: "Finding", seed: int, sides: Sequence[str]) -> str:
     """The text of a finding's file."""
     difference = finding.difference
     lines = [
-        f"Found by explore: area {finding.area}, seed {seed}, stream {finding.stream}, session {finding.session}.",
+        f"Found by explore: area {finding.area}, seed {seed}, stream {finding.stream}, "
+        f"session {finding.session}.",
         f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
         f"and on {sides[1]}: {difference.right}",
         f"What is expected is what {sides[1]} does.",
@@ -215,10 +216,8 @@ def told(book: _Book, seconds: float) -> Iterator[str]:
     }
     details = "".join(f", {count} {what}" for what, count in counts.items() if count)
     explained = f"; {numbered(tally.explained, 'difference')} the models explain" if tally.explained else ""
-    yield (
-        f"{numbered(tally.sessions, 'session')} in {seconds:.1f} s, {tally.sessions / max(seconds, 0.1):.0f} a second"
-        f"{details}{explained}; seed {book.wish.seed}"
-    )
+    rate = f"{seconds:.1f} s, {tally.sessions / max(seconds, 0.1):.0f} a second"
+    yield f"{numbered(tally.sessions, 'session')} in {rate}{details}{explained}; seed {book.wish.seed}"
     yield numbered(len(result.findings), "finding")
 
 

@@ -20,10 +20,12 @@ from conformance.scenario.shrinking import smallest
 #: Scenarios that are played to make one smaller.
 _MOST_RUNS = 400
 
+_VERBS = ("HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "HELP", "AUTH", "EXPN")
+
 #: Rows of the two stories that a finding keeps.
 _MOST_ROWS = 200
 
-_VERB = re.compile(r"^> ([A-Za-z]{4})(?: +(PLAIN|LOGIN|CRAM-MD5)\b)?", re.IGNORECASE | re.MULTILINE)
+_VERB = re.compile(r"^> ([A-Z]{0,4})\w*(?: +(PLAIN|LOGIN|CRAM-MD5)\b)?", re.MULTILINE)
 
 
 #: What differs, and the features of the smallest scenario that shows it.
@@ -89,13 +91,18 @@ def _features(document: Document) -> Iterator[str]:
     for key, value in document.items():
         if key == "session":
             for chat in [value] if isinstance(value, str) else value:
-                yield from (" ".join(filter(None, found)).upper() for found in _VERB.findall(chat))
+                yield from _verbs(chat)
         elif isinstance(value, dict):
             yield from (f"{key}.{name}" for name in value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield from (f"{key}.{name}" for table in value for name in table)
         else:
             yield key
+
+
+def _verbs(chat: str) -> Iterator[str]:
+    for verb, method in _VERB.findall(chat.upper()):
+        yield f"{verb} {method}".rstrip() if verb in _VERBS else "another command"
 
 
 async def find(

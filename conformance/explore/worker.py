@@ -1,6 +1,7 @@
 """A process that explores streams: it is told one on each line, and says on lines what comes of it.
 
-`{"task": …}` is answered by any number of `{"finding": …}` and `{"again": cause}`, one `{"tally": …}`; or `{"failure": …}`.
+`{"task": …}` is answered by any number of `{"finding": …}` and `{"again": cause}`, and one `{"tally": …}`;
+or by `{"failure": …}`.
 """
 
 import asyncio

@@ -60,7 +60,9 @@ def _stories(tried: Tried, other: Tried | None, width: int) -> Iterator[str]:
     yield from stories_shown(pairs, first_difference(pairs) if other else None, names, width)
 
 
-def stories_shown(pairs: Sequence[Pair], first: int | None, names: Sequence[str], width: int) -> Iterator[str]:
+def stories_shown(
+    pairs: Sequence[Pair], first: int | None, names: Sequence[str], width: int
+) -> Iterator[str]:
     """The rows of two stories, or of one, under their names; `first`: the row that differs first."""
     room = width - _SPEAKER - 4
     column = room // 2 - 1

@@ -113,7 +113,7 @@ def shrunk(path: Path, trials: Trials, tell_progress: Callable[[int, int], None]
 
 
 def smallest(text: str) -> Search:
-    """Yields scenarios smaller than this one, is sent whether each still shows the same, returns the smallest.
+    """Yields smaller scenarios, is sent whether each still shows the same, and returns the smallest.
 
     No candidate comes twice.
     """
