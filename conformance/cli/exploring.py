@@ -28,6 +28,7 @@ from conformance.targets.ready import make_ready
 
 if TYPE_CHECKING:
     from conformance.explore.campaign import Result, Wish
+    from conformance.explore.document import Document
     from conformance.explore.finding import Finding
 
 FORM = "qmail-conformance explore"
@@ -147,7 +148,21 @@ def _wish(options: argparse.Namespace) -> "Wish":
         options.sessions,
         seconds,
         PODS if is_real else 1,
+        _known(options.known),
     )
+
+
+def _known(directory: str | None) -> "tuple[Document, ...]":
+    """The scenarios of --known. Raises UsageError."""
+    from conformance.explore.document import of_file
+
+    if directory is None:
+        return ()
+    if not Path(directory).is_dir():
+        raise UsageError(
+            f"--known {directory}: there is no such directory", "Name the --out of an exploration."
+        )
+    return tuple(of_file(path) for path in sorted(Path(directory).glob("*.toml")))
 
 
 def _explore(book: _Book, workers: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.errors import WorldError
+from conformance.explore.document import Document
 from conformance.explore.exploring import Budget, Tally
 from conformance.explore.finding import Cause, Finding
 from conformance.explore.worker import Task
@@ -36,6 +37,7 @@ class Wish:
     sessions: int | None = None
     seconds: float | None = None
     pods: int = 1
+    known: tuple[Document, ...] = ()
 
     def tasks(self, workers: int) -> list[Task]:
         """The streams, the first of every area first."""
@@ -43,7 +45,7 @@ class Wish:
         places = [(area, number) for number in range(1, count + 1) for area in self.areas]
         budgets = self._budgets(len(places), workers)
         return [
-            Task(self.plan, self.models, area, number, f"{self.seed} {number}", budget, pods=self.pods)
+            Task(self.plan, self.models, area, number, f"{self.seed} {number}", budget, self.known, self.pods)
             for (area, number), budget in zip(places, budgets, strict=True)
             if budget.sessions != 0
         ]

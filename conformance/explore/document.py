@@ -6,13 +6,14 @@ it goes out unread. A message (`|`) is said after 354 alone, and left out otherw
 """
 
 import json
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conformance.scenario.form import Scenario
-from conformance.scenario.reading import scenario_of
+from conformance.scenario.reading import load_scenario, scenario_of, scenario_text
 
 #: `session`: a chat or a list of them; `deliver`, `control`, …: see docs/scenarios.md. No title, no [expect].
 Document = dict[str, Any]
@@ -37,6 +38,28 @@ class Made:
 def made(document: Document, drawn: Iterable[str] = ()) -> Made:
     """Read a document. Raises UsageError when it is no scenario."""
     return Made(document, scenario_of(document, PATH), tuple(drawn))
+
+
+def of_file(path: Path) -> Document:
+    """The document of a scenario file: what is done in it, without all that it expects. Raises UsageError."""
+    load_scenario(path)
+    document = tomllib.loads(scenario_text(path))
+    for key in ("title", "text", "expect", "requirement"):
+        document.pop(key, None)
+    for table in _listed(document.get("deliver", [])):
+        for key in ("report", "reports"):
+            table.pop(key, None)
+    if chats := [_reply_free(chat) for chat in _listed(document.get("session", []))]:
+        document["session"] = chats
+    return document
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _reply_free(chat: str) -> str:
+    return "\n".join(WAIT if line.lstrip().startswith("<") else line for line in chat.split("\n"))
 
 
 def text_of(document: Document) -> str:

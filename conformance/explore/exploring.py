@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from conformance.errors import WorldError
@@ -54,7 +54,7 @@ class Exploration:
     """One stream on one judge. `known` differences are counted and no findings."""
 
     def __init__(
-        self, judge: Judge, stream: Stream, number: int, known: Sequence[Difference] = (), at_a_time: int = 1
+        self, judge: Judge, stream: Stream, number: int, known: Iterable[Difference] = (), at_a_time: int = 1
     ) -> None:
         self._judge = judge
         self._stream = stream

@@ -10,8 +10,10 @@ from conformance.explore.differences import Difference, differ, differences, pro
 from conformance.explore.document import Made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import Side
+from conformance.explore.rules import kept
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
+from conformance.report.story import events_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class AgainstModel:
     async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
         left, right = await _both(self.left, self.right, made, fresh)
         found = [*_promises(made, left), *_between(left, right)]
-        return Judged(tuple(found), left, right, frozenset(sights(told(right))))
+        return Judged(tuple(found), left, right, frozenset(sights(events_of(right))))
 
 
 class AgainstBuild:
@@ -61,7 +63,7 @@ class AgainstBuild:
         known = set(_between(*modelled)) if found else set()
         unexplained = [each for each in found if each not in known]
         promises = [*_promises(made, left), *_promises(made, right)]
-        seen = frozenset(sights(told(modelled[1])))
+        seen = frozenset(sights(events_of(modelled[1])))
         return Judged((*promises, *unexplained), left, right, seen, len(found) - len(unexplained))
 
 
@@ -81,7 +83,7 @@ def _between(left: Record, right: Record) -> list[Difference]:
         return []
     # Passwords stand as they are in the records of a reference.
     stories = told(fixture_secrets().hide(left)), told(fixture_secrets().hide(right))
-    return differences(*stories) if differ(*stories) else []
+    return kept(differences(*stories)) if differ(*stories) else []
 
 
 def _promises(made: Made, record: Record) -> Sequence[Difference]:

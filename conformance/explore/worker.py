@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.errors import ConformanceError
 from conformance.explore.differences import Difference
+from conformance.explore.document import made
 from conformance.explore.exploring import Budget, Exploration
 from conformance.explore.finding import Cause
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge
@@ -27,7 +28,10 @@ from conformance.unforeseen import told
 
 @dataclass(frozen=True)
 class Task:
-    """One stream. The plan's first target is the build, its second, with `against`, the other build."""
+    """One stream. The plan's first target is the build, its second, if any, the other build.
+
+    `known`: documents that show what is no finding any more.
+    """
 
     plan: Plan
     models: tuple[Target, ...]
@@ -35,7 +39,7 @@ class Task:
     number: int
     seed: str
     budget: Budget
-    known: tuple[Difference, ...] = ()
+    known: tuple[dict[str, Any], ...] = ()
     pods: int = 1
 
     def dumps(self) -> str:
@@ -48,12 +52,14 @@ class Worker:
     def __init__(self) -> None:
         self._pool: PodPool | None = None
         self._sides: dict[str, Side] = {}
+        self._known: frozenset[Difference] | None = None
 
     async def run(self, task: Task) -> None:
         """Explore one stream, and say what comes of it."""
         judge = self._judge(task)
         at_a_time = task.pods if any(target.kind != "reference" for target in task.plan.targets) else 1
-        exploration = Exploration(judge, Stream(task.area, task.seed), task.number, task.known, at_a_time)
+        stream = Stream(task.area, task.seed)
+        exploration = Exploration(judge, stream, task.number, await self._shown(judge, task), at_a_time)
         said: set[Cause] = set()
         async for finding in exploration.run(task.budget):
             if finding.cause in said:
@@ -69,6 +75,13 @@ class Worker:
         if len(builds) == 1:
             return AgainstModel(builds[0], models[0])
         return AgainstBuild(builds[0], builds[1], (models[0], models[1]))
+
+    async def _shown(self, judge: Judge, task: Task) -> frozenset[Difference]:
+        """What the known scenarios show first."""
+        if self._known is None:
+            shown = [(await judge.judge(made(document))).differences for document in task.known]
+            self._known = frozenset(each[0] for each in shown if each)
+        return self._known
 
     def _side(self, target: Target, task: Task) -> Side:
         if self._pool is None:
