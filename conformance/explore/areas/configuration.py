@@ -1,4 +1,4 @@
-"""Control files and variables of every shape: empty, missing, doubled, with comments and blanks, very long."""
+"""Control files and variables: empty, missing, doubled, with comments and blanks, very long."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -98,16 +98,26 @@ _CONTROL: dict[str, list[Any]] = {
     "badmailfrom": _of_lines("bad@there.example", "@bad.example", "Bad@Case.example", "@"),
     "locals": _of_lines("here.example", "one.example", "local.example"),
     "percenthack": _of_lines("here.example", "hack.example"),
-    "virtualdomains": _of_lines("virtual.example:alice", "user@virtual.example:bob-list", ".virtual.example:alias-x", "one.example:"),
-    "smtproutes": _of_lines("big.example:127.0.0.3", ".example:127.0.0.2", "there.example:", ":127.0.0.4", "plain.test:127.0.0.2:25|u|p"),
+    "virtualdomains": _of_lines(
+        "virtual.example:alice", "user@virtual.example:bob-list", ".virtual.example:alias-x", "one.example:",
+    ),
+    "smtproutes": _of_lines(
+        "big.example:127.0.0.3", ".example:127.0.0.2", "there.example:", ":127.0.0.4",
+        "plain.test:127.0.0.2:25|u|p",
+    ),
     "authsenders": _of_lines("a@here.example:127.0.0.3|u|p", "@here.example|u|p", ":127.0.0.2:25|u@x|p"),
 }  # fmt: skip
 
 _ENVIRONMENT: dict[str, Sequence[str]] = {
     "RELAYCLIENT": ("", "", "@here.example", "@fix.example", " ", "\u00fc", _LONG, ".example"),
-    "DATABYTES": ("0", "1", "100", "150", "200", "", "x", "-1", "99999999999999999999", "100x", " 100", str(2**32), str(2**31)),
+    "DATABYTES": (
+        "0", "1", "100", "150", "200", "", "x", "-1", "99999999999999999999", "100x", " 100",
+        str(2**32), str(2**31),
+    ),
     "TCPREMOTEINFO": ("", "info", "two words", "a(b)c", "\u00fc", "a\nb", "x" * 1000, "a\\b"),
-    "TCPREMOTEHOST": ("", "client.example", "Client.EXAMPLE", "a b", "\u00fc.example", "x" * 1000, "a(b", "unknown"),
+    "TCPREMOTEHOST": (
+        "", "client.example", "Client.EXAMPLE", "a b", "\u00fc.example", "x" * 1000, "a(b", "unknown",
+    ),
     "TCPLOCALHOST": ("", "mx.here.example", "other.example"),
     "TCPREMOTEIP": ("", "192.0.2.1", "::1", "x"),
     "VERIFY": ("", ":", "DEFER", ":\u00fc", "x", "client.example"),

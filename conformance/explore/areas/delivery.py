@@ -1,4 +1,4 @@
-"""Mail through qmail-send: to Maildirs, dot-qmail files, programs and hosts, and what comes back as bounces."""
+"""Mail through qmail-send: to Maildirs, dot-qmail files, programs and hosts, and bounces."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -172,9 +172,8 @@ def _list(choices: Choices, made: Document) -> list[str]:
     files[f"{user}/.qmail-list"] = "\n".join([*lines, *some(choices, _LINES, 3), choices.of(_LINES[:7])])
     if choices.chance(2):
         files |= choices.of(_OWNERS)
-    return [
-        f"{'alice-' if user == 'alice' else ''}{choices.of(('list', 'list', 'List', 'list-owner'))}@here.example"
-    ]
+    extension = choices.of(("list", "list", "List", "list-owner"))
+    return [f"{'alice-' * (user == 'alice')}{extension}@here.example"]
 
 
 def _mbox(choices: Choices, made: Document) -> list[str]:
@@ -241,7 +240,7 @@ def _locals(choices: Choices, made: Document) -> list[str]:
 
 def _percent(choices: Choices, made: Document) -> list[str]:
     """percenthack, and addresses with a percent sign."""
-    lines = (
+    lines: tuple[list[str], ...] = (
         ["hack.example"],
         ["here.example"],
         ["HACK.example", "here.example"],

@@ -130,7 +130,7 @@ _ANNOUNCED = (
     "AUTH DIGEST-MD5 LOGIN", "AUTH X-PLAIN", "AUTH PLAINX", "SIZE 1000", "SIZE", "STARTTLS", "SMTPUTF8",
     "PIPELINING", "8BITMIME", "DSN", "", "AUTH LOGIN\r", "X" * 600, "AUTH " + "X" * 600 + " LOGIN",
 )  # fmt: skip
-_METHODS = (
+_METHODS: tuple[list[str], ...] = (
     ["LOGIN"], ["PLAIN"], ["CRAM-MD5"], ["CRAM-MD5"], ["LOGIN", "PLAIN"], ["PLAIN", "LOGIN"],
     ["LOGIN", "CRAM-MD5"], ["LOGIN", "PLAIN", "CRAM-MD5"], ["CRAM-MD5", "PLAIN"], ["login", "plain"],
     ["DIGEST-MD5"], ["DIGEST-MD5", "PLAIN"], ["Cram-Md5", "LOGIN"], [],

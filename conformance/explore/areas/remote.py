@@ -63,7 +63,7 @@ def _control(choices: Choices) -> dict[str, Any]:
 
 #: Hosts that have timed out before, beside the limits of qmail-tcpto(8).
 _AGES = (0, 1, 60, 118, 119, 120, 121, 200, 1700, 1900, 3000, 3839, 3840, 4500, 5824, 5825, 6000, 100_000)
-_TIMED_OUT = [
+_TIMED_OUT: list[Table] = [
     {"address": f"127.0.0.{last}", "timeouts": times, "age": age}
     for last, times, age in product((2, 3, 4), (1, 2, 2, 3, 10), _AGES)
 ]
