@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,18 @@ _CHANNELS = {
 
 @dataclass
 class _Book:
-    """What is kept of an exploration in its directory."""
+    """What is kept of an exploration in its directory; docs/schema/explore-1.schema.json describes it."""
 
     out: Path
     wish: "Wish"
     result: "Result"
     sides: tuple[str, str]
+    began: float = field(default_factory=time.monotonic)
+    is_complete: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.began, 3)
 
     def write(self) -> None:
         """findings.json as of now."""
@@ -72,12 +78,15 @@ class _Book:
         models = [target.to_json() for target in self.wish.models]
         return {
             "form": FORM,
+            "schema": 1,
             "suite": __version__,
             "targets": targets,
             "models": models,
             "seed": self.wish.seed,
             "areas": list(self.wish.areas),
-            **{name: value for name, value in vars(tally).items() if name != "reached"},
+            "complete": self.is_complete,
+            **vars(tally),
+            "seconds": self.seconds,
             "reached": dict(sorted(tally.reached.items())),
             "findings": [
                 {"file": file_name(finding), **finding.to_json()} for finding in self.result.in_order()
@@ -104,15 +113,15 @@ def run(options: argparse.Namespace) -> int:
     others = wish.plan.targets[1:] or wish.models
     sides = (wish.plan.targets[0].name, others[0].name)
     print(one_line(f"{sides[0]} is explored against {sides[1]}, seed {wish.seed}"), flush=True)
-    began = time.monotonic()
     with output_directory(options) as out:
         book = _Book(out, wish, Result(), sides)
         with stopping.keeping(lambda: f"{numbered(len(book.result.findings), 'finding')} kept in {out}"):
             _explore(book, workers)
         for finding in book.result.in_order():
             book.keep(finding)
+        book.is_complete = True
         book.write()
-        for line in told(book, time.monotonic() - began):
+        for line in told(book):
             print(line)
         print(printable(f"findings: {out / 'findings.json'}"))
     tally = book.result.tally
@@ -208,7 +217,7 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str]) -> str:
     return f"{comment}\ntitle = {toml(one_line(str(difference)))}\n{finding.scenario}"
 
 
-def told(book: _Book, seconds: float) -> Iterator[str]:
+def told(book: _Book) -> Iterator[str]:
     """Everything for a terminal."""
     result, tally = book.result, book.result.tally
     for number, finding in enumerate(result.in_order(), 1):
@@ -231,7 +240,7 @@ def told(book: _Book, seconds: float) -> Iterator[str]:
     }
     details = "".join(f", {count} {what}" for what, count in counts.items() if count)
     explained = f"; {numbered(tally.explained, 'difference')} the models explain" if tally.explained else ""
-    rate = f"{seconds:.1f} s, {tally.sessions / max(seconds, 0.1):.0f} a second"
+    rate = f"{book.seconds:.1f} s, {tally.sessions / max(book.seconds, 0.1):.0f} a second"
     yield f"{numbered(tally.sessions, 'session')} in {rate}{details}{explained}; seed {book.wish.seed}"
     yield numbered(len(result.findings), "finding")
 

@@ -25,7 +25,7 @@ _VERBS = ("HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY"
 #: Rows of the two stories that a finding keeps.
 _MOST_ROWS = 200
 
-_VERB = re.compile(r"^> ([A-Z]{0,4})\w*(?: +(PLAIN|LOGIN|CRAM-MD5)\b)?", re.MULTILINE)
+_VERB = re.compile(r"^> (\S*)(?: +(PLAIN|LOGIN|CRAM-MD5)\b)?", re.MULTILINE)
 
 
 #: What differs, and the features of the smallest scenario that shows it.
@@ -137,25 +137,42 @@ async def find(
 
 async def _shrunk(judge: Judge, one: Made, wanted: Difference, known: frozenset[Difference]) -> Made:
     """The smallest scenario whose first difference, but for known ones, is the wanted one."""
+
+    async def shown(document: Document) -> Made | None:
+        """The document, read, where it shows it."""
+        try:
+            smaller = made(document)
+            found = [each for each in (await judge.judge(smaller)).differences if each not in known]
+        except (UsageError, WorldError):
+            return None
+        return smaller if found[:1] == [wanted] else None
+
+    for chat in fewer_chats(one.document):
+        one = await shown(chat) or one
     search = smallest(text_of(one.document))
-    runs = 0
     try:
         candidate = next(search)
-        while runs < _MOST_RUNS:
-            shows = False
-            try:
-                smaller = made(tomllib.loads(candidate))
-                runs += 1
-                found = [each for each in (await judge.judge(smaller)).differences if each not in known]
-                shows = found[:1] == [wanted]
-            except (UsageError, WorldError, tomllib.TOMLDecodeError):
-                pass
-            if shows:
-                one = smaller
-            candidate = search.send(shows)
+        for _ in range(_MOST_RUNS):
+            smaller = await shown(_read(candidate))
+            one = smaller or one
+            candidate = search.send(smaller is not None)
     except StopIteration:
         pass
     return one
+
+
+def fewer_chats(document: Document) -> list[Document]:
+    """The document with each of its chats alone."""
+    chats = document.get("session")
+    return [{**document, "session": chat} for chat in chats] if isinstance(chats, list) else []
+
+
+def _read(text: str) -> Document:
+    """The document of a text; an empty one, which is no scenario, where something is missing."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
 
 
 async def _scenario(judge: Judge, one: Made, judged: Judged) -> str:

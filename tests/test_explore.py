@@ -1,0 +1,212 @@
+"""Explore: the same seed finds the same, a difference is believed when it comes again, and is shrunk as itself."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import exploring, main
+from conformance.errors import WorldError
+from conformance.explore.areas import AREAS
+from conformance.explore.campaign import Wish, explored
+from conformance.explore.differences import Difference
+from conformance.explore.document import Made
+from conformance.explore.exploring import Budget, Exploration, Tally
+from conformance.explore.finding import Cause, Finding, features
+from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged
+from conformance.explore.playing import ReferenceSide
+from conformance.explore.stream import Stream
+from conformance.pod.record import Record
+from conformance.targets.names import model_of, parse_target
+from conformance.targets.plan import Plan
+from tests.schemas import faults, spoilt
+
+
+def side(name: str) -> ReferenceSide:
+    return ReferenceSide(parse_target(name))
+
+
+def explore(judge: Judge, area: str, sessions: int) -> tuple[list[Finding], Tally]:
+    """The findings, each once, and the tally of one stream."""
+    exploration = Exploration(judge, Stream(area, "1"), 1)
+
+    async def run() -> list[Finding]:
+        found: dict[Cause, Finding] = {}
+        async for finding in exploration.run(Budget(sessions=sessions)):
+            found.setdefault(finding.cause, finding)
+        return list(found.values())
+
+    return asyncio.run(run()), exploration.tally
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_the_reference_does_not_differ_from_itself(area: str) -> None:
+    findings, tally = explore(AgainstModel(side("reference-ppa"), side("reference-ppa")), area, 60)
+    assert findings == []
+    assert (tally.sessions, tally.failed, tally.differing) == (60, 0, 0), tally.reasons
+    assert len(tally.reached) > 20
+
+
+def test_the_same_seed_makes_the_same_scenarios_whatever_the_build_does() -> None:
+    def documents(build: str, seed: str) -> list[object]:
+        judge = AgainstModel(side(build), side("reference-ppa"))
+        stream = Stream("smtp", seed)
+
+        async def grow() -> list[object]:
+            made: list[object] = []
+            for _ in range(3):
+                for each in stream.batch(20):
+                    made.append(each.document)
+                    stream.learn(each, set((await judge.judge(each)).sights))
+            return made
+
+        return asyncio.run(grow())
+
+    same = documents("reference-ppa", "1")
+    assert documents("reference-ppa~0006.dropped", "1") == same
+    assert documents("reference-ppa", "2") != same
+
+
+def test_a_flaw_is_found_shrunk_and_written_as_a_scenario(tmp_path: Path) -> None:
+    status = main(["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "80", "--seed", "1",
+                   "-n", "2", "--out", str(tmp_path)])  # fmt: skip
+    assert status == 1
+    report = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
+    assert faults("explore-1", report) == []
+    assert report["complete"]
+    finding = report["findings"][0]
+    assert finding["difference"]["left"] == "qmail: 502 unimplemented (#5.5.1)"
+    assert finding["scenario"].count("\n>") == 1
+    scenario = str(tmp_path / finding["file"])
+    assert main(["try", scenario, "--target", "reference-ppa"]) == 0
+    assert main(["try", scenario, "--target", "reference-ppa~0006.dropped"]) == 1
+
+
+def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "40", "-n", "1"]
+    assert main([*words, "--seed", "1", "--out", str(tmp_path / "first")]) == 1
+    capsys.readouterr()
+    again = [*words, "--seed", "2", "--known", str(tmp_path / "first"), "--out", str(tmp_path / "second")]
+    assert main(again) == 0
+    assert "of a known finding" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "second").iterdir()] == ["findings.json"]
+
+
+def test_however_many_workers_find_the_same() -> None:
+    build = parse_target("reference-ppa~smtpd.open-relay")
+    wish = Wish(Plan((build,)), (model_of(build),), ("smtp", "auth"), 3, sessions=320)
+
+    def found(workers: int) -> dict[Cause, str]:
+        return {
+            each.cause: each.scenario
+            for each in explored(wish.tasks(workers), workers)
+            if isinstance(each, Finding)
+        }
+
+    first = found(1)
+    assert first
+    assert set(found(2)) == set(first)
+
+
+class Scripted:
+    """Differs as it is told, play after play."""
+
+    def __init__(self, differences: Iterator[tuple[Difference, ...] | WorldError]) -> None:
+        self.left = self.right = side("reference-ppa")
+        self.fresh: list[bool] = []
+        self._differences = differences
+
+    async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
+        self.fresh.append(fresh)
+        found = next(self._differences)
+        if isinstance(found, WorldError):
+            raise found
+        return Judged(found, Record(), Record())
+
+
+ONE = Difference("smtpd", "qmail: 250 ok", "qmail: 550 no")
+
+
+def test_a_difference_that_does_not_come_again_in_a_fresh_pod_is_none() -> None:
+    judge = Scripted(iter([(ONE,), (ONE,), (), ()]))
+    findings, tally = explore(judge, "smtp", 2)
+    assert findings == []
+    assert (tally.unstable, tally.differing) == (1, 1)
+    assert judge.fresh[:3] == [False, False, True] or judge.fresh[:3] == [False, True, True]
+
+
+def test_a_world_that_fails_is_no_finding() -> None:
+    broken = WorldError("no engine")
+    findings, tally = explore(Scripted(iter([broken, broken, broken])), "smtp", 3)
+    assert findings == []
+    assert (tally.sessions, tally.failed, tally.reasons) == (3, 3, ["no engine"])
+
+
+def test_what_the_models_differ_in_is_set_apart() -> None:
+    names = ("reference-stock", "reference-ppa~0006.dropped")
+    models = side("reference-stock"), side("reference-ppa")
+    findings, tally = explore(AgainstBuild(side(names[0]), side(names[1]), models), "smtp", 40)
+    assert tally.explained
+    assert not findings, "a patch that is claimed and lacking makes the two equal, not different"
+    flawed = AgainstBuild(side("reference-stock~smtpd.open-relay"), side("reference-ppa"), models)
+    findings, _ = explore(flawed, "smtp", 150)
+    assert findings
+
+
+def test_features_are_verbs_and_keys() -> None:
+    document = {
+        "session": ["> ehlo x\n< *\n> FROB\n", "> AUTH PLAIN =\n"],
+        "control": {"me": "x"},
+        "exchanger": [{"address": "127.0.0.2"}],
+        "delivering": True,
+    }
+    assert features(document) == (
+        "AUTH PLAIN", "EHLO", "another command", "control.me", "delivering", "exchanger.address"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reference-ppa", "--area", "smpt"], "there is no area 'smpt'"),
+        (["reference-ppa", "--sessions", "0"], "nothing is explored in no time"),
+        (["reference-ppa", "--against", "reference-ppa"], "it is the target itself"),
+        (["reference-ppa", "--known", "/nowhere"], "there is no such directory"),
+        (["nothing"], "there is no target"),
+    ],
+)
+def test_a_wrong_use_is_said(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_hypothesis_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exploring.importlib.util, "find_spec", lambda name: None)
+    assert main(["explore", "reference-ppa"]) == 2
+    assert "pip install 'qmail-conformance[explore]'" in capsys.readouterr().err
+
+
+def test_the_schema_refuses_what_is_spoilt(tmp_path: Path) -> None:
+    words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "20", "--seed", "1"]
+    assert main([*words, "-n", "1", "--out", str(tmp_path)]) == 1
+    report = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
+    # The names of what was reached, and a document's keys, may be any.
+    report = {
+        **report,
+        "reached": {},
+        "findings": [{**each, "document": {}} for each in report["findings"][:1]],
+    }
+    for wrong in spoilt(report):
+        if wrong.get("reached") == {} and wrong.get("findings", [{}])[0].get("document", {}) == {}:
+            assert faults("explore-1", wrong), wrong
+
+
+def test_a_finding_crosses_to_json_and_back() -> None:
+    finding = Finding(ONE, ("NOOP",), "smtp", 1, 2, "session = ''", {"session": ""}, ())
+    assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
+    assert replace(finding, times=3) == finding.again(2)

@@ -1,0 +1,78 @@
+"""Differences of two records: what means nothing is settled, everything else that a pod sees tells them apart."""
+
+import asyncio
+
+import pytest
+
+from conformance.explore.differences import Difference, differ, differences, settled, told
+from conformance.explore.document import Document, made
+from conformance.explore.playing import ReferenceSide
+from conformance.explore.rules import Rule
+from conformance.pod.record import Record
+from conformance.targets.names import parse_target
+
+
+def played(document: Document, target: str = "reference-ppa") -> Record:
+    return asyncio.run(ReferenceSide(parse_target(target)).play(made(document)))
+
+
+def between(document: Document, left: str, right: str = "reference-ppa") -> list[Difference]:
+    return differences(told(played(document, left)), told(played(document, right)))
+
+
+CHAT = "> EHLO client.example\n< *\n> MAIL FROM:<a@b.example>\n< *\n> RCPT TO:<alice@here.example>\n< *\n"
+MESSAGE = "> DATA\n< *\n| Subject: hello\n|\n| hello\n< *\n"
+
+
+def test_what_a_reply_says_is_told_by_kind() -> None:
+    found = between({"session": "> FROB\n< *\n"}, "reference-ppa~0006.dropped")
+    assert found[0] == Difference(
+        "smtpd", "qmail: 502 unimplemented (#5.5.1)", "qmail: 500 unrecognised (#5.5.2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "flaw", "channel"),
+    [
+        ({"session": CHAT + MESSAGE}, "smtpd.no-received", "queue"),
+        ({"session": CHAT + MESSAGE, "delivering": True}, "send.no-delivered-to", "mailbox"),
+        ({"deliver": [{"recipients": ["b@big.example"]}]}, "remote.no-quit", "exchanger"),
+    ],
+)
+def test_every_channel_counts(document: Document, flaw: str, channel: str) -> None:
+    assert channel in {each.channel for each in between(document, f"reference-ppa~{flaw}")}
+
+
+def test_a_wait_is_told_in_whole_seconds() -> None:
+    document: Document = {
+        "session": "> AUTH PLAIN \\{base64:\\0alice\\0wrong}\n< *\n",
+        "auth": {"mode": ""},
+    }
+    assert any(event.text == "[after 5 s]" for event in told(played(document)))
+
+
+def test_two_plays_of_the_same_do_not_differ() -> None:
+    document: Document = {"session": [CHAT + MESSAGE, "> NOOP\n< *\n"], "delivering": True}
+    side = ReferenceSide(parse_target("reference-ppa"))
+
+    async def twice() -> tuple[Record, Record]:
+        await side.play(made({"session": "> NOOP\n"}))
+        return await side.play(made(document)), await side.play(made(document), fresh=True)
+
+    one, other = asyncio.run(twice())
+    assert not differ(told(one), told(other))
+    assert differences(told(one), told(other)) == []
+
+
+def test_challenges_are_settled_and_prompts_are_not() -> None:
+    challenge = "334 PDEyMy40NTZAaGVyZT4="
+    assert settled(challenge) == "334 CHALLENGE"
+    assert len({settled("334 VXNlcm5hbWU6"), settled("334 UGFzc3dvcmQ6"), settled(challenge)}) == 3
+
+
+def test_a_rule_speaks_of_one_difference_in_either_order() -> None:
+    rule = Rule("test", "smtpd", "qmail: 451 .*", "nothing", "why", "where")
+    assert rule.leaves_out(Difference("smtpd", "qmail: 451 no", "nothing"))
+    assert rule.leaves_out(Difference("smtpd", "nothing", "qmail: 451 no"))
+    assert not rule.leaves_out(Difference("log", "nothing", "qmail: 451 no"))
+    assert not rule.leaves_out(Difference("smtpd", "nothing", "qmail: 250 ok"))

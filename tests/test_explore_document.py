@@ -1,0 +1,75 @@
+"""Generated scenarios as text: what is written is read back, and it is a scenario."""
+
+import tomllib
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from conformance.errors import UsageError
+from conformance.explore.areas import AREAS
+from conformance.explore.document import Document, made, of_file, text_of
+from conformance.explore.stream import Stream
+from conformance.explore.variants import built_upon
+from conformance.scenario.reading import read_scenario
+
+
+def first_of(area: str, count: int = 40) -> list[Document]:
+    return [each.document for each in Stream(area, "1").batch(count)]
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_what_an_area_makes_is_written_and_read_back(area: str) -> None:
+    documents = first_of(area)
+    assert documents
+    for document in documents:
+        text = text_of(document)
+        assert tomllib.loads(text) == document
+        scenario = read_scenario(text, Path("made.toml"))
+        assert scenario.world == made(document).scenario.world
+        assert scenario.configuration == made(document).scenario.configuration
+
+
+def test_odd_values_are_written_as_they_are() -> None:
+    document: Document = {
+        "session": ["> A'''B\n< *\n", "> \\x00\\c\n", "one line"],
+        "aliases": ["a\tb", "\x7f\u00e9\u2028", "'"],
+        "verifying": True,
+        "latency": 0.5,
+        "control": {"me": "a\nb\n", "odd.name": ["x", "y\nz"], "databytes": 3, "helohost": False},
+        "exchanger": [{"address": "127.0.0.2", "steps": {"RCPT <a@b>": ["250 a", "450 b\r\n250 c"]}}],
+        "auth": {"checkprogram": {"default": 2}},
+        "zones": {"": "@ TXT x\n"},
+    }
+    assert tomllib.loads(text_of(document)) == document
+
+
+def test_variants_keep_to_the_form_of_documents() -> None:
+    documents = [document for area in AREAS for document in first_of(area, 10)]
+    random = Random(7)
+    fit = 0
+    for _ in range(300):
+        one, other = random.choice(documents), random.choice(documents)
+        before = text_of(one), text_of(other)
+        document = built_upon(random, one, other)
+        assert (text_of(one), text_of(other)) == before, "what is built upon stays as it is"
+        assert tomllib.loads(text_of(document)) == document
+        try:
+            made(document)
+            fit += 1
+        except UsageError:
+            continue
+    assert fit > 150
+
+
+def test_a_scenario_file_without_its_expectations(tmp_path: Path) -> None:
+    path = tmp_path / "found.toml"
+    path.write_text(
+        "title = 'x'\nsession = '''\n< 220\n> NOOP\n< 250 ok\n<! 250-AUTH*\n'''\n"
+        "[deliver]\nrecipients = ['b@big.example']\nreport = 'K*'\n[expect]\nqueue = 0\n",
+        encoding="utf-8",
+    )
+    assert of_file(path) == {
+        "session": ["< *\n> NOOP\n< *\n< *\n"],
+        "deliver": {"recipients": ["b@big.example"]},
+    }
