@@ -5,10 +5,13 @@ from pathlib import Path
 from conformance.cases.qmail import DELIVERY_LIMIT
 from conformance.explore.driving import Done, Driver
 from conformance.pod.base import Pod
-from conformance.scenario.chat import Chat
+from conformance.scenario.chat import Chat, Write
 from conformance.scenario.form import Scenario
 from conformance.scenario.reading import read_scenario
 from conformance.smtp.session import Session
+
+#: Lines of a client from which on a session is a long one.
+_MANY = 60
 
 
 async def act_text(pod: Pod, text: str, path: str) -> None:
@@ -32,7 +35,19 @@ async def _session(chat: Chat, pod: Pod) -> Done:
     """One connection, to the very end: what qmail says too much is heard, and its process has ended."""
     connection = await pod.connect()
     driver = Driver(Session(pod, connection))
-    await driver.drive(chat)
+    if is_long(chat):  # then it is seen what the process holds at the beginning, and at the end
+        await driver.greet(chat)
+        await pod.observe()
+        await driver.drive(chat)
+        await pod.observe()
+    else:
+        await driver.drive(chat)
     await driver.end()
     await pod.close(connection)
     return driver.done
+
+
+def is_long(chat: Chat) -> bool:
+    """Whether so much is said that something would be left of it, if anything were."""
+    said = (step.octets() for step in chat.steps if isinstance(step, Write))
+    return sum(octets.count(b"\n") for octets in said) >= _MANY

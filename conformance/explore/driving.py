@@ -31,6 +31,7 @@ class Driver:
         self._in_message = False
         self._is_shut = False  #: the client has said that no more will come
         self._last: Reply | None = None
+        self._begun = 0  #: steps that are done before the greeting
 
     @property
     def over(self) -> bool:
@@ -39,14 +40,19 @@ class Driver:
 
     async def drive(self, chat: Chat) -> None:
         """Do all that a chat says, and read all that comes of it; the connection stays open."""
-        steps: deque[Step] = deque(chat.steps)
-        while steps and isinstance(step := steps[0], Write) and step.early:
-            await self._write(step)
-            steps.popleft()
-        await self._read()
-        for step in steps:
+        await self.greet(chat)
+        for step in chat.steps[self._begun :]:
             await self._do(step)
         await self._catch_up()
+
+    async def greet(self, chat: Chat) -> None:
+        """Read the greeting, once; what is said before it is said first."""
+        if self._last is not None:
+            return
+        while self._begun < len(chat.steps) and _is_early(step := chat.steps[self._begun]):
+            await self._do(step)
+            self._begun += 1
+        await self._read()
 
     async def end(self) -> None:
         """Say that no more will come, and read until qmail closes: what it says unasked is heard too."""
@@ -118,3 +124,7 @@ class Driver:
     def _take(self, reply: Reply) -> None:
         self._last = reply
         self.done.append(reply)
+
+
+def _is_early(step: Step) -> bool:
+    return isinstance(step, Write) and step.early

@@ -1,9 +1,331 @@
-"""What every session keeps, whatever the build: no model is needed to see that it is broken."""
+"""What every session keeps, whatever the build: no model is needed to see that it is broken.
 
+Each sentence is one promise, without names and numbers, so that what breaks it is one finding.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from conformance.pod import record as acts
+from conformance.pod.configuration import Configuration
+from conformance.pod.delivery import read_reports
+from conformance.pod.observation import MxSession, Observation, SmtpdProcess
 from conformance.pod.record import Record
+from conformance.pod.secrets import fixture_secrets
 from conformance.scenario.form import Scenario
+
+#: RFC 5321 4.5.3.1.5: octets of a reply line with its end.
+_LONGEST_LINE = 512
+_REPLY_LINE = re.compile(r"([2-5]\d\d)([ -])([^\r\n\0]*)")
+#: Exit statuses of qmail-smtpd.
+_OWN_STATUSES = (0, 1)
+#: KiB that a process may grow by whatever is said, and octets kept of each that is said.
+_SLACK, _KEPT = 48, 3
+#: What is in a record in the place of a password.
+_HIDDEN = re.compile(r"<(password|login|plain) of [a-z0-9]+>")
+_ANNOUNCED = re.compile(r"^250[ -]AUTH\b", re.IGNORECASE | re.MULTILINE)
+_SAID_AUTH = re.compile(r"^AUTH\b", re.IGNORECASE | re.MULTILINE)
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+@dataclass
+class _Conversation:
+    """What was said on one connection, and whether qmail has closed it."""
+
+    said: str = ""
+    heard: str = ""
+    closed: bool = False
+
+
+@dataclass
+class _Answered:
+    """The commands of a connection with their replies' codes, as far as both go; `unasked` the rest."""
+
+    pairs: list[tuple[bytes, int]] = field(default_factory=list)
+    unanswered: int = 0
+    unasked: list[int] = field(default_factory=list)
+    messages: list[tuple[int, int]] = field(default_factory=list)
+    """Of each message: the code that answers it, and how many recipients had been accepted."""
 
 
 def broken(record: Record, scenario: Scenario) -> list[str]:
-    """A sentence for each promise that the record breaks."""
-    return []
+    """A sentence for each promise that the record breaks, each once."""
+    found: dict[str, None] = {}
+    for promise in _PROMISES:
+        found.update(dict.fromkeys(promise(record, scenario.configuration)))
+    return list(found)
+
+
+# Replies
+
+
+def _replies(record: Record, configuration: Configuration) -> Iterator[str]:
+    """One reply for each command, in order and well-formed."""
+    for conversation in _conversations(record):
+        codes = _codes(conversation.heard)
+        if codes is None:
+            if not _is_odd(configuration):
+                yield "a reply is not well-formed"
+            continue
+        answered = _answers(conversation.said, codes)
+        if answered.unanswered and not _may_end(codes, conversation) and not _hangs(configuration):
+            yield "a command has no reply"
+        if answered.unasked and answered.unasked not in ([451], [421]):
+            yield "a reply answers no command"
+
+
+def _is_odd(configuration: Configuration) -> bool:
+    """Whether words of a reply are given, and hold what no reply may."""
+    words = [configuration.control.get(name, "").partition("\n")[0] for name in ("me", "smtpgreeting")]
+    return any(re.search(r"[\r\0]", word) or len(word) > _LONGEST_LINE // 2 for word in words)
+
+
+def _may_end(codes: list[int], conversation: _Conversation) -> bool:
+    """Whether qmail has said that it goes: whatever comes behind that has no reply."""
+    return conversation.closed and codes[-1:] in ([221], [421], [451])
+
+
+def _hangs(configuration: Configuration) -> bool:
+    return any(program.fate == "hang" for program in configuration.programs().values())
+
+
+def _conversations(record: Record) -> list[_Conversation]:
+    found: dict[int, _Conversation] = {}
+    for act in record.acts:
+        if isinstance(act, acts.Connect):
+            found[act.connection] = _Conversation()
+        elif isinstance(act, acts.Send):
+            found[act.connection].said += act.data
+        elif isinstance(act, acts.Receive):
+            found[act.connection].heard += act.data or ""
+            found[act.connection].closed = act.data == ""
+    return list(found.values())
+
+
+def _codes(heard: str) -> list[int] | None:
+    """The codes of the replies; None where one is not well-formed."""
+    *lines, rest = heard.split("\r\n")
+    codes: list[int] = []
+    begun = ""
+    for line in lines:
+        read = _REPLY_LINE.fullmatch(line)
+        if read is None or len(line) + 2 > _LONGEST_LINE or begun not in ("", read[1]):
+            return None
+        begun = read[1] if read[2] == "-" else ""
+        if not begun:
+            codes.append(int(read[1]))
+    return None if rest or begun else codes
+
+
+def _answers(said: str, codes: list[int]) -> _Answered:
+    """Each command with its reply: the greeting answers none, and a message is answered once."""
+    answered = _Answered()
+    left = codes[1:]
+    in_message, recipients = False, 0
+    for line in said.encode("latin-1").split(b"\n")[:-1]:
+        line = line.removesuffix(b"\r")
+        if in_message and line != b".":
+            continue
+        if not left:
+            answered.unanswered += 1
+            continue
+        code = left.pop(0)
+        if in_message:
+            answered.messages.append((code, recipients))
+        else:
+            recipients = _recipients(line, code, recipients)
+        answered.pairs.append((line, code))
+        in_message = code == 354
+    answered.unasked = left
+    return answered
+
+
+def _recipients(line: bytes, code: int, before: int) -> int:
+    """How many recipients a transaction has after a command, as far as the replies tell."""
+    verb = line.partition(b"\0")[0].partition(b" ")[0].upper()
+    if code == 250 and verb == b"RCPT":
+        return before + 1
+    return 0 if code == 250 and verb in (b"MAIL", b"RSET", b"HELO", b"EHLO") else before
+
+
+# Mail
+
+
+def _queued(record: Record, configuration: Configuration) -> Iterator[str]:
+    """Accepted means queued, for whom it was accepted."""
+    seen = _last_seen(record)
+    if configuration.delivering or configuration.queue_program or "QMAILQUEUE" in configuration.environment:
+        return
+    accepted: list[int] = []
+    for conversation in _conversations(record):
+        codes = _codes(conversation.heard)
+        if codes is None:
+            return
+        accepted += [count for code, count in _answers(conversation.said, codes).messages if code == 250]
+    queued = [len(message.recipients) for message in seen.queue]
+    if len(accepted) > len(queued):
+        yield "a message is accepted and not queued"
+    elif len(accepted) < len(queued):
+        yield "a message is queued and not accepted"
+    elif sorted(accepted) != sorted(queued):
+        yield "a message is queued for others than the accepted recipients"
+
+
+def _delivered(record: Record, configuration: Configuration) -> Iterator[str]:
+    """K means that a host has accepted a message."""
+    hosts = _last_seen(record).mx_sessions
+    runs = [act.result for act in record.acts if isinstance(act, acts.Remote)]
+    delivered = [run for run in runs if run.ended and read_reports(run).message.letter == "K"]
+    if len(delivered) > sum(len(session.messages) for session in hosts):
+        yield "a message is reported as delivered and no host has accepted it"
+
+
+def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:
+    """Nothing is taken in for another domain from a client that has no right to relay."""
+    program = configuration.queue_program
+    if "RELAYCLIENT" in configuration.environment or (program is not None and program.gives):
+        return
+    if any(re.search(r"^235 ", each.heard, re.MULTILINE) for each in _conversations(record)):
+        return
+    if "rcpthosts" not in configuration.control:
+        return
+    ours = {row for name in ("rcpthosts", "morercpthosts") for row in _rows(configuration.control.get(name, ""))}
+    for message in _last_seen(record).queue:
+        for recipient in message.recipients:
+            _, at, host = recipient.rpartition("@")
+            if at and ours.isdisjoint(_wider(host.lower())):
+                yield "mail for another domain is taken in from a client that may not relay"
+
+
+def _rows(text: str) -> Iterator[str]:
+    for row in text.split("\n"):
+        row = row.rstrip(" \t").lower()
+        if row and not row.startswith("#"):
+            yield row
+
+
+def _wider(host: str) -> set[str]:
+    """A host, and `.domain` for each that it is in."""
+    return {host, *(host[at:] for at, octet in enumerate(host) if octet == ".")}
+
+
+def _credentials(record: Record, configuration: Configuration) -> Iterator[str]:
+    """No credentials go to a host that has not announced AUTH."""
+    if any(map(_said_unannounced, _last_seen(record).mx_sessions)):
+        yield "credentials go to a host that has not announced AUTH"
+
+
+def _said_unannounced(session: MxSession) -> bool:
+    heard = ""
+    for entry in session.transcript:
+        if entry.source == "exchanger":
+            heard += entry.text
+        elif entry.source == "client" and _SAID_AUTH.search(entry.text):
+            return not _ANNOUNCED.search(heard)
+    return False
+
+
+# Secrets
+
+
+def _challenges(record: Record, configuration: Configuration) -> Iterator[str]:
+    """No challenge comes twice."""
+    words = [word for each in _conversations(record) for word in re.findall(r"^334 (\S+)\r$", each.heard, re.MULTILINE)]
+    challenges = [word for word in words if _is_challenge(word)]
+    if len(set(challenges)) < len(challenges):
+        yield "a CRAM-MD5 challenge is given twice"
+
+
+def _is_challenge(word: str) -> bool:
+    try:
+        return base64.b64decode(word, validate=True).startswith(b"<")
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _passwords(record: Record, configuration: Configuration) -> Iterator[str]:
+    """No password is in the log, and none in the environment of a program."""
+    seen = _last_seen(record)
+    if any(map(_is_secret, seen.log)):
+        yield "a password is in the log"
+    given = [value for call in seen.hook_calls for value in call.environment.values()]
+    if any(_is_secret(value) for value in given if value not in configuration.environment.values()):
+        yield "a password is in the environment of a program"
+
+
+def _is_secret(text: str) -> bool:
+    return _HIDDEN.search(text) is not None or fixture_secrets().hide(text) != text
+
+
+def _harmless_log(record: Record, configuration: Configuration) -> Iterator[str]:
+    """A client writes no line of the log, and nothing that is not printable."""
+    lines = [line for line in _last_seen(record).log if line.startswith("qmail-smtpd: ")]
+    if any(map(_UNPRINTABLE.search, lines)):
+        yield "the log holds what is not printable"
+
+
+# Processes
+
+
+def _ends(record: Record, configuration: Configuration) -> Iterator[str]:
+    """No process is ended by a signal, or with a status that is none of its own; none runs on."""
+    for session in _last_seen(record).sessions:
+        if session.status is None:
+            if not _hangs(configuration):
+                yield "qmail-smtpd runs on when its client has gone"
+        elif session.status < 0:
+            yield "qmail-smtpd is ended by a signal"
+        elif session.status not in _OWN_STATUSES:
+            yield "qmail-smtpd ends with a status that is none of its own"
+    for act in record.acts:
+        if isinstance(act, acts.Remote):
+            if not act.result.ended:
+                yield "qmail-remote does not come to an end"
+            elif act.result.status < 0:
+                yield "qmail-remote is ended by a signal"
+            elif act.result.status:
+                yield "qmail-remote ends with a status that is none of its own"
+
+
+def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
+    """A session keeps no descriptor, no process and no memory of what is over."""
+    first: dict[int, SmtpdProcess] = {}
+    octets: dict[int, int] = {}
+    for act in record.acts:
+        if isinstance(act, acts.Send):
+            octets[act.connection] = octets.get(act.connection, 0) + len(act.data)
+        if not isinstance(act, acts.Observe):
+            continue
+        for session in act.seen.sessions:
+            if session.status is not None:
+                continue
+            before = first.setdefault(session.connection, session)
+            if session.descriptors > before.descriptors:
+                yield "qmail-smtpd holds more and more descriptors"
+            if session.children > before.children:
+                yield "qmail-smtpd has more and more children"
+            most = _SLACK + _KEPT * octets.get(session.connection, 0) // 1024
+            if session.memory > before.memory + most:
+                yield "qmail-smtpd holds more and more memory"
+
+
+def _last_seen(record: Record) -> Observation:
+    observed = [act.seen for act in record.acts if isinstance(act, acts.Observe)]
+    return observed[-1] if observed else Observation()
+
+
+_PROMISES: tuple[Callable[[Record, Configuration], Iterator[str]], ...] = (
+    _replies,
+    _queued,
+    _delivered,
+    _relayed,
+    _credentials,
+    _challenges,
+    _passwords,
+    _harmless_log,
+    _ends,
+    _growth,
+)

@@ -160,12 +160,13 @@ def silence(chat: ChatMaker) -> None:
 
 
 def often(chat: ChatMaker) -> None:
-    """The same again and again, once in a while."""
-    if not chat.choices.chance(6):
+    """The same again and again, once in a while; seldom very often, for that takes its time."""
+    if not chat.choices.chance(10):
         other(chat)
         return
     said, most = chat.choices.of(_OFTEN)
-    chat.lines.append(rf"> {words.repeated(chat.choices.of((most // 10, most)), said)}\c")
+    count = most if chat.choices.chance(20) else chat.choices.of((20, 60))
+    chat.lines.append(rf"> {words.repeated(count, said)}\c")
     chat.wait()
 
 
