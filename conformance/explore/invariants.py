@@ -192,7 +192,9 @@ def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:
         return
     if "rcpthosts" not in configuration.control:
         return
-    ours = {row for name in ("rcpthosts", "morercpthosts") for row in _rows(configuration.control.get(name, ""))}
+    ours = {
+        row for name in ("rcpthosts", "morercpthosts") for row in _rows(configuration.control.get(name, ""))
+    }
     for message in _last_seen(record).queue:
         for recipient in message.recipients:
             _, at, host = recipient.rpartition("@")
@@ -233,7 +235,11 @@ def _said_unannounced(session: MxSession) -> bool:
 
 def _challenges(record: Record, configuration: Configuration) -> Iterator[str]:
     """No challenge comes twice."""
-    words = [word for each in _conversations(record) for word in re.findall(r"^334 (\S+)\r$", each.heard, re.MULTILINE)]
+    words = [
+        word
+        for each in _conversations(record)
+        for word in re.findall(r"^334 (\S+)\r$", each.heard, re.MULTILINE)
+    ]
     challenges = [word for word in words if _is_challenge(word)]
     if len(set(challenges)) < len(challenges):
         yield "a CRAM-MD5 challenge is given twice"
@@ -254,6 +260,17 @@ def _passwords(record: Record, configuration: Configuration) -> Iterator[str]:
     given = [value for call in seen.hook_calls for value in call.environment.values()]
     if any(_is_secret(value) for value in given if value not in configuration.environment.values()):
         yield "a password is in the environment of a program"
+
+
+def _numbers(record: Record, configuration: Configuration) -> Iterator[str]:
+    """The client is told the number of a message that the log has."""
+    heard = "".join(each.heard for each in _conversations(record))
+    told = re.findall(r"^250 ok \d+ qp (\d+)\r$", heard, re.MULTILINE)
+    logged = re.findall(
+        r"^qmail-smtpd: .* Message accepted, qp (\d+) ", "\n".join(_last_seen(record).log), re.MULTILINE
+    )
+    if logged and told != logged:
+        yield "the log has another number for a message than its client is told"
 
 
 def _is_secret(text: str) -> bool:
@@ -324,6 +341,7 @@ _PROMISES: tuple[Callable[[Record, Configuration], Iterator[str]], ...] = (
     _relayed,
     _credentials,
     _challenges,
+    _numbers,
     _passwords,
     _harmless_log,
     _ends,

@@ -1,6 +1,7 @@
 r"""Chats: what a client does in one connection, move by move, and at which pace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from conformance.explore.areas import commands, words
 from conformance.explore.areas.choosing import Choices
@@ -9,19 +10,32 @@ from conformance.explore.document import WAIT
 
 #: What is said many times over, to see whether anything is kept: a line, and how often at most.
 _OFTEN = (
-    (r"NOOP x\r\n", 1000), (r"RSET\r\n", 1000), (r"FROBNICATE\r\n", 1000), (r"VRFY x\r\n", 1000), (r"EHLO x\r\n", 300),
-    (r"HELO x\r\n", 1000), (r"MAIL FROM:<a@b.example>\r\n", 1000), (r"AUTH X\r\n", 300), (r"AUTH PLAIN =\r\n", 300),
-    (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<alice@here.example>\r\n", 300), (r"DATA\r\n", 1000),
+    (r"NOOP x\r\n", 1000),
+    (r"RSET\r\n", 1000),
+    (r"FROBNICATE\r\n", 1000),
+    (r"VRFY x\r\n", 1000),
+    (r"EHLO x\r\n", 300),
+    (r"HELO x\r\n", 1000),
+    (r"MAIL FROM:<a@b.example>\r\n", 1000),
+    (r"AUTH X\r\n", 300),
+    (r"AUTH PLAIN =\r\n", 300),
+    (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<alice@here.example>\r\n", 300),
+    (r"DATA\r\n", 1000),
     (r"MAIL FROM:<>\r\nRCPT TO:<nobody@here.example>\r\n", 300),
-    (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<alice@here.example>\r\nRSET\r\n", 300), (r"RCPT TO:<x@other.example>\r\n", 1000),
+    (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<alice@here.example>\r\nRSET\r\n", 300),
+    (r"RCPT TO:<x@other.example>\r\n", 1000),
     (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<bob@here.example>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n", 100),
 )  # fmt: skip
+
+
+#: What a client may do next.
+Move = Callable[["ChatMaker"], None]
 
 
 class ChatMaker:
     """A chat that grows. `pace`: "steps", the client waits after each line; "pipelined"; "mixed"."""
 
-    def __init__(self, choices: Choices, around: Around, moves: dict[str, Callable[["ChatMaker"], None]]) -> None:
+    def __init__(self, choices: Choices, around: Around, moves: Mapping[str, Move]) -> None:
         self.choices = choices
         self.around = around
         self.lines: list[str] = []
@@ -43,7 +57,9 @@ class ChatMaker:
                 "quit": lambda: self.say(commands.simple(choices, "QUIT")),
                 "closes": lambda: None,
                 "half-close": lambda: self.lines.append("! half-close"),
-                "unfinished": lambda: self.say(rf"{choices.of(('NOOP', 'RCPT TO:<bob@here.example>', 'QUIT'))}\c"),
+                "unfinished": lambda: self.say(
+                    rf"{choices.of(('NOOP', 'RCPT TO:<bob@here.example>', 'QUIT'))}\c"
+                ),
             },
         )
         if not any(line[0] in ">|" for line in self.lines):
@@ -52,7 +68,7 @@ class ChatMaker:
 
     def move(self) -> None:
         """One of the moves of the area."""
-        moves = {name: lambda move=move: move(self) for name, move in self._moves.items()}
+        moves = {name: partial(move, self) for name, move in self._moves.items()}
         self.choices.steered("move", moves)
 
     # What moves are made of
@@ -62,10 +78,12 @@ class ChatMaker:
         choices = self.choices
         if choices.chance(60) and not line.endswith(r"\c"):
             line += choices.of(words.LINE_ENDS)
+        if choices.chance(8) and self.around.waits and self.lines[-1:] != ["! early"]:
+            self.pause()
         head, blank, tail = line.partition(" ")
         if blank and "{" not in head and choices.chance(40) and self.lines[-1:] != ["! early"]:
             self.lines += [rf"> {head}\c", "! cut"]
-            if choices.chance(4) and self.around.timeout < 10:
+            if choices.chance(2) and self.around.waits:
                 self.pause()
             line = blank + tail
         self.lines.append(f"> {line}")
@@ -83,7 +101,7 @@ class ChatMaker:
     def perhaps_something_else(self, one_in: int) -> None:
         """Once in a while something that has no place here."""
         if self.choices.chance(one_in):
-            self.choices.steered("between", {name: lambda move=move: move(self) for name, move in _BETWEEN.items()})
+            self.choices.steered("between", {name: partial(move, self) for name, move in _BETWEEN.items()})
 
 
 def transaction(chat: ChatMaker) -> None:
@@ -108,7 +126,9 @@ def message(chat: ChatMaker) -> None:
         {
             "asked for": lambda: _asked_for(chat, lines),
             "raw": lambda: _raw(chat, lines, ["."]),
-            "odd end": lambda: _raw(chat, lines, [choices.of((r".\r", r". ", r".\n\c", r"\n.", r"..", r".\r\r\n.", r"\r\n."))]),
+            "odd end": lambda: _raw(
+                chat, lines, [choices.of((r".\r", r". ", r".\n\c", r"\n.", r"..", r".\r\r\n.", r"\r\n."))]
+            ),
             "broken off": lambda: _raw(chat, lines, choices.of(([], [r".\c"], [r".\r\c"], [r"x\c"]))),
         },
     )
@@ -124,10 +144,12 @@ def _raw(chat: ChatMaker, lines: list[str], end: list[str]) -> None:
     """A message in lines of its own, whatever DATA is answered with."""
     chat.say("DATA", waits=chat.choices.chance(2))
     for line in lines:
-        chat.lines.append(f"> .{line}" if line.startswith(".") and not chat.choices.chance(4) else f"> {line}")
+        chat.lines.append(
+            f"> .{line}" if line.startswith(".") and not chat.choices.chance(4) else f"> {line}"
+        )
         if chat.choices.chance(12):
             chat.lines.append("! cut")
-    if chat.around.timeout < 10 and chat.choices.chance(4):
+    if chat.around.waits and chat.choices.chance(4):
         chat.pause()
     chat.lines += [f"> {line}" for line in end]
     chat.wait()
@@ -139,7 +161,8 @@ def other(chat: ChatMaker) -> None:
     chat.choices.steered(
         "other",
         {
-            **{verb: lambda verb=verb: chat.say(commands.simple(choices, verb)) for verb in ("NOOP", "RSET", "HELP", "VRFY")},
+            "simple": lambda: chat.say(commands.simple(choices, choices.of(("NOOP", "HELP", "VRFY")))),
+            "RSET": lambda: chat.say(commands.simple(choices, "RSET")),
             "hello": lambda: chat.say(commands.hello(choices)),
             "unknown": lambda: chat.say(commands.unknown(choices)),
             "MAIL": lambda: chat.say(commands.mail(choices, chat.around)),
@@ -153,7 +176,7 @@ def other(chat: ChatMaker) -> None:
 
 def silence(chat: ChatMaker) -> None:
     """The client says nothing for a while, where the limit is low."""
-    if chat.around.timeout < 10:
+    if chat.around.waits:
         chat.pause()
     else:
         other(chat)
@@ -177,6 +200,8 @@ def authentication(chat: ChatMaker) -> None:
         "auth",
         {
             "right": lambda: _exchange(chat, choices.of(words.USERS)),
+            "right, and mail": lambda: _authenticated(chat),
+            "cancelled": lambda: _cancelled(chat),
             "wrong": lambda: _exchange(chat, None),
             "odd": lambda: _odd_exchange(chat),
             "another's": lambda: chat.say(r"AUTH PLAIN \{base64:bob\0alice\0wonderland-7}"),
@@ -184,10 +209,30 @@ def authentication(chat: ChatMaker) -> None:
     )
 
 
+def _authenticated(chat: ChatMaker) -> None:
+    """An exchange that goes well, whatever, and mail."""
+    _exchange(chat, chat.choices.of(words.USERS))
+    chat.perhaps_something_else(2)
+    transaction(chat)
+
+
+def _cancelled(chat: ChatMaker) -> None:
+    """The client changes its mind, at the first question or at the second."""
+    method = chat.choices.of(chat.around.methods or ("LOGIN",))
+    chat.say(f"AUTH {method}", waits=True)
+    if chat.choices.chance(3):
+        chat.say(_answers(method, "alice")[0], waits=True)
+    chat.say("*", waits=True)
+
+
 def _exchange(chat: ChatMaker, user: str | None) -> None:
     """By one of the methods, most often one that is offered; `user` None: with something wrong in it."""
     choices, offered = chat.choices, chat.around.methods
-    method = choices.of(offered) if offered and not choices.chance(6) else choices.of(("PLAIN", "LOGIN", "CRAM-MD5"))
+    method = (
+        choices.of(offered)
+        if offered and not choices.chance(6)
+        else choices.of(("PLAIN", "LOGIN", "CRAM-MD5"))
+    )
     verb = choices.of(("AUTH", "AUTH", "AUTH", "auth", "AUTH "))
     written = choices.of(words.SPELLINGS)(method) if choices.chance(8) else method
     answers = _answers(method, user or choices.of(words.USERS))
@@ -213,13 +258,18 @@ def _odd_exchange(chat: ChatMaker) -> None:
     choices = chat.choices
     method = choices.of((*commands.ODD_METHODS, "PLAIN", "LOGIN", "CRAM-MD5"))
     odd, right = choices.of(words.ODD), choices.of(_answers("PLAIN", "alice") + _answers("LOGIN", "alice"))
-    response = choices.of((f"{odd}{right}", f"{right}{odd}", f"{right} {right}", choices.of(commands.RESPONSES)))
-    chat.say(f"AUTH {method}{choices.of(('', ' ', '  '))}{response}" if choices.chance(2) else f"AUTH {method}", waits=True)
+    response = choices.of(
+        (f"{odd}{right}", f"{right}{odd}", f"{right} {right}", choices.of(commands.RESPONSES))
+    )
+    chat.say(
+        f"AUTH {method}{choices.of(('', ' ', '  '))}{response}" if choices.chance(2) else f"AUTH {method}",
+        waits=True,
+    )
     for _ in range(choices.between(0, 2)):
         chat.say(choices.of((response, choices.of(commands.RESPONSES), right)), waits=True)
 
 
-_BETWEEN: dict[str, Callable[[ChatMaker], None]] = {
+_BETWEEN: dict[str, Move] = {
     "other": other,
     "auth": authentication,
     "pause": silence,
@@ -227,7 +277,7 @@ _BETWEEN: dict[str, Callable[[ChatMaker], None]] = {
 }
 
 #: The moves of all inbound areas, each as often as it is named.
-MOVES: dict[str, Callable[[ChatMaker], None]] = {
+MOVES: dict[str, Move] = {
     "transaction": transaction,
     "transaction again": transaction,
     "other": other,
@@ -237,9 +287,7 @@ MOVES: dict[str, Callable[[ChatMaker], None]] = {
 }
 
 
-def sessions(
-    choices: Choices, around: Around, moves: dict[str, Callable[[ChatMaker], None]]
-) -> str | list[str]:
+def sessions(choices: Choices, around: Around, moves: Mapping[str, Move]) -> str | list[str]:
     """A chat or, now and then, one after the other."""
     chats = [ChatMaker(choices, around, moves).make() for _ in range(choices.of((1, 1, 1, 1, 1, 2, 3)))]
     return chats[0] if len(chats) == 1 else chats

@@ -14,52 +14,70 @@ SENDERS = (
 
 #: How a path is written; the first is the right one.
 FORMS = (
-    "<{}>", "<{}>", "<{}>", " <{}>", "  <{}>", r"\t<{}>", "{}", " {}", "{} x", "<{}", "{}>", "<<{}>>", "<{}>>", "<{}> ",
+    "<{}>", "<{}>", "<{}>", " <{}>", "  <{}>", r"\t<{}>", "{}", " {}", "{} x", "<{}", "{}>", "<<{}>>",
+    "<{}>>", "<{}> ",
     "<{}>x", "x<{}>", "Name <{}>", '"Name" <{}>', "< {}>", "<{} >", "<>{}", "<{}><bob@here.example>",
-    "<{},bob@here.example>", "<{}> <bob@here.example>", '<"{}">', "[{}]", "({})", "'{}'", '"{}"', r"<\\{}>", "<{}@>",
+    "<{},bob@here.example>", "<{}> <bob@here.example>", '<"{}">', "[{}]", "({})", "'{}'", '"{}"', r"<\\{}>",
+    "<{}@>",
     "<@{}>", "<{}\\0>", r"<{}\r>", r"<{}\n>", "<{}>>x", "<{};>", "<{}@here.example>", "<{}.>", "<{}>\\0x",
 )  # fmt: skip
 
 #: How MAIL and RCPT begin; `{}` stands for FROM or TO.
 BEGINNINGS = (
-    "{verb} {word}", "{verb} {word}:", "{verb} {word}: ", "{verb}  {word}:", "{verb}   {word}:", "{verb} {word} :",
-    "{verb}", "{verb} ", "{verb}:", "{verb} {word}::", "{verb} {other}:", "{verb} X:", "{verb} :", " {verb} {word}:",
-    r"{verb}\t{word}:", r"{verb} {word}\t:", "{verb} {word};", "{verb}{word}:", r"\0{verb} {word}:", "{verb} {word}:x ",
+    "{verb} {word}", "{verb} {word}:", "{verb} {word}: ", "{verb}  {word}:", "{verb}   {word}:",
+    "{verb} {word} :",
+    "{verb}", "{verb} ", "{verb}:", "{verb} {word}::", "{verb} {other}:", "{verb} X:", "{verb} :",
+    " {verb} {word}:",
+    r"{verb}\t{word}:", r"{verb} {word}\t:", "{verb} {word};", "{verb}{word}:", r"\0{verb} {word}:",
+    "{verb} {word}:x ",
 )  # fmt: skip
 
 #: Lines at the top of a message; those that count as hops, and those that only look so.
 FIELDS = (
-    "Subject: hello", "From: a@b.example", "Received: x", "RECEIVED: x", "received: x", "Receivedx", "Received",
-    "Delivered-To: x", "DELIVERED", "Delivered", " Received: x", ".Received: x", "..Received: x", "X-Received: x",
-    r"\tReceived: x", "Recieved: x", "Deliveredx: y", "X", r"X: \xe4\xff", r"X: \0", "Return-Path: <x@b.example>", ":",
+    "Subject: hello", "From: a@b.example", "Received: x", "RECEIVED: x", "received: x", "Receivedx",
+    "Received",
+    "Delivered-To: x", "DELIVERED", "Delivered", " Received: x", ".Received: x", "..Received: x",
+    "X-Received: x",
+    r"\tReceived: x", "Recieved: x", "Deliveredx: y", "X", r"X: \xe4\xff", r"X: \0",
+    "Return-Path: <x@b.example>", ":",
     "From x", "received", "Receive: x", "Date: x",
 )  # fmt: skip
 
 #: Lines of a body: dots, carriage returns and line feeds in all orders, octets that are no text.
 BODY = (
-    "hello", "hello", "", ".", "..", "...", ".hello", "..hello", " .", ". ", r"\r", r"\r\r", r".\r", r".\r\r", r"\r.",
-    r"a\r.\rb", r"\r.\r", r".\r.\r", r"a\rb", r"a\r", r"\ra", r"a\nb", r"\n.", r"a\n.\r", r"\n.\n", r"\r\r\n.", r"\n",
-    r"a\n", r".\n", r"\0", r"a\0b", r".\0", r"\xff", r"\xe4\xf6", r"\x7f", r"\x1a", r"\t", "  ", "Received: x",
+    "hello", "hello", "", ".", "..", "...", ".hello", "..hello", " .", ". ", r"\r", r"\r\r", r".\r",
+    r".\r\r", r"\r.",
+    r"a\r.\rb", r"\r.\r", r".\r.\r", r"a\rb", r"a\r", r"\ra", r"a\nb", r"\n.", r"a\n.\r", r"\n.\n",
+    r"\r\r\n.", r"\n",
+    r"a\n", r".\n", r"\0", r"a\0b", r".\0", r"\xff", r"\xe4\xf6", r"\x7f", r"\x1a", r"\t", "  ",
+    "Received: x",
     "Delivered-To: x", "From x", ">From x", r"a\r\n..b", r"a\r\n\r\n..b", "QUIT", "RSET", "DATA",
 )  # fmt: skip
 
 _METHODS = ("PLAIN", "LOGIN", "CRAM-MD5")
 ODD_METHODS = (
-    "plain", "Login", "cram-md5", "", "GSSAPI", "EXTERNAL", "PLAIN,LOGIN", "CRAM-MD5X", "PLAI", "PLAIN\\t", "DIGEST-MD5",
+    "plain", "Login", "cram-md5", "", "GSSAPI", "EXTERNAL", "PLAIN,LOGIN", "CRAM-MD5X", "PLAI", "PLAIN\\t",
+    "DIGEST-MD5",
     "NTLM", "*", "=", "PLAIN=", "-", "XOAUTH2", "CRAM",
 )  # fmt: skip
 
 #: What is said in the place of base64, and odd credentials in it.
 RESPONSES = (
-    "*", "=", "==", "====", "", " ", "A", "AA", "AAA", "AAAA", "AA=", "AA==", "AAA=", "A===", "=AAA", "A=AA", "*x",
-    " *", "* ", "**", r"\0", r"\xff", "!!!!", "----", "AAA*", "AA AA", r"AAAA\t", "AAAA====", r"AAAA\r", "abc.", "_-_-",
+    "*", "=", "==", "====", "", " ", "A", "AA", "AAA", "AAAA", "AA=", "AA==", "AAA=", "A===", "=AAA",
+    "A=AA", "*x",
+    " *", "* ", "**", r"\0", r"\xff", "!!!!", "----", "AAA*", "AA AA", r"AAAA\t", "AAAA====", r"AAAA\r",
+    "abc.", "_-_-",
     "QUIT", "RSET", "EHLO x", r"\{base64:\0}", r"\{base64:\0\0}", r"\{base64:alice}", r"\{base64:alice\0}",
     r"\{base64:\0alice}", r"\{base64:\0alice\0}", r"\{base64:\0\0wonderland-7}", r"\{base64:\0alice\0wrong}",
-    r"\{base64:alice\0alice\0wonderland-7}", r"\{base64:bob\0alice\0wonderland-7}", r"\{base64:alice\0\0wonderland-7}",
-    r"\{base64:\0alice\0wonderland-7\0}", r"\{base64:\0alice\0wonderland-7\0x}", r"\{base64:\0alice\0wonderland-7x}",
+    r"\{base64:alice\0alice\0wonderland-7}", r"\{base64:bob\0alice\0wonderland-7}",
+    r"\{base64:alice\0\0wonderland-7}",
+    r"\{base64:\0alice\0wonderland-7\0}", r"\{base64:\0alice\0wonderland-7\0x}",
+    r"\{base64:\0alice\0wonderland-7x}",
     r"\{base64:\0alice \0wonderland-7}", r"\{base64:\0ALICE\0wonderland-7}", r"\{base64:\0nobody\0x}",
-    r"\{base64:\0grace\0}", r"\{base64:\0grace\0x}", r"\{base64: }", r"\{base64:\xff\xfe}", r"\{base64:wrong}",
-    r"\{base64:alice 00000000000000000000000000000000}", r"\{base64:alice }", r"\{base64: 0}", r"\{base64:alice  0}",
+    r"\{base64:\0grace\0}", r"\{base64:\0grace\0x}", r"\{base64: }", r"\{base64:\xff\xfe}",
+    r"\{base64:wrong}",
+    r"\{base64:alice 00000000000000000000000000000000}", r"\{base64:alice }", r"\{base64: 0}",
+    r"\{base64:alice  0}",
     r"\{base64:wonderland-7}", r"\{base64:alice wonderland-7}", rf"\{{base64:\0alice\0{'x' * 200}}}",
     r"\{300*A}", r"\{12288*A}", r"\{12289*A}", r"\{20000*A}",
 )  # fmt: skip
@@ -74,18 +92,23 @@ class Around:
     methods: tuple[str, ...] = ()
     boxes: tuple[str, ...] = words.BOXES
     domains: tuple[str, ...] = words.DOMAINS
+    senders: tuple[str, ...] = SENDERS
+
+    @property
+    def waits(self) -> bool:
+        """Whether a client can wait for the time limit."""
+        return self.timeout < 10
 
 
 def recipient(choices: Choices, around: Around) -> str:
     """An address for RCPT, as a path has it between its brackets."""
     box = choices.of(words.ODD_BOXES if choices.chance(4) else around.boxes)
-    domain = choices.of(around.domains) if choices.chance(4) else "here.example"
-    if choices.chance(8):
-        domain = choices.of(words.ODD_DOMAINS)
+    domain = choices.of(words.ODD_DOMAINS if choices.chance(8) else around.domains)
     return choices.steered(
         "recipient",
         {
             "ordinary": lambda: f"{choices.of(around.boxes)}@here.example",
+            "ordinary domain": lambda: f"{choices.of(words.BOXES)}@{choices.of(around.domains)}",
             "any": lambda: f"{box}@{domain}",
             "any box": lambda: f"{choices.of(words.ODD_BOXES)}@here.example",
             "any domain": lambda: f"alice@{choices.of(words.ODD_DOMAINS)}",
@@ -108,7 +131,13 @@ def long_address(choices: Choices) -> str:
 
 def _with_odd(choices: Choices, box: str, domain: str) -> str:
     odd = choices.of(words.ODD)
-    forms = (f"{box}{odd}@{domain}", f"{odd}{box}@{domain}", f"{box}@{odd}{domain}", f"{box}@{domain}{odd}", odd)
+    forms = (
+        f"{box}{odd}@{domain}",
+        f"{odd}{box}@{domain}",
+        f"{box}@{odd}{domain}",
+        f"{box}@{domain}{odd}",
+        odd,
+    )
     return choices.of(forms)
 
 
@@ -119,7 +148,7 @@ def sender(choices: Choices, around: Around) -> str:
         {
             "ordinary": lambda: "a@b.example",
             "null": lambda: "",
-            "known": lambda: choices.of(SENDERS),
+            "known": lambda: choices.of(around.senders),
             "any": lambda: recipient(choices, around),
         },
     )
@@ -139,18 +168,30 @@ def _beginning(choices: Choices, verb: str, word: str, other: str) -> str:
 def mail(choices: Choices, around: Around) -> str:
     """A MAIL, with parameters once in a while."""
     line = _beginning(choices, "MAIL", "FROM", "TO") + _path(choices, sender(choices, around))
-    while choices.chance(3):
+    while choices.chance(2 if around.databytes else 3):
         line += choices.of((" ", " ", " ", " ", "", "  ", "\\t")) + parameter(choices, around)
     return line
 
 
+_SIZE_SPELLINGS = ("SIZE", "SIZE", "SIZE", "size", "Size")
+
+
 def parameter(choices: Choices, around: Around) -> str:
-    """A parameter of MAIL: SIZE beside every limit, or another one."""
-    if choices.chance(2):
-        return choices.of(words.PARAMETERS)
-    near = [str(number) for number in words.beside(around.databytes)] if around.databytes else []
-    size = choices.of(near) if near and choices.chance(2) else choices.of((*words.NUMBERS, *words.NO_NUMBERS))
-    return f"{choices.of(('SIZE', 'SIZE', 'SIZE', 'size', 'Size'))}={size}"
+    """A parameter of MAIL: SIZE beside every limit, AUTH, or another one."""
+    return choices.steered(
+        "parameter",
+        {
+            "SIZE": lambda: f"{choices.of(_SIZE_SPELLINGS)}={_size(choices, around)}",
+            "AUTH": lambda: f"AUTH={choices.of(words.IDENTITIES)}",
+            "other": lambda: choices.of(words.PARAMETERS),
+        },
+    )
+
+
+def _size(choices: Choices, around: Around) -> str:
+    if around.databytes and choices.chance(2):
+        return str(choices.of(words.beside(around.databytes)))
+    return choices.of(words.NUMBERS if choices.chance(2) else (*words.NUMBERS, *words.NO_NUMBERS))
 
 
 def rcpt(choices: Choices, around: Around) -> str:
@@ -179,7 +220,9 @@ def hello(choices: Choices) -> str:
     verb = choices.of(("EHLO", "EHLO", "HELO", "ehlo"))
     if choices.chance(3):
         name = choices.of(words.NAMES)
-        return f"{verb}{choices.of((' ', ' ', ' ', '  ', ''))}{name}" if name else choices.of((verb, f"{verb} "))
+        return (
+            f"{verb}{choices.of((' ', ' ', ' ', '  ', ''))}{name}" if name else choices.of((verb, f"{verb} "))
+        )
     return f"{verb} client.example"
 
 
@@ -196,8 +239,7 @@ def message(choices: Choices, around: Around) -> list[str]:
         lines.append("")
     lines += [choices.of(BODY) for _ in range(choices.between(0, 4))] if choices.chance(2) else ["hello"]
     if choices.chance(12):
-        hops = words.repeated(choices.of(words.beside(100)), r"Received: x\r\n")
-        lines.append(f"{hops}x")
+        lines.append(words.repeated(choices.of(words.beside(100)), r"Received: x\r\n") + "x")
     if choices.chance(10):
         lines.append(words.repeated(choices.of(words.LONG), choices.of(("x", "x", "..", r"\r", r"\xff"))))
     return _filled(choices, lines, around.databytes) if around.databytes else lines

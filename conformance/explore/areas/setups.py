@@ -1,54 +1,76 @@
 """How qmail-smtpd is set up: control files, variables, programs; each thing by itself is rare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from conformance.explore.areas import words
+from conformance.explore.areas import commands, words
 from conformance.explore.areas.choosing import Choices
 from conformance.explore.areas.commands import Around
 from conformance.explore.document import Document
+from conformance.scenario.escapes import escaped
 
 #: Rows of control files with a row for each thing: rcpthosts, badmailfrom, and others.
 _HOST_ROWS = (
-    "here.example", "there.example", "HERE.example", "There.Example", ".b.example", ".here.example", ".example",
+    "here.example", "there.example", "HERE.example", "There.Example", ".b.example", ".here.example",
+    ".example",
     "b.example", "here.example ", "there.example\t", "there.example \t ", " there.example", "#there.example",
-    "there.example # x", "there.example#", "", " ", "there.example\r", "sub.here.example:x", "*.b.example", ".", "@",
-    "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.", "other.example\u00e4", "d" * 300 + ".example", "list.example",
+    "there.example # x", "there.example#", "", " ", "there.example\r", "sub.here.example:x", "*.b.example",
+    ".", "@",
+    "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.", "other.example\u00e4",
+    "d" * 300 + ".example", "list.example",
 )  # fmt: skip
 _SENDER_ROWS = (
-    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "#@b.example", "@b.example ",
-    "a@b.example\t", " a@b.example", "a@b.example # x", "@b.example", "a@", "@.example", ".bad.example", "<>", "@[]",
+    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "#@b.example",
+    "@b.example ",
+    "a@b.example\t", " a@b.example", "a@b.example # x", "@b.example", "a@", "@.example", ".bad.example",
+    "<>", "@[]",
     "#@[]", "alice@here.example", "bad.example", "a@b.example\r", "*@b.example", "@" + "d" * 300,
 )  # fmt: skip
 #: The one line of a file such as smtpgreeting.
 _LINES = (
-    "mail.b.example", "MAIL.b.example", "mail.b.example ESMTP ready", "", " ", " mail.b.example", "mail.b.example ",
-    "mail.b.example\t", "mail.b.example # x", "#mail.b.example", "mail.b.example\r", "m\u00e4il.b.example", "here.example",
+    "mail.b.example", "MAIL.b.example", "mail.b.example ESMTP ready", "", " ", " mail.b.example",
+    "mail.b.example ",
+    "mail.b.example\t", "mail.b.example # x", "#mail.b.example", "mail.b.example\r", "m\u00e4il.b.example",
+    "here.example",
     "there.example", "x" * 300, "-", "220 hello", "mail.b.example \t ",
 )  # fmt: skip
 _LIMITS = (10, 20, 50, 100, 1000)
 #: What stands behind or before a number in a control file or variable.
-_AROUND_NUMBERS = ("{}", "{}", "{}", "{}", "{}x", "{} ", "{}\t", " {}", "0{}", "{}k", "+{}", "-{}", "{} # x", "#{}", "{}\r")
+_AROUND_NUMBERS = (
+    "{}", "{}", "{}", "{}", "{}x", "{} ", "{}\t", " {}", "0{}", "{}k", "+{}", "-{}", "{} # x", "#{}", "{}\r",
+)  # fmt: skip
 
 _DOT_QMAIL = (
-    *(f"{user}/.qmail-{extension.replace('.', ':')}" for user in ("alice", "bob", "alias") for extension in words.EXTENSIONS),
-    "alias/.qmail-default", "alias/.qmail-default", "alice/.qmail-default", "bob/.qmail-a.b", "alice/.qmail-a.b",
-    "alice/.qmail-x-default", "bob/.qmail-boxes-a:b-default", "alias/.qmail-x-default", "alias/.qmail-alice", "grace/.qmail-x",
+    *(f"{user}/.qmail-{each.replace('.', ':')}" for user in words.ACCOUNTS for each in words.EXTENSIONS),
+    "alias/.qmail-default", "alias/.qmail-default", "alice/.qmail-default", "bob/.qmail-a.b",
+    "alice/.qmail-a.b",
+    "alice/.qmail-x-default", "bob/.qmail-boxes-a:b-default", "alias/.qmail-x-default",
+    "alias/.qmail-alice", "grace/.qmail-x",
 )  # fmt: skip
 _DOT_QMAIL_TEXTS = ("./Maildir/", "&bob@here.example", "", "#", "|exit 0", "| fastforward -d x", "|exit 100")
 
 ALIASES = (
-    "info@here.example", "INFO@here.example", "@here.example", "@there.example", "info@", "x@", "x-y@here.example",
-    "@list.example", "list@list.example", "nobody@here.example", "nobody@", "a.b@here.example", "@", "alice@here.example",
+    "info@here.example", "INFO@here.example", "@here.example", "@there.example", "info@", "x@",
+    "x-y@here.example",
+    "@list.example", "list@list.example", "nobody@here.example", "nobody@", "a.b@here.example", "@",
+    "alice@here.example",
 )  # fmt: skip
 
 _SAYS = ("", "", "", "250 ok\r\n", "x", "\n", "535 no\r\n")
 _ENVELOPES = (
-    "F\0Tbob@here.example\0\0", "Fa@b.example\0\0", "F\0Tbob@here.example\0", "Fa@b.example\0Tbob@here.example", "", "\0",
-    "Fa@b.example\0Xbob@here.example\0\0", "Xa@b.example\0Tbob@here.example\0\0", "F\0Tbob@here.example\0T\0\0",
-    f"F\0T{'a' * 988}@here.example\0\0", f"F\0T{'a' * 989}@here.example\0\0", f"F{'a' * 1100}\0Tbob@here.example\0\0",
+    "F\0Tbob@here.example\0\0", "Fa@b.example\0\0", "F\0Tbob@here.example\0",
+    "Fa@b.example\0Tbob@here.example", "", "\0",
+    "Fa@b.example\0Xbob@here.example\0\0", "Xa@b.example\0Tbob@here.example\0\0",
+    "F\0Tbob@here.example\0T\0\0",
+    f"F\0T{'a' * 988}@here.example\0\0", f"F\0T{'a' * 989}@here.example\0\0",
+    f"F{'a' * 1100}\0Tbob@here.example\0\0",
     "Fa@b.example\0Tbob@here.example\0Talice@here.example\0\0", "F\0Tbob@here.example\0\0x",
 )  # fmt: skip
+
+
+#: What may be set up.
+Thing = Callable[["Setup"], None]
 
 
 class Setup:
@@ -60,28 +82,40 @@ class Setup:
         self.databytes = 0
         self.timeout = 30
         self.methods: tuple[str, ...] = ()
-        self.domains = words.DOMAINS
+        self.boxes: list[str] = []  #: who is there because of this set-up
+        self.domains: list[str] = []  #: that it names
+        self.senders: list[str] = []
 
     @property
     def around(self) -> Around:
-        return Around(self.databytes, self.timeout, self.methods, domains=self.domains)
+        """What it names, it names for a client to ask about."""
+        return Around(
+            self.databytes,
+            self.timeout,
+            self.methods,
+            words.BOXES + _often(self.boxes, words.BOXES),
+            words.DOMAINS + _often(self.domains, words.DOMAINS),
+            commands.SENDERS + _often(self.senders, commands.SENDERS),
+        )
 
     def table(self, name: str) -> dict[str, Any]:
         """A table of the document, there from now on."""
         found: dict[str, Any] = self.document.setdefault(name, {})
         return found
 
-    def some(self, things: dict[str, Callable[["Setup"], None]]) -> None:
+    def some(self, things: Mapping[str, Thing]) -> None:
         """None, one or a few of these things."""
         for _ in range(self.choices.of((0, 0, 0, 1, 1, 1, 1, 2, 2, 3))):
-            self.choices.steered("set-up", {name: lambda thing=thing: thing(self) for name, thing in things.items()})
+            self.choices.steered("set-up", {name: partial(thing, self) for name, thing in things.items()})
 
     def program(self, most_fates: tuple[str, ...] = ("crash", "hang", "missing")) -> dict[str, Any]:
         """A program with behaviour; one that hangs has a low time limit around it."""
         choices = self.choices
         made: dict[str, Any] = {"default": choices.of(words.STATUSES) if choices.chance(3) else 0}
         if choices.chance(4):
-            made["statuses"] = [choices.of((0, 100, 111, *words.STATUSES)) for _ in range(choices.between(1, 3))]
+            made["statuses"] = [
+                choices.of((0, 100, 111, *words.STATUSES)) for _ in range(choices.between(1, 3))
+            ]
         if choices.chance(8):
             made["fate"] = choices.of(most_fates)
             if made["fate"] == "hang":
@@ -98,6 +132,19 @@ class Setup:
         """A time limit that a client can wait for."""
         self.timeout = self.choices.of((1, 2, 2, 3))
         self.table("control")["timeoutsmtpd"] = self.timeout
+
+
+def _often(named: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What a set-up names, about as often in all as what is always there."""
+    return tuple(named) * (len(others) // len(named) + 1) if named else ()
+
+
+def _as_said(row: str) -> list[str]:
+    """What a client may say for a row of a control file: the row, and what somebody might take it for."""
+    row = row.rstrip(" \t")
+    plain = row.strip().removeprefix("#").partition("#")[0].strip()
+    texts = (row, plain, plain.lower(), f"sub{plain}" if plain.startswith(".") else plain)
+    return [escaped(text.encode("utf-8")) for text in texts if text]
 
 
 def low_timeout(setup: Setup) -> None:
@@ -126,7 +173,7 @@ def _number(choices: Choices, number: int) -> str:
     return choices.of(_AROUND_NUMBERS).format(number)
 
 
-def rows(name: str, table: tuple[str, ...]) -> Callable[[Setup], None]:
+def rows(name: str, table: tuple[str, ...]) -> Thing:
     """A control file of several rows, none, or no such file."""
 
     def put(setup: Setup) -> None:
@@ -134,11 +181,16 @@ def rows(name: str, table: tuple[str, ...]) -> Callable[[Setup], None]:
         there = [choices.of(table) for _ in range(choices.of((0, 1, 1, 2, 2, 3, 4)))]
         absent = name != "badmailfrom" and choices.chance(8)
         setup.table("control")[name] = False if absent else there or ""
+        for row in there:
+            if name == "badmailfrom":
+                setup.senders += [said if "@" in said[1:] else f"x{said}" for said in _as_said(row)]
+            else:
+                setup.domains += _as_said(row)
 
     return put
 
 
-def line(name: str) -> Callable[[Setup], None]:
+def line(name: str) -> Thing:
     """A control file of one line."""
 
     def put(setup: Setup) -> None:
@@ -150,7 +202,7 @@ def line(name: str) -> Callable[[Setup], None]:
     return put
 
 
-def variable(name: str, *values: str) -> Callable[[Setup], None]:
+def variable(name: str, *values: str) -> Thing:
     """A variable of qmail-smtpd's environment."""
 
     def put(setup: Setup) -> None:
@@ -159,28 +211,50 @@ def variable(name: str, *values: str) -> Callable[[Setup], None]:
     return put
 
 
+_CHECKED = (*(f"{box}@here.example" for box in ("alice", "bob", "carol", "nobody")), "")
+
+
 def rcptcheck(setup: Setup) -> None:
     """RCPTCHECK: a program, and for some recipients another exit status."""
     choices = setup.choices
     made = setup.program()
     if choices.chance(2):
         made["exits"] = {
-            choices.of(("alice@here.example", "bob@here.example", "carol@here.example", "nobody@here.example", "")):
-            choices.of((100, 100, 111, 120, 0, *words.STATUSES)) for _ in range(choices.between(1, 2))
-        }  # fmt: skip
+            choices.of(_CHECKED): choices.of((100, 100, 111, 120, 0, *words.STATUSES))
+            for _ in range(choices.between(1, 2))
+        }
     setup.document["rcptcheck"] = made
     if choices.chance(10):
-        setup.table("environment")["RCPTCHECK"] = choices.of(("", "/nowhere", "/bin/true", "/bin/false", "true", "/"))
+        setup.table("environment")["RCPTCHECK"] = choices.of(
+            ("", "/nowhere", "/bin/true", "/bin/false", "true", "/")
+        )
 
 
 def verify(setup: Setup) -> None:
     """VERIFY: an address of the server, DEFER, or nothing; qmail-verify runs mostly."""
     choices = setup.choices
-    values = (":", ":", ":", "DEFER", "DEFER", "DEFER:", "", "defer", "DEFER:127.0.0.1:11113", "127.0.0.1", ":11113")
-    setup.table("environment")["VERIFY"] = choices.of(values) if choices.chance(2) else choices.of((":", "DEFER"))
+    values = (
+        ":",
+        ":",
+        ":",
+        "DEFER",
+        "DEFER",
+        "DEFER:",
+        "",
+        "defer",
+        "DEFER:127.0.0.1:11113",
+        "127.0.0.1",
+        ":11113",
+    )
+    setup.table("environment")["VERIFY"] = (
+        choices.of(values) if choices.chance(2) else choices.of((":", "DEFER"))
+    )
     setup.document["verifying"] = choices.of((True, True, True, True, True, True, True, False, "mute"))
     if choices.chance(2):
-        setup.document["aliases"] = [choices.of(ALIASES) for _ in range(choices.between(1, 3))]
+        aliases = [choices.of(ALIASES) for _ in range(choices.between(1, 3))]
+        setup.document["aliases"] = aliases
+        setup.boxes += [each.partition("@")[0] or "x" for each in aliases]
+        setup.domains += [each.partition("@")[2] or "here.example" for each in aliases]
     if choices.chance(2):
         setup.table("dot-qmail")["alias/.qmail-default"] = choices.of(_DOT_QMAIL_TEXTS)
 
@@ -189,7 +263,11 @@ def homes(setup: Setup) -> None:
     """Dot-qmail files, and permissions of homes."""
     choices = setup.choices
     for _ in range(choices.between(1, 3)):
-        setup.table("dot-qmail")[choices.of(_DOT_QMAIL)] = choices.of(_DOT_QMAIL_TEXTS)
+        name = choices.of(_DOT_QMAIL)
+        setup.table("dot-qmail")[name] = choices.of(_DOT_QMAIL_TEXTS)
+        user, _, extension = name.partition("/.qmail-")
+        box = (extension if user == "alias" else f"{user}-{extension}").replace("default", "x")
+        setup.boxes += [box, box.replace(":", "."), box.upper(), f"{box}-y"]
 
 
 def whose(setup: Setup) -> None:
@@ -198,18 +276,48 @@ def whose(setup: Setup) -> None:
     control = setup.table("control")
     name = choices.of(("locals", "virtualdomains", "percenthack"))
     if name == "virtualdomains":
-        pairs = ("virtual.example:alice-x", "there.example:bob", ".b.example:alias-x", "here.example:bob-boxes", ":alice", "list.example:")
+        pairs = (
+            "virtual.example:alice-x",
+            "there.example:bob",
+            ".b.example:alias-x",
+            "here.example:bob-boxes",
+            ":alice",
+            "list.example:",
+        )
         control[name] = [choices.of(pairs) for _ in range(choices.between(1, 2))]
     else:
-        control[name] = [choices.of(("here.example", "there.example", "hack.example", "HERE.example", "")) for _ in range(choices.between(1, 2))]
-    control["rcpthosts"] = ["here.example", "there.example", "virtual.example", "list.example", "hack.example", ".b.example"]
+        control[name] = [
+            choices.of(("here.example", "there.example", "hack.example", "HERE.example", ""))
+            for _ in range(choices.between(1, 2))
+        ]
+    setup.domains += [
+        "here.example",
+        "there.example",
+        "virtual.example",
+        "list.example",
+        "hack.example",
+        "b.example",
+    ]
+    setup.boxes += ["alice%there.example", "alice%here.example", "alice%b.example", "x%hack.example"] * (
+        name == "percenthack"
+    )
+    control["rcpthosts"] = [
+        "here.example",
+        "there.example",
+        "virtual.example",
+        "list.example",
+        "hack.example",
+        ".b.example",
+    ]
 
 
 def authentication(setup: Setup) -> None:
     """SMTPAUTH and a checkprogram, with the fates of both programs."""
     choices = setup.choices
     table = setup.table("auth")
-    mode = choices.of(words.MODES) if choices.chance(3) else choices.of(("", "", "cram", "+cram", "!", "!+cram"))
+    mode = (
+        choices.of(words.MODES) if choices.chance(3) else choices.of(("", "", "cram", "+cram", "!", "!+cram"))
+    )
     if not choices.chance(15):
         setup.table("environment").pop("SMTPAUTH", None)
         table["mode"] = mode
@@ -233,8 +341,9 @@ def mode_alone(setup: Setup) -> None:
     setup.table("environment")["SMTPAUTH"] = setup.choices.of(words.MODES)
 
 
-_ARGUMENTS = (
-    [], ["{checkprogram}"], ["{checkprogram}", "{subprogram}", "x"], ["mx.here.example", "{checkprogram}", "{subprogram}"],
+_ARGUMENTS: tuple[list[str], ...] = (
+    [], ["{checkprogram}"], ["{checkprogram}", "{subprogram}", "x"], ["mx.here.example", "{checkprogram}",
+    "{subprogram}"],
     ["{subprogram}", "{checkprogram}"], ["/nowhere", "{subprogram}"], [""], ["{checkprogram}", "/nowhere"],
     ["{checkprogram}", "/bin/false"], ["", "{checkprogram}", "{subprogram}"],
 )  # fmt: skip
@@ -266,7 +375,7 @@ def queue_program(setup: Setup) -> None:
 
 
 #: All that may be set up for a session, by name.
-THINGS: dict[str, Callable[[Setup], None]] = {
+THINGS: dict[str, Thing] = {
     "databytes": databytes,
     "timeoutsmtpd": low_timeout,
     "rcpthosts": rows("rcpthosts", _HOST_ROWS),
@@ -276,7 +385,9 @@ THINGS: dict[str, Callable[[Setup], None]] = {
     "localiphost": line("localiphost"),
     "me": line("me"),
     "RELAYCLIENT": variable("RELAYCLIENT", "", "", "", "@there.example", ".x", "%here.example", "x", " "),
-    "TCPREMOTEHOST": variable("TCPREMOTEHOST", "host.example", "HOST.example", "", "client.example", "a b", "(x)", "\u00e4"),
+    "TCPREMOTEHOST": variable(
+        "TCPREMOTEHOST", "host.example", "HOST.example", "", "client.example", "a b", "(x)", "\u00e4"
+    ),
     "TCPREMOTEINFO": variable("TCPREMOTEINFO", "joe", "", "a b", "alice", "\u00e4", "x@y", "<x>", "j\no"),
     "TCPREMOTEIP": variable("TCPREMOTEIP", "", "192.0.2.1", "::1", "x y"),
     "TCPLOCALHOST": variable("TCPLOCALHOST", "mx.b.example", "", "a b"),

@@ -3,6 +3,8 @@ r"""Words of SMTP, ordinary and odd: limits and what is beside them, addresses, 
 Everything is written as a line of a chat writes it: octets that are no text as escapes, `\{900*a}`.
 """
 
+from collections.abc import Callable
+
 #: Octets or things that some page sets as a limit: RFC 5321 4.5.3.1 (local part 64, domain 255, path 256,
 #: command 512, text line 1000, recipients 100), RFC 4954 (12288), qmail (addresses 900 and 1003, hops 100,
 #: credentials 512, a read 1024, a line of a control file 4096).
@@ -40,6 +42,9 @@ ODD = (
     "!", "+", "-", "_", "=", "#", "&", "$", "`", "|", "~", "/", "?", "*", "^", "{", "}",
 )  # fmt: skip
 
+#: Whose dot-qmail files are looked at.
+ACCOUNTS = ("alice", "bob", "alias")
+
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 
 #: Passwords of the fixtures that an escape can hold as they are.
@@ -53,7 +58,7 @@ BOXES = ("alice", "bob", "carol", "postmaster", "bob-list", "nobody")
 
 #: Local parts on the edge of the grammar or past it.
 ODD_BOXES = (
-    *(f"{user}-{extension}" for user in ("alice", "bob", "alias") for extension in EXTENSIONS),
+    *(f"{user}-{extension}" for user in ACCOUNTS for extension in EXTENSIONS),
     *EXTENSIONS,
     "", "Alice", "ALICE", "BOB-LIST", "bob-Boxes-X", "Postmaster", "grace", "root", "mailer-daemon", "alias",
     "-", "alice-", "alice--x", "-alice", "alice+x", "+alice", "alice.", ".alice", "al.ice", "al..ice",
@@ -76,7 +81,8 @@ ODD_DOMAINS = (
     "sub.bad.example", "hack.example",
     "[127.0.0.1]", "[127.0.0.1", "127.0.0.1", "127.0.0.1]", "[127.0.0.1]x", "x[127.0.0.1]", "[127.0.0.01]",
     "[127.0.0.257]", "[383.256.0.1]", "[127.0.1]", "[127.0.0.1.1]", "[0.0.0.0]", "[127.0.0.2]",
-    "[192.0.2.1]", "[]", "[", "]", "[ 127.0.0.1]", "[127.0.0.1 ]", "[IPv6:::1]", "[2130706433]", "[here.example]",
+    "[192.0.2.1]", "[]", "[", "]", "[ 127.0.0.1]", "[127.0.0.1 ]", "[IPv6:::1]", "[2130706433]",
+    "[here.example]",
     "[127.0.0.1].here.example", "[127.0.0.1]@there.example", "here.example@there.example",
     "here.example%there.example", "here.example!b", "b%here.example", "b.example#here.example",
     "here_example", "here.example ", " here.example", r"here.example\t", r"here.example\0", r"\xe4.example",
@@ -91,7 +97,8 @@ ROUTES = (
 
 #: Names that a client gives itself.
 NAMES = (
-    "client.example", "CLIENT.example", "unknown", "UNKNOWN", "host.example", "", "localhost", "mx.here.example",
+    "client.example", "CLIENT.example", "unknown", "UNKNOWN", "host.example", "", "localhost",
+    "mx.here.example",
     "[127.0.0.1]", "[IPv6:::1]", "a b", "(x)", "<x>", "a%b+c", "x@y", "a/b=c:d", r"a\rb", r"a\x0bb", r"a\tb",
     r"\xe4\xff", r"a\0b", "#", "a_b", "-x", "a;b", r"\\", '"x"', "x:y>z<", "{x}",
 )  # fmt: skip
@@ -102,17 +109,20 @@ VERBS = ("NOOP", "RSET", "HELP", "VRFY", "QUIT", "DATA", "HELO", "EHLO", "MAIL",
 UNKNOWN = (
     "FROBNICATE", "X", "", " ", "EXPN", "TURN", "ETRN", "STARTTLS", "BDAT", "BDAT 5 LAST", "SEND", "SOML",
     "SAML", "XCLIENT", "BURL", "LHLO", "GET / HTTP/1.0", "QUITX", "QUI", "MAILFROM:<a@b.example>", "DATA.",
-    r"NOOP\tx", r"\xff\xfe", r"NO\0OP", r"\0NOOP", ".", "..", "220 hello", "NOOP:", "RCPTTO:<alice@here.example>",
+    r"NOOP\tx", r"\xff\xfe", r"NO\0OP", r"\0NOOP", ".", "..", "220 hello", "NOOP:",
+    "RCPTTO:<alice@here.example>",
     r"EHLO\tx", "RSET;", "*", "=", '"NOOP"', "-",
 )  # fmt: skip
 
 #: How a verb is written.
-SPELLINGS = (str.upper, str.lower, str.capitalize, str.swapcase, lambda verb: verb[0].lower() + verb[1:])
+SPELLINGS: tuple[Callable[[str], str], ...] = (str.upper, str.lower, str.capitalize, str.swapcase)
 
 #: What stands behind a verb that takes nothing.
 ARGUMENTS = (
-    "", "", " x", " ", "  ", "  x", " now", r"\t", r"\tx", r" \0", r" x\0y", r" \xff", " a b c", " <x>", " alice",
-    " bob@here.example", " :", r" \r", r"\rNOOP", r"\rQUIT", r"\nNOOP", r"\r\nNOOP", r"\r\r", r" \\", " 0", " FROM:<x>",
+    "", "", " x", " ", "  ", "  x", " now", r"\t", r"\tx", r" \0", r" x\0y", r" \xff", " a b c", " <x>",
+    " alice",
+    " bob@here.example", " :", r" \r", r"\rNOOP", r"\rQUIT", r"\nNOOP", r"\r\nNOOP", r"\r\r", r" \\", " 0",
+    " FROM:<x>",
     r" x\rRSET", r"\r\0",
 )  # fmt: skip
 
@@ -122,21 +132,30 @@ LINE_ENDS = ("", "", "", r"\n\c", r"\r", r" ", r"\0", r"\t", r"\r\r\n\c", r"\n\n
 #: Parameters of MAIL and RCPT beside SIZE.
 PARAMETERS = (
     "BODY=7BIT", "BODY=8BITMIME", "body=8bitmime", "BODY=BINARYMIME", "BODY", "BODY=", "SMTPUTF8", "smtputf8",
-    "SMTPUTF8=x", "AUTH=<>", "AUTH=", "AUTH", "AUTH=mallory", "AUTH=alice", "auth=bob", "AUTH=m+61llory",
-    "AUTH=e+3Dmc2@b.example", "AUTH=+", "AUTH=+6", "AUTH=+zz", r"AUTH=\xff", "AUTH=<mallory>", "RET=HDRS",
+    "SMTPUTF8=x", "AUTH", "auth=bob", "RET=HDRS",
     "ENVID=x", "NOTIFY=NEVER", "ORCPT=rfc822;bob@b.example", "X", "X=Y", "=", "=5", "SIZEX=5", "XSIZE=5",
     "TRANSID=<x@b.example>", "BY=1;R", "MT-PRIORITY=3", "REQUIRETLS", "x", "SIZE:5", "SIZE", "SIZE=",
 )  # fmt: skip
 
+#: What AUTH= on MAIL may name, in xtext.
+IDENTITIES = (
+    "<>", "", "mallory", "mallory", "alice", "m+61llory", "e+3Dmc2@b.example", "+", "+6", "+zz", r"\xff",
+    "<mallory>", "unknown",
+    "mallory@b.example", "a=b",
+)  # fmt: skip
+
 #: What an AUTH mode may be (SMTPAUTH).
 MODES = (
-    "", "-", "!", "cram", "+cram", "!cram", "!+cram", "CRAM", "+Cram", "-cram", "-+cram", "- ", "-x", "!x", "!-", "!!",
-    "x", "login", "plain", "+", "+cram-md5", "cram-md5", " cram", "cram+", "++cram", "!CRAM", "+crammed", "--", "0", "no",
+    "", "-", "!", "cram", "+cram", "!cram", "!+cram", "CRAM", "+Cram", "-cram", "-+cram", "- ", "-x", "!x",
+    "!-", "!!",
+    "x", "login", "plain", "+", "+cram-md5", "cram-md5", " cram", "cram+", "++cram", "!CRAM", "+crammed",
+    "--", "0", "no",
 )  # fmt: skip
 
 #: Exit statuses that somebody gives a meaning, and their neighbours.
 STATUSES = (
-    0, 1, 2, 10, 11, 12, 31, 32, 40, 41, 50, 51, 52, 53, 54, 55, 61, 62, 63, 64, 65, 66, 70, 71, 72, 74, 81, 82, 91,
+    0, 1, 2, 10, 11, 12, 31, 32, 40, 41, 50, 51, 52, 53, 54, 55, 61, 62, 63, 64, 65, 66, 70, 71, 72, 74, 81,
+    82, 91,
     92, 98, 99, 100, 101, 109, 110, 111, 112, 113, 119, 120, 121, 126, 127, 128, 139, 254, 255,
 )  # fmt: skip
 
