@@ -20,7 +20,9 @@ from conformance.report.story import Event, Pair, events_of, side_by_side
 #: Seconds from which a wait is told, and by how much two may differ on a busy machine.
 _WAIT, _LATE = 0.8, 0.2
 
+_VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")
 _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
+_WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 
@@ -55,7 +57,7 @@ class Difference:
 
 def told(record: Record) -> list[Event]:
     """The story of a record, with what it does not tell: waits, octets of messages, what programs read."""
-    events = [replace(event, text=settled(event.text)) for event in events_of(record)]
+    events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
     observed: acts.Observe | None = None
     before = 0.0
     for act in record.acts:
@@ -73,6 +75,23 @@ def told(record: Record) -> list[Event]:
     if observed is not None:
         events += _messages(observed.at, observed.seen)
     return events
+
+
+def _ordered(events: Iterable[Event]) -> Iterator[Event]:
+    """The events but for what is chance: variables of an environment stand in order.
+
+    Who is still talking when qmail closes notices it sooner or later.
+    """
+    variables: list[Event] = []
+    for event in events:
+        if event.channel == "program" and _VARIABLE.match(event.text):
+            variables.append(event)
+            continue
+        yield from sorted(variables, key=lambda each: each.text)
+        variables = []
+        if event.text != "[takes no more]":
+            yield event
+    yield from sorted(variables, key=lambda each: each.text)
 
 
 def _wait(seconds: float) -> str:
@@ -104,6 +123,7 @@ def settled(text: str) -> str:
     if challenge := _CHALLENGE.fullmatch(text):
         return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
+    text = _WRITER.sub(r"'uUID\\x00pPID\\x00", text)
     return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
 
 

@@ -136,7 +136,7 @@ class VirtualHost:
 
     def verify_recipient(self, server: str, recipient: bytes) -> str:
         if not self._configuration.verifying:
-            return "Connection refused"
+            return "connection refused"
         if self._configuration.verifying == "mute":
             self._clock.reach(self._clock.at + ANSWER_LIMIT)
             return "timeout"

@@ -58,7 +58,7 @@ def ask(server: str, recipient: bytes) -> str:
     except socket.timeout:
         return "timeout"
     except OSError as error:
-        return error.strerror or "trouble"
+        return (error.strerror or "trouble").lower()  # as error_str.c has it
 
 
 def _server(text: str) -> Tuple[str, int]:
