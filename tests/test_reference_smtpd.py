@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.reference import acts
+from conformance.reference.client import Client
 from conformance.reference.driver import drive
 from conformance.reference.smtpd import SmtpdSettings, session
 
@@ -115,3 +116,8 @@ def test_addresses_are_read_as_qmail_does(argument: str, address: bytes) -> None
 )
 def test_trouble_in_the_queue_is_told(error: str, reply: str) -> None:
     assert talk(ENVELOPE + "DATA\r\n.\r\n", acts.Queued(1, error)).replies[-1] == reply
+
+
+def test_a_variable_of_tcpserver_that_is_empty_is_told_as_it_is() -> None:
+    client = Client({"TCPREMOTEIP": "", "TCPREMOTEHOST": "", "TCPLOCALHOST": "", "TCPLOCALIP": "127.0.0.1"})
+    assert client.received(0).startswith(b"Received: from  ()\n  by  with SMTP")

@@ -106,7 +106,7 @@ def _messages(at: float, seen: Observation) -> Iterator[Event]:
             yield from _lines(at, f"mailbox {user}", octets)
     for file in seen.files:
         if file.octets:
-            yield Event(at, "files", "qmail", "suite", settled(f"  {file.path} holds {file.octets!r}"))
+            yield Event(at, "files", "qmail", "suite", settled(f"[{file.path} holds {file.octets!r}]"))
     for call in seen.hook_calls:
         if call.input:
             yield from _lines(at, "program", call.input)

@@ -11,10 +11,10 @@ class Client:
     def __init__(self, environment: Dict[str, str]) -> None:
         self.environment = dict(environment)
         self.relay_suffix = self.given_relay_suffix()
-        self.address = self.variable("TCPREMOTEIP") or b"unknown"
-        self.host = self.variable("TCPREMOTEHOST") or b"unknown"
+        self.address = self.told("TCPREMOTEIP")
+        self.host = self.told("TCPREMOTEHOST")
         self.info = self.variable("TCPREMOTEINFO")
-        self.local = self.variable("TCPLOCALHOST") or self.variable("TCPLOCALIP") or b"unknown"
+        self.local = self.told("TCPLOCALHOST", "TCPLOCALIP")
         self.helo: Optional[bytes] = None
         self.protocol = b"SMTP"
         self.attempts = 0  #: to authenticate, that a checkprogram was asked about
@@ -23,6 +23,11 @@ class Client:
         """A variable of the environment, or None."""
         value = self.environment.get(name)
         return None if value is None else value.encode("latin-1")
+
+    def told(self, *names: str) -> bytes:
+        """The first of these variables that is set, be it empty."""
+        values = (self.variable(name) for name in names)
+        return next((value for value in values if value is not None), b"unknown")
 
     def given_relay_suffix(self) -> Optional[bytes]:
         """What RELAYCLIENT holds, the empty text too: the client may relay (qmail-smtpd(8), RELAYCLIENT)."""

@@ -107,8 +107,8 @@ def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
     runs = f"{state}/runs"
     lines = ["status="]
     if isinstance(program, QueueProgram):
-        if program.reads:
-            lines += [f"cat >{runs}/$$.input", f"cat <&1 >{runs}/$$.envelope"]
+        message, envelope = ("cat", "cat <&1") if program.reads else (":", ":")
+        lines += [f"{message} >{runs}/$$.input", f"{envelope} >{runs}/$$.envelope"]
     elif program.reads:
         lines.append(f"timeout 1 cat >{runs}/$$.input")
     if name == "checkpassword":
