@@ -186,6 +186,8 @@ def _delivered(record: Record, configuration: Configuration) -> Iterator[str]:
 def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:
     """Nothing is taken in for another domain from a client that has no right to relay."""
     program = configuration.queue_program
+    if configuration.delivering:  # then qmail itself sends on what it took in
+        return
     if "RELAYCLIENT" in configuration.environment or (program is not None and program.gives):
         return
     if any(re.search(r"^235 ", each.heard, re.MULTILINE) for each in _conversations(record)):
@@ -255,7 +257,8 @@ def _is_challenge(word: str) -> bool:
 def _passwords(record: Record, configuration: Configuration) -> Iterator[str]:
     """No password is in the log, and none in the environment of a program."""
     seen = _last_seen(record)
-    if any(map(_is_secret, seen.log)):
+    said = [line for each in _conversations(record) for line in each.said.split("\n")]
+    if any(map(_is_secret, seen.log)) and not any(map(_shows_secret, said)):
         yield "a password is in the log"
     given = [value for call in seen.hook_calls for value in call.environment.values()]
     if any(_is_secret(value) for value in given if value not in configuration.environment.values()):
@@ -271,6 +274,12 @@ def _numbers(record: Record, configuration: Configuration) -> Iterator[str]:
     )
     if logged and told != logged:
         yield "the log has another number for a message than its client is told"
+
+
+def _shows_secret(line: str) -> bool:
+    """Whether a client says a password where anybody would log it: as a name, in an address."""
+    verb, blank, rest = line.partition(" ")
+    return bool(blank) and verb.upper() != "AUTH" and _is_secret(rest)
 
 
 def _is_secret(text: str) -> bool:
