@@ -178,10 +178,10 @@ _INTRODUCTION = """\
 
 Written by `tox run -e explore-zoo`; not edited by hand.
 
-Each flaw of the reference is explored as a build, in all areas, against the plain reference, with {sessions:,}
-sessions at most (seed {seed}); a flaw of base that does not show on the patched build, on stock as well. Nobody
-tells explore anything of the flaws. The area and the session are those in which a flaw was found; what differs
-is the first thing that did, on the flawed build's side first.
+Each flaw of the reference is explored as a build, in all areas, against the plain reference, with
+{sessions:,} sessions at most (seed {seed}); a flaw of base that does not show on the patched build, on
+stock as well. Nobody tells explore anything of the flaws. The area and the session are those in which a
+flaw was found; what differs is the first thing that did, the flawed build's side first.
 """
 _MISSED = """
 ## Not found
@@ -203,19 +203,20 @@ def page(trials: list[Trial], seed: int, sessions: int) -> str:
         "| flaws of | found | of | within 100 | within 1,000 |\n| --- | ---: | ---: | ---: | ---: |",
     ]
     for kind, of_kind in _by_kind(trials).items():
-        counts = [
-            sum(bool(trial.area) and trial.sessions <= most for trial in of_kind)
-            for most in (sessions, 100, 1000)
-        ]
+        soons = [trial.sessions for trial in of_kind if trial.area]
+        counts = [sum(each <= most for each in soons) for most in (sessions, 100, 1000)]
         parts.append(f"| {kind} | {counts[0]} | {len(of_kind)} | {counts[1]} | {counts[2]} |")
-    if missed := [trial for trial in trials if not trial.area]:
+    if missed := [each for each in trials if not each.area]:
         parts.append(_MISSED)
-        parts += [f"| `{each.flaw}` | {FLAWS[each.flaw].description} | {each.reached:,} |" for each in missed]
+        parts += [f"| `{each.flaw}` | {_wrong(each)} | {each.reached:,} |" for each in missed]
     parts.append("\n## Found\n\n| flaw | area | session | what differs |\n| --- | --- | ---: | --- |")
-    parts += [
-        f"| `{_named(each)}` | {each.area} | {each.sessions:,} | {_shown(each.shows)} |" for each in found
-    ]
+    for each in found:
+        parts.append(f"| `{_named(each)}` | {each.area} | {each.sessions:,} | {_shown(each.shows)} |")
     return "\n".join(parts) + "\n"
+
+
+def _wrong(trial: Trial) -> str:
+    return FLAWS[trial.flaw].description.replace("|", "\\|")
 
 
 def _named(trial: Trial) -> str:

@@ -155,10 +155,8 @@ def _reply(choices: Choices, step: str) -> str:
     return choices.of(_REPLIES[step.partition(" ")[0]][choices.of(_MANNERS)])
 
 
-def exchanger(
-    choices: Choices, address: str, steps: Sequence[str] = _STEPS, methods_one_in: int = 2
-) -> Table:
-    """A host with a script, on an address."""
+def exchanger(choices: Choices, address: str, steps: Sequence[str] = _STEPS, announcing: int = 2) -> Table:
+    """A host with a script, on an address; one in `announcing` announces something of its own."""
     made: Table = {"address": address}
     script: dict[str, Any] = {}
     for _ in range(choices.of((0, 1, 1, 1, 1, 2, 2, 3))):
@@ -168,7 +166,7 @@ def exchanger(
             script[step] = [script[step], *(_reply(choices, step) for _ in range(choices.between(1, 2)))]
     if script:
         made["steps"] = script
-    if choices.chance(methods_one_in):
+    if choices.chance(announcing):
         made |= choices.steered(
             "host announces", {name: partial(how, choices) for name, how in _HOWS.items()}
         )
@@ -181,6 +179,7 @@ def exchanger(
 #: What a host announces, and whom it lets in.
 _HOWS = {
     "methods": lambda choices: {"auth": choices.of(_METHODS), "users": _USERS},
+    "one method": lambda choices: {"auth": [choices.of(("LOGIN", "PLAIN", "CRAM-MD5"))], "users": _USERS},
     "methods in any order": lambda choices: {
         "auth": some(choices, ("LOGIN", "PLAIN", "CRAM-MD5", "X"), 4), "users": _USERS,
     },
@@ -195,16 +194,22 @@ _HOWS = {
 }  # fmt: skip
 
 
-def exchangers(choices: Choices, steps: Sequence[str] = _STEPS) -> list[Table]:
+def exchangers(choices: Choices, steps: Sequence[str] = _STEPS, announcing: int = 2) -> list[Table]:
     """Hosts on some of the addresses: with scripts, ordinary ones, and those that are not there."""
-    made = [exchanger(choices, address, steps) for address in ADDRESSES[:2] if not choices.chance(8)]
+    made = [
+        exchanger(choices, address, steps, announcing) for address in ADDRESSES[:2] if not choices.chance(8)
+    ]
     for address in ADDRESSES[2:]:
         at = {"address": address}
         others = (at, at, at, None, at | {"silent": True}, at | {"steps": {"connect": "421 later"}})
-        if host := exchanger(choices, address, steps) if choices.chance(3) else choices.of(others):
+        if (
+            host := exchanger(choices, address, steps, announcing)
+            if choices.chance(3)
+            else choices.of(others)
+        ):
             made.append(host)
     if choices.chance(4):
-        made.append(exchanger(choices, ADDRESSES[0], steps) | {"port": 2525})
+        made.append(exchanger(choices, ADDRESSES[0], steps, announcing) | {"port": 2525})
     return made or [{"address": "127.0.0.9"}]
 
 

@@ -1,5 +1,6 @@
 """Mail that goes out: routes and credentials, hosts that say anything, reports."""
 
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -77,8 +78,29 @@ _CROWDS = [
 ]
 
 
+def _hosts(choices: Choices, made: Document) -> None:
+    """Hosts that say anything, and mail to them by whatever way."""
+    made["exchanger"] = exchangers(choices)
+
+
+def _authenticating(choices: Choices, made: Document) -> None:
+    """Credentials for nearly everybody, and hosts that announce AUTH and say anything about it."""
+    file = choices.of(("authsenders", "authsenders", "smtproutes"))
+    keys = (
+        ("a@here.example", "@here.example", "", "")
+        if file == "authsenders"
+        else ("big.example", ".example", "", "")
+    )
+    lines = [f"{choices.of(keys)}:|{choices.of(CREDENTIALS)}", f":|{choices.of(CREDENTIALS)}"]
+    made["control"][file] = made["control"].get(file, []) + lines[choices.between(0, 1) :]
+    made["exchanger"] = exchangers(
+        choices, ("AUTH", "AUTH", "challenge", "challenge", "EHLO", "MAIL", "message"), 1
+    )
+
+
 def _timeouts(choices: Choices, made: Document) -> None:
     """Hosts that are remembered, and hosts that are silent now."""
+    made["exchanger"] = exchangers(choices)
     known: dict[str, Table] = {}
     for _ in range(choices.between(0, 3)):
         host = choices.of(_TIMED_OUT)
@@ -90,9 +112,9 @@ def _timeouts(choices: Choices, made: Document) -> None:
 
 
 def _document(choices: Choices) -> Document:
-    made: Document = {"control": _control(choices), "zones": ZONES, "exchanger": exchangers(choices)}
-    if choices.chance(6):
-        _timeouts(choices, made)
+    made: Document = {"control": _control(choices), "zones": ZONES}
+    themes = {"hosts": _hosts, "authenticating": _authenticating, "time-outs": _timeouts}
+    choices.steered("remote theme", {name: partial(theme, choices, made) for name, theme in themes.items()})
     put(choices, made, "nobody-listens", (True,), 40)
     return made | {"deliver": deliveries(choices, 5)}
 
