@@ -145,3 +145,23 @@ def test_the_references_keep_every_promise(area: str, target: str) -> None:
             assert broken(await side.play(each), each.scenario) == [], each.document
 
     asyncio.run(keep())
+
+
+def test_what_a_message_needs_while_it_comes_is_no_growth() -> None:
+    def held(at: float, descriptors: int, children: int) -> acts.Observe:
+        process = SmtpdProcess(0, memory=1024, descriptors=descriptors, children=children)
+        return acts.Observe(at=at, seen=Observation(sessions=[process]))
+
+    talk = [
+        acts.Connect(at=0.0, connection=0),
+        acts.Receive(at=0.0, connection=0, data="220 x ESMTP\r\n"),
+        held(0.1, 3, 0),
+        acts.Send(at=0.2, connection=0, data="DATA\r\nx\r\n", taken=True),
+        acts.Receive(at=0.3, connection=0, data="354 go ahead\r\n"),
+        held(0.4, 5, 1),
+        acts.Send(at=0.5, connection=0, data=".\r\n", taken=True),
+        acts.Receive(at=0.6, connection=0, data="250 ok 1 qp 1\r\n"),
+    ]
+    grown = {"qmail-smtpd holds more and more descriptors", "qmail-smtpd has more and more children"}
+    assert grown.isdisjoint(seen_broken(*talk))
+    assert grown <= set(seen_broken(*talk, held(0.7, 5, 1)))

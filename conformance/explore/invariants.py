@@ -49,6 +49,7 @@ class _Answered:
     unasked: list[int] = field(default_factory=list)
     messages: list[tuple[int, int]] = field(default_factory=list)
     """Of each message: the code that answers it, and how many recipients had been accepted."""
+    in_message: bool = False  #: one has begun, and not ended
 
 
 def broken(record: Record, scenario: Scenario) -> list[str]:
@@ -95,14 +96,19 @@ def _hangs(configuration: Configuration) -> bool:
 def _conversations(record: Record) -> list[_Conversation]:
     found: dict[int, _Conversation] = {}
     for act in record.acts:
-        if isinstance(act, acts.Connect):
-            found[act.connection] = _Conversation()
-        elif isinstance(act, acts.Send):
-            found[act.connection].said += act.data
-        elif isinstance(act, acts.Receive):
-            found[act.connection].heard += act.data or ""
-            found[act.connection].closed = act.data == ""
+        _hear(found, act)
     return list(found.values())
+
+
+def _hear(found: dict[int, _Conversation], act: acts.Act) -> None:
+    """Add what an act did on a connection to what was said and heard there."""
+    if isinstance(act, acts.Connect):
+        found[act.connection] = _Conversation()
+    elif isinstance(act, acts.Send):
+        found[act.connection].said += act.data
+    elif isinstance(act, acts.Receive):
+        found[act.connection].heard += act.data or ""
+        found[act.connection].closed = act.data == ""
 
 
 def _codes(heard: str) -> list[int] | None:
@@ -140,6 +146,7 @@ def _answers(said: str, codes: list[int]) -> _Answered:
         answered.pairs.append((line, code))
         in_message = code == 354
     answered.unasked = left
+    answered.in_message = in_message
     return answered
 
 
@@ -319,23 +326,30 @@ def _ends(record: Record, configuration: Configuration) -> Iterator[str]:
 def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
     """A session keeps no descriptor, no process and no memory of what is over."""
     first: dict[int, SmtpdProcess] = {}
-    octets: dict[int, int] = {}
+    conversations: dict[int, _Conversation] = {}
     for act in record.acts:
-        if isinstance(act, acts.Send):
-            octets[act.connection] = octets.get(act.connection, 0) + len(act.data)
-        if not isinstance(act, acts.Observe):
-            continue
-        for session in act.seen.sessions:
-            if session.status is not None:
-                continue
-            before = first.setdefault(session.connection, session)
-            if session.descriptors > before.descriptors:
-                yield "qmail-smtpd holds more and more descriptors"
-            if session.children > before.children:
-                yield "qmail-smtpd has more and more children"
-            most = _SLACK + _KEPT * octets.get(session.connection, 0) // 1024
-            if session.memory > before.memory + most:
-                yield "qmail-smtpd holds more and more memory"
+        _hear(conversations, act)
+        for session in act.seen.sessions if isinstance(act, acts.Observe) else ():
+            conversation = conversations.get(session.connection, _Conversation())
+            if session.status is None and not _is_in_message(conversation):
+                before = first.setdefault(session.connection, session)
+                yield from _grown(before, session, len(conversation.said))
+
+
+def _is_in_message(conversation: _Conversation) -> bool:
+    """Whether qmail-queue is there for a message that has not ended, or may be, for all that is heard."""
+    codes = _codes(conversation.heard)
+    return codes is None or _answers(conversation.said, codes).in_message
+
+
+def _grown(before: SmtpdProcess, now: SmtpdProcess, said: int) -> Iterator[str]:
+    """What a process holds more than at the beginning, after so many octets."""
+    if now.descriptors > before.descriptors:
+        yield "qmail-smtpd holds more and more descriptors"
+    if now.children > before.children:
+        yield "qmail-smtpd has more and more children"
+    if now.memory > before.memory + _SLACK + _KEPT * said // 1024:
+        yield "qmail-smtpd holds more and more memory"
 
 
 def _last_seen(record: Record) -> Observation:

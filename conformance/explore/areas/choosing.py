@@ -1,4 +1,4 @@
-"""Choices of a grammar, in plain Python: one source of chance, seeded by Hypothesis, steered by what is new."""
+"""Choices of a grammar, in plain Python: one source of chance, seeded by Hypothesis, steered by the new."""
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
