@@ -31,12 +31,14 @@ def expand(raw: str, challenge: str = "") -> bytes:
 
     `challenge` is what `334 ` came with, for `\\{cram-md5:alice}`. Raises ValueError that says what is wrong.
     """
+    if "\\" not in raw:
+        return raw.encode("utf-8", "surrogateescape")
     return b"".join(_part(found, challenge) for found in _PART.finditer(raw))
 
 
 def is_cut(raw: str) -> bool:
     r"""Whether the line ends with `\c`, so that no CRLF follows."""
-    return any(found["cut"] for found in _PART.finditer(raw))
+    return raw.endswith("c") and any(found["cut"] for found in _PART.finditer(raw))
 
 
 def escaped(octets: bytes) -> str:
