@@ -20,6 +20,7 @@ from conformance.report.story import Event, Pair, events_of, side_by_side
 #: Seconds from which a wait is told, and by how much two may differ on a busy machine.
 _WAIT, _LATE = 0.8, 0.2
 
+_BARE_LF = re.compile(r"(?<!\r)\n")
 _VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")
 _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
@@ -74,7 +75,24 @@ def told(record: Record) -> list[Event]:
         before = act.at
     if observed is not None:
         events += _messages(observed.at, observed.seen)
+        events += _line_ends(record, observed)
     return events
+
+
+def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
+    """Where qmail ends a line in LF alone, which the story does not tell."""
+    said: dict[str, str] = {}
+    for act in record.acts:
+        if isinstance(act, acts.Receive) and act.data:
+            channel = f"smtpd {act.connection}"
+            said[channel] = said.get(channel, "") + act.data
+    for session in observed.seen.mx_sessions:
+        texts = [entry.text for entry in session.transcript if entry.source == "client"]
+        channel = f"{session.address}:{session.port}"
+        said[channel] = said.get(channel, "") + "".join(texts)
+    for channel, text in said.items():
+        if _BARE_LF.search(text):
+            yield Event(observed.at, channel, "qmail", "suite", "[ends a line in LF alone]")
 
 
 def _ordered(events: Iterable[Event]) -> Iterator[Event]:
