@@ -1,4 +1,4 @@
-"""Explore: the same seed finds the same, a difference is believed when it comes again, and is shrunk as itself."""
+"""Explore: a seed finds the same, a difference is believed when it comes again, and is shrunk as itself."""
 
 import asyncio
 import json

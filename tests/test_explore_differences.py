@@ -1,4 +1,4 @@
-"""Differences of two records: what means nothing is settled, everything else that a pod sees tells them apart."""
+"""Differences of two records: what means nothing is settled, all else that a pod sees tells them apart."""
 
 import asyncio
 

@@ -45,7 +45,7 @@ class AgainstModel:
 
     async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
         left, right = await _both(self.left, self.right, made, fresh)
-        found = [*_promises(made, left), *_between(left, right)]
+        found = [*_promises(made, left, right), *_between(left, right)]
         return Judged(tuple(found), left, right, frozenset(sights(events_of(right))))
 
 
@@ -62,7 +62,8 @@ class AgainstBuild:
         found = _between(left, right)
         known = set(_between(*modelled)) if found else set()
         unexplained = [each for each in found if each not in known]
-        promises = [*_promises(made, left), *_promises(made, right)]
+        models = zip((left, right), modelled, strict=True)
+        promises = [each for one, model in models for each in _promises(made, one, model)]
         seen = frozenset(sights(events_of(modelled[1])))
         return Judged((*promises, *unexplained), left, right, seen, len(found) - len(unexplained))
 
@@ -86,5 +87,8 @@ def _between(left: Record, right: Record) -> list[Difference]:
     return kept(differences(*stories)) if differ(*stories) else []
 
 
-def _promises(made: Made, record: Record) -> Sequence[Difference]:
-    return [promise_broken(sentence) for sentence in broken(record, made.scenario)]
+def _promises(made: Made, record: Record, model: Record) -> Sequence[Difference]:
+    """What every session keeps and this one does not; but for what is known to be so."""
+    found = broken(record, made.scenario)
+    known = broken(model, made.scenario) if found and model != record else found
+    return [promise_broken(sentence) for sentence in found if sentence not in known]

@@ -111,9 +111,8 @@ class RecipientChecks:
 
     def not_answered(self, found: str) -> bool:
         """qmail-verify says neither: the session ends, for now nothing is known (qmail-smtpd(8))."""
-        logged = f"temporary failure ({found})"
-        if found == "timeout":
-            logged = "Timeout (no response from verification server)"
+        # Its own words for a time-out are never said: select leaves errno as a control file that is not there did.
+        logged = f"temporary failure ({'file does not exist' if found == 'timeout' else found})"
         raise Quit(1, logged, b"451 qv temporary failure (#4.3.0)\r\n")
 
     def refuses_data(self) -> bool:
