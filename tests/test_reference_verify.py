@@ -11,7 +11,7 @@ import pytest
 from conformance.reference.control import ControlFiles
 from conformance.reference.local import HomesInMemory
 from conformance.reference.programs.verify import ask, serve
-from conformance.reference.verify import verified
+from conformance.reference.verify import server_of, verified
 from tests.reference_tree import Smtp, Tree
 
 CONTROL = {
@@ -74,3 +74,17 @@ def test_qmail_smtpd_asks_it(tmp_path: Path) -> None:
     with serving(tree) as port, Smtp(tree, {"VERIFY": f":{port}"}) as smtp:
         assert smtp.say("MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>") == "250 ok"
         assert smtp.say("RCPT TO:<nobody-at-all@here.example>").startswith("550 ")
+
+
+@pytest.mark.parametrize(
+    ("value", "server"),
+    [
+        ("DEFER", ("127.0.0.1", 11113)),
+        (":", ("127.0.0.1", 11113)),
+        ("DEFER,192.168.1.1:10101", ("192.168.1.1", 10101)),
+        ("192.168.1.1", ("192.168.1.1", 11113)),
+        ("DEFER:127.0.0.1:11113", ("127.0.0.1", 127)),  # the first colon ends the search for an address
+    ],
+)
+def test_the_server_is_read_as_qmail_smtpd_does(value: str, server: tuple[str, int]) -> None:
+    assert server_of(value) == server

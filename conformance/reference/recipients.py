@@ -111,7 +111,7 @@ class RecipientChecks:
 
     def not_answered(self, found: str) -> bool:
         """qmail-verify says neither: the session ends, for now nothing is known (qmail-smtpd(8))."""
-        # Its own words for a time-out are never said: select leaves errno as a control file that is not there did.
+        # Its words for a time-out are never said: select leaves errno as a missing control file set it.
         logged = f"temporary failure ({'file does not exist' if found == 'timeout' else found})"
         raise Quit(1, logged, b"451 qv temporary failure (#4.3.0)\r\n")
 

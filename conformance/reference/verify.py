@@ -1,6 +1,7 @@
 """qmail-verify: whether a recipient exists, as far as this host can know."""
 
-from typing import Container, List, Optional, Type
+import re
+from typing import Container, List, Optional, Tuple, Type
 
 from conformance.reference.control import ControlFiles
 from conformance.reference.local import ALIAS, Accounts, DotQmail
@@ -15,6 +16,19 @@ DEFAULT = ".qmail-default"
 
 #: Seconds that qmail-smtpd waits for its answer.
 ANSWER_LIMIT = 5.0
+
+
+def server_of(value: str) -> Tuple[str, int]:
+    """Address and port in a value of VERIFY, as find_digit_colon_eos and scan_ip_port read them.
+
+    An address that is none counts as left out, and a port is what figures follow the colon.
+    """
+    found = re.search(r"[0-9:].*|$", value, re.DOTALL)
+    text = found.group() if found else ""
+    address = re.match(r"\d+\.\d+\.\d+\.\d+", text)
+    port = re.match(r":(\d+)", text[address.end() :] if address else text)
+    numbers = [str(int(number) % 256) for number in address.group().split(".")] if address else []
+    return ".".join(numbers) or ADDRESS, int(port.group(1)) % 65536 if port else PORT
 
 
 class Verifier:

@@ -16,7 +16,7 @@ from conformance.reference.driver import WAITS, Driver
 from conformance.reference.filing import USERS
 from conformance.reference.local import ProgramRun
 from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
-from conformance.reference.verify import ANSWER_LIMIT
+from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, server_of
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
 from conformance.targets.virtual import Clock
 
@@ -135,7 +135,10 @@ class VirtualHost:
             self.lines += program.complains.splitlines()
 
     def verify_recipient(self, server: str, recipient: bytes) -> str:
-        if not self._configuration.verifying:
+        address, port = server_of(server)
+        if not address.startswith("127.") and address != "0.0.0.0":
+            return "network unreachable"
+        if not self._configuration.verifying or (address, port) not in ((ADDRESS, PORT), ("0.0.0.0", PORT)):
             return "connection refused"
         if self._configuration.verifying == "mute":
             self._clock.reach(self._clock.at + ANSWER_LIMIT)

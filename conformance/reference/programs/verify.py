@@ -1,15 +1,14 @@
 """qmail-verify: answers over UDP whether a recipient exists; and the question that qmail-smtpd asks it."""
 
 import os
-import re
 import socket
 import struct
-from typing import NoReturn, Set, Tuple
+from typing import NoReturn, Set
 
 from conformance.reference.control import ControlFiles
 from conformance.reference.programs import place
 from conformance.reference.programs.accounts import SystemAccounts
-from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, Verifier
+from conformance.reference.verify import ANSWER_LIMIT, Verifier, server_of
 
 _LONGEST = 900
 _VALID, _INVALID = b"\0", b"\1"
@@ -19,7 +18,7 @@ def main(home: str) -> NoReturn:
     """Serve until killed. LISTEN may name another address and port."""
     os.chdir(home)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
-        service.bind(_server(place.environment().get("LISTEN", "")))
+        service.bind(server_of(place.environment().get("LISTEN", "")))
         serve(home, service)
 
 
@@ -52,7 +51,7 @@ def ask(server: str, recipient: bytes) -> str:
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(ANSWER_LIMIT)
-            asking.connect(_server(server))
+            asking.connect(server_of(server))
             asking.send(recipient + b"\0")
             return "valid" if asking.recv(_LONGEST)[:1] == _VALID else "invalid"
     except socket.timeout:
@@ -60,9 +59,3 @@ def ask(server: str, recipient: bytes) -> str:
     except OSError as error:
         return (error.strerror or "trouble").lower()  # as error_str.c has it
 
-
-def _server(text: str) -> Tuple[str, int]:
-    """ADDRESS and port in a text such as `DEFER,127.0.0.1:11113`; either may be missing."""
-    found = re.search(r"(\d+\.\d+\.\d+\.\d+)?(?::(\d+))?$", text)
-    address, port = found.groups() if found else (None, None)
-    return address or ADDRESS, int(port or PORT)
