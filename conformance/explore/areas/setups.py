@@ -69,6 +69,9 @@ _ENVELOPES = (
 )  # fmt: skip
 
 
+#: Exit statuses that mean something of RCPTCHECK's program, of the checkprogram, of qmail-queue.
+_CHECK, _PASSWORD, _QUEUE = (100, 100, 111, 120, 0), (0, 1, 2, 111), (11, 31, 53, 54, 63, 71, 91, 120, 0)
+
 #: What may be set up.
 Thing = Callable[["Setup"], None]
 
@@ -108,16 +111,20 @@ class Setup:
         for _ in range(self.choices.of((0, 0, 0, 1, 1, 1, 1, 2, 2, 3))):
             self.choices.steered("set-up", {name: partial(thing, self) for name, thing in things.items()})
 
-    def program(self, most_fates: tuple[str, ...] = ("crash", "hang", "missing")) -> dict[str, Any]:
+    def status(self, known: tuple[int, ...]) -> int:
+        """An exit status: one that means something to who runs the program, or any."""
+        return self.choices.of(words.STATUSES if self.choices.chance(2) else known)
+
+    def program(
+        self, known: tuple[int, ...], fates: tuple[str, ...] = ("crash", "hang", "missing")
+    ) -> dict[str, Any]:
         """A program with behaviour; one that hangs has a low time limit around it."""
         choices = self.choices
-        made: dict[str, Any] = {"default": choices.of(words.STATUSES) if choices.chance(3) else 0}
+        made: dict[str, Any] = {"default": self.status(known) if choices.chance(3) else 0}
         if choices.chance(4):
-            made["statuses"] = [
-                choices.of((0, 100, 111, *words.STATUSES)) for _ in range(choices.between(1, 3))
-            ]
+            made["statuses"] = [self.status(known) for _ in range(choices.between(1, 3))]
         if choices.chance(8):
-            made["fate"] = choices.of(most_fates)
+            made["fate"] = choices.of(fates)
             if made["fate"] == "hang":
                 self.low_timeout()
         if choices.chance(6):
@@ -217,12 +224,9 @@ _CHECKED = (*(f"{box}@here.example" for box in ("alice", "bob", "carol", "nobody
 def rcptcheck(setup: Setup) -> None:
     """RCPTCHECK: a program, and for some recipients another exit status."""
     choices = setup.choices
-    made = setup.program()
+    made = setup.program(_CHECK)
     if choices.chance(2):
-        made["exits"] = {
-            choices.of(_CHECKED): choices.of((100, 100, 111, 120, 0, *words.STATUSES))
-            for _ in range(choices.between(1, 2))
-        }
+        made["exits"] = {choices.of(_CHECKED): setup.status(_CHECK) for _ in range(choices.between(1, 2))}
     setup.document["rcptcheck"] = made
     if choices.chance(10):
         setup.table("environment")["RCPTCHECK"] = choices.of(
@@ -328,8 +332,8 @@ def authentication(setup: Setup) -> None:
             "checks": lambda: None,
             "checks, as told": lambda: None,
             "fails": lambda: table.update(fate=choices.of(("crash", "missing"))),
-            "other": lambda: table.update(checkprogram=setup.program()),
-            "subprogram": lambda: table.update(subprogram=choices.of(("false", setup.program()))),
+            "other": lambda: table.update(checkprogram=setup.program(_PASSWORD)),
+            "subprogram": lambda: table.update(subprogram=choices.of(("false", setup.program(_PASSWORD)))),
             "arguments": lambda: table.update(arguments=choices.of(_ARGUMENTS)),
         },
     )
@@ -363,9 +367,9 @@ def queue_program(setup: Setup) -> None:
     if choices.chance(8):
         setup.table("environment")["QMAILQUEUE"] = choices.of(("", "/nowhere", "/bin/false"))
         return
-    made = setup.program(("crash", "missing"))
+    made = setup.program(_QUEUE, ("crash", "missing"))
     if choices.chance(2):
-        made["default"] = choices.of(words.STATUSES)
+        made["default"] = setup.status(_QUEUE)
     if choices.chance(3):
         made["queues"] = False
     if choices.chance(3):
