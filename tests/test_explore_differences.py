@@ -8,6 +8,7 @@ from conformance.explore.differences import Difference, differ, differences, set
 from conformance.explore.document import Document, made
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import Rule
+from conformance.pod import record as acts
 from conformance.pod.record import Record
 from conformance.targets.names import parse_target
 
@@ -76,3 +77,23 @@ def test_a_rule_speaks_of_one_difference_in_either_order() -> None:
     assert rule.leaves_out(Difference("smtpd", "nothing", "qmail: 451 no"))
     assert not rule.leaves_out(Difference("log", "nothing", "qmail: 451 no"))
     assert not rule.leaves_out(Difference("smtpd", "nothing", "qmail: 250 ok"))
+
+
+def test_a_queue_program_runs_from_data_on_though_the_message_never_ends() -> None:
+    document: Document = {
+        "session": CHAT + "> DATA\n< *\n> Subject: hello\n> \n> \\{2000*x}\n",
+        "queue-program": {"default": 31, "complains": "oh\n"},
+    }
+    seen = next(act.seen for act in played(document).acts if isinstance(act, acts.Observe))
+    assert [call.program for call in seen.hook_calls] == ["qmail-queue"]
+    assert len(seen.hook_calls[0].input) == 1024, "whole buffers are written alone"
+    assert "oh" in seen.log
+
+
+def test_a_deaf_host_sees_no_end() -> None:
+    document: Document = {
+        "exchanger": [{"steps": {"RCPT": "deaf"}}],
+        "deliver": [{"recipients": ["b@big.example"]}],
+        "control": {"timeoutremote": 1},
+    }
+    assert not any(event.text.startswith("[client ") for event in told(played(document)))

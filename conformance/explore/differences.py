@@ -98,10 +98,15 @@ def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
 def _ordered(events: Iterable[Event]) -> Iterator[Event]:
     """The events but for what is chance: variables of an environment stand in order.
 
-    Who is still talking when qmail closes notices it sooner or later.
+    Who is still talking when qmail closes notices it sooner or later, and a host that reads no more hardly.
     """
     variables: list[Event] = []
+    deaf: set[str] = set()
     for event in events:
+        if event.text == "[deaf]":
+            deaf.add(event.channel)
+        if event.channel in deaf and event.text.startswith("[client "):
+            continue
         if event.channel == "program" and _VARIABLE.match(event.text):
             variables.append(event)
             continue

@@ -158,10 +158,16 @@ class Enqueue(Act, port="enqueue", whole=True):
 
 
 @dataclass(frozen=True)
-class Discard(Act, port="discard"):
-    """qmail-queue, begun with DATA, is given up: of the message nothing stays. No result."""
+class Discard(Act, port="discard", whole=True):
+    """qmail-queue, or what QMAILQUEUE names, begun with DATA, is given up: nothing stays. No result.
+
+    `message` is what there was of it.
+    """
 
     why: str  #: "refused", or "lost" when the client went away
+    message: bytes = b""
+    environment: Optional[Dict[str, str]] = None
+    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG})
 
 
 @dataclass(frozen=True)

@@ -375,14 +375,14 @@ class SmtpdSession:
             while not blast.line((yield from self.message_line())):
                 pass
         except StrayNewline:
-            yield acts.Discard("refused")
+            yield self.given_up("refused", when, blast)
             last = b"451 See http://pobox.com/~djb/docs/smtplf.html.\r\n"
             raise Quit(1, "Stray newline: quitting", last) from None
         except (Gone, Silence):
-            yield acts.Discard("lost")
+            yield self.given_up("lost", when, blast)
             raise
         if blast.looping or blast.too_large():
-            yield acts.Discard("refused")
+            yield self.given_up("refused", when, blast)
         if blast.looping:
             reply = "554 too many hops, this message is looping (#5.4.6)"
             yield from self.wire.answer(reply, "Exceeded hop count")
@@ -421,6 +421,11 @@ class SmtpdSession:
     def received_field(self, when: float) -> bytes:
         """What is put before the message (RFC 5321 4.4)."""
         return self.client.received(when)
+
+    def given_up(self, why: str, when: float, blast: Blast) -> acts.Discard:
+        """What was begun with DATA comes to nothing."""
+        message = self.received_field(when) + bytes(blast.message)
+        return acts.Discard(why, message, self.queue_environment(), self.queue_surroundings())
 
     def enqueue(self, message: bytes, sender: bytes, recipients: Tuple[bytes, ...]) -> Engine:
         """Give the message to qmail-queue; the `Queued` that comes of it."""

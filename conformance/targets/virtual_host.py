@@ -35,6 +35,9 @@ _AT_ONCE = 1024
 #: Seconds for which a program reads what does not end.
 _READS = 1.0
 
+#: Octets of qmail-smtpd's buffer for qmail-queue.
+_BUFFER = 1024
+
 Outcome = int | str
 
 
@@ -66,7 +69,7 @@ class VirtualHost:
         self.hook_calls: list[HookCall] = []
         self.lines: list[str] = []
         self.now, self.log = clock.now, self.lines.append
-        self.discard = discard
+        self._discard = discard
 
     def check_recipient(self, act: acts.CheckRecipient) -> Outcome:
         program = self._configuration.recipient_check
@@ -200,6 +203,18 @@ class VirtualHost:
         if status == 0 and program.queues:
             return self._queue(replace(act, written=octets(program.gives)) if program.gives else act)
         return acts.Queued(0, trouble(status), status)
+
+    def discard(self, act: acts.Discard) -> None:
+        """A message comes to nothing, though what QMAILQUEUE names runs since DATA; it hands nothing on."""
+        self._discard(act.why)
+        program = self._configuration.queue_program
+        path = (act.environment or {}).get("QMAILQUEUE")
+        if program is None or program.fate == "missing" or path != f"{STATE}/qmail-queue":
+            return
+        # qmail-smtpd writes whole buffers: what was in the last one is lost with it.
+        written = act.message[: (len(act.message) - 1) // _BUFFER * _BUFFER]
+        self.run(program, self._noted("qmail-queue", act, (), input=text(written) if program.reads else ""))
+        self.complain(program)
 
     def run_remote(
         self, arguments: tuple[str, ...], message: str, account: str, cannot_run: int

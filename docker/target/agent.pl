@@ -508,7 +508,7 @@ sub clear {
 # four octets of address, the count, three unused octets, when, four unused octets.
 sub write_timeouts {
     my $records = join '', map { pack 'a4Cx3Vx4', inet_aton($_->[0]), $_->[1], time - $_->[2] } @_;
-    write_file("$STATE/queue/lock/tcpto", $records . "\0" x (1024 - length $records));
+    write_file("$STATE/queue/lock/tcpto", substr $records . "\0" x 1024, 0, 1024);    # qmail knows 64 hosts
 }
 
 sub timeouts {

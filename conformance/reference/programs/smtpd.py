@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Optional, Union
 
-from conformance.reference.acts import CheckPassword, CheckRecipient, Enqueue, Queued
+from conformance.reference.acts import CheckPassword, CheckRecipient, Discard, Enqueue, Queued
 from conformance.reference.build import Build
 from conformance.reference.driver import drive
 from conformance.reference.policy import SmtpdSettings
@@ -83,7 +83,7 @@ class SmtpdPorts:
                 self._lost = True
         return True
 
-    def discard(self, why: str) -> None:
+    def discard(self, given_up: Discard) -> None:
         """qmail-queue is run with whole messages only."""
 
     def close(self) -> None:
