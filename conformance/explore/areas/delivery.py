@@ -101,6 +101,7 @@ _FILES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "bob/.qmail-default",
         ("bob-a$b`c", "bob-x", "bob-list-x", "bob-a/b", "bob-\u00fc", "bob-a b", "bob-../alice/x"),
     ),
+    ("bob/.qmail-default", ("bob-a$b`c", "bob-$HOME", "bob-`x`")),
     ("bob/.qmail-list-default", ("bob-list-x", "bob-list", "bob-list-")),
     ("carol/.qmail", ("carol",)),
     ("grace/.qmail", ("grace",)),
@@ -130,7 +131,11 @@ def _dot_qmail(choices: Choices, made: Document) -> list[str]:
             _table(made, "mode")[file] = choices.of(
                 ("0666", "0646", "0744", "0744", "0600", "0766", "0664", "0755")
             )
-        recipients += [f"{box}@here.example" for box in some(choices, boxes, 2)]
+        domain = "here.example"
+        if choices.chance(5):
+            domain = "mail.deep.here.example"
+            _table(made, "control")["locals"] = ["here.example", domain]
+        recipients += [f"{box}@{domain}" for box in some(choices, boxes, 2)]
     return recipients
 
 
@@ -169,6 +174,8 @@ def _list(choices: Choices, made: Document) -> list[str]:
     files = _table(made, "dot-qmail")
     user = choices.of(("alice", "alice", "alias"))
     lines = _program_lines(choices, made) if choices.chance(2) else []
+    if choices.chance(4):
+        lines = ["+list", *lines]
     files[f"{user}/.qmail-list"] = "\n".join([*lines, *some(choices, _LINES, 3), choices.of(_LINES[:7])])
     if choices.chance(2):
         files |= choices.of(_OWNERS)
@@ -197,6 +204,13 @@ _VIRTUAL = (
     "Virtual.EXAMPLE", "here.example", "b@big.example", "big.example", "x@virtual.example", ".example",
     "hack.example", ".sub.virtual.example", "alice@here.example", "# virtual.example",
 )  # fmt: skip
+#: A line without a prefix, and one that holds for more than that.
+_EXCEPTIONS = (
+    ("sub.virtual.example", ".virtual.example"), ("x@virtual.example", "virtual.example"),
+    ("big.example", ""),
+    ("deep.sub.virtual.example", ".sub.virtual.example"), ("virtual.example", ""),
+    (".virtual.example", ".example"),
+)  # fmt: skip
 _VIRTUAL_RECIPIENTS = (
     "x@virtual.example", "user@virtual.example", "USER@virtual.example", "x@sub.virtual.example",
     "X@Virtual.example", "alice-a@virtual.example", "x@deep.sub.virtual.example", "b@big.example",
@@ -208,12 +222,17 @@ _VIRTUAL_RECIPIENTS = (
 def _virtual(choices: Choices, made: Document) -> list[str]:
     """virtualdomains: lines for domains, wildcards, addresses, everything, and exceptions."""
     lines = [f"{choices.of(_VIRTUAL)}:{choices.of(_PREFIXES)}" for _ in range(choices.of((1, 2, 2, 3, 4)))]
+    if choices.chance(3):
+        exception, wider = choices.of(_EXCEPTIONS)
+        lines += [f"{exception}:", f"{wider}:{choices.of(_PREFIXES)}"][:: choices.of((1, -1))]
     _table(made, "control")["virtualdomains"] = lines + [f"{lines[0]} "] * choices.chance(20)
     if choices.chance(2):
         _table(made, "dot-qmail")["alias/.qmail-vd-default"] = choices.of(
             ("./Maildir/", "&alice", "|exit 100")
         )
     put(choices, _table(made, "dot-qmail"), "alice/.qmail-default", ("./Maildir/", "&b@big.example"), 2)
+    if choices.chance(4):
+        _table(made, "dot-qmail")["alice/.qmail-default"] = "\n".join(_program_lines(choices, made))
     return some(choices, _VIRTUAL_RECIPIENTS, 4, 2)
 
 
