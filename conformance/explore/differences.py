@@ -131,6 +131,8 @@ def _messages(at: float, seen: Observation) -> Iterator[Event]:
         if file.octets:
             yield Event(at, "files", "qmail", "suite", settled(f"[{file.path} holds {file.octets!r}]"))
     for call in seen.hook_calls:
+        for signal in call.ignores:
+            yield Event(at, "program", "qmail", "suite", f"  {call.program} ignores {signal}")
         if call.input:
             yield from _lines(at, "program", call.input)
 
