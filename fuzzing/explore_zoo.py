@@ -77,7 +77,7 @@ class _Watched(ReferenceSide):
 
 
 class _Recalled(ReferenceSide):
-    """The plain reference, which has been seen already."""
+    """A reference that has been seen already."""
 
     record: Record
 
@@ -125,18 +125,21 @@ def tried(flaw: str, build: str) -> Trial:
     """A flaw on the sessions until one shows it."""
 
     async def run() -> Trial:
-        recalled = _Recalled(parse_target(build))
-        judge = AgainstModel(ReferenceSide(parse_target(f"{build}~{flaw}")), recalled)
+        side = ReferenceSide(parse_target(f"{build}~{flaw}"))
+        flawed, plain = _Recalled(side.target), _Recalled(parse_target(build))
+        judge = AgainstModel(flawed, plain)
         reached, until = 0, time.process_time() + PATIENCE
         for number, session in enumerate(_SESSIONS, 1):
             if session.reached.isdisjoint(FLAWS[flaw].decisions):
                 continue
             reached += 1
-            recalled.record = session.record
             try:
-                judged = await judge.judge(session.made)
+                flawed.record, plain.record = await side.play(session.made), session.record
             except WorldError:  # what is no finding of explore is none here
                 continue
+            if flawed.record == plain.record:  # which costs less than a judgement
+                continue
+            judged = await judge.judge(session.made)
             if judged.differences:
                 return Trial(flaw, build, number, reached, session.area, str(judged.differences[0]))
             if time.process_time() > until:
