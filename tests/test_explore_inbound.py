@@ -1,4 +1,4 @@
-"""The grammars of the inbound side: all that they make is a scenario, and they reach what is to be reached."""
+"""The inbound grammars: all that they make is a scenario, and they reach what there is to reach."""
 
 import asyncio
 from random import Random
