@@ -56,6 +56,7 @@ CASES: list[tuple[str, str, str, Document]] = [
         {},
     ),
     ("the log holds what is not printable", "smtpd.log-raw", r"> EHLO \xff", {}),
+    ("a connection is reset after QUIT", "smtpd.quit-resets", "> QUIT\n", {}),
     ("qmail-smtpd is ended by a signal", "smtpd.dies-after-quit", "> QUIT\n", {}),
     ("qmail-smtpd holds more and more descriptors", "smtpd.rset-opens", "> \\{60*RSET\\r\\n}\\c\n< *\n", {}),
     (

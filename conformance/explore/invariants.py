@@ -323,6 +323,15 @@ def _ends(record: Record, configuration: Configuration) -> Iterator[str]:
                 yield "qmail-remote ends with a status that is none of its own"
 
 
+def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
+    """After QUIT the connection is closed; it may be reset where the client has gone on talking."""
+    for conversation, session in zip(_conversations(record), _last_seen(record).sessions, strict=False):
+        last = conversation.said.split("\n")[-2:]
+        codes = _codes(conversation.heard) or [0]
+        if session.reset and codes[-1] == 221 and last[0].rstrip("\r").upper() == "QUIT" and not last[-1]:
+            yield "a connection is reset after QUIT"
+
+
 def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
     """A session keeps no descriptor, no process and no memory of what is over."""
     first: dict[int, SmtpdProcess] = {}
@@ -368,5 +377,6 @@ _PROMISES: tuple[Callable[[Record, Configuration], Iterator[str]], ...] = (
     _passwords,
     _harmless_log,
     _ends,
+    _closes,
     _growth,
 )

@@ -49,7 +49,7 @@ class ChatMaker:
         self.lines += ["! early"] * early
         if early or not choices.chance(6):
             self.say(commands.hello(choices))
-        for _ in range(choices.of((1, 1, 2, 2, 3, 4))):
+        for _ in range(choices.of((1, 2, 2, 3, 3, 5))):
             self.move()
         choices.steered(
             "end",
@@ -149,7 +149,7 @@ def _raw(chat: ChatMaker, lines: list[str], end: list[str]) -> None:
         )
         if chat.choices.chance(12):
             chat.lines.append("! cut")
-    if chat.around.waits and chat.choices.chance(4):
+    if chat.around.waits and chat.choices.chance(2):
         chat.pause()
     chat.lines += [f"> {line}" for line in end]
     chat.wait()

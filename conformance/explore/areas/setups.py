@@ -11,21 +11,24 @@ from conformance.explore.document import Document
 from conformance.scenario.escapes import escaped
 
 #: Rows of control files with a row for each thing: rcpthosts, badmailfrom, and others.
-_HOST_ROWS = (
+_HOSTS = (
     "here.example", "there.example", "HERE.example", "There.Example", ".b.example", ".here.example",
     ".example",
-    "b.example", "here.example ", "there.example\t", "there.example \t ", " there.example", "#there.example",
-    "there.example # x", "there.example#", "", " ", "there.example\r", "sub.here.example:x", "*.b.example",
-    ".", "@",
-    "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.", "other.example\u00e4",
-    "d" * 300 + ".example", "list.example",
+    "b.example", "sub.here.example", "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.",
+    "other.example\u00e4", "d" * 300 + ".example", "list.example", "there.example:x", "*.b.example", ".",
+    "@", "",
 )  # fmt: skip
 _SENDER_ROWS = (
-    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "#@b.example",
-    "@b.example ",
-    "a@b.example\t", " a@b.example", "a@b.example # x", "@b.example", "a@", "@.example", ".bad.example",
-    "<>", "@[]",
-    "#@[]", "alice@here.example", "bad.example", "a@b.example\r", "*@b.example", "@" + "d" * 300,
+    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "@b.example",
+    "a@b.example",
+    "a@", "@.example", ".bad.example", "<>", "@[]", "#@[]", "alice@here.example", "bad.example",
+    "*@b.example",
+    "@" + "d" * 300,
+)  # fmt: skip
+#: What stands around the word of a row.
+_AROUND_ROWS = (
+    "{}", "{}", "{}", "{}", "{}", "{} ", "{}\t", "{} \t ", " {}", "#{}", "{} # x", "{}#", "{}\r", "{} x",
+    "{}:", "{}\n",
 )  # fmt: skip
 #: The one line of a file such as smtpgreeting.
 _LINES = (
@@ -108,7 +111,9 @@ class Setup:
 
     def some(self, things: Mapping[str, Thing]) -> None:
         """None, one or a few of these things."""
-        for _ in range(self.choices.of((0, 0, 0, 1, 1, 1, 1, 2, 2, 3))):
+        if self.choices.chance(20):
+            self.low_timeout()
+        for _ in range(self.choices.of((0, 1, 1, 1, 2, 2, 3, 4))):
             self.choices.steered("set-up", {name: partial(thing, self) for name, thing in things.items()})
 
     def status(self, known: tuple[int, ...]) -> int:
@@ -185,7 +190,10 @@ def rows(name: str, table: tuple[str, ...]) -> Thing:
 
     def put(setup: Setup) -> None:
         choices = setup.choices
-        there = [choices.of(table) for _ in range(choices.of((0, 1, 1, 2, 2, 3, 4)))]
+        there = [
+            choices.of(_AROUND_ROWS).format(choices.of(table))
+            for _ in range(choices.of((0, 1, 1, 2, 2, 3, 4)))
+        ]
         absent = name != "badmailfrom" and choices.chance(8)
         setup.table("control")[name] = False if absent else there or ""
         for row in there:
@@ -204,7 +212,7 @@ def line(name: str) -> Thing:
         choices = setup.choices
         value = choices.of(_LINES)
         more = [choices.of(_LINES)] if choices.chance(6) else []
-        setup.table("control")[name] = False if name == "me" and choices.chance(3) else [value, *more]
+        setup.table("control")[name] = False if name == "me" and choices.chance(8) else [value, *more]
 
     return put
 
@@ -234,26 +242,15 @@ def rcptcheck(setup: Setup) -> None:
         )
 
 
+_SERVERS = ("", "DEFER:", "defer", "DEFER:127.0.0.1:11113", "127.0.0.1", ":11113", "DEFER:x", "x", " ")
+
+
 def verify(setup: Setup) -> None:
-    """VERIFY: an address of the server, DEFER, or nothing; qmail-verify runs mostly."""
+    """VERIFY: an address of the server, DEFER, or something odd; qmail-verify runs mostly."""
     choices = setup.choices
-    values = (
-        ":",
-        ":",
-        ":",
-        "DEFER",
-        "DEFER",
-        "DEFER:",
-        "",
-        "defer",
-        "DEFER:127.0.0.1:11113",
-        "127.0.0.1",
-        ":11113",
-    )
-    setup.table("environment")["VERIFY"] = (
-        choices.of(values) if choices.chance(2) else choices.of((":", "DEFER"))
-    )
-    setup.document["verifying"] = choices.of((True, True, True, True, True, True, True, False, "mute"))
+    setup.table("environment")["VERIFY"] = choices.of(_SERVERS if choices.chance(8) else (":", ":", "DEFER"))
+    setup.document["verifying"] = choices.of((False, "mute")) if choices.chance(10) else True
+    setup.boxes += [_box(choices) for _ in range(3)]
     if choices.chance(2):
         aliases = [choices.of(ALIASES) for _ in range(choices.between(1, 3))]
         setup.document["aliases"] = aliases
@@ -261,6 +258,15 @@ def verify(setup: Setup) -> None:
         setup.domains += [each.partition("@")[2] or "here.example" for each in aliases]
     if choices.chance(2):
         setup.table("dot-qmail")["alias/.qmail-default"] = choices.of(_DOT_QMAIL_TEXTS)
+
+
+def _box(choices: Choices) -> str:
+    """A local part as delivery takes it apart: a user, an extension, what is odd about it."""
+    user = choices.of((*words.ACCOUNTS, "nobody", "Alice"))
+    dash = choices.of(("-", "-", "-", "", "--", "+", "-/"))
+    return (
+        f"{user}{dash}{choices.of(words.EXTENSIONS)}{choices.of(('', '', '', '-x', '/x', '.x', 'X', ':x'))}"
+    )
 
 
 def homes(setup: Setup) -> None:
@@ -381,9 +387,10 @@ def queue_program(setup: Setup) -> None:
 #: All that may be set up for a session, by name.
 THINGS: dict[str, Thing] = {
     "databytes": databytes,
+    "a limit of size": databytes,
     "timeoutsmtpd": low_timeout,
-    "rcpthosts": rows("rcpthosts", _HOST_ROWS),
-    "morercpthosts": rows("morercpthosts", _HOST_ROWS),
+    "rcpthosts": rows("rcpthosts", _HOSTS),
+    "morercpthosts": rows("morercpthosts", _HOSTS),
     "badmailfrom": rows("badmailfrom", _SENDER_ROWS),
     "smtpgreeting": line("smtpgreeting"),
     "localiphost": line("localiphost"),
