@@ -77,7 +77,7 @@ def _moved(random: Random, lines: list[str]) -> None:
 def _unread(random: Random, lines: list[str]) -> None:
     """The client does not wait once: what follows goes out in the same write."""
     waits = [place for place, line in enumerate(lines) if line.startswith("<")]
-    if waits:
+    if waits and len(lines) > 1:
         del lines[random.choice(waits)]
 
 
