@@ -133,6 +133,9 @@ def _messages(at: float, seen: Observation) -> Iterator[Event]:
     for call in seen.hook_calls:
         for signal in call.ignores:
             yield Event(at, "program", "qmail", "suite", f"  {call.program} ignores {signal}")
+        if call.ends:
+            read = f"{call.user!r} with {'a' if call.challenge else 'no'} challenge, {call.ends} ends"
+            yield Event(at, "program", "qmail", "suite", f"  read {read}; {call.accepted}")
         if call.input:
             yield from _lines(at, "program", call.input)
 

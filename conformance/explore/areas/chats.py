@@ -210,9 +210,19 @@ def authentication(chat: ChatMaker) -> None:
 
 
 def _authenticated(chat: ChatMaker) -> None:
-    """An exchange that goes well, whatever, and mail."""
-    _exchange(chat, chat.choices.of(words.USERS))
-    chat.perhaps_something_else(2)
+    """An exchange that goes well, what might undo it, and mail."""
+    choices = chat.choices
+    _exchange(chat, choices.of(words.USERS))
+    choices.steered(
+        "after auth",
+        {
+            "nothing": lambda: None,
+            "RSET": lambda: chat.say(commands.simple(choices, "RSET")),
+            "hello": lambda: chat.say(commands.hello(choices)),
+            "other": lambda: other(chat),
+            "transaction": lambda: transaction(chat),
+        },
+    )
     transaction(chat)
 
 
