@@ -170,8 +170,8 @@ def exchanger(choices: Choices, address: str, steps: Sequence[str] = _STEPS, ann
         made |= choices.steered(
             "host announces", {name: partial(how, choices) for name, how in _HOWS.items()}
         )
-    if choices.chance(12):
-        made |= choices.of(({"silent": True}, {"pace": 0.05}, {"pace": 0.3}, {"pace": 0.9}, {"pace": 1.1}))
+    if choices.chance(30):  # for qmail has to wait
+        made |= choices.of(({"silent": True}, {"pace": 0.05}, {"pace": 0.3}, {"pace": 1.1}))
     put(choices, made, "host", _NAMES, 30)
     return made
 
@@ -201,7 +201,13 @@ def exchangers(choices: Choices, steps: Sequence[str] = _STEPS, announcing: int 
     ]
     for address in ADDRESSES[2:]:
         at = {"address": address}
-        others = (at, at, at, None, at | {"silent": True}, at | {"steps": {"connect": "421 later"}})
+        others = (
+            *[at] * 6,
+            None,
+            None,
+            at | {"silent": True},
+            *[at | {"steps": {"connect": "421 later"}}] * 2,
+        )
         if (
             host := exchanger(choices, address, steps, announcing)
             if choices.chance(3)
