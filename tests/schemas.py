@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from conformance.pod.record import Record
 
 #: Fields that map names of any kind.
-ANY_NAMES = {"packages", "control", "environment", "dot_qmail", "steps", "users"}
+ANY_NAMES = {"packages", "control", "environment", "dot_qmail", "steps", "users", "reached", "document"}
 DIRECTORY = Path(__file__).parent.parent / "docs" / "schema"
 
 

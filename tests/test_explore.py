@@ -71,8 +71,8 @@ def test_the_same_seed_makes_the_same_scenarios_whatever_the_build_does() -> Non
 
 
 def test_a_flaw_is_found_shrunk_and_written_as_a_scenario(tmp_path: Path) -> None:
-    status = main(["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "80", "--seed", "1",
-                   "-n", "2", "--out", str(tmp_path)])  # fmt: skip
+    words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "80", "--seed", "1"]
+    status = main([*words, "-n", "2", "--out", str(tmp_path)])
     assert status == 1
     report = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     assert faults("explore-1", report) == []
@@ -131,11 +131,11 @@ ONE = Difference("smtpd", "qmail: 250 ok", "qmail: 550 no")
 
 
 def test_a_difference_that_does_not_come_again_in_a_fresh_pod_is_none() -> None:
-    judge = Scripted(iter([(ONE,), (ONE,), (), ()]))
+    judge = Scripted(iter([(ONE,), (), (ONE,), ()]))
     findings, tally = explore(judge, "smtp", 2)
     assert findings == []
     assert (tally.unstable, tally.differing) == (1, 1)
-    assert judge.fresh[:3] == [False, False, True] or judge.fresh[:3] == [False, True, True]
+    assert judge.fresh == [False, False, True, True]
 
 
 def test_a_world_that_fails_is_no_finding() -> None:
@@ -146,11 +146,12 @@ def test_a_world_that_fails_is_no_finding() -> None:
 
 
 def test_what_the_models_differ_in_is_set_apart() -> None:
-    names = ("reference-stock", "reference-ppa~0006.dropped")
     models = side("reference-stock"), side("reference-ppa")
-    findings, tally = explore(AgainstBuild(side(names[0]), side(names[1]), models), "smtp", 40)
+    findings, tally = explore(
+        AgainstBuild(side("reference-stock"), side("reference-ppa"), models), "smtp", 40
+    )
     assert tally.explained
-    assert not findings, "a patch that is claimed and lacking makes the two equal, not different"
+    assert not findings
     flawed = AgainstBuild(side("reference-stock~smtpd.open-relay"), side("reference-ppa"), models)
     findings, _ = explore(flawed, "smtp", 150)
     assert findings
@@ -195,15 +196,9 @@ def test_the_schema_refuses_what_is_spoilt(tmp_path: Path) -> None:
     words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "20", "--seed", "1"]
     assert main([*words, "-n", "1", "--out", str(tmp_path)]) == 1
     report = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
-    # The names of what was reached, and a document's keys, may be any.
-    report = {
-        **report,
-        "reached": {},
-        "findings": [{**each, "document": {}} for each in report["findings"][:1]],
-    }
+    report = {**report, "reached": {}, "findings": report["findings"][:1]}
     for wrong in spoilt(report):
-        if wrong.get("reached") == {} and wrong.get("findings", [{}])[0].get("document", {}) == {}:
-            assert faults("explore-1", wrong), wrong
+        assert faults("explore-1", wrong), wrong
 
 
 def test_a_finding_crosses_to_json_and_back() -> None:

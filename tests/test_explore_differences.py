@@ -86,7 +86,7 @@ def test_a_queue_program_runs_from_data_on_though_the_message_never_ends() -> No
     }
     seen = next(act.seen for act in played(document).acts if isinstance(act, acts.Observe))
     assert [call.program for call in seen.hook_calls] == ["qmail-queue"]
-    assert len(seen.hook_calls[0].input) == 1024, "whole buffers are written alone"
+    assert len(seen.hook_calls[0].input) == 2048, "whole buffers are written alone"
     assert "oh" in seen.log
 
 

@@ -140,7 +140,7 @@ def _wish(options: argparse.Namespace) -> "Wish":
             raise UsageError(f"there is no area {area!r}", f"known: {', '.join(AREAS)}")
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
-    if (options.sessions or 1) < 1 or (options.seconds or 1) <= 0:
+    if any(much is not None and much <= 0 for much in (options.sessions, options.seconds)):
         raise UsageError("nothing is explored in no time", "Give --seconds 60 or --sessions 1000.")
     names = [options.target, *([options.against] if options.against else [])]
     if len(set(names)) < len(names):

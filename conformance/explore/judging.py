@@ -60,7 +60,8 @@ class AgainstBuild:
         left, right = await _both(self.left, self.right, made, fresh)
         modelled = [await model.play(made, fresh=fresh) for model in self._models]
         found = _between(left, right)
-        known = set(_between(*modelled)) if found else set()
+        as_known = found and not _between(left, modelled[0]) and not _between(right, modelled[1])
+        known = set(found if as_known else _between(*modelled)) if found else set()
         unexplained = [each for each in found if each not in known]
         models = zip((left, right), modelled, strict=True)
         promises = [each for one, model in models for each in _promises(made, one, model)]
