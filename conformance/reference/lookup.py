@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Iterator, List, Sequence, Tuple
 
 from conformance.reference import dnsmessage
 from conformance.reference.acts import Engine
@@ -16,7 +16,11 @@ _MOST_ALIASES = 10
 
 
 class LookupFailed(Exception):
-    """It cannot be known now."""
+    """It cannot be known now. `addresses` are those that were read before it failed."""
+
+    def __init__(self, addresses: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.addresses = addresses
 
 
 class NameNotFound(Exception):
@@ -80,8 +84,13 @@ class AnswerSection:
 
     def addresses(self) -> List[str]:
         """All A records (RFC 1035 3.4.1)."""
-        found = [self._octets[at : at + 4].ljust(4, b"\0") for at in self._data(dnsmessage.A, 4)]
-        return [".".join(map(str, address)) for address in found]
+        found: List[str] = []
+        try:
+            for at in self._data(dnsmessage.A, 4):
+                found.append(".".join(map(str, self._octets[at : at + 4].ljust(4, b"\0"))))
+        except LookupFailed:
+            raise LookupFailed(found) from None
+        return found
 
     def exchangers(self) -> List[Tuple[int, bytes]]:
         """All MX records: preference and name (RFC 1035 3.3.9)."""
@@ -185,7 +194,8 @@ class Lookup:
         for preference, exchanger in self.in_order(records, random):
             try:
                 addresses += yield from self.addresses(exchanger, preference)
-            except LookupFailed:
+            except LookupFailed as error:
+                addresses += [MxAddress(address, preference) for address in error.addresses]
                 failed = True
             except NameNotFound:
                 pass

@@ -60,6 +60,8 @@ class VirtualNetwork:
         self._world = world
         self._clock = clock
         self._open: ExchangerConnection | None = None
+        self._asked = b""  #: the question that was asked last over UDP
+        self._coming: list[tuple[float, bytes]] = []  #: answers to it, and when they come
         self.now = clock.now
 
     def ask_dns(self, act: acts.AskDns) -> bytes | acts.Stream | str | None:
@@ -67,12 +69,11 @@ class VirtualNetwork:
 
     def _ask_udp(self, act: acts.AskDns) -> bytes | None:
         answer = self.nameserver.answer(act.message, "udp", self._clock.at)
-        late = act.limit is not None and answer.delay >= act.limit
-        if answer.octets is None or late:
-            self._wait(act.limit)
-            return None
-        self._wait(answer.delay)
-        return answer.octets
+        if act.message != self._asked:
+            self._asked, self._coming = act.message, []
+        if answer.octets is not None:
+            self._coming.append((self._clock.at + answer.delay, answer.octets))
+        return self.await_dns(act.limit)
 
     def _ask_tcp(self, act: acts.AskDns) -> acts.Stream | str:
         if self._world.tcp == "refuse":
@@ -90,9 +91,15 @@ class VirtualNetwork:
             return acts.Stream(b"", "stalled")
         return acts.Stream(sent, "closed" if answer.end == "close" else "whole")
 
-    def await_dns(self, limit: float) -> None:
-        """Nothing comes that nobody asked for."""
-        self._wait(limit)
+    def await_dns(self, limit: float | None) -> bytes | None:
+        """The next answer to what was asked, be it to an earlier attempt; None after `limit` seconds."""
+        first = min(self._coming, default=None)
+        if first is None or (limit is not None and first[0] - self._clock.at >= limit):
+            self._wait(limit)
+            return None
+        self._coming.remove(first)
+        self._wait(max(0.0, first[0] - self._clock.at))
+        return first[1]
 
     def connect(self, address: str, port: int, limit: float) -> str:
         for exchanger in self._world.exchangers:

@@ -1,0 +1,53 @@
+"""What explore found on real qmail: the reference does it too."""
+
+import asyncio
+
+from conformance.explore.document import Document, made
+from conformance.explore.playing import ReferenceSide
+from conformance.pod import record as acts
+from conformance.pod.observation import Observation
+from conformance.targets.names import parse_target
+
+
+def played(document: Document, target: str = "reference-stock") -> tuple[str, Observation]:
+    """What qmail-smtpd said, or qmail-remote reported, and what was seen."""
+    record = asyncio.run(ReferenceSide(parse_target(target)).play(made(document)))
+    said = "".join(act.data or "" for act in record.acts if isinstance(act, acts.Receive))
+    reported = "".join(act.result.report for act in record.acts if isinstance(act, acts.Remote))
+    return said or reported, next(act.seen for act in record.acts if isinstance(act, acts.Observe))
+
+
+def test_addresses_before_the_cut_of_an_answer_are_tried() -> None:
+    """dns_mxip keeps what dns_ipplus had appended when it found the rest malformed."""
+    report, _ = played(
+        {
+            "zones": {"big.example": "@ MX 10 one\none A 127.0.0.4\n"},
+            "padding": [{"name": "one.big.example", "type": "A", "octets": 1232}],
+            "deliver": [{"recipients": ["b@big.example"]}],
+        }
+    )
+    assert "#4.4.1" in report, "no connection, rather than no host"
+
+
+def test_an_answer_to_the_first_attempt_is_taken_during_the_second() -> None:
+    report, seen = played(
+        {
+            "latency": 1.1,
+            "zones": {"big.example": "@ MX 10 mx\nmx A 127.0.0.2\n"},
+            "deliver": [{"recipients": ["b@big.example"]}],
+        }
+    )
+    assert report.startswith("r")
+    assert len([question for question in seen.questions if question.type == "MX"]) == 2
+
+
+def test_a_mute_qmail_verify_is_logged_with_the_errno_that_was_left() -> None:
+    said, seen = played(
+        {
+            "session": "> MAIL FROM:<>\n< *\n> RCPT TO:<bob@here.example>\n< *\n",
+            "verifying": "mute",
+            "environment": {"VERIFY": ":"},
+        }
+    )
+    assert said.endswith("451 qv temporary failure (#4.3.0)\r\n")
+    assert any("temporary failure (file does not exist)" in line for line in seen.log)
