@@ -8,8 +8,14 @@ from conformance.explore.areas.choosing import Choices
 from conformance.explore.areas.commands import Around
 from conformance.explore.document import WAIT
 
+#: One command of each kind that leaves nothing behind.
+_EVERYTHING = r"NOOP x\r\nFROBNICATE\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<bob@here.example>\r\nRSET\r\n"
+
 #: What is said many times over, to see whether anything is kept: a line, and how often at most.
 _OFTEN = (
+    (_EVERYTHING, 100),
+    (_EVERYTHING, 100),
+    (_EVERYTHING, 100),
     (r"NOOP x\r\n", 1000),
     (r"RSET\r\n", 1000),
     (r"FROBNICATE\r\n", 1000),
@@ -121,6 +127,9 @@ def message(chat: ChatMaker) -> None:
     """DATA and a message: after 354, with DATA in one write, in pieces, or broken off."""
     choices = chat.choices
     lines = commands.message(choices, chat.around)
+    if choices.chance(2):
+        _asked_for(chat, lines)
+        return
     choices.steered(
         "message",
         {
@@ -188,7 +197,7 @@ def often(chat: ChatMaker) -> None:
         other(chat)
         return
     said, most = chat.choices.of(_OFTEN)
-    count = most if chat.choices.chance(20) else chat.choices.of((20, 60))
+    count = most if chat.choices.chance(20) else 60
     chat.lines.append(rf"> {words.repeated(count, said)}\c")
     chat.wait()
 

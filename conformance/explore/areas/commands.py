@@ -87,13 +87,14 @@ class Around:
 
 
 def recipient(choices: Choices, around: Around) -> str:
-    """An address for RCPT, as a path has it between its brackets."""
+    """An address for RCPT, as a path has it between its brackets; an ordinary one half of the time."""
+    if choices.chance(2):
+        return f"{choices.of(around.boxes)}@here.example"
     box = choices.of(words.ODD_BOXES if choices.chance(4) else around.boxes)
     domain = choices.of(words.ODD_DOMAINS if choices.chance(8) else around.domains)
     return choices.steered(
         "recipient",
         {
-            "ordinary": lambda: f"{choices.of(around.boxes)}@here.example",
             "ordinary domain": lambda: f"{choices.of(words.BOXES)}@{choices.of(around.domains)}",
             "any": lambda: f"{box}@{domain}",
             "any box": lambda: f"{choices.of(words.ODD_BOXES)}@here.example",
@@ -128,11 +129,12 @@ def _with_odd(choices: Choices, box: str, domain: str) -> str:
 
 
 def sender(choices: Choices, around: Around) -> str:
-    """An address for MAIL."""
+    """An address for MAIL, an ordinary one half of the time."""
+    if choices.chance(2):
+        return choices.of(("a@b.example", "a@b.example", "", choices.of(around.senders)))
     return choices.steered(
         "sender",
         {
-            "ordinary": lambda: "a@b.example",
             "null": lambda: "",
             "known": lambda: choices.of(around.senders),
             "any": lambda: recipient(choices, around),
