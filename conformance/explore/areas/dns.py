@@ -203,6 +203,9 @@ def _document(choices: Choices) -> Document:
         made["padding"] = paddings
     if choices.chance(2):
         made["fault"] = [_fault(choices) for _ in range(choices.of((1, 1, 2)))]
+        if "padding" in made and choices.chance(2):  # then there is much to be asked for over TCP
+            large = made["padding"][0]
+            made["fault"][0] |= {"name": large["name"], "type": large["type"], "over": "tcp"}
     return made | {"exchanger": _hosts(choices), "deliver": deliveries(choices, 4, _RECIPIENTS)}
 
 

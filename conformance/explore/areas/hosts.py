@@ -79,7 +79,7 @@ _CODES = {
     "connect": ("220", "200", "221", "421", "450", "554", "521", "354", "22", "2200", "a20", ""),
     "EHLO": ("250", "251", "220", "421", "450", "500", "502", "550", "354", "999"),
     "HELO": ("250", "251", "220", "421", "450", "500", "550", "000"),
-    "AUTH": ("235", "250", "334", "432", "421", "454", "500", "504", "535", "538", "534", "345"),
+    "AUTH": ("235", "250", "334", "432", "432", "421", "454", "500", "504", "535", "538", "534", "345"),
     "challenge": ("334", "235", "432", "454", "500", "504", "535", "354"),
     "MAIL": ("250", "251", "299", "354", "399", "400", "421",
         "451", "499", "500", "530", "550", "552", "150"),
@@ -180,6 +180,7 @@ def exchanger(choices: Choices, address: str, steps: Sequence[str] = _STEPS, ann
 _HOWS = {
     "methods": lambda choices: {"auth": choices.of(_METHODS), "users": _USERS},
     "one method": lambda choices: {"auth": [choices.of(("LOGIN", "PLAIN", "CRAM-MD5"))], "users": _USERS},
+    "CRAM-MD5": lambda choices: {"auth": ["CRAM-MD5"], "users": _USERS},
     "methods in any order": lambda choices: {
         "auth": some(choices, ("LOGIN", "PLAIN", "CRAM-MD5", "X"), 4), "users": _USERS,
     },
