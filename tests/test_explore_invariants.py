@@ -11,8 +11,10 @@ from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import Stream
 from conformance.pod import record as acts
+from conformance.pod.configuration import Configuration
 from conformance.pod.observation import HookCall, Observation, RemoteResult, SmtpdProcess
 from conformance.pod.record import Record
+from conformance.pod.world import Exchanger, World
 from conformance.targets.names import parse_target
 
 MAIL = "> MAIL FROM:<a@b.example>\n> RCPT TO:<alice@here.example>\n> RCPT TO:<bob@here.example>\n"
@@ -101,6 +103,10 @@ def delivery(report: str, status: int = 0, ended: bool = True) -> acts.Remote:
 
 def test_qmail_remote_comes_to_an_end_of_its_own() -> None:
     assert seen_broken(delivery("", -9, False), observed()) == ["qmail-remote does not come to an end"]
+    waiting = acts.Prepare(
+        at=0.0, world=World(exchangers=[Exchanger(steps={"MAIL": "stall"})]), configuration=Configuration()
+    )
+    assert seen_broken(waiting, delivery("", -9, False), observed()) == []
     assert seen_broken(delivery("", -11), observed()) == ["qmail-remote is ended by a signal"]
     assert seen_broken(delivery("", 3), observed()) == [
         "qmail-remote ends with a status that is none of its own"

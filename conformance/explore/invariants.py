@@ -15,6 +15,7 @@ from conformance.pod.delivery import read_reports
 from conformance.pod.observation import MxSession, Observation, SmtpdProcess
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
+from conformance.pod.world import Exchanger
 from conformance.scenario.form import Scenario
 
 #: RFC 5321 4.5.3.1.5: octets of a reply line with its end.
@@ -313,14 +314,32 @@ def _ends(record: Record, configuration: Configuration) -> Iterator[str]:
             yield "qmail-smtpd is ended by a signal"
         elif session.status not in _OWN_STATUSES:
             yield "qmail-smtpd ends with a status that is none of its own"
+
+
+def _deliveries(record: Record, configuration: Configuration) -> Iterator[str]:
+    """qmail-remote ends by itself, with the one status that it has."""
     for act in record.acts:
-        if isinstance(act, acts.Remote):
-            if not act.result.ended:
+        if not isinstance(act, acts.Remote):
+            continue
+        if not act.result.ended:
+            if not any(map(_waits, record.acts)):
                 yield "qmail-remote does not come to an end"
-            elif act.result.status < 0:
-                yield "qmail-remote is ended by a signal"
-            elif act.result.status:
-                yield "qmail-remote ends with a status that is none of its own"
+        elif act.result.status < 0:
+            yield "qmail-remote is ended by a signal"
+        elif act.result.status:
+            yield "qmail-remote ends with a status that is none of its own"
+
+
+def _waits(act: acts.Act) -> bool:
+    """Whether somebody in the world keeps qmail-remote waiting; how long that may take its model says."""
+    if not isinstance(act, acts.Prepare):
+        return False
+    slow = [host for host in act.world.exchangers if host.silent or host.pace or _stalls(host)]
+    return bool(slow or act.world.faults or act.world.latency)
+
+
+def _stalls(host: Exchanger) -> bool:
+    return re.search(r"\b(stall|deaf)\b", str(host.steps)) is not None
 
 
 def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
@@ -377,6 +396,7 @@ _PROMISES: tuple[Callable[[Record, Configuration], Iterator[str]], ...] = (
     _passwords,
     _harmless_log,
     _ends,
+    _deliveries,
     _closes,
     _growth,
 )

@@ -133,8 +133,9 @@ class Setup:
 
     def low_timeout(self) -> None:
         """A time limit that a client can wait for."""
-        self.timeout = self.choices.of((1, 2, 2, 3))
-        self.table("control")["timeoutsmtpd"] = self.timeout
+        self.timeout = self.choices.of((1, 1, 2, 3))
+        written = self.choices.of((0, "0", "1x", " 1", "01")) if self.timeout == 1 else self.timeout
+        self.table("control")["timeoutsmtpd"] = written
 
 
 def _often(named: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,13 +149,6 @@ def _as_said(row: str) -> list[str]:
     plain = row.strip().removeprefix("#").partition("#")[0].strip()
     texts = (row, plain, plain.lower(), f"sub{plain}" if plain.startswith(".") else plain)
     return [escaped(text.encode("utf-8")) for text in texts if text]
-
-
-def low_timeout(setup: Setup) -> None:
-    setup.low_timeout()
-    if setup.choices.chance(4):
-        setup.table("control")["timeoutsmtpd"] = setup.choices.of((0, "0", "1x", "-1", " 1", ""))
-        setup.timeout = 1
 
 
 def databytes(setup: Setup) -> None:
@@ -379,7 +373,7 @@ def queue_program(setup: Setup) -> None:
 THINGS: dict[str, Thing] = {
     "databytes": databytes,
     "a limit of size": databytes,
-    "timeoutsmtpd": low_timeout,
+    "timeoutsmtpd": Setup.low_timeout,
     "rcpthosts": rows("rcpthosts", _HOSTS),
     "morercpthosts": rows("morercpthosts", _HOSTS),
     "badmailfrom": rows("badmailfrom", _SENDER_ROWS),
