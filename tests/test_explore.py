@@ -116,6 +116,7 @@ class Scripted:
 
     def __init__(self, differences: Iterator[tuple[Difference, ...] | WorldError]) -> None:
         self.left = self.right = side("reference-ppa")
+        self.is_instant = True
         self.fresh: list[bool] = []
         self._differences = differences
 

@@ -23,7 +23,17 @@ _WAIT, _LATE = 0.8, 0.2
 _BARE_LF = re.compile(r"(?<!\r)\n")
 _VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")
 _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
+_RECIPIENTS = re.compile(r"(?<=<.> )to (<.*>(?:, <.*>)+)")
 _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
+#: Places, numbers and times of one run of a pod.
+_OF_RUNS = (
+    (re.compile(r"/var/lib/(?:qmail|conformance)/queue/mess/\d+/\d+"), "message"),
+    (re.compile(r"/var/lib/conformance/queue\b"), "/var/lib/qmail/queue"),
+    (re.compile(r"(info msg )\d+: bytes \d+ (.*) qp \d+ uid \d+"), r"\1NUMBER: bytes NUMBER \2"),
+    (re.compile(r"\bbounce/\d+"), "bounce/NUMBER"),
+    (re.compile(r"(bounce msg NUMBER|bounce msg \d+) qp \d+"), "bounce msg NUMBER qp NUMBER"),
+    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"), "DATE"),
+)
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 
@@ -56,8 +66,11 @@ class Difference:
         return f"{self.channel}: {self.left} | {self.right}"
 
 
-def told(record: Record) -> list[Event]:
-    """The story of a record, with what it does not tell: waits, octets of messages, what programs read."""
+def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
+    """The story of a record, with what it does not tell: waits, octets of messages, what programs read.
+
+    `in_any_order`: what a qmail-send that runs several deliveries at once does is told in alphabetical order.
+    """
     events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
     observed: acts.Observe | None = None
     before = 0.0
@@ -76,7 +89,21 @@ def told(record: Record) -> list[Event]:
     if observed is not None:
         events += _messages(observed.at, observed.seen)
         events += _line_ends(record, observed)
-    return events
+    is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
+    return list(_alphabetical(events)) if in_any_order and is_sending else events
+
+
+def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
+    """What several deliveries do at once, in alphabetical order; how many are under way then is not told."""
+    last = max((event.at for event in events), default=0.0)
+    sent: list[Event] = []
+    for event in events:
+        if event.channel.startswith(("smtpd", "qmail-remote", "set-up")):
+            yield event
+        elif not event.text.startswith("status: "):
+            text = _RECIPIENTS.sub(lambda found: "to " + ", ".join(sorted(found[1].split(", "))), event.text)
+            sent.append(replace(event, at=last, text=text))
+    yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 
 
 def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
@@ -108,7 +135,8 @@ def _ordered(events: Iterable[Event]) -> Iterator[Event]:
         if event.channel in deaf and event.text.startswith("[client "):
             continue
         if event.channel == "program" and _VARIABLE.match(event.text):
-            variables.append(event)
+            if not event.text.startswith("  PWD="):  # the shell's doing
+                variables.append(event)
             continue
         yield from sorted(variables, key=lambda each: each.text)
         variables = []
@@ -151,6 +179,8 @@ def settled(text: str) -> str:
     if challenge := _CHALLENGE.fullmatch(text):
         return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
+    for pattern, word in _OF_RUNS:
+        text = pattern.sub(word, text)
     text = _WRITER.sub(r"'uUID\\x00pPID\\x00", text)
     return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
 

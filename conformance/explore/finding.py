@@ -131,7 +131,7 @@ async def find(
         session,
         await _scenario(judge, one, judged),
         one.document,
-        tuple(_story(judged)),
+        tuple(_story(judged, in_any_order=not judge.is_instant)),
     )
 
 
@@ -184,8 +184,9 @@ async def _scenario(judge: Judge, one: Made, judged: Judged) -> str:
     return expecting(one, done, record, judged.left)
 
 
-def _story(judged: Judged) -> Iterator[Row]:
-    stories = (told(fixture_secrets().hide(record)) for record in (judged.left, judged.right))
+def _story(judged: Judged, in_any_order: bool) -> Iterator[Row]:
+    records = map(fixture_secrets().hide, (judged.left, judged.right))
+    stories = (told(record, in_any_order=in_any_order) for record in records)
     for pair in side_by_side(*stories)[:_MOST_ROWS]:
         left, right = (event.text if event else None for event in pair.sides)
         event = pair.left or pair.right

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from conformance.explore.coverage import sights
@@ -32,6 +33,7 @@ class Judge(Protocol):
 
     left: Side
     right: Side
+    is_instant: bool  #: both are
 
     async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
         """Play on both; `fresh`: in pods of their own. WorldError when the world fails."""
@@ -42,10 +44,11 @@ class AgainstModel:
 
     def __init__(self, build: Side, model: Side) -> None:
         self.left, self.right = build, model
+        self.is_instant = build.is_instant
 
     async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
         left, right = await _both(self.left, self.right, made, fresh)
-        found = [*_promises(made, left, right), *_between(left, right)]
+        found = [*_promises(made, left, right), *_between(left, right, self.is_instant)]
         return Judged(tuple(found), left, right, frozenset(sights(events_of(right))))
 
 
@@ -55,18 +58,26 @@ class AgainstBuild:
     def __init__(self, left: Side, right: Side, models: tuple[Side, Side]) -> None:
         self.left, self.right = left, right
         self._models = models
+        self.is_instant = left.is_instant and right.is_instant
 
     async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
         left, right = await _both(self.left, self.right, made, fresh)
         modelled = [await model.play(made, fresh=fresh) for model in self._models]
-        found = _between(left, right)
-        as_known = found and not _between(left, modelled[0]) and not _between(right, modelled[1])
-        known = set(found if as_known else _between(*modelled)) if found else set()
+        found = _between(left, right, self.is_instant)
+        known = set(self._known(found, (left, right), modelled))
         unexplained = [each for each in found if each not in known]
         models = zip((left, right), modelled, strict=True)
         promises = [each for one, model in models for each in _promises(made, one, model)]
         seen = frozenset(sights(events_of(modelled[1])))
         return Judged((*promises, *unexplained), left, right, seen, len(found) - len(unexplained))
+
+    def _known(
+        self, found: list[Difference], records: tuple[Record, Record], modelled: list[Record]
+    ) -> list[Difference]:
+        """What the models differ in; all of it, where each build does what its model does."""
+        if not found or any(_between(*two, self.is_instant) for two in zip(records, modelled, strict=True)):
+            return _between(modelled[0], modelled[1], self.is_instant)
+        return found
 
 
 async def _both(left: Side, right: Side, made: Made, fresh: bool) -> tuple[Record, Record]:
@@ -77,14 +88,16 @@ async def _both(left: Side, right: Side, made: Made, fresh: bool) -> tuple[Recor
     return one, other
 
 
-def _between(left: Record, right: Record) -> list[Difference]:
+def _between(left: Record, right: Record, is_instant: bool) -> list[Difference]:
+    """What differs; real deliveries are under way several at once, and end in any order."""
     if left == right:  # two references have the same clock and the same numbers
         return []
-    stories = told(left), told(right)
+    tell = partial(told, in_any_order=not is_instant)
+    stories = tell(left), tell(right)
     if not differ(*stories):
         return []
     # Passwords stand as they are in the records of a reference.
-    stories = told(fixture_secrets().hide(left)), told(fixture_secrets().hide(right))
+    stories = tell(fixture_secrets().hide(left)), tell(fixture_secrets().hide(right))
     return kept(differences(*stories)) if differ(*stories) else []
 
 

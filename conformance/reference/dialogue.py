@@ -71,7 +71,14 @@ class Dialogue:
 
     def _rest_of_line(self, octet: int) -> Engine:
         while octet != ord("\n"):
+            self._take(max(0, self._arrived.find(b"\n")))
             octet = yield from self._octet()
+
+    def _take(self, count: int) -> None:
+        """Keep so many octets that have come, as far as a report has room for them."""
+        kept = bytes(self._arrived[:count]).translate(None, self.left_out)
+        del self._arrived[:count]
+        self.text += kept[: max(0, self.longest_text - len(self.text))]
 
     def _octet(self) -> Engine:
         while not self._arrived:

@@ -94,7 +94,7 @@ class HomesInMemory:
     uids: Dict[str, int] = field(default_factory=dict)
 
     def home(self, user: str) -> str:
-        return f"/var/lib/conformance/homes/{user}"
+        return "/var/lib/qmail/alias" if user == ALIAS else f"/var/lib/conformance/homes/{user}"
 
     def run(self, wanted: ProgramRun) -> Tuple[Union[int, str], bytes]:
         found = _EXIT.fullmatch(wanted.command)

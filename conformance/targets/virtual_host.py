@@ -14,7 +14,7 @@ from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
 from conformance.reference.filing import USERS
-from conformance.reference.local import ProgramRun
+from conformance.reference.local import ALIAS, ProgramRun
 from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, server_of
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
@@ -34,6 +34,9 @@ _AT_ONCE = 1024
 
 #: Seconds for which a program reads what does not end.
 _READS = 1.0
+
+#: The group of qmail's alias user.
+NOBODYS = "nofiles"
 
 #: Octets of qmail-smtpd's buffer for qmail-queue.
 _BUFFER = 1024
@@ -117,8 +120,8 @@ class VirtualHost:
             wanted.directory or f"{STATE}/homes/{wanted.user}",
             wanted.environment,
             account=uid,
-            group=USERS,
-            groups=[USERS],
+            group=NOBODYS if wanted.user == ALIAS else USERS,
+            groups=[NOBODYS if wanted.user == ALIAS else USERS],
             umask=f"{wanted.umask:04o}",
             ignores=list(wanted.ignores),
             descriptors={"0": "message", "1": "pipe", "2": "pipe"}
@@ -235,6 +238,9 @@ class VirtualHost:
             account=account,
             group="qmail",
             groups=["qmail"],
+            umask="0077",
+            ignores=["PIPE"],
+            descriptors={"0": "message", "1": "pipe", "2": "pipe"},
             input=read,
         )
         outcome = self.run(program, note)
