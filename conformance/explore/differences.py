@@ -35,6 +35,8 @@ _OF_RUNS = (
     (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"), "DATE"),
 )
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
+#: What a client says to a challenge: its user and a digest of the challenge, in base64.
+_BASE64, _ANSWER = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), re.compile(rb"(.*) [0-9a-f]{32}", re.DOTALL)
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 
 #: What varies within one kind of event: names, numbers, credentials, and everything behind it.
@@ -178,6 +180,8 @@ def settled(text: str) -> str:
     """A line without what differs from run to run and means nothing."""
     if challenge := _CHALLENGE.fullmatch(text):
         return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
+    if _BASE64.fullmatch(text) and (answer := _ANSWER.fullmatch(_decoded(text))):
+        return f"{answer[1].decode('latin-1')} DIGEST"
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
     for pattern, word in _OF_RUNS:
         text = pattern.sub(word, text)
@@ -187,10 +191,15 @@ def settled(text: str) -> str:
 
 def is_challenge(word: str) -> bool:
     """Whether a challenge bears a number of its own: prompts for name and password do not."""
+    return re.match(rb"<\d+\.\d+@", _decoded(word)) is not None
+
+
+def _decoded(word: str) -> bytes:
+    """What is in base64; nothing where it is not."""
     try:
-        return re.match(rb"<\d+\.\d+@", base64.b64decode(word, validate=True)) is not None
+        return base64.b64decode(word, validate=True)
     except (binascii.Error, ValueError):
-        return False
+        return b""
 
 
 def differ(left: Sequence[Event], right: Sequence[Event]) -> bool:
