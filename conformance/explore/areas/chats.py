@@ -113,6 +113,9 @@ class ChatMaker:
 def transaction(chat: ChatMaker) -> None:
     """MAIL, recipients, and perhaps the message; a command is missing now and then, or one too many there."""
     choices, around = chat.choices, chat.around
+    if choices.chance(4):
+        _whole(chat)
+        return
     if not choices.chance(25):
         chat.say(commands.mail(choices, around))
     chat.perhaps_something_else(12)
@@ -121,6 +124,15 @@ def transaction(chat: ChatMaker) -> None:
         chat.perhaps_something_else(20)
     if not choices.chance(5):
         message(chat)
+
+
+def _whole(chat: ChatMaker) -> None:
+    """A transaction of which nothing is odd but, perhaps, the addresses."""
+    choices, around = chat.choices, chat.around
+    chat.say(f"MAIL FROM:<{commands.sender(choices, around)}>")
+    chat.say(f"RCPT TO:<{commands.recipient(choices, around)}>")
+    chat.say(f"RCPT TO:<{choices.of(around.boxes)}@here.example>")
+    _asked_for(chat, commands.message(choices, around))
 
 
 def message(chat: ChatMaker) -> None:

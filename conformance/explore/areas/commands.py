@@ -79,6 +79,8 @@ class Around:
     boxes: tuple[str, ...] = words.BOXES
     domains: tuple[str, ...] = words.DOMAINS
     senders: tuple[str, ...] = SENDERS
+    named_domains: tuple[str, ...] = ()  #: by control files
+    named_senders: tuple[str, ...] = ()
 
     @property
     def waits(self) -> bool:
@@ -89,7 +91,8 @@ class Around:
 def recipient(choices: Choices, around: Around) -> str:
     """An address for RCPT, as a path has it between its brackets; an ordinary one half of the time."""
     if choices.chance(2):
-        return f"{choices.of(around.boxes)}@here.example"
+        named = around.named_domains and choices.chance(2)
+        return f"{choices.of(around.boxes)}@{choices.of(around.named_domains) if named else 'here.example'}"
     box = choices.of(words.ODD_BOXES if choices.chance(4) else around.boxes)
     domain = choices.of(words.ODD_DOMAINS if choices.chance(8) else around.domains)
     return choices.steered(
@@ -131,7 +134,8 @@ def _with_odd(choices: Choices, box: str, domain: str) -> str:
 def sender(choices: Choices, around: Around) -> str:
     """An address for MAIL, an ordinary one half of the time."""
     if choices.chance(2):
-        return choices.of(("a@b.example", "a@b.example", "", choices.of(around.senders)))
+        named = around.named_senders and choices.chance(2)
+        return choices.of(around.named_senders if named else ("a@b.example", "a@b.example", ""))
     return choices.steered(
         "sender",
         {
