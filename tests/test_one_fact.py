@@ -9,7 +9,7 @@ from conformance import reproduce
 from conformance.places import data
 from conformance.pod.addresses import REMOTES, SMTPD, TARGET_AGENT
 from conformance.pod.ordinary import HOST
-from conformance.reference.programs import verify
+from conformance.reference import verify
 from conformance.targets import standstill
 from conformance.targets.docker.confinement import CAPABILITIES, FILES, MEMORY, PROCESSES, TMPFS
 from conformance.targets.docker.scripts import PROGRAMS, STATE
