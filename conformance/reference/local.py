@@ -121,7 +121,7 @@ class HomesInMemory:
     def mode(self, user: str, file: str = "") -> int:
         said = self.modes.get(f"{user}/{file}" if file else user, "0644" if file else "0755")
         if said == GONE:
-            raise Failed(111, f"Unable to switch to /home/{user}: file does not exist. (#4.3.0)\n")
+            raise Failed(111, f"Unable to switch to {self.home(user)}: file does not exist. (#4.3.0)\n")
         return int(said, 8)
 
     def dot_qmail(self, user: str) -> Dict[str, str]:
