@@ -84,13 +84,12 @@ class ChatMaker:
         choices = self.choices
         if choices.chance(60) and not line.endswith(r"\c"):
             line += choices.of(words.LINE_ENDS)
-        if choices.chance(8) and self.around.waits and self.lines[-1:] != ["! early"]:
-            self.pause()
+        if self.lines[-1:] != ["! early"]:
+            self.perhaps_pause(16)
         head, blank, tail = line.partition(" ")
         if blank and "{" not in head and choices.chance(40) and self.lines[-1:] != ["! early"]:
             self.lines += [rf"> {head}\c", "! cut"]
-            if choices.chance(2) and self.around.waits:
-                self.pause()
+            self.perhaps_pause(2)
             line = blank + tail
         self.lines.append(f"> {line}")
         if waits or self._pace == "steps" or (self._pace == "mixed" and choices.chance(2)):
@@ -100,9 +99,11 @@ class ChatMaker:
         """Wait for all replies that are due."""
         self.lines.append(WAIT)
 
-    def pause(self) -> None:
-        """Say nothing for a little less or a little more than the time limit."""
-        self.lines.append(f"! pause {self.choices.of((0.7, 1.4)) * max(self.around.timeout, 1):.1f}")
+    def perhaps_pause(self, one_in: int) -> None:
+        """Where the time limit is low, say nothing for a little less or a little more than that."""
+        if self.around.waits and self.choices.chance(one_in):
+            seconds = self.choices.of((0.7, 1.4)) * max(self.around.timeout, 1)
+            self.lines.append(f"! pause {seconds:.1f}")
 
     def perhaps_something_else(self, one_in: int) -> None:
         """Once in a while something that has no place here."""
@@ -157,6 +158,7 @@ def message(chat: ChatMaker) -> None:
 
 def _asked_for(chat: ChatMaker, lines: list[str]) -> None:
     chat.say(commands.simple(chat.choices, "DATA"), waits=True)
+    chat.perhaps_pause(4)
     chat.lines += [f"| {line}" for line in lines] or ["|"]
     chat.wait()
 
@@ -170,8 +172,7 @@ def _raw(chat: ChatMaker, lines: list[str], end: list[str]) -> None:
         )
         if chat.choices.chance(12):
             chat.lines.append("! cut")
-    if chat.around.waits and chat.choices.chance(2):
-        chat.pause()
+    chat.perhaps_pause(2)
     chat.lines += [f"> {line}" for line in end]
     chat.wait()
 
@@ -196,9 +197,9 @@ def other(chat: ChatMaker) -> None:
 
 
 def silence(chat: ChatMaker) -> None:
-    """The client says nothing for a while, where the limit is low."""
+    """The client says nothing for a while, where the limit is low; something, else."""
     if chat.around.waits:
-        chat.pause()
+        chat.perhaps_pause(2)
     else:
         other(chat)
 
@@ -272,6 +273,7 @@ def _exchange(chat: ChatMaker, user: str | None) -> None:
     initial = choices.chance(2) if method != "CRAM-MD5" else choices.chance(8)
     first = [f"{verb} {written} {answers.pop(0)}" if initial else f"{verb} {written}"]
     for line in [*first, *answers]:
+        chat.perhaps_pause(4)
         chat.say(line, waits=not choices.chance(15))
 
 
