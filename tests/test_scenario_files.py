@@ -170,6 +170,17 @@ def test_a_short_file_has_the_ordinary_world() -> None:
     assert scenario.sessions[0].number == 2
 
 
+def test_a_file_of_qmail_may_lack_its_last_line_feed() -> None:
+    scenario = read(
+        NOOP + "[control]\nrcpthosts = ['a.example', 'b.example\\c']\nme = 'c.example\\c'\n"
+        "[dot-qmail]\n'alice/.qmail' = './Maildir/\\c'\n'bob/.qmail' = './Maildir/'\n"
+    )
+    control = scenario.configuration.control
+    assert (control["rcpthosts"], control["me"]) == ("a.example\nb.example", "c.example")
+    dot_qmail = scenario.configuration.dot_qmail
+    assert dot_qmail == {"alice/.qmail": "./Maildir/", "bob/.qmail": "./Maildir/\n"}
+
+
 @pytest.mark.parametrize(
     ("origin", "ordinary"),
     [("here.example", True), ("g.example", True), ("EXAMPLE", False), ("big.example", False)],

@@ -357,7 +357,14 @@ def _control_file(table: TomlTable, name: str) -> str | None:
     if value is False:
         return None
     rows = [str(value)] if is_number(value) else [wire(line) for line in table.texts(name)]
-    return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
+    return "".join(map(_ended, rows))
+
+
+def _ended(row: str) -> str:
+    r"""A row of a file with its line feed; none follows `\c`, as in a chat."""
+    if row.endswith(r"\c"):
+        return row.removesuffix(r"\c")
+    return row if row.endswith("\n") else f"{row}\n"
 
 
 def _variable(table: TomlTable, name: str) -> str:
@@ -391,4 +398,4 @@ def _dot_qmail(table: TomlTable, name: str) -> str:
     if not _DOT_QMAIL.fullmatch(name):
         table.wrong((name,), "is no dot-qmail file", 'write "alice/.qmail-list" = "&bob@here.example"')
     text = table.wire(name)
-    return text if text.endswith("\n") or not text else f"{text}\n"
+    return _ended(text) if text else ""

@@ -28,6 +28,7 @@ def _of_one_line(*lines: str) -> list[Any]:
             f"# {line}",
             f"{line}#",
             f"{line}\r",
+            rf"{line}\c",
         ]
         found += [f"{line} # comment", f"{line}{_LONG}", [f"{line}\t", ""], f"{line}\u00fc", f"{line}\0more"]
     return found
@@ -55,6 +56,7 @@ def _of_lines(*lines: str) -> list[Any]:
         [every[0], *(f"# {line}" for line in every)],
         ["", *every, ""],
         [f"{line}\r" for line in every],
+        [*every[:-1], rf"{every[-1]}\c"],
         [f"{line} # x" for line in every],
     ]
     found += [

@@ -125,7 +125,9 @@ def _dot_qmail(choices: Choices, made: Document) -> list[str]:
         file, boxes = choices.of(_FILES)
         lines = _program_lines(choices, made) if choices.chance(3) else some(choices, _LINES, 4)
         _table(made, "dot-qmail")[file] = (
-            choices.of(("", "\n./Maildir/", "\n", "#\n")) if choices.chance(12) else "\n".join(lines)
+            choices.of(("", "\n./Maildir/", "\n", "#\n"))
+            if choices.chance(12)
+            else "\n".join(lines) + choices.of(("", "", "", r"\c"))
         )
         if choices.chance(4):
             _table(made, "mode")[file] = choices.of(

@@ -25,13 +25,14 @@ _SENDER_ROWS = (
 #: What stands around the word of a row.
 _AROUND_ROWS = (
     "{}", "{}", "{}", "{}", "{}", "{} ", "{}\t", "{} \t ", " {}", "#{}", "{} # x", "{}#", "{}\r", "{} x",
-    "{}:", "{}\n",
+    "{}:", "{}\n", r"{}\c", r"{}\c",
 )  # fmt: skip
 #: The one line of a file such as smtpgreeting.
 _LINES = (
     "mail.b.example", "MAIL.b.example", "mail.b.example ESMTP ready", "", " ", " mail.b.example",
     "mail.b.example ", "mail.b.example\t", "mail.b.example # x", "#mail.b.example", "mail.b.example\r",
     "m\u00e4il.b.example", "here.example", "there.example", "x" * 300, "-", "220 hello", "mail.b.example \t ",
+    r"mail.b.example\c",
 )  # fmt: skip
 _LIMITS = (10, 20, 50, 100, 1000)
 #: What stands behind or before a number in a control file or variable.
@@ -147,7 +148,7 @@ def _often(named: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
 
 def _as_said(row: str) -> list[str]:
     """What a client may say for a row of a control file: the row, and what somebody might take it for."""
-    row = row.rstrip(" \t")
+    row = row.removesuffix(r"\c").rstrip(" \t")
     plain = row.strip().removeprefix("#").partition("#")[0].strip()
     texts = (row, plain, plain.lower(), f"sub{plain}" if plain.startswith(".") else plain)
     return [escaped(text.encode("utf-8")) for text in texts if text]
