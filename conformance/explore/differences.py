@@ -76,6 +76,7 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
 
     `in_any_order`: what a qmail-send that runs several deliveries at once does is told in alphabetical order.
     """
+    record = _without_given_up(record) if in_any_order else record
     events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
     observed: acts.Observe | None = None
     before = 0.0
@@ -96,6 +97,27 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
         events += _line_ends(record, observed)
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
     return list(_alphabetical(events)) if in_any_order and is_sending else events
+
+
+def _without_given_up(record: Record) -> Record:
+    """Without runs of a queue program that was given no envelope, and what such programs complain of.
+
+    Nobody waits for one whose message has come to nothing: whether it has begun when we look is chance.
+    """
+    configurations = [act.configuration for act in record.acts if isinstance(act, acts.Prepare)]
+    programs = [each.queue_program for each in configurations if each.queue_program is not None]
+    if not programs:
+        return record
+    complaints = {line for program in programs for line in program.complains.splitlines()}
+
+    def kept(act: acts.Act) -> acts.Act:
+        if not isinstance(act, acts.Observe):
+            return act
+        calls = [call for call in act.seen.hook_calls if call.program != "qmail-queue" or call.envelope]
+        log = [line for line in act.seen.log if line not in complaints]
+        return replace(act, seen=replace(act.seen, hook_calls=calls, log=log))
+
+    return Record(tuple(map(kept, record.acts)))
 
 
 def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:

@@ -154,7 +154,7 @@ class Enqueue(Act, port="enqueue", whole=True):
     by: str = "from network"  #: as the Received line says it
     environment: Optional[Dict[str, str]] = None  #: None: that of whoever runs it
     written: Optional[bytes] = None  #: an envelope as it is, in the place of sender and recipients
-    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG})
+    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG}, ignores=("PIPE",))
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Discard(Act, port="discard", whole=True):
     why: str  #: "refused", or "lost" when the client went away
     message: bytes = b""
     environment: Optional[Dict[str, str]] = None
-    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG})
+    surroundings: Surroundings = Surroundings({0: PIPE, 1: PIPE, 2: LOG}, ignores=("PIPE",))
 
 
 @dataclass(frozen=True)

@@ -435,7 +435,7 @@ class SmtpdSession:
 
     def queue_surroundings(self) -> acts.Surroundings:
         """How qmail-queue finds itself: it reads two pipes, and has nothing of the session."""
-        return acts.Surroundings({0: acts.PIPE, 1: acts.PIPE, 2: acts.LOG})
+        return acts.Surroundings({0: acts.PIPE, 1: acts.PIPE, 2: acts.LOG}, ignores=("PIPE",))
 
     def queue_environment(self) -> Dict[str, str]:
         """qmail-queue's environment is qmail-smtpd's own."""
