@@ -62,7 +62,7 @@ def test_no_question_leads_out_of_the_world(area: str) -> None:
     [
         (
             "remote",
-            "accepted message|does not like recipient|connection died|but sender was rejected|greeting failed",
+            "accepted message|does not like recipient|connection died|sender was rejected|greeting failed",
         ),
         (
             "remote",

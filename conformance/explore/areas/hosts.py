@@ -79,7 +79,7 @@ _CODES = {
     "connect": ("220", "200", "221", "421", "450", "554", "521", "354", "22", "2200", "a20", ""),
     "EHLO": ("250", "251", "220", "421", "450", "500", "502", "550", "354", "999"),
     "HELO": ("250", "251", "220", "421", "450", "500", "550", "000"),
-    "AUTH": ("235", "250", "334", "432", "432", "421", "454", "500", "504", "535", "538", "534", "345"),
+    "AUTH": ("235", "250", "334", "432", "432", "421", "454", "500", "535"),
     "challenge": ("334", "235", "432", "454", "500", "504", "535", "354"),
     "MAIL": ("250", "251", "299", "354", "399", "400", "421",
         "451", "499", "500", "530", "550", "552", "150"),
@@ -155,8 +155,10 @@ def _reply(choices: Choices, step: str) -> str:
     return choices.of(_REPLIES[step.partition(" ")[0]][choices.of(_MANNERS)])
 
 
-def exchanger(choices: Choices, address: str, steps: Sequence[str] = _STEPS, announcing: int = 2) -> Table:
-    """A host with a script, on an address; one in `announcing` announces something of its own."""
+def exchanger(
+    choices: Choices, address: str, steps: Sequence[str] = _STEPS, with_auth: bool = False
+) -> Table:
+    """A host with a script, on an address; `with_auth`: it announces methods, and not just perhaps."""
     made: Table = {"address": address}
     script: dict[str, Any] = {}
     for _ in range(choices.of((0, 1, 1, 1, 1, 2, 2, 3))):
@@ -166,10 +168,9 @@ def exchanger(choices: Choices, address: str, steps: Sequence[str] = _STEPS, ann
             script[step] = [script[step], *(_reply(choices, step) for _ in range(choices.between(1, 2)))]
     if script:
         made["steps"] = script
-    if choices.chance(announcing):
-        made |= choices.steered(
-            "host announces", {name: partial(how, choices) for name, how in _HOWS.items()}
-        )
+    if with_auth or choices.chance(2):
+        hows = _WITH_AUTH if with_auth and not choices.chance(4) else tuple(_HOWS)
+        made |= choices.steered("host announces", {name: partial(_HOWS[name], choices) for name in hows})
     if choices.chance(30):  # for qmail has to wait
         made |= choices.of(({"silent": True}, {"pace": 0.05}, {"pace": 0.3}, {"pace": 1.1}))
     put(choices, made, "host", _NAMES, 30)
@@ -195,10 +196,14 @@ _HOWS = {
 }  # fmt: skip
 
 
-def exchangers(choices: Choices, steps: Sequence[str] = _STEPS, announcing: int = 2) -> list[Table]:
+#: Of these, what lets qmail-remote authenticate.
+_WITH_AUTH = ("methods", "one method", "CRAM-MD5", "methods in any order", "other users")
+
+
+def exchangers(choices: Choices, steps: Sequence[str] = _STEPS, with_auth: bool = False) -> list[Table]:
     """Hosts on some of the addresses: with scripts, ordinary ones, and those that are not there."""
     made = [
-        exchanger(choices, address, steps, announcing) for address in ADDRESSES[:2] if not choices.chance(8)
+        exchanger(choices, address, steps, with_auth) for address in ADDRESSES[:2] if not choices.chance(8)
     ]
     for address in ADDRESSES[2:]:
         at = {"address": address}
@@ -209,14 +214,10 @@ def exchangers(choices: Choices, steps: Sequence[str] = _STEPS, announcing: int 
             at | {"silent": True},
             *[at | {"steps": {"connect": "421 later"}}] * 2,
         )
-        if (
-            host := exchanger(choices, address, steps, announcing)
-            if choices.chance(3)
-            else choices.of(others)
-        ):
+        if host := exchanger(choices, address, steps, with_auth) if choices.chance(3) else choices.of(others):
             made.append(host)
     if choices.chance(4):
-        made.append(exchanger(choices, ADDRESSES[0], steps, announcing) | {"port": 2525})
+        made.append(exchanger(choices, ADDRESSES[0], steps, with_auth) | {"port": 2525})
     return made or [{"address": "127.0.0.9"}]
 
 

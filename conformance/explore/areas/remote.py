@@ -83,6 +83,10 @@ def _hosts(choices: Choices, made: Document) -> None:
     made["exchanger"] = exchangers(choices)
 
 
+#: What a host may say of credentials (RFC 4954 4 and 6).
+_VERDICTS = ("235", "250", "334", "432", "454", "500", "535")
+
+
 def _authenticating(choices: Choices, made: Document) -> None:
     """Credentials for nearly everybody, and hosts that announce AUTH and say anything about it."""
     file = choices.of(("authsenders", "authsenders", "smtproutes"))
@@ -93,9 +97,10 @@ def _authenticating(choices: Choices, made: Document) -> None:
     )
     lines = [f"{choices.of(keys)}:|{choices.of(CREDENTIALS)}", f":|{choices.of(CREDENTIALS)}"]
     made["control"][file] = made["control"].get(file, []) + lines[choices.between(0, 1) :]
-    made["exchanger"] = exchangers(
-        choices, ("AUTH", "AUTH", "challenge", "challenge", "EHLO", "MAIL", "message"), 1
-    )
+    made["exchanger"] = exchangers(choices, ("AUTH", "challenge", "MAIL"), with_auth=True)
+    for host in made["exchanger"]:
+        if choices.chance(3):
+            host.setdefault("steps", {})["AUTH"] = f"{choices.of(_VERDICTS)} said"
 
 
 def _timeouts(choices: Choices, made: Document) -> None:
