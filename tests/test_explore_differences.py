@@ -97,3 +97,15 @@ def test_a_deaf_host_sees_no_end() -> None:
         "control": {"timeoutremote": 1},
     }
     assert not any(event.text.startswith("[client ") for event in told(played(document)))
+
+
+def test_scenarios_that_are_played_at_the_same_time_do_not_meet() -> None:
+    side = ReferenceSide(parse_target("reference-ppa"))
+    documents: list[Document] = [
+        {"session": f"> EHLO a{number}.example\n< *\n" + CHAT} for number in range(5)
+    ]
+
+    async def at_once() -> list[Record]:
+        return list(await asyncio.gather(*(side.play(made(document)) for document in documents)))
+
+    assert asyncio.run(at_once()) == [played(document) for document in documents]

@@ -1,5 +1,6 @@
 """Plays generated scenarios: on the reference in this process, on packages in their pods."""
 
+import asyncio
 from typing import Any, Protocol
 
 from conformance.cases.script import LIMIT, script_of
@@ -58,6 +59,7 @@ class ReferenceSide:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self._turn = asyncio.Lock()  # one pod plays one scenario at a time, though packages play several
         self._pod = self._started()
 
     def _started(self) -> ReferencePod:
@@ -68,13 +70,14 @@ class ReferenceSide:
 
     async def traced(self, made: Made, *, fresh: bool = False) -> tuple[Record, list[Done]]:
         """The record, and what was done in each chat. WorldError when the reference itself fails."""
-        notes = _Notes(self._started() if fresh else self._pod)
-        try:
-            done = await act(made.scenario, notes)
-        except Exception as error:
-            self._pod = self._started()
-            raise WorldError(f"{self.target.name} failed: {type(error).__name__}: {error}") from error
-        return notes.record, done
+        async with self._turn:
+            notes = _Notes(self._started() if fresh else self._pod)
+            try:
+                done = await act(made.scenario, notes)
+            except Exception as error:
+                self._pod = self._started()
+                raise WorldError(f"{self.target.name} failed: {type(error).__name__}: {error}") from error
+            return notes.record, done
 
     async def dispose(self) -> None:
         await self._pod.dispose()
