@@ -25,7 +25,7 @@ _SENDER_ROWS = (
 #: What stands around the word of a row.
 _AROUND_ROWS = (
     "{}", "{}", "{}", "{}", "{}", "{} ", "{}\t", "{} \t ", " {}", "#{}", "{} # x", "{}#", "{}\r", "{} x",
-    "{}:", "{}\n", r"{}\c", r"{}\c",
+    "{}:", "{}\n",
 )  # fmt: skip
 #: The one line of a file such as smtpgreeting.
 _LINES = (
@@ -182,6 +182,8 @@ def rows(name: str, table: tuple[str, ...]) -> Thing:
             choices.of(_AROUND_ROWS).format(choices.of(table))
             for _ in range(choices.of((0, 1, 2, 2, 3, 4, 5)))
         ]
+        if there and choices.chance(3):
+            there[-1] = there[-1].rstrip("\n") + r"\c"  # the file ends without a line feed
         absent = name != "badmailfrom" and choices.chance(8)
         setup.table("control")[name] = False if absent else there or ""
         for row in there:
