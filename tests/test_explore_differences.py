@@ -101,8 +101,9 @@ def test_a_deaf_host_sees_no_end() -> None:
 
 def test_scenarios_that_are_played_at_the_same_time_do_not_meet() -> None:
     side = ReferenceSide(parse_target("reference-ppa"))
+    wait = "> AUTH PLAIN \\{base64:\\0alice\\0wrong}\n< *\n"
     documents: list[Document] = [
-        {"session": f"> EHLO a{number}.example\n< *\n" + CHAT} for number in range(5)
+        {"session": f"> EHLO a{number}.example\n< *\n{wait}", "auth": {"mode": ""}} for number in range(5)
     ]
 
     async def at_once() -> list[Record]:
