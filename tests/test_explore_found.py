@@ -51,3 +51,16 @@ def test_a_mute_qmail_verify_is_logged_with_the_errno_that_was_left() -> None:
     )
     assert said.endswith("451 qv temporary failure (#4.3.0)\r\n")
     assert any("temporary failure (file does not exist)" in line for line in seen.log)
+
+
+def test_the_address_of_double_bounces_ends_at_a_nul() -> None:
+    _, seen = played(
+        {
+            "session": "> MAIL FROM:<b@gone.example>\n< *\n> RCPT TO:<nobody@here.example>\n< *\n"
+            "> DATA\n< *\n| hello\n< *\n",
+            "delivering": True,
+            "control": {"doublebounceto": "alice\u0000more"},
+            "zones": {".": "@ TXT x\n"},
+        }
+    )
+    assert any("to remote alice@" in line or "to local alice@" in line for line in seen.log)

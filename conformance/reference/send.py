@@ -51,7 +51,8 @@ class QmailSend:
         self._bounce_from = control.line("bouncefrom", b"MAILER-DAEMON") or b""
         self._bounce_host = control.line("bouncehost", me, b"bouncehost") or b""
         double_host = control.line("doublebouncehost", me, b"doublebouncehost") or b""
-        self.double_bounce_to = (control.line("doublebounceto", b"postmaster") or b"") + b"@" + double_host
+        double_bounce_to = (control.line("doublebounceto", b"postmaster") or b"") + b"@" + double_host
+        self.double_bounce_to = double_bounce_to.partition(b"\0")[0]  # a string of C ends there
         self._lifetime = control.number("queuelifetime", 604800)
         self._most = (control.number("concurrencylocal", 10), control.number("concurrencyremote", 20))
 
