@@ -7,7 +7,7 @@ import pytest
 from conformance.explore.differences import Difference, differ, differences, settled, told
 from conformance.explore.document import Document, made
 from conformance.explore.playing import ReferenceSide
-from conformance.explore.rules import Rule
+from conformance.explore.rules import RULES, Rule, kept
 from conformance.pod import record as acts
 from conformance.pod.record import Record
 from conformance.targets.names import parse_target
@@ -110,3 +110,25 @@ def test_scenarios_that_are_played_at_the_same_time_do_not_meet() -> None:
         return list(await asyncio.gather(*(side.play(made(document)) for document in documents)))
 
     assert asyncio.run(at_once()) == [played(document) for document in documents]
+
+
+def test_rules_are_told_with_their_reasons_and_leave_other_differences() -> None:
+    for rule in RULES:
+        assert rule.reason
+        assert rule.source
+    left_out = Difference("smtpd", "qmail: 250 ok NUMBER qp N", "qmail: 451 qq read error (#4.3.0)")
+    other = Difference("smtpd", "qmail: 250 ok NUMBER qp N", "qmail: 451 qq trouble (#4.3.0)")
+    assert kept([left_out, other]) == [other]
+
+
+def test_deliveries_at_once_come_in_any_order() -> None:
+    document: Document = {
+        "session": CHAT + "> RCPT TO:<bob@here.example>\n< *\n" + MESSAGE,
+        "delivering": True,
+        "mode": {"alice": "gone", "bob": "gone"},
+    }
+    events = told(played(document), in_any_order=True)
+    assert not any(event.text.startswith("status: ") for event in events)
+    log = [event.text for event in events if event.channel == "log"]
+    assert log == sorted(log)
+    assert len([line for line in log if "starting delivery" in line]) == 2

@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")
 _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 #: What tells how much is under way at once.
 _AT_ONCE = ("status: ", "  other children of its parent: ")
-_RECIPIENTS = re.compile(r"(?<=<.> )to (<.*>(?:, <.*>)+)")
+_RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(?=\]$)")
 _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
 #: Places, numbers and times of one run of a pod.
 _OF_RUNS = (
@@ -33,7 +33,7 @@ _OF_RUNS = (
     (re.compile(r"/var/lib/conformance/queue\b"), "/var/lib/qmail/queue"),
     (re.compile(r"(info msg )\d+: bytes \d+ (.*) qp \d+ uid \d+"), r"\1NUMBER: bytes NUMBER \2"),
     (re.compile(r"\bbounce/\d+"), "bounce/NUMBER"),
-    (re.compile(r"\bqp_\d+"), "qp_NUMBER"),
+    (re.compile(r"qp_\d+"), "qp_NUMBER"),
     (re.compile(r"(bounce msg NUMBER|bounce msg \d+) qp \d+"), "bounce msg NUMBER qp NUMBER"),
     (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"), "DATE"),
 )
@@ -128,7 +128,9 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         if event.channel.startswith(("smtpd", "qmail-remote", "set-up")):
             yield event
         elif not event.text.startswith(_AT_ONCE):
-            text = _RECIPIENTS.sub(lambda found: "to " + ", ".join(sorted(found[1].split(", "))), event.text)
+            text = _RECIPIENTS.sub(
+                lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), event.text
+            )
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 

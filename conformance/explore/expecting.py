@@ -21,6 +21,12 @@ _VARIABLE = re.compile(
     r"\b\d{9,}(?:\.\d+)?\b|(?<=qp )\d+|(?<=\(qmail )\d+|\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}"
 )
 
+#: Facts about a program that differ from run to run, or from pod to pod.
+_VARYING = (
+    *("TCPREMOTEPORT=", "PATH=", "PWD=", "UFLINE=", "input ", "envelope ", "argument ", "directory "),
+    *("descriptor 0 ", "other children "),
+)
+
 #: Sightings of one kind that are written down.
 _MOST = 20
 
@@ -166,7 +172,7 @@ def _said(seen: Observation) -> Iterator[str]:
 
 def _is_telling(fact: str) -> bool:
     """Whether a fact about a program is the same from run to run."""
-    return not fact.startswith(("TCPREMOTEPORT", "input ", "envelope ", "argument "))
+    return not fact.startswith(_VARYING)
 
 
 def _runs(seen: Observation) -> dict[str, int]:

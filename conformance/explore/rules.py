@@ -30,7 +30,30 @@ class Rule:
         )
 
 
-RULES: tuple[Rule, ...] = ()
+_UNREAD = (
+    "Whether a queue program that reads nothing is gone before qmail-smtpd has written a short message into "
+    "the pipe is chance: qmail-smtpd then sees the program's own status, or that nobody reads."
+)
+_SOURCE = "package source, qmail.c: qmail_close; pipe(7)"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "unread queue program, reply",
+        "smtpd",
+        r"qmail: (250 ok NUMBER qp N|[45]\d\d .*)",
+        r"qmail: 451 qq read error \(#4\.3\.0\)",
+        _UNREAD,
+        _SOURCE,
+    ),
+    Rule(
+        "unread queue program, log",
+        "log",
+        r"qmail: qmail-smtpd: pid NUMBER from .*: Message (accepted|rejected).*",
+        r"qmail: qmail-smtpd: pid NUMBER from .*: Message rejected \(451 qq read error.*",
+        _UNREAD,
+        _SOURCE,
+    ),
+)
 
 
 def kept(differences: Iterable[Difference]) -> list[Difference]:
