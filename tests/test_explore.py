@@ -198,6 +198,8 @@ def test_the_schema_refuses_what_is_spoilt(tmp_path: Path) -> None:
     assert main([*words, "-n", "1", "--out", str(tmp_path)]) == 1
     report = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     report = {**report, "reached": {}, "findings": report["findings"][:1]}
+    for target in report["targets"]:
+        target.pop("flaws", None)  # that it has none need not be said
     for wrong in spoilt(report):
         assert faults("explore-1", wrong), wrong
 
