@@ -428,6 +428,14 @@ def test_qmail_send_rests_when_all_is_done_or_put_off_in_a_reproduction_too(
     assert fake.ask("wait_until_idle", "0") == [b"ok", b"1"]
 
 
+@pytest.mark.parametrize(("name", "idle"), [("qmail-queue", False), ("qmail-smtpd", False), ("other", True)])
+def test_what_qmail_smtpd_has_left_behind_is_still_handing_in(fake: Target, name: str, idle: bool) -> None:
+    serve(fake, f"cp /bin/sleep {name}; (./{name} 100 &)")
+    assert fake.ask("wait_until_idle", "100") == [b"ok", b"1" if idle else b"0"]
+    prepare(fake)
+    assert fake.ask("wait_until_idle", "0") == [b"ok", b"1"]
+
+
 # What is seen
 
 
