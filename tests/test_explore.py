@@ -97,7 +97,7 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_however_many_workers_find_the_same() -> None:
     build = parse_target("reference-ppa~smtpd.open-relay")
-    wish = Wish(Plan((build,)), (model_of(build),), ("smtp", "auth"), 3, sessions=320)
+    wish = Wish(Plan((build,)), (model_of(build),), ("smtp",), 3, sessions=96)
 
     def found(workers: int) -> dict[Cause, str]:
         return {
@@ -154,7 +154,7 @@ def test_what_the_models_differ_in_is_set_apart() -> None:
     assert tally.explained
     assert not findings
     flawed = AgainstBuild(side("reference-stock~smtpd.open-relay"), side("reference-ppa"), models)
-    findings, _ = explore(flawed, "smtp", 150)
+    findings, _ = explore(flawed, "smtp", 60)
     assert findings
 
 
