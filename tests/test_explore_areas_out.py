@@ -26,7 +26,7 @@ def played(area: str) -> list[tuple[dict, Record]]:
 
     async def run() -> list[tuple[dict, Record]]:
         side = ReferenceSide(parse_target("reference-ppa"))
-        stream = Stream(area, "7")
+        stream = Stream(area, "11")
         return [(made.document, await side.play(made)) for _ in range(6) for made in stream.batch(50)]
 
     return asyncio.run(run())

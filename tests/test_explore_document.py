@@ -1,5 +1,7 @@
 """Generated scenarios as text: what is written is read back, and it is a scenario."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from random import Random
@@ -73,3 +75,14 @@ def test_a_scenario_file_without_its_expectations(tmp_path: Path) -> None:
         "session": ["< *\n> NOOP\n< *\n< *\n"],
         "deliver": {"recipients": ["b@big.example"]},
     }
+
+
+def test_what_is_made_does_not_depend_on_what_else_is_loaded() -> None:
+    batch = "[each.document for each in Stream('smtp', '7').batch()]"
+    makes = f"from conformance.explore.stream import Stream; print({batch})"
+    loads = "from conformance.cases.collection import all_requirements; all_requirements()"
+    alone, beside = (
+        subprocess.run([sys.executable, "-c", f"{before}; {makes}"], capture_output=True, check=True).stdout
+        for before in ("pass", loads)
+    )
+    assert alone == beside

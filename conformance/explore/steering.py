@@ -4,6 +4,7 @@ Weights change between batches alone, for within one Hypothesis must draw from t
 """
 
 from collections.abc import Iterable, Mapping
+from random import Random
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -18,10 +19,12 @@ _MOST = 8
 class Steer:
     """What one stream of scenarios has drawn so far, and what of it was new.
 
-    A choice is known by `place:label`. `drawn` are those of the scenario that is being made.
+    A choice is known by `place:label`. `drawn` are those of the scenario that is being made; `random` gives
+    it its seed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, random: Random | None = None) -> None:
+        self.random = random or Random(0)
         self.drawn: list[str] = []
         self._uses: dict[str, int] = {}
         self._gains: dict[str, int] = {}

@@ -29,7 +29,7 @@ class Stream:
     def __init__(self, area: str, seed: str) -> None:
         self.area = AREAS[area]
         self._random = Random(f"{area} {seed}")
-        self._steer = Steer()
+        self._steer = Steer(Random(f"{area} {seed} seeds"))
         self._corpus: list[Document] = []
         self.seen: set[str] = set()  #: all that its scenarios reached
 
