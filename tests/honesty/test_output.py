@@ -50,6 +50,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "bench": ("--list",),
     "reproduce": ("0006.unknown.code", "--from", RUNS[1], "--out", "out"),
     "reference-deb": ("out",),
+    "explore": ("reference-ppa", "--area", "smtp", "--sessions", "16", "-n", "1", "--out", "out"),
 }
 
 
