@@ -305,14 +305,8 @@ sub is_idle {
     return 1;
 }
 
-# Whether a qmail-queue is at work, as one is for a moment when its client has gone. Until it begins it bears the
-# name of the qmail-smtpd that made it, and is ours when that has ended.
-sub handing_in {
-    return scalar grep {
-        my ($name, $parent) = (read_file("/proc/$_/stat") // '') =~ /^\d+ \((qmail-queue|qmail-smtpd)\) \S (\d+)/;
-        defined $name && ($name eq 'qmail-queue' || $parent == $$);
-    } case_processes();
-}
+# Whether a qmail-queue is at work, as one is for a moment when its client has gone.
+sub handing_in { return scalar grep { (read_file("/proc/$_/comm") // '') eq "qmail-queue\n" } case_processes(); }
 
 sub uptime { return (split / /, read_file('/proc/uptime'))[0]; }    # to a hundredth of a second
 
@@ -320,7 +314,7 @@ sub wait_until_idle {
     my ($limit) = @_;    # milliseconds
     my $end = uptime() + $limit / 1000;
     until (is_idle()) {
-        return '0' if uptime() >= $end || waitpid($send->{pid}, WNOHANG) != 0;
+        return '0' if uptime() >= $end || ($send->{pid} && waitpid($send->{pid}, WNOHANG) != 0);
         pause($TURN);
     }
     return '1';
