@@ -92,8 +92,8 @@ def test_worker_processes_come_to_the_same() -> None:
 def test_a_worker_that_never_comes_to_an_end_is_ended_and_its_flaw_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    worker = "import time; from conformance.zoo import trial, worker; trial.TRIAL_LIMIT = 1; "
-    endless = f"{worker} worker.TRIAL_LIMIT = 1; worker.run_trial = lambda _: time.sleep(600); worker.main()"
+    worker = "import signal; from conformance.zoo import trial, worker; trial.TRIAL_LIMIT = 1; "
+    endless = f"{worker} worker.TRIAL_LIMIT = 1; worker.run_trial = lambda _: signal.pause(); worker.main()"
     monkeypatch.setattr(trial, "WORKER", [sys.executable, "-c", endless])
     given = [Trial("0006.closes", "patched", ("0006.unknown.code",))]
     with pytest.raises(WorldError, match=r"died at 0006\.closes on patched, or was at work for \d+ s"):

@@ -1,6 +1,6 @@
 """0001, which stock and patched alike have: qmail-smtpd's log. One line for each decision, and it is true."""
 
-from conformance.cases.credentials import encoded, plain
+from conformance.cases.credentials import encoded, password, plain
 from conformance.cases.qmail import SUBMITTED, Qmail
 from conformance.catalogue import requirement
 
@@ -293,6 +293,19 @@ async def test_authentication_that_succeeds(qmail: Qmail) -> None:
     assert reply.code == 235, reply
     texts = [line.text for line in await qmail.smtpd_log()]
     assert len(texts) == 4, f"{reply}, and the log says nothing of it: {texts}"
+
+
+@requirement("0008.log.answers", source="patch:0008 qmail-smtpd.c; " + SOURCE)
+async def test_answers_are_not_logged(qmail: Qmail) -> None:
+    """What a client answers in an AUTH exchange is in no line of the log: it would give the password away."""
+    qmail.authenticate("")
+    answers = [encoded("alice"), encoded(password("alice"))]
+    async with qmail.session() as smtp:
+        replies = await smtp.commands("AUTH LOGIN", *answers)
+    assert [reply.code for reply in replies] == [334, 334, 235], replies
+    # A password of the fixtures stands in a record as whose it is.
+    told = [line for line in (await qmail.observe()).log if answers[0] in line or " of alice>" in line]
+    assert told == [], told
 
 
 @requirement("0009.log.refused", source="patch:0009 smtpd-rcptcheck; " + SOURCE)

@@ -138,8 +138,9 @@ from conformance.catalogue import requirement
 
 @requirement("base.test.nothing", source="rfc5321:1")
 async def test_nothing(qmail: Qmail) -> None:
-    "It says what stands in a control file, and looks at nothing."
-    qmail.control["databytes"] = "1000"
+    "It says NOOP, and looks at nothing."
+    async with qmail.session() as smtp:
+        await smtp.command("NOOP")
 """
     program = f"""
 import sys, types
