@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cli import exploring, main
+from conformance.cli import main
 from conformance.errors import WorldError
 from conformance.explore.areas import AREAS
 from conformance.explore.campaign import Wish, explored
@@ -183,14 +183,6 @@ def test_features_are_verbs_and_keys() -> None:
 def test_a_wrong_use_is_said(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", *words]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_without_hypothesis_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(exploring.importlib.util, "find_spec", lambda name: None)
-    assert main(["explore", "reference-ppa"]) == 2
-    assert "pip install 'qmail-conformance[explore]'" in capsys.readouterr().err
 
 
 def test_the_schema_refuses_what_is_spoilt(tmp_path: Path) -> None:
