@@ -20,8 +20,9 @@ from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judge
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import Stream
 from conformance.pod.record import Record
-from conformance.targets.names import model_of, parse_target
+from conformance.targets.names import model_of, name_of_model, parse_target
 from conformance.targets.plan import Plan
+from conformance.targets.target import Target
 from tests.schemas import faults, spoilt
 
 
@@ -33,13 +34,17 @@ def explore(judge: Judge, area: str, sessions: int) -> tuple[list[Finding], Tall
     """The findings, each once, and the tally of one stream."""
     exploration = Exploration(judge, Stream(area, "1"), 1)
 
-    async def run() -> list[Finding]:
+    async def run() -> tuple[list[Finding], Tally]:
         found: dict[Cause, Finding] = {}
-        async for finding in exploration.run(Budget(sessions=sessions)):
-            found.setdefault(finding.cause, finding)
-        return list(found.values())
+        whole = Tally()
+        async for each in exploration.run(Budget(sessions=sessions)):
+            if isinstance(each, Tally):
+                whole.add(each)
+            else:
+                found.setdefault(each.cause, each)
+        return list(found.values()), whole
 
-    return asyncio.run(run()), exploration.tally
+    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("area", AREAS)
@@ -93,6 +98,47 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(again) == 0
     assert "of a known finding" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "second").iterdir()] == ["findings.json"]
+
+
+def test_a_finding_in_the_log_alone_is_a_scenario_that_fails_there(tmp_path: Path) -> None:
+    words = ["explore", "reference-ppa~smtpd.log-no-address", "--area", "smtp", "--sessions", "16"]
+    assert main([*words, "--seed", "1", "-n", "1", "--out", str(tmp_path)]) == 1
+    (first, *_) = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))["findings"]
+    scenario = tmp_path / first["file"]
+    assert first["difference"]["channel"] == "log"
+    head = "try FILE '--target=reference-ppa~smtpd.log-no-address' --target=reference-ppa"
+    assert head.replace("FILE", scenario.name) in scenario.read_text(encoding="utf-8")
+    assert main(["try", str(scenario), "--target", "reference-ppa"]) == 0
+    assert main(["try", str(scenario), "--target", "reference-ppa~smtpd.log-no-address"]) == 1
+
+
+def test_what_an_exploration_has_written_is_not_lost_to_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "16", "-n", "1"]
+    out = str(tmp_path / "one")
+    assert main([*words, "--seed", "1", "--out", out]) == 1
+    written = (tmp_path / "one" / "findings.json").read_bytes()
+    assert main([*words, "--seed", "2", "--out", out]) == 2
+    assert "it is of seed 1" in capsys.readouterr().err
+    assert main([*words, "--seed", "1", "--known", out, "--out", out]) == 2
+    assert "it is the --out of this exploration" in capsys.readouterr().err
+    assert (tmp_path / "one" / "findings.json").read_bytes() == written
+
+
+def test_each_batch_is_told_of_so_that_a_stop_loses_no_count() -> None:
+    build = parse_target("reference-ppa")
+    (task, *_) = Wish(Plan((build,)), (model_of(build),), ("smtp",), 3, sessions=1920).tasks(1)
+    tallies = [each for each in explored([task], 1) if isinstance(each, Tally)]
+    assert [tally.sessions for tally in tallies] == [50, 50, 20]
+
+
+@pytest.mark.parametrize("name", ["reference-ppa", "model-ppa", "model-stock", "model@0004,0006"])
+def test_a_model_has_a_name_that_any_command_takes(name: str) -> None:
+    target = parse_target(name)
+    assert name_of_model(model_of(target)) == name
+    build = Target("debs:x", "debs", target.patches, packages=target.packages)
+    assert parse_target(name_of_model(model_of(build))).flaws == model_of(build).flaws
 
 
 def test_however_many_workers_find_the_same() -> None:

@@ -175,15 +175,25 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 def _add_explore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="the build that is explored")
     _option(parser, "--against", "TARGET", "another build in the place of its model")
-    areas = "smtp, auth, …: only this one; may be given more than once (all of them)"
+    parser.epilog = (
+        "Exit status: 0 nothing differs; 1 something does; 2 wrong use; 3 the world failed. "
+        "The head of a finding's file has the `qmail-conformance try …` that shows it."
+    )
+    areas = (
+        "only this one; may be given more than once (all: smtp, auth, rcptcheck, verify, remote, dns, "
+        "delivery, configuration)"
+    )
     _option(parser, "--area", "AREA", areas, action="append", default=[])
     much = parser.add_mutually_exclusive_group()
-    _option(much, "--seconds", "S", "how long (60)", type=float)
+    long = "for how long (60); to see again what was found last comes on top"
+    _option(much, "--seconds", "S", long, type=float)
     _option(much, "--sessions", "N", "or how many", type=int)
-    _option(parser, "--seed", "N", "the same seed on the same build finds the same (a new one)", type=int)
+    again = "with --sessions the same seed finds the same on the same build (a new one)"
+    _option(parser, "--seed", "N", again, type=int)
     many = "worker processes (auto: one for each core)"
     _option(parser, "-n", "WORKERS", many, dest="workers", type=_pods)
-    _option(parser, "--known", "DIR", "scenario files as found before, which are no findings")
+    known = "the --out of an earlier exploration: what its scenarios show first is no finding"
+    _option(parser, "--known", "DIR", known)
 
 
 def _add_patch(parser: argparse.ArgumentParser) -> None:

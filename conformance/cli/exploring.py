@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import secrets
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, stopping
+from conformance.cli.keeping import refuse_another
 from conformance.cli.options import images, note, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
@@ -22,7 +24,7 @@ from conformance.report.words import is_specification, numbered, one_line, speci
 from conformance.scenario.pieces import toml
 from conformance.scenario.showing import stories_shown
 from conformance.targets.capacity import core_count, cut_down_workers
-from conformance.targets.names import model_of
+from conformance.targets.names import model_of, name_of_model
 from conformance.targets.ready import make_ready
 
 if TYPE_CHECKING:
@@ -54,12 +56,16 @@ _CHANNELS = {
 
 @dataclass
 class _Book:
-    """What is kept of an exploration in its directory; docs/schema/explore-1.schema.json describes it."""
+    """What is kept of an exploration in its directory; docs/schema/explore-1.schema.json describes it.
+
+    `sides`: what the two are called; `tried`: the names under which `try` takes them.
+    """
 
     out: Path
     wish: "Wish"
     result: "Result"
     sides: tuple[str, str]
+    tried: tuple[str, str]
     began: float = field(default_factory=time.monotonic)
     is_complete: bool = False
 
@@ -73,16 +79,11 @@ class _Book:
 
     def to_json(self) -> dict[str, Any]:
         tally = self.result.tally
-        targets = [target.to_json() for target in self.wish.plan.targets]
-        models = [target.to_json() for target in self.wish.models]
         return {
-            "form": FORM,
+            **_of(self.wish),
             "schema": 1,
             "suite": __version__,
-            "targets": targets,
-            "models": models,
-            "seed": self.wish.seed,
-            "areas": list(self.wish.areas),
+            "models": [target.to_json() for target in self.wish.models],
             "complete": self.is_complete,
             **vars(tally),
             "seconds": self.seconds,
@@ -94,7 +95,14 @@ class _Book:
 
     def keep(self, finding: "Finding") -> None:
         """The scenario of a finding, as a file."""
-        write_text(self.out / file_name(finding), scenario_file(finding, self.wish.seed, self.sides))
+        text = scenario_file(finding, self.wish.seed, self.sides, self.tried)
+        write_text(self.out / file_name(finding), text)
+
+
+def _of(wish: "Wish") -> dict[str, Any]:
+    """What an exploration is of: one of something else does not take its place."""
+    targets = [target.to_json() for target in wish.plan.targets]
+    return {"form": FORM, "targets": targets, "areas": list(wish.areas), "seed": wish.seed}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -106,11 +114,19 @@ def run(options: argparse.Namespace) -> int:
     for target in wish.plan.targets:
         if is_specification(target):
             print(specification_sentence(target))
-    others = wish.plan.targets[1:] or wish.models
-    sides = (wish.plan.targets[0].name, others[0].name)
-    print(one_line(f"{sides[0]} is explored against {sides[1]}, seed {wish.seed}"), flush=True)
+    target = wish.plan.targets[0]
+    if len(wish.plan.targets) == 1:
+        other, tried = wish.models[0].name, name_of_model(model_of(target))
+    else:
+        other = tried = wish.plan.targets[1].name
+    print(one_line(f"{target.name} is explored against {other}, seed {wish.seed}"), flush=True)
     with output_directory(options) as out:
-        book = _Book(out, wish, Result(), sides)
+        if options.known and out.samefile(options.known):
+            hint = "Name another --out: what is known stays as it is."
+            raise UsageError(f"--known {options.known}: it is the --out of this exploration", hint)
+        refuse_another(out / "findings.json", _of(wish))
+        book = _Book(out, wish, Result(), (target.name, other), (target.name, tried))
+        book.write()
         with stopping.keeping(lambda: f"{numbered(len(book.result.findings), 'finding')} kept in {out}"):
             _explore(book, workers)
         for finding in book.result.in_order():
@@ -147,7 +163,10 @@ def _wish(options: argparse.Namespace) -> "Wish":
     seconds = None if options.sessions else options.seconds or SECONDS
     return Wish(
         plan,
-        tuple(replace(model, name=f"model of {model.name}") for model in models),
+        tuple(
+            replace(model, name=f"model of {target.name}")
+            for target, model in zip(plan.targets, models, strict=True)
+        ),
         tuple(area for area in AREAS if area in options.area or not options.area),
         options.seed if options.seed is not None else secrets.randbelow(1_000_000),
         options.sessions,
@@ -199,7 +218,7 @@ def file_name(finding: "Finding") -> str:
     return f"{words[:40].strip('-')}-{digest}.toml"
 
 
-def scenario_file(finding: "Finding", seed: int, sides: Sequence[str]) -> str:
+def scenario_file(finding: "Finding", seed: int, sides: Sequence[str], tried: Sequence[str]) -> str:
     """The text of a finding's file."""
     difference = finding.difference
     lines = [
@@ -207,7 +226,10 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str]) -> str:
         f"session {finding.session}.",
         f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
         f"and on {sides[1]}: {difference.right}",
-        f"What is expected is what {sides[1]} does.",
+        f"What is expected is what {sides[1]} does. Both stories side by side:",
+        shlex.join(
+            ["qmail-conformance", "try", file_name(finding), *(f"--target={name}" for name in tried)]
+        ),
     ]
     comment = "".join(f"# {one_line(line)}\n" for line in lines)
     return f"{comment}\ntitle = {toml(one_line(str(difference)))}\n{finding.scenario}"

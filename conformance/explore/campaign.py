@@ -104,7 +104,7 @@ def explored(tasks: Sequence[Task], workers: int) -> Iterator[Finding | Cause | 
                 yield Finding.from_json(answer)
             elif kind == "again":
                 yield _cause(answer)
-            else:
+            elif kind == "tally":
                 yield decode(Tally, answer)
     finally:
         for process in processes:
@@ -139,7 +139,7 @@ class _Worker:
                 self._process.stdin.write(task.dumps().encode() + b"\n")
                 self._process.stdin.flush()
                 kind = ""
-                while kind not in ("tally", "failure"):
+                while kind not in ("done", "failure"):
                     [(kind, answer)] = json.loads(self._process.stdout.readline()).items()
                     self._said.put((kind, answer))
             self._said.put(("end", None))

@@ -47,7 +47,7 @@ _NAMED = (
     (re.compile(r"<[^<>]*>"), "<…>"),
     (re.compile(r"\"[^\"]*\""), '"…"'),
     (re.compile(r"[\w.+=-]*@[\w.-]+"), "…@…"),
-    (re.compile(r"(?<![#\d.])\d+(?:\.\d+)*(?![\d.)])"), "N"),
+    (re.compile(r"(?<![#\w.])\d+(?:\.\d+)*(?![\d.)])"), "N"),
     (re.compile(r"[A-Za-z0-9+/]{24,}={0,2}"), "…"),
     (re.compile(r"(.)\1{9,}"), r"\1…"),
 )
@@ -68,7 +68,8 @@ class Difference:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.channel}: {self.left} | {self.right}"
+        right = "the like, other in its details" if self.left == self.right else self.right
+        return f"{self.channel}: {self.left} | {right}"
 
 
 def told(record: Record, *, in_any_order: bool = False) -> list[Event]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from conformance.explore.differences import is_challenge
+from conformance.explore.differences import is_challenge, settled
 from conformance.explore.document import Document, Made, text_of
 from conformance.explore.driving import Done
 from conformance.pod import record as acts
@@ -14,11 +14,15 @@ from conformance.pod.observation import Observation
 from conformance.pod.record import Record
 from conformance.scenario.chat import HalfClose, Pause, Write
 from conformance.scenario.escapes import escaped
+from conformance.scenario.playing import message_lines
 from conformance.smtp.reply import Reply
 
 #: What differs from run to run: numbers of many figures, process numbers, dates, and Maildir names.
 _VARIABLE = re.compile(
-    r"\b\d{9,}(?:\.\d+)?\b|(?<=qp )\d+|(?<=\(qmail )\d+|\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}"
+    r"\b\d{9,}(?:\.\d+)?\b|(?:(?<=qp )|(?<=\(qmail )|(?<=pid )|(?<=msg )|(?<=delivery )|(?<=uid ))\d+"
+    r"|\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}"
+    r"|(?:(?<=^queue/mess/)|(?<=^queue/intd/)|(?<=^queue/todo/)|(?<=^queue/info/))[\d/]+"
+    r"|(?:(?<=^queue/local/)|(?<=^queue/remote/)|(?<=^queue/bounce/))[\d/]+|(?<=Maildir/new/)\d+\.[^ ]+"
 )
 
 #: Facts about a program that differ from run to run, or from pod to pod.
@@ -114,11 +118,11 @@ def _observation(record: Record) -> Observation:
 def _expected(model: Observation, build: Observation) -> Document:
     """Numbers of everything on the model, and of texts those in which the two differ."""
     told: Document = {}
-    for key, texts in _texts(model).items():
-        others = _texts(build)[key]
-        told[key] = [text for text in texts if text not in others][:_MOST]
-        if key not in ("queue",):
-            told[f"not-{key}"] = [text for text in others if text not in texts][:_MOST]
+    here, there = _texts(model), _texts(build)
+    for key in here:
+        told[key] = _apart(here[key], there[key])
+        if key != "queue":
+            told[f"not-{key}"] = _apart(there[key], here[key])
     told = {key: value for key, value in told.items() if value}
     accepted, elsewhere = (sum(len(each.messages) for each in seen.mx_sessions) for seen in (model, build))
     if accepted != elsewhere:
@@ -141,27 +145,26 @@ def _texts(seen: Observation) -> dict[str, list[str]]:
         "asked": [
             f"{each.name or '.'} {each.type} {each.over}" for each in seen.questions if " " not in each.name
         ],
-        "said": _patterns(_said(seen)),
-        "queue": [_pattern(f"{each.sender} -> {', '.join(each.recipients)}") for each in seen.queue],
-        "queue-lines": _patterns(line for each in seen.queue for line in each.octets.split("\n")),
-        "accepted-lines": _patterns(
-            line
-            for each in seen.mx_sessions
-            for message in each.messages
-            for line in message.octets.split("\r\n")
-        ),
-        "mailbox-lines": _patterns(
-            line
-            for messages in seen.mailboxes.values()
-            for message in messages
-            for line in message.split("\n")
-        ),
-        "found": _patterns(fact for call in seen.hook_calls for fact in call.facts() if _is_telling(fact)),
+        "said": list(_said(seen)),
+        "queue": [f"{each.sender} -> {', '.join(each.recipients)}" for each in seen.queue],
+        "queue-lines": _lines(each.octets for each in seen.queue),
+        "accepted-lines": _lines(message.octets for each in seen.mx_sessions for message in each.messages),
+        "mailbox-lines": _lines(message for messages in seen.mailboxes.values() for message in messages),
+        "found": [fact for call in seen.hook_calls for fact in call.facts() if _is_telling(fact)],
+        "log": seen.log,
+        "files": list(map(str, seen.files)),
     }
 
 
-def _patterns(lines: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(_pattern(line) for line in lines if line.strip()))
+def _lines(messages: Iterable[str]) -> list[str]:
+    return [line for message in messages for line in message_lines(message)]
+
+
+def _apart(texts: list[str], others: list[str]) -> list[str]:
+    """The patterns of the texts that are not among the others, each once."""
+    there = {_pattern(settled(text)) for text in others}
+    found = [_pattern(text) for text in texts if text.strip() and _pattern(settled(text)) not in there]
+    return list(dict.fromkeys(found))[:_MOST]
 
 
 def _said(seen: Observation) -> Iterator[str]:

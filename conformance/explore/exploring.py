@@ -1,4 +1,7 @@
-"""Explores one stream: batch by batch until its time or its number is up, and finds what differs."""
+"""Explores one stream: batch by batch until its time or its number is up, and finds what differs.
+
+Where a time is set, what takes long looks at the clock: batches are small, and nothing is shrunk beyond it.
+"""
 
 import asyncio
 import time
@@ -15,6 +18,9 @@ from conformance.explore.stream import BATCH, Stream
 
 #: Scenarios of one difference that are shrunk; the others are counted.
 _SHRUNK = 3
+
+#: Scenarios of a batch for each that is played at a time, where there is a deadline.
+_AT_ONCE = 2
 
 #: Reasons of a failed world that are kept.
 _REASONS = 5
@@ -51,7 +57,7 @@ class Tally:
 
 
 class Exploration:
-    """One stream on one judge. `known` differences are counted and no findings."""
+    """One stream on one judge. `known` differences are counted and no findings. `tally`: of this batch."""
 
     def __init__(
         self, judge: Judge, stream: Stream, number: int, known: Iterable[Difference] = (), at_a_time: int = 1
@@ -63,14 +69,19 @@ class Exploration:
         self._at_a_time = at_a_time
         self._shrunk: Counter[Difference] = Counter()  #: how many scenarios of each were shrunk
         self._of: dict[Difference, Finding] = {}  #: the first finding of each
+        self._sessions = 0
+        self._deadline: float | None = None  #: of time.monotonic
         self.tally = Tally()
 
-    async def run(self, budget: Budget) -> AsyncIterator[Finding]:
-        """The findings as they come; one that comes again is given with `times` 1 more."""
+    async def run(self, budget: Budget) -> AsyncIterator[Finding | Tally]:
+        """The findings as they come, each again as often as it is seen again, and a tally of each batch."""
         began = time.monotonic()
-        while size := self._next(budget, time.monotonic() - began):
+        self._deadline = None if budget.seconds is None else began + budget.seconds
+        while size := self._next(budget):
+            self.tally = Tally()
             for made, judged in await self._played(self._stream.batch(size)[:size]):
                 self.tally.sessions += 1
+                self._sessions += 1
                 if judged is not None:
                     self._stream.learn(made, set(judged.sights))
                     for sight in judged.sights:
@@ -79,13 +90,16 @@ class Exploration:
                     async for finding in self._found(made, judged):
                         yield finding
             self.tally.seconds = time.monotonic() - began
+            began = time.monotonic()
+            yield self.tally
 
-    def _next(self, budget: Budget, passed: float) -> int:
-        """The size of the next batch; 0 at the end."""
-        if budget.seconds is not None and passed >= budget.seconds:
+    def _next(self, budget: Budget) -> int:
+        """The size of the next batch; 0 at the end. How long one takes on a real build nobody knows."""
+        if budget.sessions is not None:
+            return min(BATCH, budget.sessions - self._sessions)
+        if self._deadline is not None and time.monotonic() >= self._deadline:
             return 0
-        left = BATCH if budget.sessions is None else budget.sessions - self.tally.sessions
-        return min(BATCH, left)
+        return BATCH if self._judge.is_instant else _AT_ONCE * self._at_a_time
 
     async def _played(self, batch: list[Made]) -> list[tuple[Made, Judged | None]]:
         """The batch in order, None where the world failed."""
@@ -109,19 +123,23 @@ class Exploration:
             self.tally.reasons.append(error.message)
 
     async def _found(self, made: Made, judged: Judged) -> AsyncIterator[Finding]:
-        """What a scenario finds: by its first difference, or, where all is known of that, by the next."""
+        """What a scenario finds: by its first difference, or, where all is known of that, by the next.
+
+        One that comes only together with others counts as theirs.
+        """
         self.tally.differing += bool(judged.differences)
         self.tally.known += not self._known.isdisjoint(judged.differences)
         settled = self._known | {each for each, count in self._shrunk.items() if count >= _SHRUNK}
         wanted = next((each for each in judged.differences if each not in settled), None)
+        theirs = next((self._of[each] for each in judged.differences if each in self._of), None)
         if wanted is None:
-            if found := next((self._of[each] for each in judged.differences if each in self._of), None):
-                yield found
+            if theirs is not None:
+                yield theirs
             return
         self._shrunk[wanted] += 1
-        place = (self._stream.area.name, self._number, self.tally.sessions)
+        place = (self._stream.area.name, self._number, self._sessions)
         try:
-            finding = await find(self._judge, made, wanted, settled, place)
+            finding = await find(self._judge, made, wanted, settled, place, self._deadline)
         except WorldError as error:
             self._fail(error)
         except Unstable:
@@ -129,3 +147,5 @@ class Exploration:
         else:
             if finding is not None:
                 yield self._of.setdefault(wanted, finding)
+            elif theirs is not None:
+                yield theirs

@@ -1,6 +1,7 @@
 """A finding: a difference that came again in fresh pods, shrunk; and what it takes to make one."""
 
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -106,17 +107,23 @@ def _verbs(chat: str) -> Iterator[str]:
 
 
 async def find(
-    judge: Judge, one: Made, wanted: Difference, known: frozenset[Difference], place: tuple[str, int, int]
+    judge: Judge,
+    one: Made,
+    wanted: Difference,
+    known: frozenset[Difference],
+    place: tuple[str, int, int],
+    deadline: float | None = None,
 ) -> Finding | None:
     """The finding of a difference that is the first in a scenario but for `known` ones.
 
-    None when it comes only together with a known one. `place`: area, stream and session. Raises Unstable
-    when it does not come again in fresh pods, WorldError when the world fails.
+    None when it comes only together with a known one. `place`: area, stream and session. `deadline`: of
+    time.monotonic, from which on nothing is made smaller. Raises Unstable when it does not come again in
+    fresh pods, WorldError when the world fails.
     """
     for _ in range(2):
         if wanted not in (await judge.judge(one, fresh=True)).differences:
             raise Unstable
-    one = await _shrunk(judge, one, wanted, known)
+    one = await _shrunk(judge, one, wanted, known, deadline)
     judged = await judge.judge(one, fresh=True)
     if wanted not in judged.differences:
         raise Unstable
@@ -135,7 +142,9 @@ async def find(
     )
 
 
-async def _shrunk(judge: Judge, one: Made, wanted: Difference, known: frozenset[Difference]) -> Made:
+async def _shrunk(
+    judge: Judge, one: Made, wanted: Difference, known: frozenset[Difference], deadline: float | None
+) -> Made:
     """The smallest scenario whose first difference, but for known ones, is the wanted one."""
 
     async def shown(document: Document) -> Made | None:
@@ -153,6 +162,8 @@ async def _shrunk(judge: Judge, one: Made, wanted: Difference, known: frozenset[
     try:
         candidate = next(search)
         for _ in range(_MOST_RUNS):
+            if deadline is not None and time.monotonic() >= deadline:
+                break
             smaller = await shown(_read(candidate))
             one = smaller or one
             candidate = search.send(smaller is not None)

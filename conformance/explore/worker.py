@@ -1,7 +1,7 @@
 """A process that explores streams: it is told one on each line, and says on lines what comes of it.
 
-`{"task": …}` is answered by any number of `{"finding": …}` and `{"again": cause}`, and one `{"tally": …}`;
-or by `{"failure": …}`.
+`{"task": …}` is answered by any number of `{"finding": …}`, `{"again": cause}` and `{"tally": …}`, one for
+each batch, and at its end by `{"done": null}` or `{"failure": …}`.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 from conformance.errors import ConformanceError
 from conformance.explore.differences import Difference
 from conformance.explore.document import made
-from conformance.explore.exploring import Budget, Exploration
+from conformance.explore.exploring import Budget, Exploration, Tally
 from conformance.explore.finding import Cause
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge
 from conformance.explore.playing import Side, side_of
@@ -61,13 +61,15 @@ class Worker:
         stream = Stream(task.area, task.seed)
         exploration = Exploration(judge, stream, task.number, await self._shown(judge, task), at_a_time)
         said: set[Cause] = set()
-        async for finding in exploration.run(task.budget):
-            if finding.cause in said:
-                say({"again": encode(finding.cause)})
+        async for each in exploration.run(task.budget):
+            if isinstance(each, Tally):
+                say({"tally": encode(each)})
+            elif each.cause in said:
+                say({"again": encode(each.cause)})
             else:
-                said.add(finding.cause)
-                say({"finding": finding.to_json()})
-        say({"tally": encode(exploration.tally)})
+                said.add(each.cause)
+                say({"finding": each.to_json()})
+        say({"done": None})
 
     def _judge(self, task: Task) -> Judge:
         builds = [self._side(target, task) for target in task.plan.targets]

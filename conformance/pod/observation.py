@@ -82,6 +82,9 @@ class FileSeen:
     group: str  #: the group's name, or its number where it has none
     octets: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.path} {self.mode} {self.user} {self.group}"
+
 
 @dataclass(frozen=True)
 class HookCall:

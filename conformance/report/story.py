@@ -285,7 +285,7 @@ def _seen(observed: acts.Observe | None, start: float, last: float) -> Iterator[
         if messages:
             yield Event(at, "mailbox", "qmail", "suite", f"[{user} has {numbered(len(messages), 'message')}]")
     for file in seen.files:
-        there = f"[{file.path} {file.mode} {file.user} {file.group}]"
+        there = f"[{file}]"
         yield Event(at, "files", "qmail", "suite", there)
     for call in seen.hook_calls:
         yield Event(at, "program", "qmail", "suite", f"[ran {' '.join([call.program, *call.arguments])}]")

@@ -25,6 +25,10 @@ KEYS = {
     "ran": "table",
     "found": "texts or table",
     "not-found": "texts or table",
+    "log": "texts",
+    "not-log": "texts",
+    "files": "texts",
+    "not-files": "texts",
 }
 
 _QUESTION = re.compile(r"\S+( ([A-Z0-9]+|\*)( (udp|tcp))?)?")

@@ -175,9 +175,11 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
         "queue": [f"{message.sender} -> {', '.join(message.recipients)}" for message in seen.queue],
         "accepted": internet.messages(wanted.of or None),
         "mailboxes": seen.mailboxes.get(wanted.of, []),
-        "queue-lines": _lines(message.octets for message in seen.queue),
-        "accepted-lines": _lines(message.octets for message in internet.messages(wanted.of or None)),
-        "mailbox-lines": _lines(
+        "log": seen.log,
+        "files": [str(file) for file in seen.files],
+        "queue-lines": _texts(message.octets for message in seen.queue),
+        "accepted-lines": _texts(message.octets for message in internet.messages(wanted.of or None)),
+        "mailbox-lines": _texts(
             message
             for user, messages in seen.mailboxes.items()
             for message in messages
@@ -200,13 +202,15 @@ def _sighted(wanted: Sighting, internet: Internet, seen: Observation) -> Check:
     return Check(wanted.number, str(wanted), bool(fitting) == must, shown, str(bool(fitting)))
 
 
-def _lines(messages: Iterable[str]) -> list[str]:
+def _texts(messages: Iterable[str]) -> list[str]:
     """What a text about a message may name: a field whole, a line of the body, and the message as a whole."""
-    found: list[str] = []
-    for message in messages:
-        head, blank, body = message.replace("\r\n", "\n").partition("\n\n")
-        found += [*re.sub(r"\n[ \t]+", " ", head).split("\n"), *(body.split("\n") if blank else []), message]
-    return found
+    return [text for message in messages for text in (*message_lines(message), message)]
+
+
+def message_lines(message: str) -> list[str]:
+    """The fields of a message, each on one line, and the lines of its body."""
+    head, blank, body = message.replace("\r\n", "\n").partition("\n\n")
+    return [*re.sub(r"\n[ \t]+", " ", head).split("\n"), *(body.split("\n") if blank else [])]
 
 
 def _reads(wanted: str, said: str) -> bool:

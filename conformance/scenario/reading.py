@@ -73,6 +73,8 @@ def scenario_text(path: Path) -> str:
 def read_scenario(text: str, path: Path) -> Scenario:
     """The scenario that a text says; `path` is for messages and for the title. Raises UsageError."""
     hint = "Its form is TOML; a session stands between ''' and '''. See docs/scenarios.md."
+    if path.suffix == ".json":
+        hint = "This is JSON, and a scenario is TOML: `explore` writes such files beside its findings.json."
     data = parse_toml(text, path, hint)
     return _scenario(TomlTable(path, lines(text.replace("\r\n", "\n")), (), data), text)
 

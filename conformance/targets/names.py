@@ -87,6 +87,18 @@ def model_of(target: Target) -> Target:
     return _with_deviations(Target(f"model of {target.name}", "reference", target.patches), target)
 
 
+def name_of_model(model: Target) -> str:
+    """A name under which any command takes the model of a build, as `model_of` makes it."""
+    if not model.name.startswith("model of "):
+        return model.name
+    patches = ",".join(model.patches)
+    known = {(): "stock", PPA_PATCHES: "ppa"}
+    suffix = f"-{known[model.patches]}" if model.patches in known else f"@{patches}"
+    if set(model.flaws) == set(parse_target(f"model{suffix}").flaws):
+        return f"model{suffix}"
+    return "~".join(filter(None, (f"reference{suffix}", ",".join(model.flaws))))
+
+
 def _model(name: str, patches: tuple[str, ...]) -> Target:
     """The reference that does what is known of the published package: its deviations are flaws here."""
     model = Target(name, "reference", patches, packages={"qmail": MODELLED})
