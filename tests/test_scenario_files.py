@@ -17,7 +17,7 @@ from conformance.scenario.escapes import escaped, expand, is_cut, pattern
 from conformance.scenario.expecting import KEYS as EXPECTED
 from conformance.scenario.form import Scenario
 from conformance.scenario.reading import KEYS, read_scenario
-from conformance.scenario.tomllines import lines, statements
+from conformance.tomllines import lines, statements
 
 FILE = Path("bug.toml")
 NOOP = "session = '> NOOP'\n"

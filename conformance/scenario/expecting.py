@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from conformance.scenario.escapes import pattern
 from conformance.scenario.form import ExpectedReport, Sighting
-from conformance.scenario.tomltable import TomlTable, is_number
+from conformance.tomltable import TomlTable, is_number
 
 #: Key of `[expect]` -> what it takes: texts, a number, or numbers by name.
 KEYS = {

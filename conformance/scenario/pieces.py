@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.scenario.tomllines import Statement, statements
+from conformance.tomllines import Statement, statements
 
 #: Line numbers, from 1, that are taken out together.
 Piece = frozenset[int]

@@ -28,8 +28,8 @@ from conformance.scenario.chat import MOST_SAID, Chat, ChatError, Write, read_ch
 from conformance.scenario.escapes import expand
 from conformance.scenario.expecting import read_expected, read_reports
 from conformance.scenario.form import Claim, Deliver, Scenario
-from conformance.scenario.tomllines import lines
-from conformance.scenario.tomltable import Reader, TomlTable, choice, is_number, whole, wire
+from conformance.tomllines import lines
+from conformance.tomltable import Reader, TomlTable, choice, is_number, whole, wire
 
 KEYS = (
     "title", "text", "session", "deliver", "expect", "zones", "padding", "fault", "exchanger",

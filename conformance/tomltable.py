@@ -1,4 +1,4 @@
-"""One table of a scenario file, read key by key: each mistake is told with file, line and what to write."""
+"""One table of a TOML file that people write, read key by key: mistakes are told with file and line."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin,
 
 from conformance.errors import UsageError
 from conformance.pod.codec import shown
-from conformance.scenario.tomllines import Path as Key
+from conformance.tomllines import Path as Key
 
 T = TypeVar("T")
 
