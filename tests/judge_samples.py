@@ -39,9 +39,9 @@ def many(each: int) -> list[Requirement]:
     ]
 
 
-def deviation(**changes: Any) -> Deviation:
+def deviation(*, target: str = "ppa", **changes: Any) -> Deviation:
     plain = Deviation(
-        target="ppa",
+        target=(target,),
         requirement=CHANGE.name,
         reason="the buffer is too small",
         source="https://bugs.example/17",

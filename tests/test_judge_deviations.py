@@ -38,7 +38,7 @@ def written(directory: Path, *entries: str, name: str = "known.toml") -> Path:
 def test_a_whole_entry_is_read_with_its_place(tmp_path: Path) -> None:
     text = entry(patches='["0005", "0007"]', flaw='"0005.tcp-hangs"', seen="['a  b', \"it's * c\"]")
     [known] = load_deviations(KNOWN, written(tmp_path, text))
-    assert (known.target, known.requirement, known.verdict) == ("qmail=1.06-6*", CHANGE.name, "unmet")
+    assert (known.target, known.requirement, known.verdict) == (("qmail=1.06-6*",), CHANGE.name, "unmet")
     assert (known.patches, known.since) == (("0005", "0007"), date(2024, 5, 1))
     assert (known.reason, known.flaw) == ("the buffer is too small", "0005.tcp-hangs")
     assert known.seen == ("a b", "it's * c")
@@ -49,7 +49,7 @@ def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: 
     written(tmp_path, entry(target='"b"'), name="b.toml")
     written(tmp_path, entry(target='"a"'), name="a.toml")
     written(tmp_path, "no toml", name="notes.txt")
-    assert [known.target for known in load_deviations(KNOWN, tmp_path)] == ["a", "b"]
+    assert [known.target for known in load_deviations(KNOWN, tmp_path)] == [("a",), ("b",)]
     assert load_deviations(KNOWN, tmp_path / "missing") == []
 
 

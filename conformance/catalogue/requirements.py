@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.severity import Severity, check_severity, usual_severity
 from conformance.errors import UsageError
 
 Level = Literal["must", "should"]
@@ -31,6 +32,7 @@ class Requirement:
     case: str = ""  #: file and function that decide it: test_0005_answers.py::test_mx_of_4096_octets
     waits: int = 0  #: seconds for which its case waits for qmail, at the most; such cases are begun first
     shares: str = ""  #: cases with the same word here do the same to qmail: one of them is played for all
+    severity: Severity | None = None  #: what its failure costs people; None: it is not said
 
 
 _registry: dict[str, Requirement] = {}
@@ -44,17 +46,19 @@ def requirement(
     level: Level = "must",
     waits: int = 0,
     shares: str = "",
+    severity: Severity | None = None,
 ) -> Callable[[Case], Case]:
     """Mark a case as the one that decides a requirement; its docstring is the promise.
 
     The patch is the first part of the name. `role` defaults to guard for base and change for a patch.
-    `waits` and `shares`: see `Requirement`.
+    `waits` and `shares`: see `Requirement`. `severity` defaults to what `severities.toml` says of ours.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
     patch = name.partition(".")[0]
     if patch not in PATCHES:
         raise UsageError(f"requirement {name!r}: there is no patch {patch}")
+    costs = usual_severity(name) if severity is None else check_severity(f"requirement {name!r}", severity)
 
     def mark(case: Case) -> Case:
         promise = " ".join((case.__doc__ or "").split())
@@ -64,7 +68,7 @@ def requirement(
             raise UsageError(f"requirement {name!r} is decided by two cases")
         where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
         role_or_default: Role = role or ("guard" if patch == "base" else "change")
-        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits, shares)
+        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits, shares, costs)
         _registry[name] = made
         marked: Any = case
         marked.requirement = made

@@ -90,7 +90,7 @@ def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Seq
         level=requirement.level,
         verdict=last.outcome,
         expected=expectation.verdict,
-        as_expected=expectation.fits(last.outcome, last.seen),
+        as_expected=(fits := expectation.fits(last.outcome, last.seen)),
         deviation=expectation.known,
         seconds=last.seconds,
         record=last.record,
@@ -99,6 +99,8 @@ def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Seq
         seen=last.seen,
         unstable=len(told) > 1,
         attempts=outcomes,
+        severity=expectation.severity(requirement),
+        elsewhere=None if fits else expectation.known_elsewhere(last.outcome, last.seen),
     )
 
 

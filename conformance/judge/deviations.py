@@ -3,12 +3,15 @@
 A file holds tables `[[deviation]]`:
 
     [[deviation]]
-    target = "qmail=1.06-6*"             # fnmatch pattern: a target's name, or a package as name=version
+    target = "qmail=1.06-6*"             # fnmatch pattern: a target's name, or a package as name=version;
+                                         # or a list of such: the versions that it was carried over to
     patches = ["0007"]                   # optional: only for targets that claim all of these
-    requirement = "0007.rcpt.quoted"     # a name, or an fnmatch pattern
+    requirement = "0007.rcpt.quoted"     # a name, or an fnmatch pattern, or a list of such of one cause
     verdict = "unmet"                    # optional: what it comes to there; "unmet" unless said
     seen = "RCPT TO:<*> is answered 250*"  # where unmet: what the failed assertion says there, or a list of
-                                         # such; `*` stands for any text. Another failure is unexpected
+                                         # such; `*` stands for any text. Another failure is unexpected.
+                                         # Where it differs a table: by requirement, or pattern of such
+    severity = "lets somebody in"        # optional: what it costs, where the requirement does not say so
     flaw = "0007.sender-only"            # optional: the flaw of the reference that does what this describes
     hides = ["0007.adds-recipient"]      # optional: flaws of the zoo that nobody can see where this shows
     reason = "why it is so"
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.catalogue.patches import PPA_PATCHES
+from conformance.catalogue.severity import Severity, check_severity
 from conformance.catalogue.tables import check_table, read_tables
 from conformance.errors import UsageError
 from conformance.judge.verdict import VerdictName
@@ -42,12 +46,18 @@ _SAY_SEEN = "Write what the failed assertion says (its first line), with * for w
 
 _VERDICTS = ("met", "unmet", "unsupported")
 
+#: What may be one text or a list of them.
+_LISTED = ("target", "requirement")
+
 
 @dataclass(frozen=True)
 class Deviation:
-    """One known disagreement; `place` says where it is written."""
+    """One known disagreement; `place` says where it is written, and is the same for all of one entry.
 
-    target: str
+    An entry with several requirements is one deviation for each of them.
+    """
+
+    target: tuple[str, ...]
     requirement: str
     reason: str
     source: str
@@ -59,28 +69,46 @@ class Deviation:
     flaw: str = ""
     hides: tuple[str, ...] = ()
     place: str = ""
+    severity: Severity | None = None
 
     def applies_to(self, requirement: str, target: Target) -> bool:
         """Whether it speaks of this requirement on this target."""
         return fnmatchcase(requirement, self.requirement) and self.concerns(target)
 
     def concerns(self, target: Target) -> bool:
-        """Whether it speaks of this target.
-
-        A reference is matched by its name alone: it is not qmail, whatever its packages are called. A model
-        is matched like the packages that it stands for.
-        """
-        if not set(self.patches) <= set(target.patches):
-            return False
-        packages = () if target.specification and not target.is_model else target.packages.items()
-        return fnmatchcase(target.name, self.target) or any(
-            fnmatchcase(f"{name}={version}", self.target) for name, version in packages
+        """Whether it speaks of this target, by one of `names_of`."""
+        return set(self.patches) <= set(target.patches) and any(
+            fnmatchcase(name, pattern) for name in names_of(target) for pattern in self.target
         )
+
+    def version_for(self, target: Target) -> tuple[str, str] | None:
+        """The version that it names, and the target as a pattern, where it speaks of another version.
+
+        Of one with the same patches, that is, which has the same package; None where it does not.
+        """
+        if self.concerns(target) or not set(self.patches) <= set(target.patches):
+            return None
+        for name in names_of(target):
+            package, equals, _ = name.partition("=")
+            for pattern in reversed(self.target):  # the latest version that it was carried over to
+                if equals and pattern.startswith(f"{package}="):
+                    return pattern.removeprefix(f"{package}=").rstrip("*"), name
+        return None
 
     def to_json(self) -> dict[str, str]:
         """What a verdict carries of it."""
         told = {"reason": self.reason, "source": self.source, "since": self.since.isoformat()}
         return {**told, "seen": "\n".join(self.seen)}
+
+
+def names_of(target: Target) -> list[str]:
+    """What a deviation may call a target: its name, and its packages as name=version.
+
+    A reference has its name alone: it is not qmail, whatever its packages are called. A model is called
+    like the packages that it stands for.
+    """
+    packages = {} if target.specification and not target.is_model else target.packages
+    return [target.name, *(f"{name}={version}" for name, version in packages.items())]
 
 
 def load_deviations(
@@ -94,25 +122,28 @@ def load_deviations(
     """
     names = None if known_requirements is None else list(known_requirements)
     found: dict[tuple[str, frozenset[str], str], Deviation] = {}
+    loaded = []
     for path in sorted(directory.glob("*.toml")):
         for place, entry in read_tables(path, "deviation"):
-            deviation = _checked(place, entry)
-            pattern = deviation.requirement
-            if names is not None and not any(fnmatchcase(name, pattern) for name in names):
-                raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
-            other = found.setdefault((deviation.target, frozenset(deviation.patches), pattern), deviation)
-            if other is not deviation:
-                raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
-    return list(found.values())
+            for deviation in read_entry(place, entry):
+                pattern = deviation.requirement
+                if names is not None and not any(fnmatchcase(name, pattern) for name in names):
+                    raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
+                for target in deviation.target:
+                    other = found.setdefault((target, frozenset(deviation.patches), pattern), deviation)
+                    if other is not deviation:
+                        raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
+                loaded.append(deviation)
+    return loaded
 
 
-def _checked(place: str, entry: dict[str, Any]) -> Deviation:
-    texts = ("target", "requirement", "reason", "source", "shows")
-    check_table(place, entry, texts, ("since", "patches", "verdict", "seen", "flaw", "hides"))
+def read_entry(place: str, entry: dict[str, Any]) -> list[Deviation]:
+    """The deviations of one table `[[deviation]]`, one for each requirement. Raises UsageError."""
+    texts = ("reason", "source", "shows")
+    optional = ("since", "patches", "verdict", "seen", "flaw", "hides", "severity")
+    check_table(place, entry, texts, (*_LISTED, *optional))
+    targets, requirements = (_names(place, key, entry) for key in _LISTED)
     since, verdict, patches = entry.get("since"), entry.get("verdict", "unmet"), entry.get("patches", [])
-    for text in ("target", "requirement"):
-        if len(entry[text]) > _LONGEST_PATTERN:
-            raise UsageError(f"{place}: {text} is longer than {_LONGEST_PATTERN} characters", "Shorten it.")
     if type(since) is not date:
         raise UsageError(f"{place}: since is no date", "Write since = 2024-05-01, without quotes.")
     if verdict not in _VERDICTS:
@@ -126,17 +157,52 @@ def _checked(place: str, entry: dict[str, Any]) -> Deviation:
     hides = entry.get("hides", [])
     if not isinstance(hides, list) or not all(isinstance(name, str) for name in hides):
         raise UsageError(f"{place}: hides is no list of texts", "Name flaws of conformance/reference/flaws.")
-    seen = _patterns(place, entry.get("seen", []), verdict)
-    return Deviation(
-        **words,
-        since=since,
-        verdict=verdict,
-        patches=tuple(patches),
-        seen=seen,
-        flaw=flaw,
-        hides=tuple(hides),
-        place=place,
-    )
+    severity = check_severity(place, entry["severity"]) if "severity" in entry else None
+    seen = entry.get("seen", [])
+    return [
+        Deviation(
+            target=targets,
+            requirement=requirement,
+            **words,
+            since=since,
+            verdict=verdict,
+            patches=tuple(patches),
+            seen=_patterns(place, _seen_of(place, requirement, seen), verdict),
+            flaw=flaw,
+            hides=tuple(hides),
+            place=place,
+            severity=severity,
+        )
+        for requirement in requirements
+    ]
+
+
+def _names(place: str, key: str, entry: dict[str, Any]) -> tuple[str, ...]:
+    """Patterns of targets or of requirements, one at least."""
+    if key not in entry:
+        raise UsageError(f"{place}: missing: {key}", f'Write {key} = "…", or a list of such.')
+    given = [entry[key]] if isinstance(entry[key], str) else entry[key]
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise UsageError(f"{place}: {key} is no text, nor a list of texts", f'Write {key} = "…".')
+    names = tuple(" ".join(each.split()) for each in given)
+    if not names or not all(names):
+        raise UsageError(f"{place}: {key} is empty", f'Write {key} = "…".')
+    if len(set(names)) < len(names):
+        raise UsageError(f"{place}: {key} has the same twice", "Keep one of them.")
+    if max(map(len, names)) > _LONGEST_PATTERN:
+        raise UsageError(f"{place}: {key} is longer than {_LONGEST_PATTERN} characters", "Shorten it.")
+    return names
+
+
+def _seen_of(place: str, requirement: str, seen: Any) -> Any:
+    """What is seen of one requirement: in a table by its name, or else by the one pattern that fits it."""
+    if not isinstance(seen, dict):
+        return seen
+    keys = [requirement] if requirement in seen else [key for key in seen if fnmatchcase(requirement, key)]
+    if len(keys) != 1:
+        what = f"{' and '.join(keys)} speak" if keys else "nothing is said"
+        raise UsageError(f"{place}: seen: {what} of {requirement}", "Give each requirement its own.")
+    return seen[keys[0]]
 
 
 def _patterns(place: str, given: Any, verdict: str) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """What a verdict should be on a target, and what it means when it is not."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from conformance.catalogue.requirements import Requirement
+from conformance.catalogue.severity import Severity
 from conformance.errors import UsageError
 from conformance.judge.deviations import Deviation
 from conformance.judge.verdict import Verdict, VerdictName, as_expected
@@ -16,6 +19,8 @@ class Expectation:
 
     verdict: VerdictName
     deviation: Deviation | None = None
+    #: Deviations that speak of the requirement on other versions: each with that version, and the target's.
+    elsewhere: tuple[tuple[Deviation, tuple[str, str]], ...] = ()
 
     @property
     def known(self) -> dict[str, str] | None:
@@ -25,6 +30,19 @@ class Expectation:
     def fits(self, verdict: VerdictName, seen: str) -> bool:
         """Whether a verdict is as expected: where a deviation says so, in the way that this describes."""
         return as_expected(verdict, self.verdict, self.known, seen)
+
+    def severity(self, requirement: Requirement) -> Severity | None:
+        """What a failure costs: as the requirement says, else as the deviation does."""
+        return requirement.severity or (self.deviation.severity if self.deviation else None)
+
+    def known_elsewhere(self, verdict: VerdictName, seen: str) -> dict[str, str] | None:
+        """What an unexpected verdict tells of a deviation that describes it on another version."""
+        for deviation, (version, target) in self.elsewhere:
+            if as_expected(verdict, deviation.verdict, deviation.to_json(), seen):
+                told = deviation.to_json()
+                words = {name: told[name] for name in ("reason", "since", "source")}
+                return {"version": version, "target": target, **words}
+        return None
 
 
 def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviation]) -> Expectation:
@@ -37,11 +55,13 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
     """
     claimed = requirement.role == "guard" or requirement.patch in target.patches
     plain: VerdictName = "met" if claimed else "unmet"
-    applying = [d for d in deviations if d.applies_to(requirement.name, target)]
+    speaking = [d for d in deviations if fnmatchcase(requirement.name, d.requirement)]
+    applying = [d for d in speaking if d.concerns(target)]
     exact = [d for d in applying if d.requirement == requirement.name]
     ranked = exact or applying
     if not ranked:
-        return Expectation(plain)
+        named = ((d, d.version_for(target)) for d in speaking if d.verdict != plain)
+        return Expectation(plain, elsewhere=tuple((d, version) for d, version in named if version))
     first, *others = ranked
     for other in others:
         raise UsageError(
@@ -84,6 +104,13 @@ def meaning(verdict: Verdict) -> str:
             f"{agreement}the deviation known since {verdict.deviation['since']} no longer shows "
             f"({verdict.expected} was expected, and it is {verdict.verdict}); "
             "take it out of conformance/deviations, or say there what changed"
+        )
+    if verdict.elsewhere is not None:
+        known = verdict.elsewhere
+        command = f"deviations carry {verdict.requirement} --to {shlex.quote(known['target'])}"
+        return (
+            f"known for {known['version']}: {known['reason'].removesuffix('.')}; "
+            f"carry it over with `qmail-conformance {command}`"
         )
     if verdict.verdict == "met":
         return (

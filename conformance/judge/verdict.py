@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 from conformance.catalogue.requirements import Level, Role
+from conformance.catalogue.severity import Severity
 from conformance.pod.codec import decode, encode
 from conformance.pod.record import Record
 
@@ -17,6 +18,9 @@ VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 Assessment = Literal["expected", "unexpected", "unstable", "invalid", "unsupported"]
 
 _DEVIATION = ("reason", "source", "since")
+
+#: What a verdict tells of a deviation that names another version.
+ELSEWHERE = ("version", "reason", "since", "source", "target")
 
 
 def as_expected(
@@ -51,7 +55,10 @@ class Verdict:
     `seconds` is what the case took. `record` is everything seen while it ran, or None.
     `source` is the citation. `seen` is one short text, why it is unmet or invalid; "" when met.
     `unstable`: the verdict, or that it was as a deviation describes, did not repeat in a fresh pod.
-    `attempts` are the verdicts in order of time.
+    `attempts` are the verdicts in order of time. `severity` is what it costs people when it is unmet; None
+    where nobody says, as in older files. `elsewhere` is None or, where it is unexpected and a deviation of
+    another version describes just that, {"version", "reason", "since", "source", "target"}: that version, and
+    this target as a deviation names it.
     """
 
     requirement: str
@@ -69,6 +76,8 @@ class Verdict:
     seen: str
     unstable: bool
     attempts: list[VerdictName]
+    severity: Severity | None = None
+    elsewhere: dict[str, str] | None = None
 
     @property
     def unlike_described(self) -> bool:
@@ -87,8 +96,11 @@ class Verdict:
         return "unsupported" if self.verdict == "unsupported" else "unexpected"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain data."""
+        """The fields as plain data; of the last two those that say something."""
         data: dict[str, Any] = encode(self)
+        for name in ("severity", "elsewhere"):
+            if data[name] is None:
+                del data[name]
         return data
 
     @classmethod
@@ -114,6 +126,8 @@ class Verdict:
             raise ValueError(f"seconds is {self.seconds:g}, not a duration")
         if self.deviation is not None and set(self.deviation) | {"seen"} != {*_DEVIATION, "seen"}:
             raise ValueError("deviation is neither null nor reason, source and since, and perhaps seen")
+        if self.elsewhere is not None and set(self.elsewhere) != set(ELSEWHERE):
+            raise ValueError(f"elsewhere is neither null nor {', '.join(ELSEWHERE)}")
         if self.attempts and self.verdict not in self.attempts:
             raise ValueError(f"verdict {self.verdict} is not among its attempts")
         if self.unstable and len(set(self.attempts)) < 2 and not (self.deviation and self.attempts[1:]):

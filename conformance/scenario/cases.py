@@ -47,7 +47,10 @@ def _case(scenario: Scenario, claim: Claim, module: str) -> Case:
     made.__doc__ = claim.promise
     made.scenario = scenario.path  #: the file, for whoever shows what decides the requirement
     try:
-        return requirement(claim.name, source=claim.source, role=claim.role, level=claim.level)(made)
+        mark = requirement(
+            claim.name, source=claim.source, role=claim.role, level=claim.level, severity=claim.severity
+        )
+        return mark(made)
     except UsageError as error:
         hint = "See [requirement] in docs/scenarios.md."
         raise UsageError(f"{scenario.path}: {error.message}", hint) from error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
 from conformance.catalogue.requirements import Level, Role
+from conformance.catalogue.severity import Severity
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
 from conformance.scenario.chat import Chat
@@ -59,6 +60,7 @@ class Claim:
     promise: str
     role: Role | None = None
     level: Level = "must"
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
