@@ -122,3 +122,35 @@ def test_the_files_of_the_package_are_in_order_and_each_entry_has_a_flaw_that_do
     assert DIRECTORY.is_dir()
     known = load_deviations(all_requirements())
     assert [each.place for each in known if not {each.flaw, *each.hides} <= FLAWS.keys()] == []
+
+
+def test_requirements_of_one_cause_are_one_entry_with_what_is_seen_of_each(tmp_path: Path) -> None:
+    one = entry(
+        requirement=f'["{CHANGE.name}", "{GUARD.name}"]',
+        target='["qmail=1.06-6*", "qmail=1.06-7"]',
+        seen=f'{{ "0005.mx.*" = "Z", "{GUARD.name}" = ["a", "b"] }}',
+        severity='"crashes"',
+    )
+    change, guard = load_deviations(KNOWN, written(tmp_path, one))
+    assert (change.requirement, change.seen) == (CHANGE.name, ("Z",))
+    assert (guard.requirement, guard.seen) == (GUARD.name, ("a", "b"))
+    assert change.place == guard.place
+    assert change.target == guard.target == ("qmail=1.06-6*", "qmail=1.06-7")
+    assert change.severity == guard.severity == "crashes"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (entry(requirement="[]"), "requirement is empty"),
+        (entry(target='["a", 3]'), "target is no text"),
+        (entry(target='["a", "a"]'), "target has the same twice"),
+        (entry(severity='"bad"'), "severity is 'bad'"),
+        (entry(seen='{ "0006.*" = "Z" }'), f"seen: nothing is said of {CHANGE.name}"),
+        (entry(seen='{ "0005.*" = "Z", "*" = "Y" }'), "seen: 0005.* and * speak of"),
+    ],
+)
+def test_a_wrong_list_or_table_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_deviations(KNOWN, written(tmp_path, text))
+    assert f"{tmp_path / 'known.toml'}, deviation 1: {complaint}" in caught.value.message

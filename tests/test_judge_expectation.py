@@ -269,3 +269,37 @@ def test_a_verdict_survives_json(given: Verdict) -> None:
 def test_a_verdict_line_with_a_wrong_field_says_which(changes: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Verdict.from_json({**GOOD.to_json(), **changes})
+
+
+NEXT = replace(PPA, packages={"qmail": "1.06-6.3"})
+KNOWN_BEFORE = deviation(target="qmail=1.06-6.2*", seen=("Z, *",))
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "outcome", "seen", "version"),
+    [
+        (NEXT, KNOWN_BEFORE, "unmet", "Z, deferred", "1.06-6.2"),
+        (NEXT, KNOWN_BEFORE, "unmet", "D, bounced", ""),
+        (NEXT, KNOWN_BEFORE, "met", "", ""),
+        (replace(NEXT, packages={"netqmail": "1.06-6.3"}), KNOWN_BEFORE, "unmet", "Z, deferred", ""),
+        (NEXT, replace(KNOWN_BEFORE, patches=("0099",)), "unmet", "Z, deferred", ""),
+        (NEXT, replace(KNOWN_BEFORE, target=("qmail=1.0*", "qmail=1.1")), "unmet", "Z, deferred", ""),
+        (NEXT, replace(KNOWN_BEFORE, target=("qmail=1.04", "qmail=1.05*")), "unmet", "Z, deferred", "1.05"),
+        (replace(REFERENCE_0005, packages=NEXT.packages), KNOWN_BEFORE, "unmet", "Z, deferred", ""),
+    ],
+)
+def test_what_is_known_of_another_version_says_so(
+    target: Target, known: Deviation, outcome: VerdictName, seen: str, version: str
+) -> None:
+    found = verdict(CHANGE, target, outcome, deviations=[known], seen=seen)
+    assert (found.elsewhere or {}).get("version", "") == version
+    assert Verdict.from_json(found.to_json()) == found
+
+
+def test_the_line_names_the_version_the_reason_and_the_command() -> None:
+    found = verdict(CHANGE, NEXT, "unmet", "unmet", deviations=[KNOWN_BEFORE], seen="Z, deferred")
+    assert found.assessment == "unexpected"
+    assert meaning(found) == (
+        "known for 1.06-6.2: the buffer is too small; carry it over with "
+        f"`qmail-conformance deviations carry {CHANGE.name} --to qmail=1.06-6.3`"
+    )

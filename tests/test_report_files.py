@@ -161,7 +161,7 @@ def test_markdown_lists_deviations_and_folds_the_whole_matrix() -> None:
     page = markdown(compare([run(STOCK), beside(change("unmet", known=True))]))
     assert "**As expected**: exit status 0" in page
     assert "## Unexpected, invalid or unstable\n\nNone.\n" in page
-    row = f"| ppa | {CHANGE.name} | the buffer is too small | <https://bugs.example/17> | 2024-05-01 |"
+    row = f"| ppa |  | {CHANGE.name} | the buffer is too small | <https://bugs.example/17> | 2024-05-01 |"
     assert row in page
     matrix = page.partition("<details>\n\n<summary>")[2]
     assert all(sample.name in matrix for sample in SAMPLES)

@@ -13,7 +13,7 @@ from conformance.errors import EXIT_MEANINGS
 from conformance.judge.comparison import Comparison, PatchSummary, Row
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
-from conformance.report.words import is_specification, known_deviations
+from conformance.report.words import KnownDeviation, is_specification, known_deviations
 
 FORM = "qmail-conformance report"
 SCHEMA = 1
@@ -33,7 +33,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "targets": [_target(*pair) for pair in zip(comparison.labels, comparison.runs, strict=True)],
         "patches": _patches(comparison),
         "requirements": [_requirement(comparison, row) for row in comparison.rows],
-        "deviations": [asdict(known) for known in known_deviations(comparison)],
+        "deviations": [_deviation(known) for known in known_deviations(comparison)],
     }
 
 
@@ -78,6 +78,11 @@ def _summary(summary: PatchSummary) -> dict[str, Any]:
     return {"target": data.pop("label"), **data, "sentence": summary.sentence}
 
 
+def _deviation(known: KnownDeviation) -> dict[str, Any]:
+    data = asdict(known)
+    return data if data["severity"] else {key: data[key] for key in data if key != "severity"}
+
+
 def _requirement(comparison: Comparison, row: Row) -> dict[str, Any]:
     return {
         **picked(row, "requirement", "patch", "role", "level", "promise", "source", "differs", "explained"),
@@ -94,4 +99,6 @@ def said_of(verdict: Verdict) -> dict[str, Any]:
         **picked(verdict, "verdict", "expected"),
         "standing": verdict.assessment,
         **picked(verdict, "deviation", "seen", "seconds"),
+        **({"severity": verdict.severity} if verdict.severity else {}),
+        **({"elsewhere": verdict.elsewhere} if verdict.elsewhere else {}),
     }

@@ -70,6 +70,7 @@ def _case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
     seconds = f"{verdict.seconds:.3f}"
     case = ET.SubElement(suite, "testcase", classname=f"qmail.{patch}", name=name, time=seconds)
     facts = picked(verdict, "promise", "source", "role", "level", "verdict", "expected")
+    facts["severity"] = verdict.severity or ""
     if verdict.assessment == "expected" and verdict.verdict != "met":
         facts["as-expected"] = f"{verdict.verdict}, as expected: {_why(verdict)}"
     if verdict.deviation is not None:

@@ -9,6 +9,7 @@ from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.report.words import (
     LEGEND,
+    carry_line,
     counts_line,
     difference,
     exit_line,
@@ -96,11 +97,12 @@ def _noteworthy(comparison: Comparison) -> list[str]:
     title = "## Unexpected, invalid or unstable"
     if not found:
         return [title, "None."]
-    heads = ("requirement", "target", "what it means", "promise", "source", "seen", "repeat")
+    heads = ("requirement", "target", "severity", "what it means", "promise", "source", "seen", "repeat")
     rows = [
         (
             escape(verdict.requirement) + (" (should)" if verdict.level == "should" else ""),
             escape(comparison.labels[index]),
+            escape(verdict.severity or ""),
             escape(meaning(verdict)),
             escape(verdict.promise),
             _citation(verdict.source),
@@ -110,13 +112,15 @@ def _noteworthy(comparison: Comparison) -> list[str]:
         for index, verdict in found[:_ROWS]
     ]
     left_out = len(found) - len(rows)
-    return [title, table(heads, rows), f"… and {left_out} more, in the run files." if left_out else ""]
+    more = [f"… and {left_out} more, in the run files."] if left_out else []
+    return [title, *map(escape, filter(None, map(carry_line, comparison.runs))), table(heads, rows), *more]
 
 
 def _deviations(comparison: Comparison) -> list[str]:
     rows = [
         (
             escape(known.target),
+            escape(known.severity or ""),
             ", ".join(map(escape, known.requirements)),
             escape(known.reason),
             _citation(known.source),
@@ -124,7 +128,7 @@ def _deviations(comparison: Comparison) -> list[str]:
         )
         for known in known_deviations(comparison)
     ]
-    heads = ("target", "requirements", "reason", "source", "since")
+    heads = ("target", "severity", "requirements", "reason", "source", "since")
     return ["## Known deviations", table(heads, rows)] if rows else []
 
 

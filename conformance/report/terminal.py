@@ -13,6 +13,7 @@ from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
 from conformance.report.words import (
     LEGEND,
+    carry_line,
     counts_line,
     difference,
     exit_line,
@@ -157,6 +158,7 @@ def _deviations(page: _Page, comparison: Comparison) -> None:
     for deviation in known:
         where = ", ".join(map(one_line, (deviation.target, *deviation.requirements)))
         since = f"since {one_line(deviation.since)}; {one_line(deviation.source)}"
+        where = f"[{deviation.severity}] {where}" if deviation.severity else where
         page.fold(f"{where}: {one_line(deviation.reason)} ({since})", indent=2)
 
 
@@ -166,7 +168,8 @@ def _details(page: _Page, comparison: Comparison) -> None:
         page.gap()
         how: Tone = "bad" if verdict.assessment == "unexpected" else "doubtful"
         label = one_line(comparison.labels[index])
-        page.fold(f"{one_line(verdict.requirement)} on {label} ({verdict.level})", how)
+        costs = f"; {verdict.severity}" if verdict.severity else ""
+        page.fold(f"{one_line(verdict.requirement)} on {label} ({verdict.level}{costs})", how)
         page.fold(one_line(meaning(verdict)), how, indent=2)
         reason = verdict.deviation["reason"] if verdict.deviation is not None else ""
         facts = {"promise": verdict.promise, "source": verdict.source, "deviation": reason}
@@ -188,4 +191,6 @@ def _ending(page: _Page, comparison: Comparison) -> None:
         page.fold(difference(comparison))
     for run in comparison.runs:
         page.line(f"run file: {one_line(str(run.path))}")
+    for line in filter(None, map(carry_line, comparison.runs)):
+        page.line((line, "doubtful"))
     page.fold(exit_line(comparison), "good" if comparison.exit_status == 0 else "bad")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.severity import SEVERITIES, Severity, worst_first
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS
 from conformance.harmless import Tone, printable
 from conformance.judge.comparison import Comparison
@@ -147,22 +148,41 @@ class KnownDeviation:
     source: str
     since: str
     requirements: tuple[str, ...]
+    severity: Severity | None = None  #: the worst of them
 
 
 def known_deviations(comparison: Comparison) -> list[KnownDeviation]:
     """The deviations that showed as expected, one entry for each run and reason."""
-    grouped: dict[tuple[str, str, str, str], list[str]] = {}
+    grouped: dict[tuple[str, str, str, str], list[Verdict]] = {}
     for row in comparison.rows:
         for label, cell in zip(comparison.labels, row.cells, strict=True):
             if cell.deviation is not None and shows_deviation(cell):
                 known = cell.deviation
                 key = (label, known["reason"], known["source"], known["since"])
-                grouped.setdefault(key, []).append(row.requirement)
-    return [KnownDeviation(*key, tuple(names)) for key, names in grouped.items()]
+                grouped.setdefault(key, []).append(cell)
+    return [
+        KnownDeviation(*key, tuple(cell.requirement for cell in cells), worst(cells))
+        for key, cells in grouped.items()
+    ]
+
+
+def worst(verdicts: Iterable[Verdict]) -> Severity | None:
+    """The worst severity of these verdicts; None where nobody says one."""
+    said = {verdict.severity for verdict in verdicts}
+    return next((severity for severity in SEVERITIES if severity in said), None)
+
+
+def costs(verdicts: Iterable[Verdict]) -> str:
+    """`2 loses mail, 1 crashes`: verdicts by what they cost, the worst first."""
+    often = Counter(verdict.severity or "severity not said" for verdict in verdicts)
+    return ", ".join(f"{often[each]} {each}" for each in sorted(often, key=worst_first))
 
 
 def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
-    """Verdicts that need a person, with the index of their run: unexpected, then invalid, then unstable."""
+    """Verdicts that need a person, with the index of their run: unexpected, then invalid, then unstable.
+
+    Of each kind those that cost most come first.
+    """
     order = {"unexpected": 0, "invalid": 1, "unstable": 2}
     found = [
         (index, cell)
@@ -170,4 +190,19 @@ def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
         for index, cell in enumerate(row.cells)
         if cell.assessment in order
     ]
-    return sorted(found, key=lambda pair: order[pair[1].assessment])
+    return sorted(found, key=lambda pair: (order[pair[1].assessment], worst_first(pair[1].severity or "")))
+
+
+def carry_line(run: Run) -> str:
+    """`37 of 37 unexpected verdicts are known for 1.06-6.2; … carries them over`; "" where none is."""
+    unexpected = [verdict for verdict in run.verdicts if verdict.assessment == "unexpected"]
+    known = [verdict.elsewhere for verdict in unexpected if verdict.elsewhere is not None]
+    if not known:
+        return ""
+    versions = listed(dict.fromkeys(each["version"] for each in known))
+    command = f"qmail-conformance deviations carry {shlex.quote(str(run.path))}"
+    return one_line(
+        f"{len(known)} of {numbered(len(unexpected), 'unexpected verdict')} "
+        f"{'is' if len(known) == 1 else 'are'} known for {versions}; `{command}` carries "
+        f"{'it' if len(known) == 1 else 'them'} over"
+    )

@@ -91,6 +91,8 @@ def _verdicts(comparison: Comparison, row: Row) -> Html:
 
 def _card(index: int, label: str, verdict: Verdict) -> Html:
     facts: list[tuple[str, str]] = [("Expected", verdict.expected)]
+    if verdict.severity and verdict.verdict == "unmet":
+        facts.append(("Severity", verdict.severity))
     if verdict.seen:
         facts.append(("Seen", pre(verdict.seen, tabindex="0", aria_label="what was seen")))
     if (known := verdict.deviation) is not None:
