@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.cases.attempt import Attempt
-from conformance.catalogue import PATCHES, PPA_PATCHES, Requirement
+from conformance.catalogue import PATCHES, PPA_PATCHES, STOCK_PATCHES, Requirement
 from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import Deviation
 from conformance.judge.expectation import expect
@@ -16,9 +16,9 @@ from conformance.judge.runfile import Run, RunFooter, RunHeader, RunWriter, verd
 from conformance.judge.verdict import Verdict, VerdictName, counted
 from conformance.targets.target import Target
 
-STOCK = Target("stock", "stock", (), packages={"qmail": "1.06-6.2"}, image="sha256:11")
+STOCK = Target("stock", "stock", STOCK_PATCHES, packages={"qmail": "1.06-6.2"}, image="sha256:11")
 PPA = Target("ppa", "ppa", PPA_PATCHES, packages={"qmail": "1.06-6.2~ppa3"}, image="sha256:22")
-REFERENCE = Target("reference-stock", "reference", ())
+REFERENCE = Target("reference-stock", "reference", STOCK_PATCHES)
 REFERENCE_PPA = Target("reference-ppa", "reference", PPA_PATCHES)
 
 CHANGE = Requirement("0005.mx.tcp-4096", "0005", "RFC 7766 5", "An answer of 4,096 octets is read whole.")

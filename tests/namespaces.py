@@ -52,6 +52,7 @@ _INSTALL = """
 sh /opt/conformance/postinst configure
 mv /var/lib/qmail/queue /opt/conformance/queue
 ln -s /var/lib/conformance/queue /var/lib/qmail/queue
+ln -s /var/lib/qmail /opt/conformance/qmail
 """
 
 #: What tcpserver does with the options that the agent gives it.

@@ -6,11 +6,12 @@ import pytest
 
 from conformance.attribution.builds import ends, read_builds, reference_builds
 from conformance.attribution.explanation import Patches
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.targets.names import parse_target
 
 ALL = frozenset(PPA_PATCHES)
+STOCK = frozenset(STOCK_PATCHES)
 
 
 def build(directory: Path, name: str, patches: str | None = None) -> Path:
@@ -26,17 +27,22 @@ def build(directory: Path, name: str, patches: str | None = None) -> Path:
 @pytest.mark.parametrize(
     ("name", "file", "patches"),
     [
-        ("stock", None, frozenset()),
+        ("stock", None, STOCK),
+        ("base", None, frozenset()),
+        ("base+0004", None, frozenset({"0004"})),
+        ("0001+0002", None, frozenset({"0001", "0002"})),
+        ("without-0003", None, ALL - {"0003"}),
         ("ppa", None, ALL),
         ("all", None, ALL),
-        ("only-0004", None, frozenset({"0004"})),
+        ("only-0004", None, STOCK | {"0004"}),
         ("without-0004", None, ALL - {"0004"}),
         ("without-0004+0005", None, ALL - {"0004", "0005"}),
-        ("0004+0005", None, frozenset({"0004", "0005"})),
-        ("1.06-7", "0004 0005\n0006\n", frozenset({"0004", "0005", "0006"})),
-        ("20240501", "0004", frozenset({"0004"})),
-        ("plain", "", frozenset()),
-        ("only-0004", "0004\n", frozenset({"0004"})),
+        ("0004+0005", None, STOCK | {"0004", "0005"}),
+        ("1.06-7", "0004 0005\n0006\n", STOCK | {"0004", "0005", "0006"}),
+        ("20240501", "0004", STOCK | {"0004"}),
+        ("plain", "", STOCK),
+        ("plain", "base", frozenset()),
+        ("only-0004", "0004\n", STOCK | {"0004"}),
     ],
 )
 def test_a_build_declares_by_its_file_or_its_name(
@@ -62,9 +68,13 @@ def test_a_build_declares_by_its_file_or_its_name(
         ({"mine": "4"}, "there is no patch '4'", "0004"),
         ({"mine": "0004 0004"}, "stands there twice", "once"),
         ({"only-0012": None}, "there is no patch '0012'", "0004"),
-        ({"only-0004": "0004 0005"}, "by its name it carries 0004, by its file", "mend the file"),
-        ({"stock": "0004"}, "by its name it carries none", "mend the file"),
-        ({"stock": None, "base": ""}, "declare the same patches: no patch", "mend the declaration"),
+        (
+            {"only-0004": "0004 0005"},
+            "carries 0001, 0002, 0003 and 0004, by its file",
+            "mend the file",
+        ),
+        ({"stock": "0004"}, "by its name it carries 0001, 0002 and 0003, by its", "mend the file"),
+        ({"base": None, "other": "base"}, "declare the same patches: no patch", "mend the declaration"),
         ({"stock": None}, "only one build, stock", "two builds"),
         ({}, "no directory with .deb files", "two builds"),
     ],
@@ -90,10 +100,10 @@ def test_a_declaration_without_a_package_and_no_directory_at_all(tmp_path: Path)
 
 def test_the_reference_is_every_subset_or_those_that_tell_single_patches() -> None:
     every = reference_builds(every=True)
-    assert len(every) == len({made.patches for made in every}) == 64
-    assert [made.target for made in every][:2] == ["reference-stock", "reference@0004"]
+    assert len(every) == len({made.patches for made in every}) == 512
+    assert [made.target for made in every][:2] == ["reference@base", "reference@base,0001"]
     assert every[-1].target == "reference-ppa"
-    assert len(reference_builds(every=False)) == 14
+    assert len(reference_builds(every=False)) == 20
     for made in every:
         assert frozenset(parse_target(made.target).patches) == made.patches
 

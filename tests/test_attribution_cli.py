@@ -71,12 +71,12 @@ def test_bisect_shows_steps_and_runs_no_build_twice(conducted: Conduct, tmp_path
     out = capsys.readouterr().out
     assert "executable specifications, not qmail" in out
     without = "reference@0004,0005,0006,0007,0009"
-    assert made.ran == ["reference-stock", "reference-ppa", "reference@0008", without]
+    assert made.ran == ["reference@base", "reference-ppa", "reference@base,0008", without]
     assert made.keywords == {f"{NAME} and not {NAME}-cram and not {NAME}-plus-cram"}
-    assert "   1  stock (no patch): unmet" in out
+    assert "   1  base: unmet" in out
     assert f"{NAME} is flipped from unmet to met by 0008." in out
     assert "These runs prove it" in out
-    assert "4 runs out of 64 builds" in out
+    assert "4 runs out of 512 builds" in out
     assert len(list(tmp_path.glob("*.jsonl"))) == 4
 
 
@@ -114,7 +114,7 @@ def test_a_verdict_that_decides_nothing_stops_the_search(
     made = conducted(lambda p: attempts if p == {"0008"} else its_own(p))
     assert bisect(tmp_path) == 3
     told = capsys.readouterr()
-    assert f"{NAME} on 0008 is {says}" in told.err
+    assert f"{NAME} on base+0008 is {says}" in told.err
     assert ("flipped" in told.out, len(made.ran)) == (False, 3)
 
 
@@ -160,13 +160,13 @@ def test_attribute_writes_the_table_and_is_loud_about_a_wrong_name_and_reads_sto
     told = capsys.readouterr()
     assert told.out.splitlines()[0] == "Every build here is an executable specification, not qmail"
     assert f"NOT AS NAMED: {NAME} (change) is flipped to met by 0004" in told.out
-    assert "build 14 of 14" in told.err
+    assert "build 20 of 20" in told.err
     written = (tmp_path / "first" / "attribution.json").read_text(encoding="utf-8")
     assert faults("attribution-1", json.loads(written)) == []
     assert [row["agreement"] for row in json.loads(written)["requirements"]] == ["as named", "not as named"]
     assert "## Not as named" in (tmp_path / "first" / "attribution.md").read_text(encoding="utf-8")
     assert main(["attribute", str(tmp_path / "first"), "--out", str(tmp_path / "again")]) == 1
-    assert len(made.ran) == 14, "stored runs start nothing"
+    assert len(made.ran) == 20, "stored runs start nothing"
     assert (tmp_path / "again" / "attribution.json").read_text(encoding="utf-8") == written
 
 
@@ -205,4 +205,4 @@ def test_on_the_reference_itself_with_its_assertions_shown(tmp_path: Path) -> No
     assert finished.returncode == 0, finished.stderr
     assert "from unmet to met by 0006." in finished.stdout
     assert "1  0004: unmet  assert 502 == 500" in finished.stdout, "pytest itself has imported the cases"
-    assert "4 runs out of 64 builds" in finished.stdout
+    assert "4 runs out of 512 builds" in finished.stdout

@@ -9,7 +9,7 @@ import pytest
 from conformance.attribution import attribution_pages as pages
 from conformance.attribution.attribution_table import AttributionTable, attribute
 from conformance.attribution.explanation import Explanation
-from conformance.catalogue import PPA_PATCHES, Requirement
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES, Requirement
 from conformance.errors import UsageError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run
@@ -22,7 +22,9 @@ from tests.schemas import faults
 Says = Callable[[frozenset[str]], VerdictName]
 
 EVERY = frozenset(PPA_PATCHES)
-FOURTEEN = [frozenset[str](), *({p} for p in PPA_PATCHES), *(EVERY - {p} for p in PPA_PATCHES), EVERY]
+TWENTY = [frozenset[str](), *({p} for p in PPA_PATCHES), *(EVERY - {p} for p in PPA_PATCHES), EVERY]
+#: No two of them differ in 0005 alone.
+APART = [STOCK_PATCHES, (*STOCK_PATCHES, "0004", "0005"), PPA_PATCHES]
 STACK = [frozenset(PPA_PATCHES[:height]) for height in range(len(PPA_PATCHES) + 1)]
 
 
@@ -36,7 +38,7 @@ def unless(outcome: VerdictName, build: Set[str]) -> Says:
 
 
 def table(
-    says: dict[Requirement, Says], builds: Iterable[Iterable[str]] = FOURTEEN, **known: str
+    says: dict[Requirement, Says], builds: Iterable[Iterable[str]] = TWENTY, **known: str
 ) -> AttributionTable:
     """The table of builds whose verdicts are as `says`; `known`: a deviation's requirement and verdict."""
     runs = []
@@ -105,12 +107,12 @@ def test_a_stack_takes_the_simplest_and_says_that_it_is_not_proved() -> None:
 
 
 def test_patches_that_no_build_parts_are_not_told_apart() -> None:
-    made = table({CHANGE: lambda p: met_if("0005" in p)}, [(), ("0004", "0005"), PPA_PATCHES])
+    made = table({CHANGE: lambda p: met_if("0005" in p)}, APART)
     found = made.rows[0]
     assert (found.outcome, found.agreement) == ("several", "not decided")
     assert found.words == "0004 or 0005: not told apart by these builds"
     assert made.exit_status == 4
-    other = table({CHANGE: lambda p: met_if("0008" in p)}, [(), ("0004", "0005"), PPA_PATCHES])
+    other = table({CHANGE: lambda p: met_if("0008" in p)}, APART)
     assert other.rows[0].agreement == "not as named", "its own patch is not among those that are left"
     assert f"| {CHANGE.name} | change | ? met | ? met |" in pages.markdown(made)
 
@@ -119,10 +121,10 @@ def test_patches_that_no_build_parts_are_not_told_apart() -> None:
     ("requirement", "says", "builds", "expected"),
     [
         (CHANGE, lambda p: "unmet", [(), ("0004",)], ("same", "not decided", 4)),
-        (CHANGE, unless("unsupported", {"0008"}), FOURTEEN, ("flips", "as named", 0)),
-        (CHANGE, unless("unsupported", set()), FOURTEEN, ("undecided", "not decided", 4)),
-        (GUARD, lambda p: "met" if p != EVERY else "unsupported", FOURTEEN, ("undecided", "not decided", 4)),
-        (CHANGE, unless("invalid", {"0008"}), FOURTEEN, ("flips", "as named", 3)),
+        (CHANGE, unless("unsupported", {"0008"}), TWENTY, ("flips", "as named", 0)),
+        (CHANGE, unless("unsupported", set()), TWENTY, ("undecided", "not decided", 4)),
+        (GUARD, lambda p: "met" if p != EVERY else "unsupported", TWENTY, ("undecided", "not decided", 4)),
+        (CHANGE, unless("invalid", {"0008"}), TWENTY, ("flips", "as named", 3)),
     ],
 )
 def test_undecided_verdicts_are_left_aside_and_a_failed_world_is_told(
@@ -158,7 +160,7 @@ def test_the_json_fits_its_schema_and_the_page_marks_each_patch_in_its_column() 
     (row,) = [row for row in data["requirements"] if row["requirement"] == CHANGE.name]
     assert (row["sets"], row["explanations"][0]["kind"]) == ([["0005", "0006"]], "all")
     page = pages.markdown(made)
-    cells = "change |  | with: met | with: met |  |  |  | not as named (not proved)"
+    cells = "change |  |  |  |  | with: met | with: met |  |  |  | not as named (not proved)"
     assert f"| {CHANGE.name} | {cells} |" in page
     assert "| alone: unmet |" in page
 

@@ -157,7 +157,7 @@ CALLS = MARK + 'async def test_a(qmail):\n    """It is so."""\n    await _helper
     [
         *((complaints_of_source, source) for source in (
             "RFC 5321 4.1.4", "rfc5321", "rfc5321:4.1.4, 3.3", "rfc5321:4.1.4;rfc2920:3", "rfc5321:4.1.4; ",
-            "see above", "patch:0003 something", "patch:0004", "qmail-smtpd", "qmail-smtpd(9)", "mission:",
+            "see above", "patch:0012 something", "patch:0004", "qmail-smtpd", "qmail-smtpd(9)", "mission:",
             "rfc5321: 4.1",
         )),
         *((lambda text: complaints_of_cases(ast.parse(text)), case) for case in (

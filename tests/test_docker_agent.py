@@ -15,7 +15,7 @@ import pytest
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import script_of
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
 from conformance.catalogue.requirements import Case
 from conformance.pod.codec import decode, encode
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
@@ -49,14 +49,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with Target(Root(tmp_path_factory.mktemp("target") / "root", ())) as started:
+    with Target(Root(tmp_path_factory.mktemp("target") / "root", STOCK_PATCHES)) as started:
         assert started.ask("users", *USERS) == [b"ok"]
         yield started
 
 
 def scripted_root(directory: Path) -> Root:
     """A target whose qmail-remote runs its first argument, and whose services run the script `service`."""
-    root = Root(directory / "root", ())
+    root = Root(directory / "root", STOCK_PATCHES)
     root.program("qmail-remote", 'eval "$1"')
     root.program("qmail-newmrh", "cd /var/lib/qmail/control && cp morercpthosts morercpthosts.cdb")
     root.program("qmail-smtpd", 'printf "%s|" $(id -u) "$*"; cat /proc/$$/environ')

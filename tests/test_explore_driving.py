@@ -2,6 +2,7 @@
 
 import asyncio
 
+from conformance.catalogue import STOCK_PATCHES
 from conformance.explore.document import Document, made
 from conformance.explore.driving import Driver
 from conformance.scenario.chat import HalfClose, Pause
@@ -18,7 +19,7 @@ def heard(session: str, **more: Document | int) -> list[int | str]:
 
 
 async def _heard(scenario: "object") -> list[int | str]:
-    pod = ReferencePod(())
+    pod = ReferencePod(STOCK_PATCHES)
     await pod.prepare(scenario.world, scenario.configuration)  # type: ignore[attr-defined]
     driver = Driver(Session(pod, await pod.connect()))
     await driver.drive(scenario.sessions[0])  # type: ignore[attr-defined]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from conformance import __version__
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.patches import claim_words
 from conformance.cli import main
 from conformance.cli.packaging import build
 from conformance.reference.package import PROGRAMS, contents, package
@@ -81,21 +82,26 @@ def test_the_maintainer_scripts_are_sh() -> None:
 
 @pytest.mark.parametrize(
     ("options", "patches"),
-    [(["--patches", "0005, 0004,0005"], ("0004", "0005")), (["--patches", ""], ()), ([], PPA_PATCHES)],
+    [
+        (["--patches", "0005, 0004,0005"], (*STOCK_PATCHES, "0004", "0005")),
+        (["--patches", ""], STOCK_PATCHES),
+        (["--patches", "base,0001"], ("0001",)),
+        ([], PPA_PATCHES),
+    ],
 )
 def test_the_command_builds_the_same_candidate_each_time(
     options: list[str], patches: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reference-deb", str(tmp_path / "new"), *options]) == 0
     path = Path(capsys.readouterr().out.strip())
-    version = f"{__version__}+{'.'.join(patches) or 'stock'}"
+    version = f"{__version__}+{claim_words(patches).replace(',', '.') or 'stock'}"
     assert path == tmp_path / "new" / f"qmail-reference_{version}_all.deb"
     (deb,) = read_debs(path.parent)
     assert (deb.package, deb.version, deb.architecture) == ("qmail-reference", version, "all")
     assert path.read_bytes() == package(patches)
 
 
-@pytest.mark.parametrize("patches", ["0003", "base", "0004,", "four", "0004 0005", None])
+@pytest.mark.parametrize("patches", ["0012", "stock", "0004,", "four", "0004 0005", None])
 def test_wrong_use_is_told(patches: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     directory, told = ("file", "/file") if patches is None else ("new", "there is no patch")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.catalogue import STOCK_PATCHES
 from conformance.reference.control import ControlFiles
 from conformance.reference.local import HomesInMemory
 from conformance.reference.programs.verify import ask, serve
@@ -61,7 +62,7 @@ def serving(tree: Tree) -> Iterator[int]:
 
 
 def test_the_server_reads_users_and_their_files(tmp_path: Path) -> None:
-    tree = Tree(tmp_path, ())
+    tree = Tree(tmp_path, STOCK_PATCHES)
     (tree.homes / "alice/.qmail-list").write_text("./Maildir/\n")
     with serving(tree) as port:
         for box, answer in ((b"alice", "valid"), (b"alice-list", "valid"), (b"alice-no", "invalid")):
@@ -70,7 +71,7 @@ def test_the_server_reads_users_and_their_files(tmp_path: Path) -> None:
 
 
 def test_qmail_smtpd_asks_it(tmp_path: Path) -> None:
-    tree = Tree(tmp_path, ())
+    tree = Tree(tmp_path, STOCK_PATCHES)
     with serving(tree) as port, Smtp(tree, {"VERIFY": f":{port}"}) as smtp:
         assert smtp.say("MAIL FROM:<a@b.example>", "RCPT TO:<alice@here.example>") == "250 ok"
         assert smtp.say("RCPT TO:<nobody-at-all@here.example>").startswith("550 ")

@@ -2,9 +2,11 @@
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.targets.names import parse_target
+
+BESIDES = (*STOCK_PATCHES, "0006")
 
 
 @pytest.fixture(autouse=True)
@@ -15,21 +17,29 @@ def _no_ppa(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "patches", "location"),
     [
-        ("stock", "stock", (), ""),
+        ("stock", "stock", STOCK_PATCHES, ""),
         ("debs:build", "debs", PPA_PATCHES, "build"),
-        ("debs:../out/@0005,0004", "debs", ("0004", "0005"), "../out/"),
-        ("debs:build@", "debs", (), "build"),
+        ("debs:../out/@0005,0004", "debs", (*STOCK_PATCHES, "0004", "0005"), "../out/"),
+        ("debs:build@", "debs", STOCK_PATCHES, "build"),
+        ("debs:build@base", "debs", (), "build"),
+        ("debs:build@0005,base", "debs", ("0005",), "build"),
+        ("debs:build@0003,0004,0002", "debs", ("0002", "0003", "0004"), "build"),
         ("debs:me@work/out", "debs", PPA_PATCHES, "me@work/out"),
-        ("debs:me@work/out@0009,0009", "debs", ("0009",), "me@work/out"),
+        ("debs:me@work/out@0009,0009", "debs", (*STOCK_PATCHES, "0009"), "me@work/out"),
         ("image:host.example:5000/qmail:1.06", "image", PPA_PATCHES, "host.example:5000/qmail:1.06"),
-        ("image:host.example:5000/qmail:1.06@0006", "image", ("0006",), "host.example:5000/qmail:1.06"),
+        (
+            "image:host.example:5000/qmail:1.06@0006",
+            "image",
+            (*STOCK_PATCHES, "0006"),
+            "host.example:5000/qmail:1.06",
+        ),
         ("image:qmail@sha256:00ff", "image", PPA_PATCHES, "qmail@sha256:00ff"),
-        ("image:qmail@sha256:00ff@0007", "image", ("0007",), "qmail@sha256:00ff"),
-        ("image:qmail@", "image", (), "qmail"),
-        ("reference-stock", "reference", (), ""),
+        ("image:qmail@sha256:00ff@0007", "image", (*STOCK_PATCHES, "0007"), "qmail@sha256:00ff"),
+        ("image:qmail@", "image", STOCK_PATCHES, "qmail"),
+        ("reference-stock", "reference", STOCK_PATCHES, ""),
         ("reference-ppa", "reference", PPA_PATCHES, ""),
-        ("reference@0008,0004", "reference", ("0004", "0008"), ""),
-        ("reference@", "reference", (), ""),
+        ("reference@0008,0004", "reference", (*STOCK_PATCHES, "0004", "0008"), ""),
+        ("reference@", "reference", STOCK_PATCHES, ""),
     ],
 )
 def test_a_name_tells_its_parts(name: str, kind: str, patches: tuple[str, ...], location: str) -> None:
@@ -56,11 +66,11 @@ def test_what_is_no_ppa_is_refused(archive: str) -> None:
     ("name", "kind", "patches", "flaws"),
     [
         ("reference-ppa~0006.dropped", "reference", PPA_PATCHES, ("0006.dropped",)),
-        ("reference-stock~smtpd.noop-resets", "reference", (), ("smtpd.noop-resets",)),
-        ("reference@0006~0006.dropped,0006.closes", "reference", ("0006",), ("0006.dropped", "0006.closes")),
+        ("reference-stock~smtpd.noop-resets", "reference", STOCK_PATCHES, ("smtpd.noop-resets",)),
+        ("reference@0006~0006.dropped,0006.closes", "reference", BESIDES, ("0006.dropped", "0006.closes")),
         ("reference-ppa~0006.closes,0006.closes", "reference", PPA_PATCHES, ("0006.closes",)),
         ("debs:out/qmail_1.06~2", "debs", PPA_PATCHES, ()),
-        ("debs:out~2@0004", "debs", ("0004",), ()),
+        ("debs:out~2@0004", "debs", (*STOCK_PATCHES, "0004"), ()),
     ],
 )
 def test_flaws_of_a_reference_stand_in_its_name(
@@ -87,6 +97,7 @@ def test_a_model_does_what_is_known_of_the_package_and_a_named_flaw_goes_before_
         ("reference-ppa~0006.droped", "there is no flaw '0006.droped'", "near it are 0006.dropped"),
         ("reference-ppa~", "there is no flaw ''", "conformance/reference/flaws"),
         ("reference-ppa~0006.dropped,,", "there is no flaw ''", "conformance/reference/flaws"),
+        ("reference@base~smtpd.log-twice", "a flaw of a patch that is not in this build", "out"),
         ("reference-stock~0006.dropped", "a flaw of a patch that is not in this build", "out"),
         ("reference-ppa~0006.closes,0006.resets", "about the same decision", "out"),
         ("stock~0006.dropped", "only a reference has flaws", "reference-ppa~0006.dropped"),
@@ -96,7 +107,7 @@ def test_a_model_does_what_is_known_of_the_package_and_a_named_flaw_goes_before_
         *((name, "there is no target", "debs:DIRECTORY") for name in ("debs", "image", "reference-ppa@0004")),
         *(
             (f"debs:x@{patch}", "there is no patch", "0004, 0005, 0006")
-            for patch in ("0003", "base", "0004,")
+            for patch in ("0012", "stock", "0004,")
         ),
         ("ppa", "no PPA given", "give --ppa ppa:OWNER/NAME or an apt source line, or set QMAIL_PPA"),
         ("reference@0010", "there is no patch", "0004, 0005, 0006, 0007, 0008, 0009"),

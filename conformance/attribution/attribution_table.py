@@ -135,8 +135,9 @@ def attribute(comparison: Comparison) -> AttributionTable:
         raise UsageError(
             f"{what}, so no build is the base of the others", "Add the run of a build with fewer patches."
         )
-    if len(frozenset().union(*builds.values())) > MOST_PATCHES:
-        raise UsageError(f"the runs claim more than {MOST_PATCHES} patches", "Leave some of the runs out.")
+    if len(frozenset().union(*builds.values()) - builds[base]) > MOST_PATCHES:
+        what = f"the runs differ in more than {MOST_PATCHES} patches"
+        raise UsageError(what, "Leave some of the runs out.")
     rows = tuple(_attributed(row, list(builds.values()), builds[base]) for row in comparison.rows)
     return AttributionTable(comparison, builds, base, rows)
 

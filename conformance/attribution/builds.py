@@ -1,8 +1,9 @@
 """The builds that are looked at: a directory of packages that declare their patches, or the reference.
 
 A build declares its patches by a text file `patches` in its directory (numbers, separated by blanks or
-lines; empty: none), or by the directory's name: `stock`, `ppa` or `all`, `only-0004`, `without-0004`,
-`0004+0005`.
+lines), or by the directory's name: `stock`, `ppa` or `all`, `only-0004`, `without-0004`, `0004+0005`. Both
+are read as a list of a target's name is: stock's own patches come besides, unless `base` or one of them is
+named. An empty file is stock, `base` netqmail itself.
 """
 
 import os
@@ -13,7 +14,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 from conformance.attribution.explanation import Patches, build_name
-from conformance.catalogue.patches import PPA_PATCHES
+from conformance.catalogue.patches import BASE, PATCHES, PPA_PATCHES, STOCK_PATCHES, claim_words, claimed
 from conformance.errors import UsageError
 from conformance.inputs import read_text
 from conformance.report.words import listed
@@ -23,8 +24,8 @@ DECLARATION = "patches"  #: the file that declares
 
 _EVERY = frozenset(PPA_PATCHES)
 _HOW = (
-    f"write its patches into a file `{DECLARATION}` in it, numbers separated by blanks, empty for none; "
-    "or name the directory stock, ppa, only-0004, without-0004 or 0004+0005"
+    f"write its patches into a file `{DECLARATION}` in it, numbers separated by blanks, empty for stock; "
+    "or name the directory base, stock, ppa, only-0004, without-0004 or 0004+0005"
 )
 
 
@@ -57,7 +58,7 @@ def read_builds(directory: Path) -> list[Build]:
                 raise UsageError(
                     f"{path}: it holds no .deb file", "build the package, or remove the directory"
                 )
-            found.append(Build(path.name, patches, f"debs:{path}@{','.join(sorted(patches))}"))
+            found.append(Build(path.name, patches, f"debs:{path}@{claim_words(patches)}"))
     if len(found) < 2:
         what = f"only one build, {found[0].name}" if found else "no directory with .deb files"
         raise UsageError(
@@ -113,8 +114,8 @@ def _only(builds: Sequence[Build], end: Build, option: str) -> Build:
 
 
 def _reference(patches: Sequence[str]) -> str:
-    ends = {0: "reference-stock", len(PPA_PATCHES): "reference-ppa"}
-    return ends.get(len(patches), f"reference@{','.join(patches)}")
+    named = {STOCK_PATCHES: "reference-stock", PPA_PATCHES: "reference-ppa"}
+    return named.get(tuple(patches), f"reference@{claim_words(patches)}")
 
 
 def _ordered(builds: Iterable[Build]) -> list[Build]:
@@ -143,7 +144,7 @@ def _declared(path: Path) -> Patches:
         return by_name
     words = read_text(file, _HOW).split()
     by_file = _known(words, file)
-    if len(words) > len(by_file):
+    if len(words) > len(set(words)):
         raise UsageError(f"{file}: a patch stands there twice", "write each number once")
     if by_name is not None and by_name != by_file:
         raise UsageError(
@@ -156,19 +157,20 @@ def _declared(path: Path) -> Patches:
 
 def _by_name(name: str) -> Patches | None:
     """What a name declares; None when it declares nothing. Raises UsageError for a wrong number."""
-    if name == "stock":
-        return frozenset()
+    if name in ("stock", BASE):
+        return frozenset(claimed([] if name == "stock" else [BASE]))
     if name in ("ppa", "all"):
         return _EVERY
-    form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>\d+(\+\d+)*)", name)
+    form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>(base|\d+)(\+\d+)*)", name)
     if form is None:
         return None
-    named = _known(form["numbers"].split("+"), name)
-    return _EVERY - named if form["how"] == "without-" else named
+    numbers = form["numbers"].split("+")
+    named = _known(numbers, name)
+    return _EVERY - {*numbers} if form["how"] == "without-" else named
 
 
 def _known(numbers: Sequence[str], where: object) -> Patches:
     for number in numbers:
-        if number not in _EVERY:
-            raise UsageError(f"{where}: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}")
-    return frozenset(numbers)
+        if number not in PATCHES:
+            raise UsageError(f"{where}: there is no patch {number!r}", f"known: {', '.join(PATCHES)}")
+    return frozenset(claimed(numbers))

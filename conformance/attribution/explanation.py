@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from conformance.catalogue.patches import PPA_PATCHES
+from conformance.catalogue.patches import PPA_PATCHES, claim_words
 from conformance.report.words import listed
 
 Patches = frozenset[str]
@@ -52,11 +52,11 @@ class Explanation:
 
 def build_name(patches: Iterable[str]) -> str:
     """A build's name by its patches, as a directory of builds may call it: `0004+0005`, `without-0004`."""
-    carried = sorted(patches)
+    carried = frozenset(patches)
     lacking = [patch for patch in PPA_PATCHES if patch not in carried]
     if len(lacking) < 2:
         return f"without-{lacking[0]}" if lacking else "ppa"
-    return "+".join(carried) or "stock"
+    return claim_words(carried).replace(",", "+") or "stock"
 
 
 def explanations(patches: Iterable[str]) -> list[Explanation]:

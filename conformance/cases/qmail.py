@@ -151,6 +151,14 @@ class Qmail(Configuration):
         """What qmail-smtpd logged, of all sessions, in order."""
         return read_smtpd_log((await self.observe()).log)
 
+    @property
+    def home(self) -> str:
+        """The directory that qmail was built for: `/var/lib/qmail` on Debian, `/var/qmail` on most hosts.
+
+        As the last `observe` saw it.
+        """
+        return self._told.seen.home
+
     async def last_logged(self) -> str:
         """The text of the last line that qmail-smtpd logged; "" without any."""
         return "".join(line.text for line in (await self.smtpd_log())[-1:])

@@ -158,7 +158,7 @@ async def test_surroundings(qmail: Qmail) -> None:
     await qmail.reply_to(LOGIN)
     calls = await qmail.hook_calls("checkpassword")
     found = [(call.arguments, call.directory, call.account, call.group, call.umask) for call in calls]
-    assert found == [(["/bin/true"], "/var/lib/qmail", "qmaild", "nofiles", "0022")], found
+    assert found == [(["/bin/true"], qmail.home, "qmaild", "nofiles", "0022")], found
 
 
 @requirement("0008.checkprogram.descriptors", source=MANUAL + ": reads on file descriptor 3; " + SOURCE)
@@ -187,7 +187,7 @@ async def test_surroundings_of_the_subprogram(qmail: Qmail) -> None:
     await qmail.reply_to(LOGIN)
     calls = await qmail.hook_calls("subprogram")
     found = [(call.directory, call.account, call.group, call.umask) for call in calls]
-    assert found == [("/var/lib/qmail", "qmaild", "nofiles", "0022")], found
+    assert found == [(qmail.home, "qmaild", "nofiles", "0022")], found
 
 
 @requirement("0008.subprogram.descriptors", source=MANUAL + " subprogram; " + SOURCE)

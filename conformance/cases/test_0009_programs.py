@@ -316,7 +316,7 @@ async def test_errors(qmail: Qmail) -> None:
 # With VERIFY
 
 
-@requirement("0009.verify.both", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+@requirement("0009.verify.both", needs=("0002",), source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
 async def test_both(qmail: Qmail) -> None:
     """With VERIFY as well, a recipient is accepted when the program and qmail-verify both say so."""
     qmail.verifying = True
@@ -326,7 +326,11 @@ async def test_both(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250, 250, 553, 550], said
 
 
-@requirement("0009.verify.asked-first", source="patch:0009 smtpd-rcptcheck: smtp_rcpt, before verifyrcpt")
+@requirement(
+    "0009.verify.asked-first",
+    needs=("0002",),
+    source="patch:0009 smtpd-rcptcheck: smtp_rcpt, before verifyrcpt",
+)
 async def test_the_program_is_asked_first(qmail: Qmail) -> None:
     """The program is asked before qmail-verify: it is run for a recipient too that VERIFY refuses."""
     qmail.verifying = True
@@ -338,7 +342,9 @@ async def test_the_program_is_asked_first(qmail: Qmail) -> None:
     assert asked == ["nobody@here.example", ALICE], asked
 
 
-@requirement("0009.verify.deferred", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+@requirement(
+    "0009.verify.deferred", needs=("0002",), source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION"
+)
 async def test_deferred(qmail: Qmail) -> None:
     """With VERIFY deferred, one run for each recipient, and DATA is refused for one that does not exist."""
     qmail.verifying = True

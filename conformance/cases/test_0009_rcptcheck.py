@@ -86,7 +86,7 @@ async def test_surroundings(qmail: Qmail) -> None:
     assert len(calls) == 1
     assert calls[0].environment.get("A_VARIABLE") == "its value"
     assert calls[0].environment.get("TCPREMOTEIP", "").startswith("127.")
-    assert (calls[0].arguments, calls[0].directory) == ([], "/var/lib/qmail")
+    assert (calls[0].arguments, calls[0].directory) == ([], qmail.home)
 
 
 @requirement("0009.program.null-sender", source=SOURCE + "; rfc5321:4.1.1.2")

@@ -146,7 +146,9 @@ async def test_an_empty_greeting(qmail: Qmail) -> None:
 
 
 @requirement(
-    "base.control.nothing", source="qmail-smtpd(8) smtpgreeting; package source, qmail-smtpd.c: die_control"
+    "base.control.nothing",
+    needs=("0001",),
+    source="qmail-smtpd(8) smtpgreeting; package source, qmail-smtpd.c: die_control",
 )
 async def test_without_me(qmail: Qmail) -> None:
     """Without me and smtpgreeting there is no session: 421, the end, and a line of the log."""

@@ -19,7 +19,7 @@ async def _kinds(qmail: Qmail, connection: int = 0) -> list[str]:
     return [line.kind for line in await qmail.smtpd_log() if line.pid == ends[connection].pid]
 
 
-@requirement("base.log.place", source=SOURCE)
+@requirement("base.log.place", patch="0001", source=SOURCE)
 async def test_each_line_tells_whose_it_is(qmail: Qmail) -> None:
     """Each line bears the process id of its session and the client's address, of two sessions at once too."""
     async with qmail.session() as first, qmail.session() as second:
@@ -31,7 +31,7 @@ async def test_each_line_tells_whose_it_is(qmail: Qmail) -> None:
     assert {line.client for line in log} == {"127.0.0.1"}, log
 
 
-@requirement("base.log.nothing-else", source=SOURCE)
+@requirement("base.log.nothing-else", patch="0001", role="guard", source=SOURCE)
 async def test_nothing_else_is_logged(qmail: Qmail) -> None:
     """Nothing but whole lines of this form is written: no rest of a line, and nothing without its session."""
     await qmail.submit("a@b.example", [KNOWN])
@@ -39,7 +39,7 @@ async def test_nothing_else_is_logged(qmail: Qmail) -> None:
     assert len(seen.log) == len(await qmail.smtpd_log()), seen.log
 
 
-@requirement("base.log.accepted", source=SOURCE)
+@requirement("base.log.accepted", patch="0001", source=SOURCE)
 async def test_an_accepted_message(qmail: Qmail) -> None:
     """An accepted message has a line each for hello, sender, each recipient, itself, and the end."""
     await qmail.submit("a@b.example", [KNOWN, "bob@here.example"])
@@ -56,7 +56,7 @@ async def test_an_accepted_message(qmail: Qmail) -> None:
     ], told
 
 
-@requirement("base.log.accepted-counts", source=SOURCE)
+@requirement("base.log.accepted-counts", patch="0001", source=SOURCE)
 async def test_the_counts_of_an_accepted_message(qmail: Qmail) -> None:
     """The line of an accepted message counts its recipients and octets, each message by itself."""
     async with qmail.session() as smtp:
@@ -71,7 +71,7 @@ async def test_the_counts_of_an_accepted_message(qmail: Qmail) -> None:
     assert counts == [(2, len(SUBMITTED) - 3), (1, len("Subject: x\n\n..\n"))], counts
 
 
-@requirement("base.log.accepted-number", source="package source, qmail-smtpd.c: acceptmessage")
+@requirement("base.log.accepted-number", patch="0001", source="package source, qmail-smtpd.c: acceptmessage")
 async def test_the_number_of_an_accepted_message(qmail: Qmail) -> None:
     """The number that the client is told for its message is the one in the log and in its Received line."""
     async with qmail.session() as smtp:
@@ -82,7 +82,7 @@ async def test_the_number_of_an_accepted_message(qmail: Qmail) -> None:
     assert f"(qmail {number} invoked " in (await qmail.queued()).octets
 
 
-@requirement("base.log.refused", source=SOURCE)
+@requirement("base.log.refused", patch="0001", source=SOURCE)
 async def test_what_is_refused(qmail: Qmail) -> None:
     """Each refusal has one line that says why, and what was refused is not logged as accepted."""
     qmail.control["badmailfrom"] = "spam@bad.example\n"
@@ -105,7 +105,7 @@ async def test_what_is_refused(qmail: Qmail) -> None:
     ], kinds
 
 
-@requirement("base.log.refused-address", source=SOURCE)
+@requirement("base.log.refused-address", patch="0001", source=SOURCE)
 async def test_the_address_that_is_refused(qmail: Qmail) -> None:
     """The line of a recipient in a domain that rcpthosts does not list names that recipient."""
     await qmail.envelope("a@b.example", ["one@elsewhere.example", "two@elsewhere.example"])
@@ -113,7 +113,7 @@ async def test_the_address_that_is_refused(qmail: Qmail) -> None:
     assert refused == ["one@elsewhere.example", "two@elsewhere.example"], refused
 
 
-@requirement("base.log.too-large", source=SOURCE)
+@requirement("base.log.too-large", patch="0001", source=SOURCE)
 async def test_a_message_that_is_too_large(qmail: Qmail) -> None:
     """A message over databytes has one line that says so, and none that says it was accepted."""
     qmail.control["databytes"] = "10\n"
@@ -122,7 +122,7 @@ async def test_a_message_that_is_too_large(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "recipient", "too-large", "end"], kinds
 
 
-@requirement("base.log.looping", source=SOURCE)
+@requirement("base.log.looping", patch="0001", source=SOURCE)
 async def test_a_message_that_loops(qmail: Qmail) -> None:
     """A message with too many hops has one line that says so, and none that says it was accepted."""
     await qmail.envelope("a@b.example", [KNOWN], b"Received: x\r\n" * 100 + b"\r\nx\r\n")
@@ -130,7 +130,12 @@ async def test_a_message_that_loops(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "recipient", "looping", "end"], kinds
 
 
-@requirement("base.log.unverified", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+@requirement(
+    "base.log.unverified",
+    patch="0001",
+    needs=("0002",),
+    source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION",
+)
 async def test_a_recipient_that_does_not_exist(qmail: Qmail) -> None:
     """A recipient that verification refuses has one line that says so, and is not logged as accepted."""
     qmail.verifying, qmail.environment["VERIFY"] = True, ":"
@@ -139,7 +144,12 @@ async def test_a_recipient_that_does_not_exist(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "unverified", "recipient", "end"], kinds
 
 
-@requirement("base.log.unverified-at-data", source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION")
+@requirement(
+    "base.log.unverified-at-data",
+    patch="0001",
+    needs=("0002",),
+    source=SOURCE + "; qmail-smtpd(8) RECIPIENT VERIFICATION",
+)
 async def test_a_recipient_that_does_not_exist_at_data(qmail: Qmail) -> None:
     """With deferred verification the one line comes at DATA."""
     qmail.verifying, qmail.environment["VERIFY"] = True, "D:"
@@ -148,7 +158,7 @@ async def test_a_recipient_that_does_not_exist_at_data(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "recipient", "unverified-at-data", "end"], kinds
 
 
-@requirement("base.log.end-quit", source=SOURCE)
+@requirement("base.log.end-quit", patch="0001", source=SOURCE)
 async def test_the_end_by_quit(qmail: Qmail) -> None:
     """A session that ends with QUIT has one line that says so, the last of it."""
     async with qmail.session() as smtp:
@@ -157,7 +167,7 @@ async def test_the_end_by_quit(qmail: Qmail) -> None:
     assert texts[2:] == ["Remote end QUIT: quitting"], texts
 
 
-@requirement("base.log.end-lost", source=SOURCE)
+@requirement("base.log.end-lost", patch="0001", source=SOURCE)
 async def test_the_end_by_a_client_that_goes(qmail: Qmail) -> None:
     """A session whose client goes without QUIT has one line that says so, the last of it."""
     async with qmail.session() as smtp:
@@ -166,7 +176,7 @@ async def test_the_end_by_a_client_that_goes(qmail: Qmail) -> None:
     assert texts[2:] == ["Read error (disconnect?): quitting"], texts
 
 
-@requirement("base.log.end-timeout", source=SOURCE, waits=1)
+@requirement("base.log.end-timeout", patch="0001", source=SOURCE, waits=1)
 async def test_the_end_by_silence(qmail: Qmail) -> None:
     """A session whose client is silent for too long has one line that says so, the last of it."""
     qmail.control["timeoutsmtpd"] = "1\n"
@@ -176,7 +186,7 @@ async def test_the_end_by_silence(qmail: Qmail) -> None:
     assert texts[2:] == ["Connection timed out: quitting"], texts
 
 
-@requirement("base.log.end-stray-newline", source=SOURCE)
+@requirement("base.log.end-stray-newline", patch="0001", source=SOURCE)
 async def test_the_end_by_a_bare_line_feed(qmail: Qmail) -> None:
     """A bare line feed in a message, merely illegal, has one line that says so, the last of its session."""
     async with qmail.session() as smtp:
@@ -186,7 +196,7 @@ async def test_the_end_by_a_bare_line_feed(qmail: Qmail) -> None:
     assert await qmail.last_logged() == "Stray newline: quitting"
 
 
-@requirement("base.log.no-controls", level="should", source=SOURCE)
+@requirement("base.log.no-controls", patch="0001", level="should", source=SOURCE)
 async def test_the_end_without_controls(qmail: Qmail) -> None:
     """Where there are no controls to read, the one line that says so bears the client's address as well."""
     del qmail.control["me"]
@@ -197,7 +207,7 @@ async def test_the_end_without_controls(qmail: Qmail) -> None:
     assert log[0].client == "127.0.0.1", f"logged from {log[0].client}: {log[0].text}"
 
 
-@requirement("base.log.harmless", source=CLEAN)
+@requirement("base.log.harmless", patch="0001", source=CLEAN)
 async def test_what_a_client_says_is_harmless(qmail: Qmail) -> None:
     """Control characters, DEL and octets beyond 126 that a client says stand in no line of the log."""
     nasty = bytes(octet for octet in range(1, 256) if octet not in b'\n\r @<>"\\:,%!') + b"\r\x1b]0;x\x07"
@@ -215,7 +225,7 @@ async def test_what_a_client_says_is_harmless(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "recipient", "not-allowed", "unknown", "end"], kinds
 
 
-@requirement("base.log.no-second-line", source=CLEAN)
+@requirement("base.log.no-second-line", patch="0001", source=CLEAN)
 async def test_nobody_writes_a_line_of_his_own(qmail: Qmail) -> None:
     """A client cannot write an entry of its own: delimiters of the log that it says stand there as `_`."""
     forged = "x>\rqmail-smtpd: pid 1 from 192.0.2.1: Sender <y"
@@ -228,7 +238,7 @@ async def test_nobody_writes_a_line_of_his_own(qmail: Qmail) -> None:
     assert told == ["", stood, f"{stood}@b.example", f"{stood}@here.example", ""], told
 
 
-@requirement("base.log.no-password", source="rfc4954:9; " + SOURCE, waits=5)
+@requirement("base.log.no-password", patch="0001", role="guard", source="rfc4954:9; " + SOURCE, waits=5)
 async def test_no_password_is_logged(qmail: Qmail) -> None:
     """What a client says as its credentials, right or wrong, stands in no line of the log, in no form."""
     qmail.authenticate("")
@@ -246,7 +256,7 @@ async def test_no_password_is_logged(qmail: Qmail) -> None:
     assert not said, said
 
 
-@requirement("0006.log.unknown", source="patch:0006 smtpd-502-to-500; " + SOURCE)
+@requirement("0006.log.unknown", needs=("0001",), source="patch:0006 smtpd-502-to-500; " + SOURCE)
 async def test_an_unknown_command(qmail: Qmail) -> None:
     """An unknown command has one line, which says that it was not recognised; what was said is not in it."""
     async with qmail.session() as smtp:
@@ -255,7 +265,7 @@ async def test_an_unknown_command(qmail: Qmail) -> None:
     assert texts[2:-1] == ["Unrecognized command"] * 2, texts
 
 
-@requirement("0007.log.refused", source="patch:0007 smtpd-relay-reject; " + SOURCE)
+@requirement("0007.log.refused", needs=("0001",), source="patch:0007 smtpd-relay-reject; " + SOURCE)
 async def test_relay_characters(qmail: Qmail) -> None:
     """An address that is refused for its relay characters has one line that says so, and is no sender."""
     async with qmail.session() as smtp:
@@ -264,7 +274,7 @@ async def test_relay_characters(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "relay-characters", "end"], kinds
 
 
-@requirement("0008.log.refused", source="patch:0008 qmail-smtpd.c; " + SOURCE, waits=5)
+@requirement("0008.log.refused", needs=("0001",), source="patch:0008 qmail-smtpd.c; " + SOURCE, waits=5)
 async def test_authentication_that_fails(qmail: Qmail) -> None:
     """Each AUTH that fails has one line that says why, and so has MAIL before authentication."""
     qmail.authenticate("!")
@@ -285,7 +295,7 @@ async def test_authentication_that_fails(qmail: Qmail) -> None:
     ], texts
 
 
-@requirement("0008.log.success", level="should", source=SOURCE)
+@requirement("0008.log.success", needs=("0001",), level="should", source=SOURCE)
 async def test_authentication_that_succeeds(qmail: Qmail) -> None:
     """An AUTH that succeeds has a line, as every decision has."""
     qmail.authenticate("")
@@ -308,7 +318,7 @@ async def test_answers_are_not_logged(qmail: Qmail) -> None:
     assert told == [], told
 
 
-@requirement("0009.log.refused", source="patch:0009 smtpd-rcptcheck; " + SOURCE)
+@requirement("0009.log.refused", needs=("0001",), source="patch:0009 smtpd-rcptcheck; " + SOURCE)
 async def test_a_recipient_that_the_program_refuses(qmail: Qmail) -> None:
     """A recipient that the program refuses has one line that says so, and is not logged as accepted."""
     qmail.check_recipients({KNOWN: 100})
@@ -317,7 +327,7 @@ async def test_a_recipient_that_the_program_refuses(qmail: Qmail) -> None:
     assert kinds == ["session", "hello", "sender", "not-validated", "recipient", "end"], kinds
 
 
-@requirement("0009.log.quits", source="patch:0009 smtpd-rcptcheck; " + SOURCE)
+@requirement("0009.log.quits", needs=("0001",), source="patch:0009 smtpd-rcptcheck; " + SOURCE)
 async def test_a_program_that_cannot_tell(qmail: Qmail) -> None:
     """A program that cannot tell ends the session, with one line that says so."""
     qmail.check_recipients({KNOWN: 111})

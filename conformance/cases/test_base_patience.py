@@ -23,11 +23,10 @@ async def _times_out(smtp: Session) -> None:
 
 
 async def _ends(qmail: Qmail) -> None:
-    """The one session exits with 1, with nothing queued, and says why in the log."""
+    """The one session exits with 1, with nothing queued. What it logs is 0001's: base.log.end-timeout."""
     session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
     assert await qmail.queue() == []
-    assert await qmail.last_logged() == "Connection timed out: quitting"
 
 
 @requirement("base.timeout.before-hello", source=SOURCE, waits=1)
@@ -127,7 +126,6 @@ async def test_replies_that_nobody_takes(qmail: Qmail) -> None:
         await smtp.pause(2)
         session = only(await qmail.session_ends(), "sessions")
         assert session.status == 1, session
-    assert await qmail.last_logged() == "Write error (disconnect?): quitting"
 
 
 @requirement("base.timeout.zero", source="package source, qmail-smtpd.c: setup", waits=1)

@@ -157,7 +157,9 @@ async def test_twenty_messages(qmail: Qmail) -> None:
     assert len(await qmail.queue()) == 10
 
 
-@requirement("base.process.small-verify", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + HOLDS)
+@requirement(
+    "base.process.small-verify", patch="0002", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + HOLDS
+)
 async def test_a_hundred_verified_recipients(qmail: Qmail) -> None:
     """A hundred recipients that are verified, and half refused, leave no descriptor and no child behind."""
     qmail.verifying, qmail.environment["VERIFY"] = True, ":"

@@ -52,7 +52,7 @@ async def test_surroundings(qmail: Qmail) -> None:
     qmail.queue_with()
     await qmail.envelope("a@b.example", [ALICE], MESSAGE)
     call = await _run(qmail)
-    assert (call.arguments, call.directory) == ([], "/var/lib/qmail"), call
+    assert (call.arguments, call.directory) == ([], qmail.home), call
     found = (call.account, call.group, call.groups, call.umask)
     assert found == ("qmaild", "nofiles", ["nofiles"], "0022"), found
 

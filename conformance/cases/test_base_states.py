@@ -109,7 +109,9 @@ async def test_after_an_address_that_is_too_long(qmail: Qmail) -> None:
     assert await qmail.queued_recipients() == [[KNOWN]]
 
 
-@requirement("base.state.verify-refused", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + NEXT)
+@requirement(
+    "base.state.verify-refused", patch="0002", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + NEXT
+)
 async def test_after_a_recipient_that_does_not_exist(qmail: Qmail) -> None:
     """A recipient that verification refused refuses neither the others' message nor the next one."""
     qmail.verifying, qmail.environment["VERIFY"] = True, ":"
@@ -120,7 +122,9 @@ async def test_after_a_recipient_that_does_not_exist(qmail: Qmail) -> None:
     assert await qmail.queued_recipients() == [[KNOWN], [KNOWN]]
 
 
-@requirement("base.state.verify-deferred", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + NEXT)
+@requirement(
+    "base.state.verify-deferred", patch="0002", source="qmail-smtpd(8) RECIPIENT VERIFICATION; " + NEXT
+)
 async def test_mail_after_a_deferred_refusal(qmail: Qmail) -> None:
     """With VERIFY deferred, a transaction that DATA refused is forgotten when MAIL begins the next one."""
     qmail.verifying, qmail.environment["VERIFY"] = True, "D:"
@@ -132,7 +136,10 @@ async def test_mail_after_a_deferred_refusal(qmail: Qmail) -> None:
 
 
 @requirement(
-    "base.state.verify-deferred-hello", source="qmail-smtpd(8) RECIPIENT VERIFICATION; rfc5321:4.1.4"
+    "base.state.verify-deferred-hello",
+    patch="0002",
+    role="guard",
+    source="qmail-smtpd(8) RECIPIENT VERIFICATION; rfc5321:4.1.4",
 )
 async def test_hello_after_a_deferred_refusal(qmail: Qmail) -> None:
     """With VERIFY deferred, a recipient that does not exist is forgotten at EHLO, as at RSET."""

@@ -17,6 +17,7 @@ def _verify(qmail: Qmail, value: str) -> None:
 
 @requirement(
     "base.verify.immediate",
+    patch="0002",
     source=SOURCE
     + ": 550 error response to the RCPT command; package source, qmail-smtpd.c: err_nosuchuser550",
 )
@@ -29,7 +30,7 @@ async def test_immediate(qmail: Qmail) -> None:
         assert replies[2].enhanced == "5.1.1"
 
 
-@requirement("base.verify.others-stand", source=SOURCE + ": per-recipient rejection")
+@requirement("base.verify.others-stand", patch="0002", source=SOURCE + ": per-recipient rejection")
 async def test_others_stand(qmail: Qmail) -> None:
     """A recipient refused by verification is not added, and the others of the transaction stand."""
     _verify(qmail, ":")
@@ -38,7 +39,9 @@ async def test_others_stand(qmail: Qmail) -> None:
     assert await qmail.queued_recipients() == [[KNOWN, "bob@here.example"]]
 
 
-@requirement("base.verify.deferred", source=SOURCE + ": deferred rejection at DATA time (554 response)")
+@requirement(
+    "base.verify.deferred", patch="0002", source=SOURCE + ": deferred rejection at DATA time (554 response)"
+)
 async def test_deferred(qmail: Qmail) -> None:
     """With VERIFY=DEFER every RCPT gets 250, and if one recipient does not exist DATA gets 554."""
     _verify(qmail, "DEFER")
@@ -47,7 +50,7 @@ async def test_deferred(qmail: Qmail) -> None:
     assert await qmail.queue() == []
 
 
-@requirement("base.verify.deferred-rset", source=SOURCE + "; rfc5321:4.1.1.5")
+@requirement("base.verify.deferred-rset", patch="0002", role="guard", source=SOURCE + "; rfc5321:4.1.1.5")
 async def test_deferred_and_reset(qmail: Qmail) -> None:
     """With VERIFY=DEFER a recipient that does not exist is forgotten at RSET: the next message passes.
 
@@ -61,14 +64,14 @@ async def test_deferred_and_reset(qmail: Qmail) -> None:
         assert said[-1].code == 250
 
 
-@requirement("base.verify.empty", source=SOURCE + ": explicitly disabled")
+@requirement("base.verify.empty", patch="0002", role="guard", source=SOURCE + ": explicitly disabled")
 async def test_empty(qmail: Qmail) -> None:
     """With VERIFY empty nothing is verified: a recipient that does not exist is accepted."""
     _verify(qmail, "")
     assert (await qmail.recipient(UNKNOWN)).code == 250
 
 
-@requirement("base.verify.no-answer", source=SOURCE + "; rfc5321:4.2.1")
+@requirement("base.verify.no-answer", patch="0002", source=SOURCE + "; rfc5321:4.2.1")
 async def test_no_answer(qmail: Qmail) -> None:
     """Where qmail-verify does not answer, RCPT gets 451 and the connection is closed; nothing is accepted."""
     qmail.environment["VERIFY"] = ":"
@@ -78,7 +81,7 @@ async def test_no_answer(qmail: Qmail) -> None:
         assert await smtp.closed()
 
 
-@requirement("base.verify.mute", source=SOURCE + "; rfc5321:4.2.1", waits=5)
+@requirement("base.verify.mute", patch="0002", source=SOURCE + "; rfc5321:4.2.1", waits=5)
 async def test_mute(qmail: Qmail) -> None:
     """Where qmail-verify is asked and never answers, RCPT gets 451 and the connection is closed."""
     qmail.verifying = "mute"
@@ -89,7 +92,9 @@ async def test_mute(qmail: Qmail) -> None:
         assert await smtp.closed()
 
 
-@requirement("base.verify.relayclient", source=SOURCE + "; qmail-smtpd(8) RELAYCLIENT")
+@requirement(
+    "base.verify.relayclient", patch="0002", role="guard", source=SOURCE + "; qmail-smtpd(8) RELAYCLIENT"
+)
 async def test_relayclient(qmail: Qmail) -> None:
     """For a client that may relay nothing is verified: a recipient that does not exist is accepted."""
     _verify(qmail, ":")
@@ -107,7 +112,7 @@ async def test_rcpthosts_decides_first(qmail: Qmail) -> None:
     assert (await qmail.recipient("nobody-at-all@elsewhere.example")).code == 553
 
 
-@requirement("base.verify.extension", source=SOURCE + "; dot-qmail(5), qmail-verify(8)")
+@requirement("base.verify.extension", patch="0002", source=SOURCE + "; dot-qmail(5), qmail-verify(8)")
 async def test_extension(qmail: Qmail) -> None:
     """An extension exists where a dot-qmail file is for it: 250 with the file, 550 without."""
     _verify(qmail, ":")
@@ -119,7 +124,11 @@ async def test_extension(qmail: Qmail) -> None:
         assert (there.code, missing.code) == (250, 550)
 
 
-@requirement("base.verify.virtualdomain", source=SOURCE + "; qmail-send(8) virtualdomains; qmail-verify(8)")
+@requirement(
+    "base.verify.virtualdomain",
+    patch="0002",
+    source=SOURCE + "; qmail-send(8) virtualdomains; qmail-verify(8)",
+)
 async def test_virtual_domain(qmail: Qmail) -> None:
     """In a virtual domain a recipient exists as the domain's user knows it: 250 or 550."""
     _verify(qmail, ":")
@@ -133,7 +142,7 @@ async def test_virtual_domain(qmail: Qmail) -> None:
         assert (there.code, missing.code) == (250, 550)
 
 
-@requirement("base.verify.other-host", source=SOURCE + "; qmail-verify(8)")
+@requirement("base.verify.other-host", patch="0002", source=SOURCE + "; qmail-verify(8)")
 async def test_other_host(qmail: Qmail) -> None:
     """A recipient of a domain that is relayed and not local is not verified: it is accepted."""
     _verify(qmail, ":")
@@ -156,7 +165,7 @@ def _fastforward(qmail: Qmail, *aliases: str) -> None:
     qmail.aliases = list(aliases)
 
 
-@requirement("base.verify.aliases", source=FASTFORWARD)
+@requirement("base.verify.aliases", patch="0003", needs=("0002",), source=FASTFORWARD)
 async def test_aliases(qmail: Qmail) -> None:
     """Of what .qmail-default takes in, an address in aliases.cdb exists, in any case, another does not."""
     _fastforward(qmail, "info@here.example")
@@ -164,7 +173,7 @@ async def test_aliases(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250, 250, 250, 550], said
 
 
-@requirement("base.verify.aliases-domain", source=FASTFORWARD)
+@requirement("base.verify.aliases-domain", patch="0003", needs=("0002",), source=FASTFORWARD)
 async def test_alias_of_a_domain(qmail: Qmail) -> None:
     """An entry for a domain in aliases.cdb lets every address of that domain exist, and of no other."""
     _fastforward(qmail, "@list.example")
@@ -172,7 +181,7 @@ async def test_alias_of_a_domain(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250, 250, 550], said
 
 
-@requirement("base.verify.aliases-local-part", source=FASTFORWARD)
+@requirement("base.verify.aliases-local-part", patch="0003", needs=("0002",), source=FASTFORWARD)
 async def test_alias_of_a_local_part(qmail: Qmail) -> None:
     """An entry for a local part in aliases.cdb lets it exist in every domain, and no other local part."""
     _fastforward(qmail, "info@")
@@ -181,7 +190,7 @@ async def test_alias_of_a_local_part(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250, 250, 250, 550], said
 
 
-@requirement("base.verify.aliases-others", source=FASTFORWARD)
+@requirement("base.verify.aliases-others", patch="0003", role="guard", source=FASTFORWARD)
 async def test_aliases_are_for_the_default_alone(qmail: Qmail) -> None:
     """aliases.cdb is not asked about users, their extensions, and aliases with a dot-qmail file."""
     _fastforward(qmail, "info@here.example")
@@ -192,7 +201,7 @@ async def test_aliases_are_for_the_default_alone(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250] * 4, said
 
 
-@requirement("base.verify.aliases-unnamed", source=FASTFORWARD)
+@requirement("base.verify.aliases-unnamed", patch="0003", role="guard", source=FASTFORWARD)
 async def test_no_table_of_aliases(qmail: Qmail) -> None:
     """Where qmail-verify is told of no aliases.cdb, everything that .qmail-default takes in exists."""
     _fastforward(qmail)
@@ -203,7 +212,7 @@ async def test_no_table_of_aliases(qmail: Qmail) -> None:
 # Verification and delivery
 
 
-@requirement("base.verify.dots", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+@requirement("base.verify.dots", patch="0002", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
 async def test_dots_in_an_extension(qmail: Qmail) -> None:
     """A dot in an extension is looked for as a colon, by verification as by delivery: 250, and it arrives."""
     _verify(qmail, ":")
@@ -217,7 +226,12 @@ async def test_dots_in_an_extension(qmail: Qmail) -> None:
     assert len(mailboxes.get("alice", [])) == 1, f"{mailboxes}"
 
 
-@requirement("base.verify.upper-case", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+@requirement(
+    "base.verify.upper-case",
+    patch="0002",
+    role="guard",
+    source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)",
+)
 async def test_upper_case(qmail: Qmail) -> None:
     """Upper case in a local part is no other mailbox, to verification as to delivery: 250, and it arrives."""
     _verify(qmail, ":")
@@ -229,7 +243,9 @@ async def test_upper_case(qmail: Qmail) -> None:
     assert len(mailboxes.get("alice", [])) == 2, f"{mailboxes}"
 
 
-@requirement("base.verify.no-other-home", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+@requirement(
+    "base.verify.no-other-home", patch="0002", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)"
+)
 async def test_slashes_and_dots(qmail: Qmail) -> None:
     """No extension leads out of a home: .. and slashes name no file of another user, nor of this one."""
     _verify(qmail, ":")
@@ -246,7 +262,7 @@ async def test_slashes_and_dots(qmail: Qmail) -> None:
     assert [reply.code for reply in replies] == [550] * 6, f"{replies}"
 
 
-@requirement("base.verify.default", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
+@requirement("base.verify.default", patch="0002", source="dot-qmail(5) EXTENSION ADDRESSES; qmail-verify(8)")
 async def test_defaults(qmail: Qmail) -> None:
     """A dot-qmail file for default takes every extension below it, to verification as to delivery."""
     _verify(qmail, ":")
@@ -261,7 +277,7 @@ async def test_defaults(qmail: Qmail) -> None:
     assert [reply.code for reply in replies] == [250, 250, 550, 550], f"{replies}"
 
 
-@requirement("base.verify.lines", source="qmail-send(8) locals; qmail-verify(8)")
+@requirement("base.verify.lines", patch="0002", source="qmail-send(8) locals; qmail-verify(8)")
 async def test_lines_of_locals(qmail: Qmail) -> None:
     """Every line of locals and virtualdomains counts for verification."""
     _verify(qmail, ":")
@@ -279,7 +295,7 @@ async def test_lines_of_locals(qmail: Qmail) -> None:
 NO_HOST = "qmail-verify(8) CONTROL FILES; qmail-send(8) envnoathost"
 
 
-@requirement("base.verify.envnoathost", source=NO_HOST)
+@requirement("base.verify.envnoathost", patch="0002", source=NO_HOST)
 async def test_address_at_envnoathost(qmail: Qmail) -> None:
     """An address without @ is verified at envnoathost: 250 for one that exists there, 550 for another."""
     _verify(qmail, ":")
@@ -288,7 +304,7 @@ async def test_address_at_envnoathost(qmail: Qmail) -> None:
     assert [reply.code for reply in said] == [250, 250, 550, 550], said
 
 
-@requirement("base.verify.without-host", source=SOURCE + "; " + NO_HOST + ": Default: me")
+@requirement("base.verify.without-host", patch="0002", source=SOURCE + "; " + NO_HOST + ": Default: me")
 async def test_address_at_me(qmail: Qmail) -> None:
     """Without envnoathost an address without @ is one at me: 550 for nobody there, as it would bounce."""
     _verify(qmail, ":")
@@ -297,7 +313,12 @@ async def test_address_at_me(qmail: Qmail) -> None:
     assert reply.code == 550, reply
 
 
-@requirement("base.verify.without-host-exists", source=SOURCE + "; " + NO_HOST + ": Default: me")
+@requirement(
+    "base.verify.without-host-exists",
+    patch="0002",
+    role="guard",
+    source=SOURCE + "; " + NO_HOST + ": Default: me",
+)
 async def test_known_address_at_me(qmail: Qmail) -> None:
     """Without envnoathost an address without @ that exists at me is accepted, and arrives."""
     _verify(qmail, ":")
@@ -309,7 +330,7 @@ async def test_known_address_at_me(qmail: Qmail) -> None:
     assert boxes == {"alice": 1}, boxes
 
 
-@requirement("base.verify.nul", source=SOURCE + "; rfc5321:4.1.2")
+@requirement("base.verify.nul", patch="0002", source=SOURCE + "; rfc5321:4.1.2")
 async def test_nul_in_an_address(qmail: Qmail) -> None:
     """An address with a NUL is nobody's, even where a user's name is left without it: 5xx."""
     _verify(qmail, ":")

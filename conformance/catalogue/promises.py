@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.patches import BASE, PATCHES, STOCK_PATCHES
 from conformance.catalogue.tables import check_table, read_tables
 from conformance.errors import UsageError
 
@@ -56,7 +56,8 @@ def _checked(place: str, entry: dict[str, Any]) -> Promise:
     name, section = entry["id"], entry["section"]
     if section not in PATCHES:
         raise UsageError(f"{place}: there is no section {section!r}", f"Known are {', '.join(PATCHES)}.")
-    if not _ID.fullmatch(name) or not name.startswith(section + "."):
+    starts = BASE if section in STOCK_PATCHES else section
+    if not _ID.fullmatch(name) or not name.startswith((section + ".", starts + ".")):
         raise UsageError(f"{place}: an id reads {section}.some-words", "It begins with its section.")
     patterns = entry.get("requirements", [])
     if not isinstance(patterns, list) or not all(

@@ -20,7 +20,8 @@ _NAME = re.compile(r"(base|\d{4})(\.[a-z0-9]+(-[a-z0-9]+)*){1,3}")
 class Requirement:
     """One observable promise.
 
-    A `change` is unmet without its patch and met with it; a `guard` is met with and without.
+    A `change` is unmet without its patch and met with it; a `guard` is met with and without. What it `needs`
+    are other patches that it speaks of: without one of them it is unmet.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Requirement:
     waits: int = 0  #: seconds for which its case waits for qmail, at the most; such cases are begun first
     shares: str = ""  #: cases with the same word here do the same to qmail: one of them is played for all
     severity: Severity | None = None  #: what its failure costs people; None: it is not said
+    needs: tuple[str, ...] = ()  #: patches besides its own
 
 
 _registry: dict[str, Requirement] = {}
@@ -42,6 +44,8 @@ def requirement(
     name: str,
     *,
     source: str,
+    patch: str = "",
+    needs: tuple[str, ...] = (),
     role: Role | None = None,
     level: Level = "must",
     waits: int = 0,
@@ -50,14 +54,17 @@ def requirement(
 ) -> Callable[[Case], Case]:
     """Mark a case as the one that decides a requirement; its docstring is the promise.
 
-    The patch is the first part of the name. `role` defaults to guard for base and change for a patch.
-    `waits` and `shares`: see `Requirement`. `severity` defaults to what `severities.toml` says of ours.
+    The patch is the first part of the name, unless `patch` says which of the distribution's own patches a
+    name of base speaks of. `role` defaults to guard for base and change for a patch.
+    `waits`, `shares` and `needs`: see `Requirement`. `severity` defaults to what `severities.toml` says of
+    ours.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
-    patch = name.partition(".")[0]
-    if patch not in PATCHES:
-        raise UsageError(f"requirement {name!r}: there is no patch {patch}")
+    patch = patch or name.partition(".")[0]
+    for number in (patch, *needs):
+        if number not in PATCHES:
+            raise UsageError(f"requirement {name!r}: there is no patch {number}")
     costs = usual_severity(name) if severity is None else check_severity(f"requirement {name!r}", severity)
 
     def mark(case: Case) -> Case:
@@ -68,7 +75,9 @@ def requirement(
             raise UsageError(f"requirement {name!r} is decided by two cases")
         where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
         role_or_default: Role = role or ("guard" if patch == "base" else "change")
-        made = Requirement(name, patch, source, promise, level, role_or_default, where, waits, shares, costs)
+        made = Requirement(
+            name, patch, source, promise, level, role_or_default, where, waits, shares, costs, needs
+        )
         _registry[name] = made
         marked: Any = case
         marked.requirement = made

@@ -15,6 +15,7 @@ from conformance.attribution.explanation import Patches, build_name
 from conformance.attribution.search import SearchResult, search
 from conformance.cases.collection import all_requirements
 from conformance.catalogue import PATCHES, Requirement
+from conformance.catalogue.patches import BASE, claim_words
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.reporting import run_files
@@ -242,4 +243,5 @@ def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:
 def _called(build: Build) -> str:
     patches = [patch for patch in PATCHES if patch in build.patches]
     name = one_line(build.name)
-    return name if name == "+".join(patches) else f"{name} ({', '.join(patches) or 'no patch'})"
+    tells = name in (BASE, "stock", claim_words(patches).replace(",", "+"))
+    return name if tells else f"{name} ({', '.join(patches) or 'no patch'})"

@@ -76,7 +76,9 @@ def _without_a_case(options: argparse.Namespace) -> int:
     names = list(all_requirements())
     uncovered = [each for each in _chosen_promises(options) if not each.requirements(names)]
     strays = [
-        name for name in unnamed(load_promises(), names) if _chosen(options, name.partition(".")[0], name)
+        name
+        for name in unnamed(load_promises(), names)
+        if _chosen(options, all_requirements()[name].patch, name)
     ]
     if options.json:
         told = [{"id": each.id, "text": each.text, "uncovered": each.uncovered} for each in uncovered]

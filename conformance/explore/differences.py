@@ -31,6 +31,7 @@ _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
 _OF_RUNS = (
     (re.compile(r"/var/lib/(?:qmail|conformance)/queue/mess/\d+/\d+"), "message"),
     (re.compile(r"/var/lib/conformance/queue\b"), "/var/lib/qmail/queue"),
+    (re.compile(r"/var/qmail\b"), "/var/lib/qmail"),
     (re.compile(r"(info msg )\d+: bytes \d+ (.*) qp \d+ uid \d+"), r"\1NUMBER: bytes NUMBER \2"),
     (re.compile(r"\bbounce/\d+"), "bounce/NUMBER"),
     (re.compile(r"qp_\d+"), "qp_NUMBER"),

@@ -48,12 +48,14 @@ class Expectation:
 def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviation]) -> Expectation:
     """What `requirement` should come to on `target`.
 
-    A guard is met, with and without its patch. A change is met if the target claims the patch and unmet
-    if it does not. A known deviation that applies and says otherwise wins; one that says the same has
-    nothing to explain and is left out. An entry that names the requirement is preferred over a pattern.
+    A guard is met, with and without its patch. A change is met if the target claims the patch, and unmet
+    if it does not. Either is unmet where the target lacks another patch that it needs. A known deviation
+    that applies and says otherwise wins; one that says the same has nothing to explain and is left out. An
+    entry that names the requirement is preferred over a pattern.
     Raises UsageError when two entries of equal rank speak of it: which one excuses it would be chance.
     """
-    claimed = requirement.role == "guard" or requirement.patch in target.patches
+    of_patch = set() if requirement.role == "guard" else {requirement.patch}
+    claimed = of_patch.union(requirement.needs) <= {*target.patches}
     plain: VerdictName = "met" if claimed else "unmet"
     speaking = [d for d in deviations if fnmatchcase(requirement.name, d.requirement)]
     applying = [d for d in speaking if d.concerns(target)]

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
+from conformance.catalogue.patches import BASE, PATCHES, STOCK_PATCHES
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, EXIT_WORLD, UsageError, WorldError
 from conformance.inputs import STORED_RUN, read_octets
 from conformance.judge.outcome import exit_status
@@ -36,7 +37,8 @@ class RunHeader:
     ("tmpfs", "memory", …), and the selection in words ("" for everything).
 
     `digest` is that of the suite's own files ("" in files of earlier versions), and `total` how many
-    requirements were selected (0: it is not said).
+    requirements were selected (0: it is not said). `base` is what a target without patches is; earlier
+    versions did not say so, and took the distribution's own patches for part of it.
     """
 
     target: Target
@@ -46,6 +48,7 @@ class RunHeader:
     selection: str
     digest: str = ""
     total: int = 0
+    base: str = PATCHES[BASE].title
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file; what is not known is left out."""
@@ -345,7 +348,11 @@ def _no_constant(name: str) -> None:
 def _header(data: dict[str, Any]) -> RunHeader:
     if (schema := data.pop("schema", None)) != SCHEMA:
         raise ValueError(f"schema is {schema!r}; this version of the suite reads schema {SCHEMA}")
+    earlier = "base" not in data
     header = decode(RunHeader, data)
+    if earlier:
+        target = replace(header.target, patches=(*STOCK_PATCHES, *header.target.patches))
+        header = replace(header, target=target)
     if header.target.location:
         raise ValueError("header.target: unknown: 'location'")
     _check_stamp(header.started)

@@ -158,6 +158,7 @@ class Observation:
     files: list[FileSeen] = field(default_factory=list)  #: of the queue, then of homes, by path
     sessions: list[SmtpdProcess] = field(default_factory=list)  #: in order of their connections
     timeouts: list[HostTimeouts] = field(default_factory=list)  #: what qmail-remote remembers
+    home: str = "/var/lib/qmail"  #: the directory that qmail was built for
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence
 
 import conformance
+from conformance.catalogue.patches import claim_words
 from conformance.reference.programs.place import PATCHES_FILE
 from conformance.reference.programs.queuefiles import SPLIT
 
@@ -48,7 +49,7 @@ class PackageEntry:
 
 def version(patches: Sequence[str]) -> str:
     """The package's version: the suite's, and which patches it carries."""
-    return f"{conformance.__version__}+{'.'.join(patches) or 'stock'}"
+    return f"{conformance.__version__}+{claim_words(patches).replace(',', '.') or 'stock'}"
 
 
 def file_name(patches: Sequence[str]) -> str:

@@ -102,7 +102,11 @@ class RecipientChecks:
 
     def verify_server(self) -> str:
         """The value of VERIFY; empty, as unset, it turns verification off (qmail-smtpd(8))."""
-        return self.client.environment.get("VERIFY", "")
+        return self.verify_value() or ""
+
+    def verify_value(self) -> Optional[str]:
+        """VERIFY as it is set (0002); None where it is not."""
+        return self.client.environment.get("VERIFY") if self.build.carries("0002") else None
 
     @staticmethod
     def verifies_later(server: str) -> bool:
@@ -117,4 +121,4 @@ class RecipientChecks:
 
     def refuses_data(self) -> bool:
         """Whether a deferred verification has found a recipient that does not exist."""
-        return self.unverified and self.verifies_later(self.client.environment.get("VERIFY", ""))
+        return self.unverified and self.verifies_later(self.verify_value() or "")

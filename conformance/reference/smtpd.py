@@ -65,7 +65,7 @@ class SmtpdSession:
         self.policy = build.of(Policy)(settings)
         self.client = build.of(Client)(settings.environment)
         place = f"pid {settings.pid} from {self.client.address.decode('latin-1')}"
-        self.wire = build.of(Wire)(self.policy.timeout, place)
+        self.wire = build.of(Wire)(self.policy.timeout, place, logs=build.carries("0001"))
         self.authentication = build.of(Authentication)(
             build, self.client, self.wire, settings.checkprogram, settings.pid, self.policy.timeout
         )
@@ -116,7 +116,7 @@ class SmtpdSession:
         if self.policy.greeting is None:
             reply = b"421 unable to read controls (#4.3.0)\r\n"
             raise Quit(1, "Unable to read controls: quitting", reply)
-        if self.client.environment.get("VERIFY") == "":
+        if self.checks.verify_value() == "":
             yield from self.wire.log("Note recipient verification explicitly disabled.")
         yield from self.wire.log("New session")
         self.wire.say(b"220 " + self.greeting + b" ESMTP\r\n")

@@ -29,13 +29,15 @@ def without_carriage_return(line: bytes) -> bytes:
 class Wire:
     """Octets of one session. What `say` gathers leaves at `flush`, or before a read that waits.
 
-    `limit` is how long the client may be silent, in seconds; `place` tells the session in the log.
+    `limit` is how long the client may be silent, in seconds; `place` tells the session in the log, which
+    a build without 0001 does not write.
     """
 
-    def __init__(self, limit: float, place: str) -> None:
+    def __init__(self, limit: float, place: str, *, logs: bool = True) -> None:
         self.limit = limit
         self.arrived = bytearray()
         self._place = place
+        self._logs = logs
         self._waiting = bytearray()
 
     def say(self, reply: bytes) -> None:
@@ -47,7 +49,8 @@ class Wire:
         return self._place
 
     def log(self, line: str) -> Engine:
-        yield Log(f"qmail-smtpd: {self.place(line)}: {line}")
+        if self._logs:
+            yield Log(f"qmail-smtpd: {self.place(line)}: {line}")
 
     def answer(self, reply: str, logged: str) -> Engine:
         """Log one line and say a reply."""

@@ -10,7 +10,7 @@ from conformance.pod.base import octets, text
 from conformance.pod.cdb import aliases
 from conformance.pod.mailboxes import MailboxUser, load_users, password_forms
 from conformance.reproduce.scene import Scene
-from conformance.targets.docker.scripts import STATE, program_scripts, settings, smtpd_command
+from conformance.targets.docker.scripts import HOME, STATE, program_scripts, settings, smtpd_command
 
 HERE = "/reproduction"
 
@@ -101,7 +101,7 @@ def _users(scene: Scene, users: Mapping[str, MailboxUser]) -> dict[str, bytes]:
         if not _OWNER.fullmatch(path) or ".." in path:
             raise UsageError(f"dot-qmail file {path!r}: it reads OWNER/.qmail-NAME")
         files[f"users/{path}"] = octets(content)
-    assign, accounts = "", "alias 0 /var/lib/qmail/alias\n"
+    assign, accounts = "", f"alias 0 {HOME}/alias\n"
     for number, name in enumerate((name for name in users if name != "alias"), _FIRST_UID):
         home = f"/home/{name}"
         assign += f"={name}:{name}:{number}:{_GROUP}:{home}:::\n"

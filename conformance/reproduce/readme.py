@@ -11,7 +11,7 @@ from conformance.report.words import is_specification, one_line, repeat_command
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.zonefiles import fault_words
 from conformance.targets.docker.confinement import command_options
-from conformance.targets.docker.scripts import quoted
+from conformance.targets.docker.scripts import HOME, quoted
 from conformance.targets.target import Target
 
 _LINE = 160  #: characters of one line of the story; the sessions are whole in files of their own
@@ -148,7 +148,7 @@ def _by_hand(scene: Scene, names: set[str]) -> list[str]:
     for number, delivery in enumerate(scene.deliveries()):
         words = " ".join(quoted(printable(word)) for word in delivery.arguments)
         message = f"/reproduction/messages/remote-{number}"
-        inside.append(f"/var/lib/qmail/bin/qmail-remote {words} < {message} | tr '\\0' '\\n'")
+        inside.append(f"{HOME}/bin/qmail-remote {words} < {message} | tr '\\0' '\\n'")
     blocks = [
         "## By hand",
         "In a container that stays (`docker rm -f look` ends it), whose servers run on after the first play; "

@@ -196,7 +196,8 @@ class ReferencePod:
 
     def _exists(self, recipient: bytes) -> bool:
         configuration = self._configuration
-        keys = {octets(f":{key.lower()}") for key in configuration.aliases} if configuration.aliases else None
+        named = configuration.aliases if self._build.carries("0003") else None
+        keys = {octets(f":{key.lower()}") for key in named} if named else None
         control = self._build.of(ControlFiles)(configuration.control)
         return self._build.of(Verifier)(control, self._homes, keys).knows(recipient)
 

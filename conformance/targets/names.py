@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from difflib import get_close_matches
 
-from conformance.catalogue.patches import PATCHES, PPA_PATCHES
+from conformance.catalogue.patches import PATCHES, PPA_PATCHES, STOCK_PATCHES, claim_words, claimed
 from conformance.errors import UsageError
 from conformance.targets.target import Kind, Target
 
@@ -28,9 +28,10 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
     """The target that a person named; nothing is looked up yet.
 
     `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. A directory or an image without
-    `@` claims every patch of the PPA, with nothing after `@` none. After `~` come flaws of the reference; not
-    after `!`, which an interactive shell takes for its history. A model has the flaws of its deviations, but
-    those that one of the named flaws stands in the place of. Raises UsageError.
+    `@` claims every patch of the PPA's package, with nothing after `@` those of stock, with `@base` none.
+    After `~` come flaws of the reference; not after `!`, which an interactive shell takes for its history. A
+    model has the flaws of its deviations, but those that one of the named flaws stands in the place of.
+    Raises UsageError.
     """
     build, tilde, listed = name.rpartition("~")
     if not tilde:
@@ -59,13 +60,13 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
 
 def _build(name: str, ppa: str | None) -> Target:
     if name == "stock":
-        return Target(name, "stock")
+        return Target(name, "stock", STOCK_PATCHES)
     if name == "ppa":
         return Target(name, "ppa", PPA_PATCHES, _archive(ppa))
     if name in ("reference-stock", "reference-ppa"):
-        return Target(name, "reference", PPA_PATCHES if name == "reference-ppa" else ())
+        return Target(name, "reference", PPA_PATCHES if name == "reference-ppa" else STOCK_PATCHES)
     if name in ("model-stock", "model-ppa"):
-        return _model(name, PPA_PATCHES if name == "model-ppa" else ())
+        return _model(name, PPA_PATCHES if name == "model-ppa" else STOCK_PATCHES)
     if name.startswith("model@"):
         return _model(name, patches_of(name.removeprefix("model@"), f"target {name!r}"))
     if name.startswith("reference@"):
@@ -91,9 +92,8 @@ def name_of_model(model: Target) -> str:
     """A name under which any command takes the model of a build, as `model_of` makes it."""
     if not model.name.startswith("model of "):
         return model.name
-    patches = ",".join(model.patches)
-    known = {(): "stock", PPA_PATCHES: "ppa"}
-    suffix = f"-{known[model.patches]}" if model.patches in known else f"@{patches}"
+    known = {STOCK_PATCHES: "stock", PPA_PATCHES: "ppa"}
+    suffix = f"-{known[model.patches]}" if model.patches in known else f"@{claim_words(model.patches)}"
     if set(model.flaws) == set(parse_target(f"model{suffix}").flaws):
         return f"model{suffix}"
     return "~".join(filter(None, (f"reference{suffix}", ",".join(model.flaws))))
@@ -154,9 +154,9 @@ def _located(name: str, kind: Kind, rest: str, what: str) -> Target:
 
 
 def patches_of(listed: str, whose: str) -> tuple[str, ...]:
-    """The patches of a list such as `0004,0005`, in order and each once. Raises UsageError."""
+    """The patches that a list such as `0004,0005` claims, as `claimed` reads it. Raises UsageError."""
     wanted = {number.strip() for number in listed.split(",")} if listed.strip() else set()
     for number in sorted(wanted):
-        if number not in PPA_PATCHES:
-            raise UsageError(f"{whose}: there is no patch {number!r}", f"known: {', '.join(PPA_PATCHES)}")
-    return tuple(number for number in PATCHES if number in wanted)
+        if number not in PATCHES:
+            raise UsageError(f"{whose}: there is no patch {number!r}", f"known: {', '.join(PATCHES)}")
+    return claimed(wanted)

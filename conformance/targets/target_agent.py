@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.cdb import aliases
@@ -151,7 +152,7 @@ class TargetAgent:
 
 def read_observation(items: Sequence[bytes]) -> Observation:
     """What the agent tells as a list of kind and three values."""
-    seen = Observation()
+    seen, home = Observation(), Observation.home
     for at in range(0, len(items), 4):
         kind, *values = items[at : at + 4]
         first, second, third = map(text, values)
@@ -168,9 +169,11 @@ def read_observation(items: Sequence[bytes]) -> Observation:
             seen.timeouts.append(HostTimeouts(first, int(second), int(third)))
         elif kind == b"session":
             seen.sessions.append(read_session(first, second, third))
+        elif kind == b"home":
+            home = first
         else:
             seen.log.extend(first.split("\n")[:-1])
-    return seen
+    return replace(seen, home=home)
 
 
 def read_session(port: str, process: str, held: str) -> SmtpdProcess:

@@ -9,7 +9,7 @@ from conformance.reference.flaws import FLAWS
 from conformance.zoo.trial import Baseline, Outcome, Trial, known_deviations
 
 #: What a build is called in sentences.
-BUILD_NAMES = {"stock": "stock", "patched": "all six patches", "model": "the model"}
+BUILD_NAMES = {"stock": "stock", "patched": "all patches", "model": "the model"}
 
 
 @dataclass

@@ -17,9 +17,10 @@ Written by `qmail-conformance zoo`; not edited by hand.
 
 Each flaw is one small wrongness that can be built into the embedded reference: what a wrong rebase, a dropped
 hunk, an off-by-one or a lost error path would do. A requirement *catches* a flaw when its verdict under it
-differs from the one without it: unmet for met, or, for a change on stock, met for unmet. Flaws of base are
-looked for on stock and on all six patches, those of a patch on all six. What a requirement with a known
-deviation catches is looked for once more on the model, the reference that does what is known of the package.
+differs from the one without it: unmet for met, or, for a change on stock, met for unmet. Flaws of base and
+0001 to 0003 are looked for on stock and on all patches, those of another patch on all. What a requirement
+with a known deviation catches is looked for once more on the model, the reference that does what is known of
+the package.
 
 {flaws} flaws, {requirements} requirements.
 """

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from conformance.cases.attempt import conclude
 from conformance.cases.collection import all_requirements, case_of
+from conformance.catalogue.patches import BASE, STOCK_PATCHES
 from conformance.errors import WorldError
 from conformance.judge.decider import decide
 from conformance.judge.deviations import load_deviations
@@ -27,7 +28,7 @@ from conformance.targets.names import parse_target
 from conformance.targets.target import Target
 from conformance.zoo.watch import WatchedBuild
 
-#: The builds: the reference without patches and with all six, and the model of the package with all six.
+#: The builds: the reference as stock and with all patches, and the model of the package with all patches.
 BUILDS = {
     "stock": parse_target("reference-stock"),
     "patched": parse_target("reference-ppa"),
@@ -94,10 +95,11 @@ class Baseline:
         *,
         quick: bool = False,
     ) -> Iterator[Trial]:
-        """Then the flaws of base on stock: all that can show them, or, where a flaw is `settled` because a
-        requirement of base catches it on the patched build, those alone that are `idle`, for they catch none.
+        """Then the flaws of base and of stock's own patches on stock: all that can show them, or, where a
+        flaw is `settled` because a requirement of its patch catches it on the patched build, those alone that
+        are `idle`, for they catch none.
         """
-        base = [flaw for flaw in FLAWS if FLAWS[flaw].patch == "base"]
+        base = [flaw for flaw in FLAWS if FLAWS[flaw].patch in (BASE, *STOCK_PATCHES)]
 
         def useful(flaw: str, name: str) -> bool:
             return wanted(flaw, name) and (flaw not in settled or name in idle)

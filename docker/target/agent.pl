@@ -10,7 +10,7 @@ use warnings;
 use POSIX qw(:sys_wait_h);
 use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
 
-my $QMAIL = '/var/lib/qmail';
+my $QMAIL = readlink '/opt/conformance/qmail' or die "/opt/conformance/qmail: $!\n";    # where qmail is in this image
 my $STATE = '/var/lib/conformance';    # a tmpfs: the queue, homes, programs, logs
 my $PRISTINE = '/opt/conformance/queue';    # the queue as the package made it
 my $CONTROL_PORT = 7025;
@@ -333,7 +333,9 @@ sub signal_send {
 
 # ---- qmail-verify
 
+# A build without VERIFY has no such program, and nobody answers at its port.
 sub start_verify {
+    return if !-x "$QMAIL/bin/qmail-verify";
     my $pid = spawn(sub {
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', '/dev/null';
@@ -684,7 +686,7 @@ sub observe {
     for my $run (map { "$STATE/runs/$_" } split /\n/, read_file("$STATE/runs/order") // '') {
         push @seen, 'hook', map { told($_) // '' } $run, "$run.input", "$run.envelope" if (-s $run // 0) <= $room;
     }
-    push @seen, files(), timeouts();
+    push @seen, files(), timeouts(), 'home', $QMAIL, '', '';
     return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
 }
 

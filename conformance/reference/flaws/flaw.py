@@ -14,6 +14,19 @@ T = TypeVar("T")
 Decision = Tuple[str, str]
 
 
+#: Flaws of stock's own patches: how their names begin, and the patch. Other names tell it themselves.
+_OF_STOCK = {
+    "smtpd.log-": "0001",
+    "smtpd.keeps-unverified": "0002",
+    "smtpd.relayclient-verified": "0002",
+    "smtpd.rset-keeps-unverified": "0002",
+    "smtpd.unverified-": "0002",
+    "smtpd.verify-": "0002",
+    "verify.aliases-": "0003",
+    "verify.": "0002",
+}
+
+
 @dataclass(frozen=True)
 class Flaw:
     """What a flawed build does, and how.
@@ -30,7 +43,8 @@ class Flaw:
     @property
     def patch(self) -> str:
         """The patch that is flawed, or "base"."""
-        first = self.name.partition(".")[0]
+        of_stock = (patch for start, patch in _OF_STOCK.items() if self.name.startswith(start))
+        first = next(of_stock, self.name.partition(".")[0])
         return first if first.isdigit() else "base"
 
     @property

@@ -10,7 +10,10 @@ trap 'exit $answer' EXIT
 HERE=/reproduction
 OUT=$HERE/out
 STATE=/var/lib/conformance
-QMAIL=/var/lib/qmail
+alias=$(getent passwd alias | cut -d: -f6)
+for QMAIL in /var/lib/qmail /var/qmail "${alias%/alias}"; do
+  [ ! -x "$QMAIL/bin/qmail-smtpd" ] || break
+done
 VERIFY=11113
 PATH=$QMAIL/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 
@@ -26,6 +29,7 @@ for program in tcpserver perl; do
   command -v $program > /dev/null || trouble "this image has no $program"
 done
 mkdir -p $OUT $STATE/runs /opt/conformance
+ln -sfn "$QMAIL" /opt/conformance/qmail
 chmod 0755 $STATE $HERE $OUT
 # The image's recipe moves the queue aside, so that it can stand on a file system of its own.
 if [ ! -d $QMAIL/queue/mess ] && [ -d /opt/conformance/queue ]; then cp -a /opt/conformance/queue $STATE/queue; fi
@@ -91,7 +95,8 @@ case $(cat $HERE/services) in
     ;;
   *mute*) perl -MSocket -e 'socket S, PF_INET, SOCK_DGRAM, 0; bind S, sockaddr_in(shift, INADDR_LOOPBACK); exit if fork; sleep' $VERIFY ;;
 esac
-case $(cat $HERE/services) in
+case $(cat $HERE/services)$([ -x $QMAIL/bin/qmail-verify ] || echo ', not here') in
+  *not\ here) ;;    # a build without VERIFY has no such program
   *qmail-verify*)
     tries=0
     until grep -q ": 0100007F:$(printf %04X $VERIFY) " /proc/net/udp; do

@@ -18,7 +18,7 @@ require "$directory/common.pl";
 our ($HERE, $OUT);
 require "$HERE/programs/checkpassword" if -e "$HERE/programs/checkpassword";    # for cram_md5
 
-my $QMAIL = '/var/lib/qmail';
+my $QMAIL = readlink '/opt/conformance/qmail';
 my $PATIENCE = 15;    # seconds
 my (%connections, @order, @deliveries, @observed);
 

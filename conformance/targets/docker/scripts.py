@@ -12,6 +12,9 @@ STATE = "/var/lib/conformance"
 #: Where the image keeps our programs.
 PROGRAMS = "/opt/conformance"
 
+#: A link to the directory that qmail was built for.
+HOME = f"{PROGRAMS}/qmail"
+
 #: What the runs of a program are noted as, where that is not the name of its file.
 NOTED = {"checkprogram": "checkpassword"}
 
@@ -63,7 +66,7 @@ def program_path(program: Program, directory: str, name: str) -> str:
 
 def smtpd_command(configuration: Configuration, directory: str, programs: str) -> list[str]:
     """qmail-smtpd with its arguments. Our checkprogram is in `directory`, those of the case in `programs`."""
-    command = ["/var/lib/qmail/bin/qmail-smtpd"]
+    command = [f"{HOME}/bin/qmail-smtpd"]
     password = configuration.password_check
     if password is not None:
         fates = {"check": "checkpassword", "crash": "checkpassword-crash", "missing": "missing"}
@@ -144,5 +147,5 @@ def _hand_on(program: QueueProgram, runs: str) -> list[str]:
         lines.append(f"printf '{octets}' >{envelope}")
     if program.queues:
         given = f"<{runs}/$$.input 1<{envelope}"
-        lines.append(f'[ "$status" -ne 0 ] || exec /var/lib/qmail/bin/qmail-queue {given}')
+        lines.append(f'[ "$status" -ne 0 ] || exec {HOME}/bin/qmail-queue {given}')
     return lines
