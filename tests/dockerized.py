@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
 from conformance.cli.packaging import build
 from conformance.targets.docker import engine
 
@@ -29,6 +29,6 @@ needs_docker = [
 
 def reference_packages(directory: Path) -> tuple[str, str]:
     """Target names of the packages of the reference, stock and with every patch."""
-    build(directory / "stock", ())
+    build(directory / "stock", STOCK_PATCHES)
     build(directory / "patched", PPA_PATCHES)
     return f"debs:{directory / 'stock'}@", f"debs:{directory / 'patched'}"

@@ -195,3 +195,13 @@ def test_a_number_that_cannot_be_is_told_in_one_line(tmp_path: Path, number: str
         read_run(path)
     assert len(caught.value.message) < len(str(path)) + 150
     assert "sys." not in caught.value.message
+
+
+def test_a_run_of_an_earlier_version_claims_the_distributions_patches_besides(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.jsonl", replace(PPA, patches=("0004",)), [verdict(BASE, PPA)])
+    assert read_run(path).target.patches == ("0004",)
+    header, *lines = path.read_text().splitlines()
+    earlier = json.loads(header)
+    del earlier["base"]
+    path.write_text("\n".join([json.dumps(earlier), *lines, ""]))
+    assert read_run(path).target.patches == ("0001", "0002", "0003", "0004")

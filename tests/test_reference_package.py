@@ -23,7 +23,7 @@ LIBRARY = "usr/lib/qmail-reference/"
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb here to read it with")
 def test_dpkg_reads_it(tmp_path: Path) -> None:
-    path = build(tmp_path, ())
+    path = build(tmp_path, STOCK_PATCHES)
     fields = subprocess.run(["dpkg-deb", "-f", path], capture_output=True, text=True, check=True).stdout
     assert f"\nVersion: {__version__}+stock\n" in fields
     assert "\nConflicts: qmail\n" in fields
@@ -34,7 +34,7 @@ def test_dpkg_reads_it(tmp_path: Path) -> None:
 
 
 def test_every_member_has_root_one_time_and_its_directory_before_it() -> None:
-    found = members(package(()))
+    found = members(package(STOCK_PATCHES))
     assert list(found) == ["debian-binary", "control.tar.gz", "data.tar.gz"]
     for name in ("control.tar.gz", "data.tar.gz"):
         assert found[name][4:8] == bytes(4), "the time in gzip's own header"
@@ -72,7 +72,7 @@ def test_the_modules_are_python_3_8_and_import_nothing_from_outside() -> None:
 
 
 def test_the_maintainer_scripts_are_sh() -> None:
-    with tar(members(package(()))["control.tar.gz"]) as archive:
+    with tar(members(package(STOCK_PATCHES))["control.tar.gz"]) as archive:
         for script in ("postinst", "prerm", "postrm"):
             file = archive.extractfile(f"./{script}")
             assert file is not None

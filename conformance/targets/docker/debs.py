@@ -13,7 +13,7 @@ from conformance.errors import UsageError
 from conformance.inputs import MIB, read_octets
 
 #: Packages that are a qmail.
-QMAIL = ("qmail", "netqmail", "qmail-reference")
+QMAIL = ("qmail", "netqmail", "notqmail", "qmail-reference")
 
 #: Octets of one package, and of the control archive in it once that is unpacked.
 LARGEST_PACKAGE = 128 * MIB
