@@ -84,7 +84,7 @@ def test_a_damaged_package_is_a_usage_error(tmp_path: Path, content: bytes) -> N
         read_deb(path)
 
 
-@pytest.mark.parametrize("package", ["qmail", "netqmail", "qmail-reference"])
+@pytest.mark.parametrize("package", ["qmail", "netqmail", "notqmail", "qmail-reference"])
 def test_a_directory_with_a_qmail_is_a_candidate(tmp_path: Path, package: str) -> None:
     (tmp_path / "a.deb").write_bytes(deb(package))
     (tmp_path / "b.deb").write_bytes(deb("qmail-uids-gids"))

@@ -135,7 +135,7 @@ def read_packages(status: str) -> dict[str, str]:
         fields = dict(re.findall(r"^(Package|Status|Version): (.*)$", paragraph, re.MULTILINE))
         name = fields.get("Package", "")
         if fields.get("Status", "").endswith(" installed") and (
-            name.startswith(("qmail", "netqmail")) or name == "ucspi-tcp"
+            name.startswith(("qmail", "netqmail", "notqmail")) or name == "ucspi-tcp"
         ):
             found[name] = fields.get("Version", "")
     return dict(sorted(found.items()))
