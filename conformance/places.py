@@ -5,6 +5,11 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def is_installed() -> bool:
+    """Whether this is an installed wheel, whose files are nobody's to change."""
+    return (_PACKAGE / "_data").is_dir()
+
+
 def data(*parts: str) -> Path:
     """Path of a file below `docker/` or `fixtures/`: `data("fixtures", "dns-zones")`."""
     installed = _PACKAGE / "_data"

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": ("running", "compare", "lay two or more targets, or stored runs, side by side"),
     "gate": ("running", "gate", "may this build be released? Every report, and one line of conclusion"),
     "judge": ("running", "judge", "judge a stored run again from its records"),
+    "deviations": ("deviations", "run", "the known deviations: list, check, draft, carry over, drop"),
     "report": ("reporting", "report", "write the reports of stored runs, or what changed between two"),
     "bisect": ("attributing", "bisect", "find the patch, or the patches, that flip one requirement"),
     "attribute": ("attributing", "attribute", "write the table of requirements by patches that flip them"),
@@ -32,6 +33,15 @@ COMMANDS = {
     "bench": ("benching", "run", "measure the throughput of targets side by side, and judge the difference"),
     "reproduce": ("reproducing", "run", "write a directory that shows one requirement without this project"),
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
+}
+
+#: What `deviations` does.
+DEVIATIONS = {
+    "list": "what is known, entry by entry",
+    "check": "whether every entry is whole, and with RUN.jsonl whether it shows there",
+    "draft": "of RUN.jsonl an entry for each verdict that is unexpected, to be filled in, into -o FILE",
+    "carry": "of RUN.jsonl, or of requirements with --to: what is known of one version holds for another",
+    "drop": "of RUN.jsonl: take out what no longer shows there",
 }
 
 #: What can be gone on with where it was cut off.
@@ -66,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
     made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
     _add_scenarios(made["try"], made["shrink"])
+    _add_deviations(made["deviations"])
     _add_report(made["report"])
     _add_attribution(made["bisect"], made["attribute"])
     _add_bench(made["bench"])
@@ -147,6 +158,16 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         ("--bench", "BENCH.json", "throughput that `bench` measured, for the first page of --html"),
     ):
         _option(parser, option, metavar, what, default="")
+
+
+def _add_deviations(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "; ".join(f"{action}: {what}" for action, what in DEVIATIONS.items())
+    parser.add_argument("action", choices=list(DEVIATIONS))
+    _option(parser, "what", "RUN.jsonl|REQUIREMENT", "a stored run; for carry also requirements", nargs="*")
+    _option(parser, "--to", "PACKAGE=VERSION", "of carry: the version that it is to hold for (the run's)")
+    _option(parser, "-o", "FILE.toml", "where entries are written (of carry: the files that have them)")
+    _option(parser, "-k", "WORD", "of list: entries that hold it", default="", dest="keyword")
+    parser.add_argument("--json", action="store_true", help="of list: as JSON")
 
 
 def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.ArgumentParser) -> None:

@@ -112,9 +112,9 @@ def names_of(target: Target) -> list[str]:
 
 
 def load_deviations(
-    known_requirements: Iterable[str] | None = None, directory: Path = DIRECTORY
+    known_requirements: Iterable[str] | None = None, directory: Path | None = None
 ) -> list[Deviation]:
-    """All deviations of `directory`, file by file in order of their names.
+    """All deviations of `directory`, which is ours unless it is named, file by file in order of their names.
 
     `known_requirements` are the names of all requirements, before any selection; None when not all cases
     are imported, so that names cannot be checked. Raises UsageError that names the file and the entry for
@@ -123,7 +123,7 @@ def load_deviations(
     names = None if known_requirements is None else list(known_requirements)
     found: dict[tuple[str, frozenset[str], str], Deviation] = {}
     loaded = []
-    for path in sorted(directory.glob("*.toml")):
+    for path in sorted((directory or DIRECTORY).glob("*.toml")):
         for place, entry in read_tables(path, "deviation"):
             for deviation in read_entry(place, entry):
                 pattern = deviation.requirement

@@ -12,6 +12,8 @@ from conformance.judge.deviations import Deviation
 from conformance.judge.verdict import Verdict, VerdictName, as_expected
 from conformance.targets.target import Target
 
+_TOLD = ("reason", "since", "source")
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -37,12 +39,25 @@ class Expectation:
 
     def known_elsewhere(self, verdict: VerdictName, seen: str) -> dict[str, str] | None:
         """What an unexpected verdict tells of a deviation that describes it on another version."""
-        for deviation, (version, target) in self.elsewhere:
-            if as_expected(verdict, deviation.verdict, deviation.to_json(), seen):
-                told = deviation.to_json()
-                words = {name: told[name] for name in ("reason", "since", "source")}
-                return {"version": version, "target": target, **words}
-        return None
+        found = self.described_elsewhere(verdict, seen)
+        if found is None:
+            return None
+        deviation, (version, target) = found
+        told = deviation.to_json()
+        return {"version": version, "target": target, **{name: told[name] for name in _TOLD}}
+
+    def described_elsewhere(
+        self, verdict: VerdictName, seen: str
+    ) -> tuple[Deviation, tuple[str, str]] | None:
+        """The first deviation of another version that describes it, with that version and the target's."""
+        return next(
+            (
+                each
+                for each in self.elsewhere
+                if as_expected(verdict, each[0].verdict, each[0].to_json(), seen)
+            ),
+            None,
+        )
 
 
 def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviation]) -> Expectation:

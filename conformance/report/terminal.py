@@ -171,6 +171,8 @@ def _details(page: _Page, comparison: Comparison) -> None:
         costs = f"; {verdict.severity}" if verdict.severity else ""
         page.fold(f"{one_line(verdict.requirement)} on {label} ({verdict.level}{costs})", how)
         page.fold(one_line(meaning(verdict)), how, indent=2)
+        if verdict.elsewhere is not None:
+            continue
         reason = verdict.deviation["reason"] if verdict.deviation is not None else ""
         facts = {"promise": verdict.promise, "source": verdict.source, "deviation": reason}
         facts["seen"] = one_line(verdict.seen, 600)

@@ -181,7 +181,7 @@ def costs(verdicts: Iterable[Verdict]) -> str:
 def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
     """Verdicts that need a person, with the index of their run: unexpected, then invalid, then unstable.
 
-    Of each kind those that cost most come first.
+    Of each kind those that another version's deviation describes come last, and those that cost most first.
     """
     order = {"unexpected": 0, "invalid": 1, "unstable": 2}
     found = [
@@ -190,7 +190,12 @@ def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:
         for index, cell in enumerate(row.cells)
         if cell.assessment in order
     ]
-    return sorted(found, key=lambda pair: (order[pair[1].assessment], worst_first(pair[1].severity or "")))
+
+    def rank(found: tuple[int, Verdict]) -> tuple[int, bool, int]:
+        verdict = found[1]
+        return order[verdict.assessment], verdict.elsewhere is not None, worst_first(verdict.severity or "")
+
+    return sorted(found, key=rank)
 
 
 def carry_line(run: Run) -> str:

@@ -1,0 +1,208 @@
+"""`deviations`: the known deviations listed, checked, drafted, carried over to a version, and dropped."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from conformance.cases.collection import all_requirements
+from conformance.catalogue.severity import worst_first
+from conformance.cli.writing import write_text
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
+from conformance.judge import keeping_deviations as keeping
+from conformance.judge.deviation_files import DeviationFile
+from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
+from conformance.judge.runfile import PART, Run, read_run
+from conformance.places import is_installed
+from conformance.reference.flaws import FLAWS
+from conformance.report.words import listed, numbered, one_line
+
+
+def run(options: argparse.Namespace) -> int:
+    actions = {"list": _list, "check": _check, "draft": _draft, "carry": _carry, "drop": _drop}
+    known = load_deviations(all_requirements())
+    return actions[options.action](options, known)
+
+
+def _list(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+    if options.what:
+        raise UsageError("list takes -k WORD", "`deviations list -k 0007`.")
+    word = options.keyword.lower()
+    chosen = [
+        each
+        for each in known
+        if any(word in text.lower() for text in (each.requirement, each.reason, *each.target))
+    ]
+    if not chosen:
+        raise NothingSelected("no deviation is selected", "Leave out -k to see all of them.")
+    if options.json:
+        print(json.dumps({"deviations": [_as_json(each) for each in chosen]}, indent=1))
+        return EXIT_AS_EXPECTED
+    entries: dict[str, list[Deviation]] = {}
+    for each in chosen:
+        entries.setdefault(each.place, []).append(each)
+    ordered = sorted(entries.values(), key=lambda entry: worst_first(_severity(entry)))
+    for entry in ordered:
+        first = entry[0]
+        patches = f" with {listed(first.patches)}" if first.patches else ""
+        print(f"{', '.join(each.requirement for each in entry)}")
+        costs = _severity(entry) or "severity not said"
+        print(f"    [{costs}] {listed(first.target)}{patches}, since {first.since}")
+        print(f"    {one_line(first.reason)}")
+        print(f"    {first.place}")
+    print(f"{numbered(len(chosen), 'deviation')} in {_entries(len(entries))}")
+    return EXIT_AS_EXPECTED
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
+def _costs(deviation: Deviation) -> str:
+    """The worst that it costs: as its requirements say, or as it says itself."""
+    names = [each for name, each in all_requirements().items() if fnmatchcase(name, deviation.requirement)]
+    said = {each.severity or deviation.severity or "" for each in names} or {deviation.severity or ""}
+    return min(said, key=worst_first)
+
+
+def _severity(entry: Sequence[Deviation]) -> str:
+    return min(map(_costs, entry), key=worst_first)
+
+
+def _as_json(each: Deviation) -> dict[str, object]:
+    return {
+        "requirement": each.requirement,
+        "target": each.target,
+        "patches": each.patches,
+        "verdict": each.verdict,
+        **each.to_json(),
+        "seen": each.seen,
+        "severity": _costs(each) or None,
+        "shows": each.shows,
+        "place": each.place,
+    }
+
+
+def _check(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+    """Exit status 1 where anything is wanting."""
+    wanting = [f"{each.place}: {what}" for each in known for what in _wanting(each)]
+    for file in options.what:
+        stored = read_run(_stored(file))
+        wanting += [f"{stored.path.name}: {line}" for line in keeping.drop(stored, known)[1]]
+        wanting += [
+            f"{stored.path.name}: {verdict.requirement} is {verdict.verdict}, which nothing known explains"
+            for verdict, _ in keeping.unexpected(stored, known)
+            if not verdict.deviation
+        ]
+    for line in dict.fromkeys(wanting):
+        print(one_line(line))
+    entries = _entries(len({each.place for each in known}))
+    print(f"{numbered(len(known), 'deviation')} in {entries}: {len(set(wanting)) or 'nothing'} wanting")
+    return EXIT_REGRESSION if wanting else EXIT_AS_EXPECTED
+
+
+def _wanting(deviation: Deviation) -> list[str]:
+    flaws = [name for name in (deviation.flaw, *deviation.hides) if name and name not in FLAWS]
+    said = [f"there is no flaw {name!r}" for name in flaws]
+    return (
+        said if _costs(deviation) else [*said, "no severity: neither the requirement says one, nor the entry"]
+    )
+
+
+def _draft(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+    stored, into = _one_run(options), _into(options)
+    if into is None:
+        raise UsageError("draft: where is it written?", "Name a file with -o FILE.toml.")
+    file, count = keeping.draft(stored, known, datetime.now(UTC).date(), into)
+    if not count:
+        raise NothingSelected(f"{stored.path}: no verdict needs an entry", _elsewhere(stored, known))
+    write_text(into, file.text)
+    print(f"{_entries(count)} in {one_line(str(into))}: fill in reason and source")
+    if more := _elsewhere(stored, known):
+        print(more)
+    return EXIT_AS_EXPECTED
+
+
+def _elsewhere(stored: Run, known: Sequence[Deviation]) -> str:
+    shown = sum(each.count for each in keeping.shown_elsewhere(stored, known))
+    command = f"qmail-conformance deviations carry {stored.path}"
+    return f"{numbered(shown, 'verdict')} known of another version: `{command}` carries over" if shown else ""
+
+
+def _carry(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+    runs = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
+    if runs:
+        stored = _one_run(options)
+        carried = keeping.shown_elsewhere(stored, known)
+        target = options.to or keeping.package_of(stored.target)
+        if not carried:
+            raise NothingSelected(f"{stored.path}: it shows nothing that is known of another version")
+    elif not options.what or not options.to:
+        raise UsageError(
+            "carry: what, and to which version?", "A RUN.jsonl, or requirements and --to qmail=1.06-6.3."
+        )
+    else:
+        target = options.to
+        carried = [keeping.named_elsewhere(name, target, known) for name in options.what]
+    into = _into(options)
+    if into is None:
+        _refuse_installed(carried)
+    files = keeping.carry(carried, target, known, into)
+    _write(files)
+    count = sum(each.count for each in carried)
+    print(f"{numbered(count, 'deviation')} carried over to {one_line(target)}, in {_places(files)}")
+    return EXIT_AS_EXPECTED
+
+
+def _drop(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+    files, lines = keeping.drop(_one_run(options), known)
+    for line in lines:
+        print(one_line(line))
+    for file in files:
+        _refuse_ours(file.path, 'Say verdict = "met" of these requirements in a file of your own.')
+    _write(files)
+    print(
+        f"changed: {_places(files)}"
+        if files
+        else "everything that is known still shows, as far as it was run"
+    )
+    return EXIT_AS_EXPECTED
+
+
+def _write(files: Sequence[DeviationFile]) -> None:
+    for file in files:
+        write_text(file.path, file.text)
+
+
+def _places(files: Sequence[DeviationFile]) -> str:
+    return listed(one_line(str(file.path)) for file in files)
+
+
+def _refuse_installed(carried: Sequence[keeping.Carried]) -> None:
+    for each in carried:
+        _refuse_ours(Path(each.deviation.place), "Write them to a file of your own with -o FILE.toml.")
+
+
+def _refuse_ours(place: Path, hint: str) -> None:
+    if is_installed() and place.is_relative_to(DIRECTORY):
+        raise UsageError(f"{place}: this belongs to the installed suite", hint)
+
+
+def _into(options: argparse.Namespace) -> Path | None:
+    return Path(options.o) if options.o else None
+
+
+def _stored(name: str) -> Path:
+    if not name.endswith((".jsonl", f".jsonl{PART}")):
+        raise UsageError(f"{name}: this is no stored run", "Name a RUN.jsonl.")
+    return Path(name)
+
+
+def _one_run(options: argparse.Namespace) -> Run:
+    if len(options.what) != 1:
+        raise UsageError(
+            f"{options.action} takes one stored run", f"`deviations {options.action} RUN.jsonl`."
+        )
+    return read_run(_stored(options.what[0]))

@@ -1,0 +1,225 @@
+"""What becomes of deviations when a build changes: carried over to a version, drafted, dropped.
+
+Each is judged by a stored run; the files are changed as text, and come back as `DeviationFile`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from conformance.catalogue.requirements import Requirement
+from conformance.errors import UsageError
+from conformance.judge.deviation_files import DeviationFile, place_of
+from conformance.judge.deviations import Deviation, names_of
+from conformance.judge.expectation import Expectation, expect
+from conformance.judge.runfile import Run
+from conformance.judge.verdict import Verdict
+from conformance.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A deviation that is to hold for another target, of the requirements in `names` (or a pattern of such).
+
+    `count`: how many verdicts it explains there.
+    """
+
+    deviation: Deviation
+    names: tuple[str, ...]
+    count: int = 1
+
+
+def requirement_of(verdict: Verdict) -> Requirement:
+    """What a verdict says of its requirement."""
+    v = verdict
+    return Requirement(v.requirement, v.patch, v.source, v.promise, v.level, v.role, severity=v.severity)
+
+
+def expectation_today(verdict: Verdict, run: Run, deviations: Sequence[Deviation]) -> Expectation:
+    """What these deviations let expect of a stored verdict's requirement."""
+    return expect(requirement_of(verdict), run.target, deviations)
+
+
+def unexpected(run: Run, deviations: Sequence[Deviation]) -> list[tuple[Verdict, Expectation]]:
+    """Verdicts of a run that these deviations leave unexpected, with what was expected."""
+    found = []
+    for verdict in run.verdicts:
+        if verdict.verdict in ("met", "unmet") and not verdict.unstable:
+            expectation = expectation_today(verdict, run, deviations)
+            if not expectation.fits(verdict.verdict, verdict.seen):
+                found.append((verdict, expectation))
+    return found
+
+
+def shown_elsewhere(run: Run, deviations: Sequence[Deviation]) -> list[Carried]:
+    """The deviations of other versions that a run shows, each with the requirements that show it."""
+    names: dict[Deviation, list[str]] = {}
+    for verdict, expectation in unexpected(run, deviations):
+        if (found := expectation.described_elsewhere(verdict.verdict, verdict.seen)) is not None:
+            names.setdefault(found[0], []).append(verdict.requirement)
+    there = [verdict.requirement for verdict in run.verdicts]
+    carried = []
+    for each, shown in names.items():
+        # A pattern stays one where everything that it names shows.
+        whole = len(_fitting(each, there)) == len(shown)
+        carried.append(Carried(each, (each.requirement,) if whole else tuple(shown), len(shown)))
+    return carried
+
+
+def _fitting(deviation: Deviation, names: Iterable[str]) -> list[str]:
+    return [name for name in names if fnmatchcase(name, deviation.requirement)]
+
+
+def named_elsewhere(name: str, target: str, deviations: Sequence[Deviation]) -> Carried:
+    """The one deviation of another version that speaks of a requirement. Raises UsageError."""
+    package, equals, _ = target.partition("=")
+    if not equals:
+        raise UsageError(f"--to {target}: this names no version", "As qmail=1.06-6.3.")
+    speaking = [each for each in deviations if fnmatchcase(name, each.requirement)]
+    known = [each for each in speaking if any(pattern.startswith(f"{package}=") for pattern in each.target)]
+    if any(target in each.target for each in known):
+        raise UsageError(f"{name}: this is known for {target} already", "Nothing is left to be done.")
+    if len(known) != 1:
+        what = (
+            f"{len(known)} deviations of {package} speak of it" if known else f"nothing is known of {package}"
+        )
+        raise UsageError(f"{name}: {what}", "`qmail-conformance deviations list` shows what is known.")
+    return Carried(known[0], (name,))
+
+
+def carry(
+    carried: Sequence[Carried], target: str, deviations: Sequence[Deviation], into: Path | None
+) -> list[DeviationFile]:
+    """The files in which these hold for `target`: the entries' own, or `into`, where they are written anew.
+
+    An entry of which only a part is carried is written anew in either case.
+    """
+    files = _Files()
+    entries: dict[str, list[Carried]] = {}
+    for each in carried:
+        entries.setdefault(each.deviation.place, []).append(each)
+    for place, parts in entries.items():
+        path, number = place_of(parts[0].deviation)
+        whole = [each.requirement for each in deviations if each.place == place]
+        names = [name for part in parts for name in part.names]
+        if into is None and set(names) == set(whole):
+            files[path].set(number, "target", [*parts[0].deviation.target, target])
+            continue
+        seen = {name: part.deviation.seen for part in parts for name in part.names}
+        entry = DeviationFile(path).entries[number - 1]
+        files[into or path].add({**entry, "target": [target], "requirement": names, **_seen(seen)})
+    return list(files.values())
+
+
+def _seen(of: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What is seen of each requirement, as an entry says it."""
+    ways = {name: tuple(seen) for name, seen in of.items() if seen}
+    if len(set(ways.values())) > 1:
+        return {"seen": {name: list(seen) for name, seen in ways.items()}}
+    return {"seen": list(next(iter(ways.values())))} if ways else {}
+
+
+class _Files(dict[Path, DeviationFile]):
+    """Each file, read once."""
+
+    def __missing__(self, path: Path) -> DeviationFile:
+        self[path] = DeviationFile(path)
+        return self[path]
+
+
+def draft(run: Run, deviations: Sequence[Deviation], today: date, into: Path) -> tuple[DeviationFile, int]:
+    """An entry for each unexpected verdict of which no version knows anything, and how many these are.
+
+    Its reason is empty, and so is its source: no reader takes it before somebody fills them in.
+    """
+    file, count = DeviationFile(into), 0
+    for verdict, expectation in unexpected(run, deviations):
+        if (
+            expectation.described_elsewhere(verdict.verdict, verdict.seen) is None
+            and not expectation.deviation
+        ):
+            file.add(_drafted(verdict, run.target, today))
+            count += 1
+    return file, count
+
+
+def _drafted(verdict: Verdict, target: Target, today: date) -> dict[str, Any]:
+    said = " ".join(verdict.seen.partition("\n")[0].split())
+    entry: dict[str, Any] = {"target": [package_of(target)], "requirement": [verdict.requirement]}
+    if verdict.patch in target.patches:
+        entry["patches"] = [verdict.patch]
+    if verdict.verdict == "unmet":
+        entry["seen"] = [as_pattern(said)]
+    else:
+        entry["verdict"] = verdict.verdict
+    if verdict.severity is not None:
+        entry["severity"] = verdict.severity
+    return {**entry, "reason": "", "source": "", "since": today, "shows": said or verdict.promise}
+
+
+def package_of(target: Target) -> str:
+    """What a deviation calls this very build: its qmail by name and version, else the target's name."""
+    names = names_of(target)
+    return next((name for name in names[1:] if "qmail" in name.partition("=")[0]), names[0])
+
+
+def as_pattern(said: str) -> str:
+    """What was said as a pattern that a deviation may have: not too long, with few `*`."""
+    first, *rest = said.split("*")
+    pattern = "*".join([first, *rest[:3], ""] if len(rest) > 4 else [first, *rest])
+    return pattern if len(pattern) <= 200 else pattern[:199] + "*"
+
+
+def drop(run: Run, deviations: Sequence[Deviation]) -> tuple[list[DeviationFile], list[str]]:
+    """The files without what a run no longer shows, and a line for each requirement that is dropped.
+
+    What fails otherwise than described stays, and so does a pattern of which anything still shows. An entry
+    that speaks of other targets, too, is kept for these.
+    """
+    gone: dict[Deviation, set[str]] = {}
+    shown: set[Deviation] = set()
+    for verdict in run.verdicts:
+        known = expectation_today(verdict, run, deviations).deviation
+        if known is None or verdict.unstable or verdict.verdict in ("invalid", "unsupported"):
+            continue
+        if verdict.verdict == known.verdict:
+            shown.add(known)
+        else:
+            gone.setdefault(known, set()).add(verdict.requirement)
+    dropped = [each for each in gone if each not in shown]
+    lines = [f"{name}: no longer shows ({each.place})" for each in dropped for name in sorted(gone[each])]
+    lines += [
+        f"{', '.join(sorted(gone[each]))}: no longer shows, and others of {each.requirement} do: narrow the "
+        f"pattern by hand ({each.place})"
+        for each in gone
+        if each in shown
+    ]
+    files = _Files()
+    places = {each.place: place_of(each) for each in dropped}
+    for place in sorted(places, key=lambda place: places[place], reverse=True):  # numbers before stay right
+        path, number = places[place]
+        entry = [each for each in deviations if each.place == place]
+        _drop(files[path], number, entry, [each for each in entry if each not in dropped], run.target)
+    return list(files.values()), lines
+
+
+def _drop(
+    file: DeviationFile, number: int, entry: Sequence[Deviation], left: Sequence[Deviation], target: Target
+) -> None:
+    patterns, names = entry[0].target, names_of(target)
+    fitting = [pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)]
+    others = [pattern for pattern in patterns if pattern not in fitting]
+    if not others and left:
+        file.set(number, "requirement", [each.requirement for each in left])
+        return
+    if left:
+        seen = _seen({each.requirement: each.seen for each in left})
+        kept = {"target": fitting, "requirement": [each.requirement for each in left], **seen}
+        file.add({**file.entries[number - 1], **kept})
+    if others:
+        file.set(number, "target", others)
+    else:
+        file.remove(number)

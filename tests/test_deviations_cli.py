@@ -1,0 +1,158 @@
+"""`deviations`: what is known of a version is carried over to the next, drafted, dropped, listed, checked."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conformance.cases.collection import all_requirements
+from conformance.cli import main
+from conformance.errors import EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE
+from conformance.judge import deviations
+from conformance.judge.deviations import load_deviations
+
+Told = pytest.CaptureFixture[str]
+
+#: Three entries: one of several requirements that all fail here, one of which some do, and a pattern.
+SOME = "0007.rcpt or 0009.output.hidden or next-after"
+
+
+@pytest.fixture(scope="module")
+def of_the_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of what is known of 1.06-6.2."""
+    out = tmp_path_factory.mktemp("model")
+    assert main(["run", "model-ppa", "-k", SOME, "--out", str(out)]) == 0
+    return out / "model-ppa.jsonl"
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of what is known, as a copy that a test may change."""
+    copy = tmp_path / "deviations"
+    shutil.copytree(deviations.DIRECTORY, copy)
+    monkeypatch.setattr(deviations, "DIRECTORY", copy)
+    return copy
+
+
+def bumped(of_the_model: Path, tmp_path: Path, version: str = "1.06-6.3") -> Path:
+    """The same run, of the identical package with its version raised."""
+    header, *lines = of_the_model.read_text().splitlines()
+    told = json.loads(header)
+    told["target"] = {**told["target"], "name": "debs:new", "kind": "debs", "packages": {"qmail": version}}
+    told["target"].pop("flaws", None)
+    path = tmp_path / f"bumped-{of_the_model.stem}.jsonl"
+    path.write_text("\n".join([json.dumps(told), *lines]) + "\n")
+    return path
+
+
+def judged(run: Path, out: Path) -> int:
+    return main(["judge", str(run), "--out", str(out)])
+
+
+def text(directory: Path) -> str:
+    return "".join(path.read_text() for path in sorted(directory.glob("*.toml")))
+
+
+def test_a_raised_version_is_one_command(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    run = bumped(of_the_model, tmp_path)
+    assert judged(run, tmp_path / "before") == EXIT_REGRESSION
+    told = capsys.readouterr().out
+    assert "known for 1.06-6.2: The hunk that calls the check was applied" in told
+    said = re.search(r"(\d+) of (\d+) unexpected verdicts are known for 1\.06-6\.2; `(.*)` carries", told)
+    assert said is not None
+    assert said[1] == said[2]
+    assert main(shlex.split(said[3])[1:]) == 0
+    assert f"{said[1]} deviations carried over to qmail=1.06-6.3" in capsys.readouterr().out
+    assert judged(run, tmp_path / "after") == 0
+    assert judged(of_the_model, tmp_path / "model") == 0  # what was known stays so
+    assert main(["deviations", "check"]) == 0
+
+
+def test_an_entry_that_shows_whole_is_changed_in_its_place_and_a_part_is_written_anew(
+    of_the_model: Path, known: Path, tmp_path: Path
+) -> None:
+    before = text(known)
+    judged(bumped(of_the_model, tmp_path), tmp_path / "out")
+    assert main(["deviations", "carry", str(tmp_path / "out" / "debs-new.jsonl")]) == 0
+    after = text(known)
+    both = 'target = ["qmail=1.06-6.2*", "qmail=1.06-6.3"]'
+    assert after.replace(both, 'target = "qmail=1.06-6.2*"').startswith(before.rstrip("\n"))
+    assert after.count(both) == 2
+    [anew] = [each for each in load_deviations(directory=known) if each.target == ("qmail=1.06-6.3",)]
+    assert (anew.requirement, anew.patches) == ("0009.output.hidden", ("0009",))
+
+
+def test_a_file_of_ones_own_leaves_the_others_as_they_are(
+    of_the_model: Path, known: Path, tmp_path: Path
+) -> None:
+    before, own = text(known), tmp_path / "own" / "mine.toml"
+    judged(bumped(of_the_model, tmp_path), tmp_path / "out")
+    assert main(["deviations", "carry", str(tmp_path / "out" / "debs-new.jsonl"), "-o", str(own)]) == 0
+    assert text(known) == before
+    carried = load_deviations(all_requirements(), own.parent)
+    assert {each.target for each in carried} == {("qmail=1.06-6.3",)}
+    shutil.copy(own, known)
+    assert judged(bumped(of_the_model, tmp_path), tmp_path / "after") == 0
+
+
+def test_requirements_are_carried_by_name(known: Path, tmp_path: Path, capsys: Told) -> None:
+    arguments = ["deviations", "carry", "0009.output.hidden", "--to", "qmail=1.06-6.3"]
+    assert main(arguments) == 0
+    assert main(arguments) == EXIT_USAGE
+    assert "is known for qmail=1.06-6.3 already" in capsys.readouterr().err
+    for wrong in (["carry"], ["carry", "0006.unknown.code", "--to", "qmail=2"], ["carry", "x", "--to", "y"]):
+        assert main(["deviations", *wrong]) == EXIT_USAGE
+
+
+def test_what_nobody_knows_is_drafted_and_refused_until_it_has_a_reason(
+    known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    flawed = ["run", "reference-ppa~0006.dropped", "-k", "0006.unknown", "--out", str(tmp_path / "out")]
+    assert main(flawed) == EXIT_REGRESSION
+    [run] = (tmp_path / "out").glob("*.jsonl")
+    draft = tmp_path / "draft" / "new.toml"
+    assert main(["deviations", "draft", str(run), "-o", str(draft)]) == 0
+    count = draft.read_text().count("[[deviation]]")
+    assert f"{count} entries in {draft}: fill in reason and source" in capsys.readouterr().out
+    shutil.copy(draft, known)
+    assert main(["deviations", "check"]) == EXIT_USAGE
+    assert "reason is empty" in capsys.readouterr().err
+    filled = draft.read_text().replace('reason = ""', 'reason = "r"').replace('source = ""', 'source = "s"')
+    (known / "new.toml").write_text(filled)
+    assert main([*flawed[:-1], str(tmp_path / "again")]) == 0
+    assert main(["deviations", "draft", str(run), "-o", str(draft)]) == EXIT_NOTHING
+
+
+def test_what_no_longer_shows_is_dropped_and_the_rest_stays(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    """A build of 1.06-6.3 for which all of it was carried over, and which does the half of it right."""
+    judged(bumped(of_the_model, tmp_path), tmp_path / "out")
+    assert main(["deviations", "carry", str(tmp_path / "out" / "debs-new.jsonl")]) == 0
+    assert main(["run", "reference-ppa", "-k", "0007.rcpt", "--out", str(tmp_path / "right")]) == 0
+    right = bumped(tmp_path / "right" / "reference-ppa.jsonl", tmp_path)
+    assert main(["deviations", "check", str(right)]) == EXIT_REGRESSION
+    assert main(["deviations", "drop", str(right)]) == 0
+    assert "0007.rcpt.percent: no longer shows" in capsys.readouterr().out
+    left = {each.requirement for each in load_deviations(directory=known) if "qmail=1.06-6.3" in each.target}
+    assert left == {"0009.output.hidden", "base.mx.next-after-*"}
+    assert judged(right, tmp_path / "after") == 0
+    assert judged(of_the_model, tmp_path / "model") == 0
+    assert main(["deviations", "drop", str(right)]) == 0
+    assert "still shows" in capsys.readouterr().out
+
+
+def test_the_list_tells_the_worst_first_and_is_json_too(capsys: Told) -> None:
+    assert main(["deviations", "list", "-k", "0007.rcpt"]) == 0
+    told = capsys.readouterr().out
+    assert "[lets somebody in] qmail=1.06-6.2* with 0007, since 2019-07-16" in told
+    assert told.endswith("13 deviations in 1 entry\n")
+    assert main(["deviations", "list", "--json", "-k", "message-3xx"]) == 0
+    [found] = json.loads(capsys.readouterr().out)["deviations"]
+    assert (found["requirement"], found["severity"]) == ("base.report.message-3xx", "loses mail")
+    assert main(["deviations", "list", "-k", "no such word"]) == EXIT_NOTHING
