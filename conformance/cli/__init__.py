@@ -74,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
     _option(made["compare"], "what", "TARGET|RUN.jsonl", "by default the best there is here", nargs="*")
     made["gate"].add_argument("target", help="the build to be released")
     _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
+    last = "the last release's run: what is newly unmet fails, what was unmet before is told apart"
+    _option(made["gate"], "--baseline", "RUN.jsonl", last)
     made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
     _add_scenarios(made["try"], made["shrink"])
     _add_deviations(made["deviations"])

@@ -12,10 +12,12 @@ from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
+from conformance.judge.baseline import against_baseline
 from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.outcome import worst_status
-from conformance.judge.runfile import PART, Run, part_of, read_reached
+from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
+from conformance.report import baseline as baseline_report
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
@@ -55,10 +57,18 @@ def compare(options: argparse.Namespace) -> int:
 def gate(options: argparse.Namespace) -> int:
     """One line of conclusion at the end; the exit status covers the build and what it is compared with."""
     names = [options.target] + ([options.against] if options.against else [])
-    comparison = _measure(names, options)
-    status = comparison.exit_status
+    baseline = read_run(Path(options.baseline)) if options.baseline else None
+    comparison = _measure(names, options, baseline=baseline)
+    status, found = comparison.exit_status, None
+    if baseline is not None:
+        found = against_baseline(comparison.runs[0], baseline)
+        status = found.exit_status(comparison.runs[0], comparison.runs[1:])
+        print("\n".join(baseline_report.lines(found)))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
-    print(f"gate: {one_line(options.target)} {word}. {conclusion(comparison)}")
+    if found is not None:
+        print(baseline_report.ending(options.target, word, found, status, comparison.runs[0].verdicts))
+    else:
+        print(f"gate: {one_line(options.target)} {word}. {conclusion(comparison)}")
     return status
 
 
@@ -92,16 +102,21 @@ def _judge(before: Run, out: Path, *, alone: bool) -> int:
     return comparison.exit_status
 
 
-def _measure(names: list[str], options: argparse.Namespace, plan: Plan | None = None) -> Comparison:
+def _measure(
+    names: list[str], options: argparse.Namespace, plan: Plan | None = None, baseline: Run | None = None
+) -> Comparison:
     """Run, write every report, and show the comparison."""
     selection = Selection(options.keyword, tuple(options.patch))
     with output_directory(options) as out:
         plan = plan or make_ready(names, images(options), note)
         resume = bool(options.resume)
+        if baseline is not None:
+            written = [out / f"{target.file_name}.jsonl" for target in plan.targets]
+            refuse_overwriting(written, [baseline.path])
         runs = run_cases(
             plan, selection, out=out, pods=options.pods, say=_say, progress=_progress(), resume=resume
         )
-        return _told(runs, out)
+        return _told(runs, out, baseline=baseline)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -132,11 +147,14 @@ def _progress() -> "partial[Progress]":
     return partial(Progress, sys.stderr)
 
 
-def _told(runs: Sequence[Run], out: Path, prefix: str = "") -> Comparison:
+def _told(runs: Sequence[Run], out: Path, prefix: str = "", baseline: Run | None = None) -> Comparison:
     """Write every report, and show the comparison."""
     comparison = lay_side_by_side(runs)
     write_text(out / f"{prefix}junit.xml", junit(comparison))
-    write_text(out / f"{prefix}summary.md", markdown(comparison))
+    page = markdown(comparison)
+    if baseline is not None:
+        page += "\n" + baseline_report.page(against_baseline(runs[0], baseline))
+    write_text(out / f"{prefix}summary.md", page)
     show(comparison, sys.stdout)
     return comparison
 

@@ -1,0 +1,63 @@
+"""A run judged against that of the last release: what is newly unmet, and what was unmet before.
+
+A promise that the last release kept and this build breaks is newly unmet, whatever the build claims; only a
+reviewed deviation explains it. What is not as expected and failed in the same words before is told apart.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
+from conformance.judge.outcome import exit_status, worst_status
+from conformance.judge.runfile import Run
+from conformance.judge.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class AgainstBaseline:
+    """`newly`: unmet now and not before, or in other words, or of a requirement that the baseline lacks.
+
+    `known`: newly unmet, as a deviation says. `before`: not as expected, and unmet before in the same words.
+    """
+
+    baseline: Run
+    newly: tuple[Verdict, ...]
+    known: tuple[Verdict, ...]
+    before: tuple[Verdict, ...]
+
+    def exit_status(self, run: Run, others: Sequence[Run]) -> int:
+        """That of a gate: what was unmet before does not fail it; everything else does as ever."""
+        rest = [verdict for verdict in run.verdicts if verdict not in self.before]
+        says = [exit_status(rest)] if rest else [EXIT_AS_EXPECTED]
+        says += [exit_status(other.verdicts) for other in others]
+        return worst_status([*says, EXIT_REGRESSION] if self.newly else says)
+
+
+def against_baseline(run: Run, baseline: Run) -> AgainstBaseline:
+    """What became of a baseline's verdicts. Raises UsageError when it has no requirement of this run."""
+    before = {verdict.requirement: verdict for verdict in baseline.verdicts}
+    if not any(verdict.requirement in before for verdict in run.verdicts):
+        raise UsageError(
+            f"{baseline.path}: it has no requirement in common with this run",
+            "Name the run of the last release with --baseline.",
+        )
+    newly, known, same = [], [], []
+    for verdict in run.verdicts:
+        if verdict.verdict != "unmet" or verdict.unstable:
+            continue
+        was, odd = before.get(verdict.requirement), verdict.assessment == "unexpected"
+        kept = was is not None and was.verdict == "met" and not was.unstable
+        if kept and verdict.deviation is not None and not odd:
+            known.append(verdict)
+        elif kept or (odd and not (was is not None and _alike(was, verdict))):
+            newly.append(verdict)
+        elif odd:
+            same.append(verdict)
+    return AgainstBaseline(baseline, tuple(newly), tuple(known), tuple(same))
+
+
+def _alike(was: Verdict, now: Verdict) -> bool:
+    """Whether both are unmet in the same words; numbers in them vary from run to run."""
+    first, second = (re.sub(r"\d+", "N", each.seen.partition("\n")[0]) for each in (was, now))
+    return was.verdict == now.verdict and first == second

@@ -1,0 +1,73 @@
+"""What became of the last release's verdicts, at the end of a gate: lines for a terminal, a part of a page."""
+
+from collections.abc import Sequence
+
+from conformance.errors import EXIT_MEANINGS
+from conformance.judge.baseline import AgainstBaseline
+from conformance.judge.verdict import Verdict
+from conformance.report.markdown import escape, table
+from conformance.report.words import costs, numbered, one_line
+
+_SHOWN = 20  #: requirements that are named; the run file holds them all
+_SEEN = 160  #: characters of what was seen of each
+
+_TITLES = {
+    "newly": "newly unmet",
+    "known": "newly unmet, as a known deviation says",
+    "before": "not as expected, and unmet before in the same words",
+}
+
+
+def sentence(found: AgainstBaseline) -> str:
+    """`2 newly unmet (1 loses mail, 1 crashes); 25 not as expected, and unmet before in … (…)`."""
+    parts = [f"{len(group)} {_TITLES[kind]} ({costs(group)})" for kind, group in _groups(found)]
+    return "; ".join(parts) or "nothing is newly unmet"
+
+
+def lines(found: AgainstBaseline) -> list[str]:
+    """Each of them by name, below what it is."""
+    baseline = found.baseline
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(baseline.target.packages.items()))
+    told = [one_line(f"Against the baseline {baseline.path} ({packages or baseline.target.name}):")]
+    for kind, group in _groups(found):
+        told.append(f"  {_TITLES[kind]}: {len(group)}")
+        told += [f"    {_line(verdict)}" for verdict in group[:_SHOWN]]
+        if len(group) > _SHOWN:
+            told.append(f"    … and {len(group) - _SHOWN} more; the run file holds them all.")
+    return [*told, *(["  nothing is newly unmet"] if not found.newly else [])]
+
+
+def page(found: AgainstBaseline) -> str:
+    """The same in Markdown, for the summary."""
+    rows = [
+        (
+            escape(verdict.requirement),
+            escape(_TITLES[kind]),
+            escape(verdict.severity or ""),
+            escape(verdict.seen, _SEEN),
+        )
+        for kind, group in _groups(found)
+        for verdict in group
+    ]
+    blocks = ["## Against the baseline", f"{escape(sentence(found))}."]
+    return (
+        "\n\n".join([*blocks, table(("requirement", "since", "severity", "seen"), rows)] if rows else blocks)
+        + "\n"
+    )
+
+
+def ending(name: str, word: str, found: AgainstBaseline, status: int, verdicts: Sequence[Verdict]) -> str:
+    """The one line that a gate against a baseline ends with."""
+    meaning = EXIT_MEANINGS[status] if status else "nothing is newly unmet, and all else is as expected"
+    said = f"{numbered(len(verdicts), 'verdict')}: {sentence(found)}"
+    return one_line(f"gate: {name} {word}. {said}; exit status {status}: {meaning}")
+
+
+def _groups(found: AgainstBaseline) -> list[tuple[str, tuple[Verdict, ...]]]:
+    groups = {"newly": found.newly, "known": found.known, "before": found.before}
+    return [(kind, group) for kind, group in groups.items() if group]
+
+
+def _line(verdict: Verdict) -> str:
+    costs = f" [{verdict.severity}]" if verdict.severity else ""
+    return one_line(f"{verdict.requirement}{costs}: {one_line(verdict.seen, _SEEN)}")

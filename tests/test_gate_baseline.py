@@ -1,0 +1,91 @@
+"""`gate --baseline`: what is newly unmet fails, what was unmet before in the same words is told apart."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import main
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, UsageError
+from conformance.judge.baseline import against_baseline
+from conformance.judge.verdict import Verdict
+from conformance.report import baseline as report
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
+
+Told = pytest.CaptureFixture[str]
+
+
+def unmet(seen: str = "Z, 17", known: bool = False) -> Verdict:
+    described = [deviation(seen=("Z, *",))] if known else []
+    return verdict(CHANGE, PPA, "unmet", "unmet", seen=seen, deviations=described)
+
+
+MET = verdict(CHANGE, PPA)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "newly", "known", "same", "status"),
+    [
+        (MET, MET, 0, 0, 0, EXIT_AS_EXPECTED),
+        (MET, unmet(), 1, 0, 0, EXIT_REGRESSION),
+        (unmet(), unmet(), 0, 0, 1, EXIT_AS_EXPECTED),
+        (unmet("Z, 4"), unmet("Z, 5"), 0, 0, 1, EXIT_AS_EXPECTED),
+        (unmet("Z, 4"), unmet("D, 4"), 1, 0, 0, EXIT_REGRESSION),
+        (unmet(known=True), unmet(), 0, 0, 1, EXIT_AS_EXPECTED),
+        (MET, unmet(known=True), 0, 1, 0, EXIT_AS_EXPECTED),
+        (unmet(known=True), unmet(known=True), 0, 0, 0, EXIT_AS_EXPECTED),
+        (verdict(CHANGE, PPA, "unmet", "met"), unmet(), 1, 0, 0, EXIT_REGRESSION),
+        (verdict(GUARD, PPA), unmet(), 1, 0, 0, EXIT_REGRESSION),
+        # The build no longer claims the patch, and the promise of the last release is broken all the same.
+        (MET, verdict(CHANGE, STOCK, "unmet"), 1, 0, 0, EXIT_REGRESSION),
+        (verdict(CHANGE, STOCK, "unmet"), verdict(CHANGE, STOCK, "met", "met"), 0, 0, 0, EXIT_REGRESSION),
+        (MET, verdict(CHANGE, PPA, "invalid"), 0, 0, 0, 3),
+    ],
+)
+def test_what_became_of_a_verdict(
+    before: Verdict, now: Verdict, newly: int, known: int, same: int, status: int
+) -> None:
+    both = verdict(BASE, PPA)
+    this = run(PPA, [both, now])
+    found = against_baseline(this, run(PPA, [both, before], suite="0.0.9"))
+    assert (len(found.newly), len(found.known), len(found.before)) == (newly, known, same)
+    assert found.exit_status(this, []) == status
+    assert ("nothing is newly unmet" in "\n".join(report.lines(found))) is (newly == 0)
+
+
+def test_what_it_is_compared_with_counts_as_ever() -> None:
+    this = run(PPA, [unmet()])
+    found = against_baseline(this, run(PPA, [unmet()]))
+    assert found.exit_status(this, []) == EXIT_AS_EXPECTED
+    assert found.exit_status(this, [run(STOCK, [verdict(CHANGE, STOCK, "met", "met")])]) == EXIT_REGRESSION
+    assert found.exit_status(this, [run(STOCK, [verdict(CHANGE, STOCK, "unsupported")])]) == EXIT_NOTHING
+
+
+def test_a_baseline_of_something_else_is_refused() -> None:
+    with pytest.raises(UsageError, match="no requirement in common"):
+        against_baseline(run(PPA, [MET]), run(PPA, [verdict(BASE, PPA)]))
+
+
+def test_the_page_names_what_is_new_with_what_it_costs() -> None:
+    now = replace(unmet(), severity="loses mail")
+    found = against_baseline(run(PPA, [now]), run(PPA, [MET]))
+    assert report.sentence(found) == "1 newly unmet (1 loses mail)"
+    assert f"| {CHANGE.name} | newly unmet | loses mail | Z, 17 |" in report.page(found)
+
+
+def test_a_gate_fails_for_what_the_last_release_did_right_alone(tmp_path: Path, capsys: Told) -> None:
+    flawed, worse = "reference-ppa~0006.dropped", "reference-ppa~0006.dropped,0007.dropped"
+    chosen = ["-k", "0006.unknown.code or 0007.mail.bang"]
+    last = tmp_path / "last"
+    assert main(["gate", flawed, *chosen, "--out", str(last)]) == EXIT_REGRESSION
+    [baseline] = last.glob("*.jsonl")
+    against = [*chosen, "--baseline", str(baseline)]
+    capsys.readouterr()
+    assert main(["gate", flawed, *against, "--out", str(tmp_path / "same")]) == EXIT_AS_EXPECTED
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith(f"gate: {flawed} passes. 2 verdicts: 1 not as expected, and unmet before")
+    assert main(["gate", worse, *against, "--out", str(tmp_path / "worse")]) == EXIT_REGRESSION
+    assert "1 newly unmet (1 lets somebody in)" in capsys.readouterr().out.splitlines()[-1]
+    assert "## Against the baseline" in (tmp_path / "worse" / "summary.md").read_text()
+    assert main(["gate", flawed, *against, "--out", str(last)]) == EXIT_USAGE
+    assert "it is what is read" in capsys.readouterr().err
