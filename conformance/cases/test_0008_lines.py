@@ -61,6 +61,27 @@ async def test_route_without_a_port(internet: Internet, qmail: Qmail) -> None:
     assert await _went(internet, qmail, "plain.example") == ("127.0.0.6", "alice", 1)
 
 
+@requirement("0008.line.route-empty-relay", source=MANUAL + " smtproutes: relay may be empty")
+async def test_route_with_an_empty_relay(internet: Internet, qmail: Qmail) -> None:
+    """A route with user and password and an empty relay goes to the domain's own exchanger, authenticated."""
+    qmail.control["smtproutes"] = f"plain.example:{ALICE}\n"
+    assert await _went(internet, qmail, "plain.example") == ("127.0.0.2", "alice", 1)
+
+
+@requirement("0008.line.empty-relay", source=MANUAL + " authsenders: relay may be left out")
+async def test_sender_with_an_empty_relay(internet: Internet, qmail: Qmail) -> None:
+    """A sender's line whose relay is empty goes to the recipient's own exchanger, authenticated."""
+    qmail.control["authsenders"] = f"a@here.example:{ALICE}\n"
+    assert await _went(internet, qmail, "plain.example") == ("127.0.0.2", "alice", 1)
+
+
+@requirement("0008.line.empty-port", source=MANUAL + " authsenders: port may be left out")
+async def test_sender_with_an_empty_port(internet: Internet, qmail: Qmail) -> None:
+    """A sender's line with a colon behind the relay and no port goes to port 25."""
+    qmail.control["authsenders"] = f"a@here.example:[127.0.0.6]:{ALICE}\n"
+    assert await _went(internet, qmail, "plain.example") == ("127.0.0.6", "alice", 1)
+
+
 @requirement("0008.line.two-domains", source=MANUAL + " smtproutes")
 async def test_each_domain_its_credentials(internet: Internet, qmail: Qmail) -> None:
     """Of two routes with credentials each domain has its own, here the second line's."""

@@ -1,6 +1,8 @@
 """0008, inbound: the words of SMTPAUTH beyond the plain ones, odd and bad answers, and what MAIL may bear."""
 
-from conformance.cases.credentials import cram_md5, encoded, plain
+import base64
+
+from conformance.cases.credentials import cram_md5, encoded, password, plain
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
 
@@ -109,6 +111,33 @@ async def test_empty_password(qmail: Qmail) -> None:
         lines = [f"AUTH PLAIN {plain('alice', '')}", f"AUTH LOGIN {encoded('alice')}", ""]
         assert [reply.code for reply in await smtp.commands(*lines)] == [501, 334, 501]
     assert await qmail.hook_calls("checkpassword") == []
+
+
+@requirement("0008.exchange.nul-user", source="checkpassword interface; rfc4954:4", role="guard", waits=5)
+async def test_nul_in_a_user(qmail: Qmail) -> None:
+    """A user of LOGIN that holds a NUL is refused: what stands behind it is no password."""
+    qmail.authenticate("")
+    user = encoded(f"alice\0{password('alice')}")
+    async with qmail.session() as smtp:
+        said = await smtp.commands(f"AUTH LOGIN {user}", encoded("whatever"))
+    assert 235 not in [reply.code for reply in said], said
+    assert await qmail.hook_calls("checkpassword") == [], "the checkprogram was asked"
+
+
+@requirement("0008.exchange.nul-password", source="checkpassword interface; rfc2195:4", role="guard", waits=5)
+async def test_nul_in_a_password(qmail: Qmail) -> None:
+    """A password of LOGIN that holds a NUL is refused: no client may choose the challenge of CRAM-MD5.
+
+    Who has overheard one exchange could come in with its digest and its challenge otherwise.
+    """
+    qmail.authenticate("")
+    challenge = "<1.1@here.example>"
+    answer = base64.b64decode(cram_md5("alice", encoded(challenge))).decode()
+    digest = answer.rpartition(" ")[2]
+    async with qmail.session() as smtp:
+        *_, last = await smtp.commands(f"AUTH LOGIN {encoded('alice')}", encoded(f"{digest}\0{challenge}"))
+    assert last.code != 235, f"digest and challenge of another exchange were answered with {last.code}"
+    assert await qmail.hook_calls("checkpassword") == [], "the checkprogram was asked"
 
 
 @requirement("0008.exchange.password-not-base64", source="rfc4954:4", waits=5)

@@ -25,9 +25,9 @@ class ControlFiles:
         return self.line("me")
 
     def number(self, name: str, default: int) -> int:
-        """The number at the start of the first line."""
+        """The number at the start of the first line, in an int of 32 bits (package source, control_readint)."""
         number = leading_number(self.line(name) or b"")
-        return default if number is None else number
+        return default if number is None else (number + 2**31) % 2**32 - 2**31
 
     def lines(self, name: str) -> Optional[List[bytes]]:
         """The lines that are neither empty nor comments; None without the file."""

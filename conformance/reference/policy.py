@@ -48,8 +48,10 @@ class Policy:
     def most_octets(self, variable: Optional[str]) -> int:
         """The limit of a message's size, 0 for none; the variable DATABYTES overrides the control file."""
         if variable is None:
-            return self.control.number("databytes", 0)
-        return leading_number(variable.encode("latin-1")) or 0
+            number = self.control.number("databytes", 0)
+        else:
+            number = leading_number(variable.encode("latin-1")) or 0
+        return min(number % 2**32, 2**32 - 2)  # unsigned, and one more must be countable
 
     def allowed(self, address: bytes) -> bool:
         """Whether mail for this recipient is taken in from anybody (qmail-smtpd(8), rcpthosts)."""

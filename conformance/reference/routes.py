@@ -32,7 +32,7 @@ class Routes:
         """The route for a message from `sender` to `host`: authsenders goes before smtproutes (0008)."""
         entry = self.sender_entry(sender) if self.sender_lines else b""
         if entry:
-            return sender_route(entry)
+            return self.sender_route(entry)
         entry = self.host_entry(host)
         return self.host_route(entry) if entry else Route()
 
@@ -47,8 +47,12 @@ class Routes:
         if self.authenticates:
             entry, user, password = without_credentials(entry)
         relay, colon, port = entry.partition(b":")
-        exchangers = self.authenticates and not relay
-        return Route(None if exchangers else relay, port_number(port) if colon else SMTP_PORT, user, password)
+        to = self.relay(relay) if self.authenticates else relay
+        return Route(to, port_number(port) if colon else SMTP_PORT, user, password)
+
+    def relay(self, name: bytes) -> Optional[bytes]:
+        """A relay that is left out: the host's own exchangers (0008, qmail-remote(8))."""
+        return name or None
 
     def sender_entry(self, sender: bytes) -> bytes:
         """What authsenders has for the sender, the most particular line (0008, qmail-remote(8)); or b""."""
@@ -71,12 +75,15 @@ class Routes:
             entries[name.lower()] = relay + bar + credentials
         return entries
 
+    def sender_route(self, entry: bytes) -> Route:
+        """An entry `relay:port|user|password` of authsenders (0008, qmail-remote(8))."""
+        rest, user, password = without_credentials(entry)
+        relay, colon, port = rest.partition(b":")
+        return Route(self.relay(relay), self.sender_port(port) if colon else SMTP_PORT, user, password)
 
-def sender_route(entry: bytes) -> Route:
-    """An entry `relay:port|user|password` of authsenders; without a relay, the host's own exchangers."""
-    rest, user, password = without_credentials(entry)
-    relay, _, port = rest.partition(b":")
-    return Route(relay or None, port_number(port) if port else SMTP_PORT, user, password)
+    def sender_port(self, port: bytes) -> int:
+        """A port that is left out behind its colon is SMTP's (0008, qmail-remote(8))."""
+        return port_number(port) if port else SMTP_PORT
 
 
 def port_number(text: bytes) -> int:

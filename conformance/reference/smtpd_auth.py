@@ -106,7 +106,7 @@ class Authentication:
             raise Abandoned(*self.unknown_method)
         credentials = {b"LOGIN": self.login, b"PLAIN": self.plain, b"CRAM-MD5": self.cram_md5}[method]
         user, password, challenge = yield from credentials(initial)
-        if not self.complete(user, password) or b"\0" in user + password:
+        if not self.complete(user, password) or not self.is_whole(user, password):
             raise Abandoned(*self.malformed)
         status = yield self.question(user, password, challenge)
         if self.accepts(status):
@@ -126,6 +126,10 @@ class Authentication:
     def complete(self, user: bytes, password: bytes) -> bool:
         """An empty user or password is not worth a question (0008)."""
         return bool(user) and bool(password)
+
+    def is_whole(self, user: bytes, password: bytes) -> bool:
+        """A NUL ends user and password on descriptor 3: neither holds one (the checkpassword interface)."""
+        return b"\0" not in user + password
 
     def question(self, user: bytes, password: bytes, challenge: bytes) -> acts.CheckPassword:
         """What the checkprogram is asked: all of it, on descriptor 3 (the checkpassword interface)."""

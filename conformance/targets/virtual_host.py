@@ -161,9 +161,9 @@ class VirtualHost:
             return acts.MISSING
         if not arguments:
             return 2
+        act, ends = _read_from_descriptor_3(act)
         accepted = not crashes and self._is_right(act)
-        who = {"user": text(act.user), "challenge": text(act.challenge), "accepted": accepted}
-        who["ends"] = 3 if act.final else 2
+        who = {"user": text(act.user), "challenge": text(act.challenge), "accepted": accepted, "ends": ends}
         self.hook_calls.append(self._noted("checkpassword", act, arguments, **who))
         if crashes:
             return acts.CRASHED
@@ -245,6 +245,13 @@ class VirtualHost:
         )
         outcome = self.run(program, note)
         return outcome if isinstance(outcome, int) else _SEGV, octets(program.says + program.complains)
+
+
+def _read_from_descriptor_3(act: acts.CheckPassword) -> tuple[acts.CheckPassword, int]:
+    """What a checkprogram reads: three words, each up to a 0 byte; and how many of those there are."""
+    octets = b"\0".join((act.user, act.password, act.challenge)) + b"\0" * act.final
+    user, password, challenge, *_ = [*octets.split(b"\0"), b"", b""]
+    return replace(act, user=user, password=password, challenge=challenge), octets.count(b"\0")
 
 
 class SmtpdConnection:

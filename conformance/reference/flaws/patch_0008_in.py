@@ -207,6 +207,8 @@ FLAWS = (
         Authentication, unknown_method=("501 auth type unimplemented (#5.5.1)", "auth - type unimplemented")),
     flaw("0008.unoffered-methods", "takes methods that were not announced",
         Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5")),
+    flaw("0008.nul-asked", "gives the checkprogram user and password with the NULs in them",
+        Authentication, is_whole=lambda self, user, password: True),
     flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
         Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
-from conformance.reference.routes import Route, Routes, without_credentials
+from conformance.reference.routes import Route, Routes, port_number, without_credentials
 
 _UNDOUBTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@."
 
@@ -154,6 +154,10 @@ FLAWS = (
          RemoteAuthentication, expired=_expired_for_good),
     flaw("0008.expired-reads-again", "waits for another reply after 432",
          RemoteAuthentication, expired=_waits_after_432),
+    flaw("0008.empty-port-is-0", "takes an empty port of authsenders for port 0",
+         Routes, sender_port=lambda self, port: port_number(port)),
+    flaw("0008.empty-relay-is-a-host", "looks for a host without a name where the relay is left out",
+         Routes, relay=lambda self, name: name),
     flaw("0008.first-method-only", "reads the first announced method only",
          RemoteAuthentication, methods=lambda self, words: RemoteAuthentication.methods(self, words)[:1]),
     flaw("0008.last-method-only", "reads the last announced method only",
