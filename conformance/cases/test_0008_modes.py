@@ -113,7 +113,7 @@ async def test_empty_password(qmail: Qmail) -> None:
     assert await qmail.hook_calls("checkpassword") == []
 
 
-@requirement("0008.exchange.nul-user", source="checkpassword interface; rfc4954:4", role="guard", waits=5)
+@requirement("0008.exchange.nul-user", source="patch:0008 authenticate; rfc4954:4", role="guard", waits=5)
 async def test_nul_in_a_user(qmail: Qmail) -> None:
     """A user of LOGIN that holds a NUL is refused: what stands behind it is no password."""
     qmail.authenticate("")
@@ -124,7 +124,7 @@ async def test_nul_in_a_user(qmail: Qmail) -> None:
     assert await qmail.hook_calls("checkpassword") == [], "the checkprogram was asked"
 
 
-@requirement("0008.exchange.nul-password", source="checkpassword interface; rfc2195:4", role="guard", waits=5)
+@requirement("0008.exchange.nul-password", source="patch:0008 authenticate; rfc2195:4", role="guard", waits=5)
 async def test_nul_in_a_password(qmail: Qmail) -> None:
     """A password of LOGIN that holds a NUL is refused: no client may choose the challenge of CRAM-MD5.
 

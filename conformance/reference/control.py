@@ -25,7 +25,7 @@ class ControlFiles:
         return self.line("me")
 
     def number(self, name: str, default: int) -> int:
-        """The number at the start of the first line, in an int of 32 bits (package source, control_readint)."""
+        """The number at the start of the first line, in an int of 32 bits (control_readint)."""
         number = leading_number(self.line(name) or b"")
         return default if number is None else (number + 2**31) % 2**32 - 2**31
 
