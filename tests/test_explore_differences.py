@@ -1,11 +1,14 @@
 """Differences of two records: what means nothing is settled, all else that a pod sees tells them apart."""
 
 import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from conformance.explore.differences import Difference, differ, differences, settled, told
+from conformance.explore.differences import Difference, differ, differences, settled, told, without_lost
 from conformance.explore.document import Document, made
+from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import RULES, Rule, kept
 from conformance.pod import record as acts
@@ -132,3 +135,37 @@ def test_deliveries_at_once_come_in_any_order() -> None:
     log = [event.text for event in events if event.channel == "log"]
     assert log == sorted(log)
     assert len([line for line in log if "starting delivery" in line]) == 2
+
+
+def test_replies_that_a_reset_may_have_dropped_are_no_difference() -> None:
+    document: Document = {"session": "> NOOP\n> NOOP\n> QUIT\n< *\n"}
+    record = played(document)
+    less = Record(tuple(map(_reset, _without_replies(record))))
+    assert differences(told(less), told(record))
+    assert not differences(*without_lost((told(less), told(record)), (less, record)))
+    assert broken(less, made(document).scenario) == []
+
+
+def test_replies_that_are_missing_without_a_reset_are_one() -> None:
+    record = played({"session": "> NOOP\n> NOOP\n> QUIT\n< *\n"})
+    less = Record(tuple(_without_replies(record)))
+    assert differences(*without_lost((told(less), told(record)), (less, record)))
+
+
+def _without_replies(record: Record) -> Iterator[acts.Act]:
+    """All but what qmail-smtpd said behind its first reply to a command."""
+    greeted = False
+    for act in record.acts:
+        if isinstance(act, acts.Receive) and act.data:
+            first, rest = act.data.partition("\r\n")[::2]
+            yield replace(act, data=f"{first}\r\n" if not greeted or rest else act.data)
+            greeted = True
+        else:
+            yield act
+
+
+def _reset(act: acts.Act) -> acts.Act:
+    if not isinstance(act, acts.Observe):
+        return act
+    sessions = [replace(session, reset=True) for session in act.seen.sessions]
+    return replace(act, seen=replace(act.seen, sessions=sessions))

@@ -64,3 +64,14 @@ def test_the_address_of_double_bounces_ends_at_a_nul() -> None:
         }
     )
     assert any("to remote alice@" in line or "to local alice@" in line for line in seen.log)
+
+
+def test_a_program_leaves_a_line_of_the_log_without_its_end() -> None:
+    _, seen = played(
+        {
+            "session": "> MAIL FROM:<>\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n",
+            "queue-program": {"default": 63, "complains": "one\r\ntwo ", "reads": True},
+        }
+    )
+    assert seen.log[-3] == "one\r"
+    assert seen.log[-2].startswith("two qmail-smtpd: pid ")

@@ -101,6 +101,28 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     return list(_alphabetical(events)) if in_any_order and is_sending else events
 
 
+def without_lost(
+    stories: tuple[list[Event], list[Event]], records: tuple[Record, Record]
+) -> tuple[list[Event], list[Event]]:
+    """The stories without replies that one side alone has of a connection that was reset on either.
+
+    Linux drops what a client has not read yet when qmail goes while that client still talks.
+    """
+    seen = (act.seen for record in records for act in record.acts if isinstance(act, acts.Observe))
+    lost = {f"smtpd {each.connection}" for one in seen for each in one.sessions if each.reset}
+    for channel in lost:
+        replies = [[event for event in story if _is_reply_in(channel, event)] for story in stories]
+        most = min(map(len, replies))
+        dropped = {id(event) for side in replies for event in side[most:]}
+        one, other = ([event for event in story if id(event) not in dropped] for story in stories)
+        stories = one, other
+    return stories
+
+
+def _is_reply_in(channel: str, event: Event) -> bool:
+    return (event.channel, event.speaker) == (channel, "qmail") and not event.text.startswith("[")
+
+
 def _without_given_up(record: Record) -> Record:
     """Without runs of a queue program that was given no envelope, and what such programs complain of.
 
@@ -110,7 +132,7 @@ def _without_given_up(record: Record) -> Record:
     programs = [each.queue_program for each in configurations if each.queue_program is not None]
     if not programs:
         return record
-    complaints = {line for program in programs for line in program.complains.splitlines()}
+    complaints = {line for program in programs for line in program.complains.split("\n")}
 
     def kept(act: acts.Act) -> acts.Act:
         if not isinstance(act, acts.Observe):

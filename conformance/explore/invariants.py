@@ -25,6 +25,8 @@ _REPLY_LINE = re.compile(r"([2-5]\d\d)([ -])([^\r\n\0]*)")
 _OWN_STATUSES = (0, 1)
 #: KiB that a process may grow by whatever is said, and octets kept of each that is said.
 _SLACK, _KEPT = 48, 3
+#: Descriptors that a process may keep: of the socket to qmail-verify, which is opened when it is first asked.
+_KEPT_OPEN = 1
 #: KiB that a process of real qmail has touched besides once it has started a qmail-queue: 124 were seen.
 _OF_MESSAGES = 200
 #: What is in a record in the place of a password.
@@ -36,11 +38,12 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 
 @dataclass
 class _Conversation:
-    """What was said on one connection, and whether qmail has closed it."""
+    """What was said on one connection, and whether qmail has closed it; reset, what it said last is lost."""
 
     said: str = ""
     heard: str = ""
     closed: bool = False
+    reset: bool = False
 
 
 @dataclass
@@ -71,7 +74,7 @@ def _replies(record: Record, configuration: Configuration) -> Iterator[str]:
     for conversation in _conversations(record):
         codes = _codes(conversation.heard)
         if codes is None:
-            if not _is_odd(configuration):
+            if not _is_odd(configuration) and not conversation.reset:
                 yield "a reply is not well-formed"
             continue
         answered = _answers(conversation.said, codes)
@@ -89,7 +92,7 @@ def _is_odd(configuration: Configuration) -> bool:
 
 def _may_end(codes: list[int], conversation: _Conversation) -> bool:
     """Whether qmail has said that it goes: whatever comes behind that has no reply."""
-    return conversation.closed and codes[-1:] in ([221], [421], [451])
+    return conversation.closed and (conversation.reset or codes[-1:] in ([221], [421], [451]))
 
 
 def _hangs(configuration: Configuration) -> bool:
@@ -112,6 +115,10 @@ def _hear(found: dict[int, _Conversation], act: acts.Act) -> None:
     elif isinstance(act, acts.Receive):
         found[act.connection].heard += act.data or ""
         found[act.connection].closed = act.data == ""
+    elif isinstance(act, acts.Observe):
+        for session in act.seen.sessions:
+            if session.reset and session.connection in found:
+                found[session.connection].reset = True
 
 
 def _codes(heard: str) -> list[int] | None:
@@ -374,7 +381,7 @@ def _is_in_message(conversation: _Conversation) -> bool:
 
 def _grown(before: SmtpdProcess, now: SmtpdProcess, conversation: _Conversation) -> Iterator[str]:
     """What a process holds more than at the beginning, after all that was said."""
-    if now.descriptors > before.descriptors:
+    if now.descriptors > before.descriptors + _KEPT_OPEN:
         yield "qmail-smtpd holds more and more descriptors"
     if now.children > before.children:
         yield "qmail-smtpd has more and more children"

@@ -7,7 +7,14 @@ from functools import partial
 from typing import Protocol
 
 from conformance.explore.coverage import sights
-from conformance.explore.differences import Difference, differ, differences, promise_broken, told
+from conformance.explore.differences import (
+    Difference,
+    differ,
+    differences,
+    promise_broken,
+    told,
+    without_lost,
+)
 from conformance.explore.document import Made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import Side
@@ -98,8 +105,10 @@ def _between(left: Record, right: Record, is_instant: bool) -> list[Difference]:
         return []
     # Passwords stand as they are in the records of a reference.
     stories = tell(fixture_secrets().hide(left)), tell(fixture_secrets().hide(right))
-    found = differences(*stories) if differ(*stories) else []
-    return found if is_instant else kept(found)  # nothing is left to chance on two references
+    if is_instant:  # nothing is left to chance on two references
+        return differences(*stories) if differ(*stories) else []
+    stories = without_lost(stories, (left, right))
+    return kept(differences(*stories)) if differ(*stories) else []
 
 
 def _promises(made: Made, record: Record, model: Record) -> Sequence[Difference]:

@@ -121,7 +121,7 @@ class ReferencePod:
             self._queue,
             lambda message, address: local(message, address).report(),
             self._run_remote,
-            self._host.log,
+            self._host.lines.append,
         )
 
     async def prepare(self, world: World, configuration: Configuration) -> None:

@@ -71,7 +71,8 @@ class VirtualHost:
         self._runs: Counter[str] = Counter()
         self.hook_calls: list[HookCall] = []
         self.lines: list[str] = []
-        self.now, self.log = clock.now, self.lines.append
+        self._begun = ""  #: a line of qmail-smtpd's log that has no end yet
+        self.now = clock.now
         self._discard = discard
 
     def check_recipient(self, act: acts.CheckRecipient) -> Outcome:
@@ -138,7 +139,13 @@ class VirtualHost:
     def complain(self, program: Program | None) -> None:
         """What a program writes to its standard error is in the log."""
         if program is not None:
-            self.lines += program.complains.splitlines()
+            *whole, self._begun = (self._begun + program.complains).split("\n")
+            self.lines += whole
+
+    def log(self, line: str) -> None:
+        """A line of qmail-smtpd goes on where a program has left one without its end."""
+        self.lines.append(self._begun + line)
+        self._begun = ""
 
     def verify_recipient(self, server: str, recipient: bytes) -> str:
         address, port = server_of(server)
