@@ -7,8 +7,15 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from conformance.explore.conversations import (
+    LONGEST_LINE,
+    Conversation,
+    answers_of,
+    codes_of,
+    conversations_of,
+    hear,
+)
 from conformance.pod import record as acts
 from conformance.pod.configuration import Configuration
 from conformance.pod.delivery import read_reports
@@ -18,9 +25,6 @@ from conformance.pod.secrets import fixture_secrets
 from conformance.pod.world import Exchanger
 from conformance.scenario.form import Scenario
 
-#: RFC 5321 4.5.3.1.5: octets of a reply line with its end.
-_LONGEST_LINE = 512
-_REPLY_LINE = re.compile(r"([2-5]\d\d)([ -])([^\r\n\0]*)")
 #: Exit statuses of qmail-smtpd.
 _OWN_STATUSES = (0, 1)
 #: KiB that a process may grow by whatever is said, and octets kept of each that is said.
@@ -36,28 +40,6 @@ _SAID_AUTH = re.compile(r"^AUTH\b", re.IGNORECASE | re.MULTILINE)
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-@dataclass
-class _Conversation:
-    """What was said on one connection, and whether qmail has closed it; reset, what it said last is lost."""
-
-    said: str = ""
-    heard: str = ""
-    closed: bool = False
-    reset: bool = False
-
-
-@dataclass
-class _Answered:
-    """The commands of a connection with their replies' codes, as far as both go; `unasked` the rest."""
-
-    pairs: list[tuple[bytes, int]] = field(default_factory=list)
-    unanswered: int = 0
-    unasked: list[int] = field(default_factory=list)
-    messages: list[tuple[int, int]] = field(default_factory=list)
-    """Of each message: the code that answers it, and how many recipients had been accepted."""
-    in_message: bool = False  #: one has begun, and not ended
-
-
 def broken(record: Record, scenario: Scenario) -> list[str]:
     """A sentence for each promise that the record breaks, each once."""
     found: dict[str, None] = {}
@@ -71,13 +53,13 @@ def broken(record: Record, scenario: Scenario) -> list[str]:
 
 def _replies(record: Record, configuration: Configuration) -> Iterator[str]:
     """One reply for each command, in order and well-formed."""
-    for conversation in _conversations(record):
-        codes = _codes(conversation.heard)
+    for conversation in conversations_of(record):
+        codes = codes_of(conversation.heard)
         if codes is None:
             if not _is_odd(configuration) and not conversation.reset:
                 yield "a reply is not well-formed"
             continue
-        answered = _answers(conversation.said, codes)
+        answered = answers_of(conversation.said, codes)
         if answered.unanswered and not _may_end(codes, conversation) and not _hangs(configuration):
             yield "a command has no reply"
         if answered.unasked and answered.unasked not in ([451], [421]):
@@ -87,85 +69,16 @@ def _replies(record: Record, configuration: Configuration) -> Iterator[str]:
 def _is_odd(configuration: Configuration) -> bool:
     """Whether words of a reply are given, and hold what no reply may."""
     words = [configuration.control.get(name, "").partition("\n")[0] for name in ("me", "smtpgreeting")]
-    return any(re.search(r"[\r\0]", word) or len(word) > _LONGEST_LINE // 2 for word in words)
+    return any(re.search(r"[\r\0]", word) or len(word) > LONGEST_LINE // 2 for word in words)
 
 
-def _may_end(codes: list[int], conversation: _Conversation) -> bool:
+def _may_end(codes: list[int], conversation: Conversation) -> bool:
     """Whether qmail has said that it goes: whatever comes behind that has no reply."""
     return conversation.closed and (conversation.reset or codes[-1:] in ([221], [421], [451]))
 
 
 def _hangs(configuration: Configuration) -> bool:
     return any(program.fate == "hang" for program in configuration.programs().values())
-
-
-def _conversations(record: Record) -> list[_Conversation]:
-    found: dict[int, _Conversation] = {}
-    for act in record.acts:
-        _hear(found, act)
-    return list(found.values())
-
-
-def _hear(found: dict[int, _Conversation], act: acts.Act) -> None:
-    """Add what an act did on a connection to what was said and heard there."""
-    if isinstance(act, acts.Connect):
-        found[act.connection] = _Conversation()
-    elif isinstance(act, acts.Send):
-        found[act.connection].said += act.data
-    elif isinstance(act, acts.Receive):
-        found[act.connection].heard += act.data or ""
-        found[act.connection].closed = act.data == ""
-    elif isinstance(act, acts.Observe):
-        for session in act.seen.sessions:
-            if session.reset and session.connection in found:
-                found[session.connection].reset = True
-
-
-def _codes(heard: str) -> list[int] | None:
-    """The codes of the replies; None where one is not well-formed."""
-    *lines, rest = heard.split("\r\n")
-    codes: list[int] = []
-    begun = ""
-    for line in lines:
-        read = _REPLY_LINE.fullmatch(line)
-        if read is None or len(line) + 2 > _LONGEST_LINE or begun not in ("", read[1]):
-            return None
-        begun = read[1] if read[2] == "-" else ""
-        if not begun:
-            codes.append(int(read[1]))
-    return None if rest or begun else codes
-
-
-def _answers(said: str, codes: list[int]) -> _Answered:
-    """Each command with its reply: the greeting answers none, and a message is answered once."""
-    answered = _Answered()
-    left = codes[1:]
-    in_message, recipients = False, 0
-    for line in said.encode("latin-1").split(b"\n")[:-1]:
-        line = line.removesuffix(b"\r")
-        if in_message and line != b".":
-            continue
-        if not left:
-            answered.unanswered += 1
-            continue
-        code = left.pop(0)
-        if in_message:
-            answered.messages.append((code, recipients))
-        else:
-            recipients = _recipients(line, code, recipients)
-        answered.pairs.append((line, code))
-        in_message = code == 354
-    answered.unasked = left
-    answered.in_message = in_message
-    return answered
-
-
-def _recipients(line: bytes, code: int, before: int) -> int:
-    """How many recipients a transaction has after a command, as far as the replies tell."""
-    verb = line.partition(b"\0")[0].partition(b" ")[0].upper()
-    if code == 250 and verb == b"RCPT":
-        return before + 1
-    return 0 if code == 250 and verb in (b"MAIL", b"RSET", b"HELO", b"EHLO") else before
 
 
 # Mail
@@ -177,11 +90,11 @@ def _queued(record: Record, configuration: Configuration) -> Iterator[str]:
     if configuration.delivering or configuration.queue_program or "QMAILQUEUE" in configuration.environment:
         return
     accepted: list[int] = []
-    for conversation in _conversations(record):
-        codes = _codes(conversation.heard)
+    for conversation in conversations_of(record):
+        codes = codes_of(conversation.heard)
         if codes is None:
             return
-        accepted += [count for code, count in _answers(conversation.said, codes).messages if code == 250]
+        accepted += [count for code, count in answers_of(conversation.said, codes).messages if code == 250]
     queued = [len(message.recipients) for message in seen.queue]
     if len(accepted) > len(queued):
         yield "a message is accepted and not queued"
@@ -207,7 +120,7 @@ def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:
         return
     if "RELAYCLIENT" in configuration.environment or (program is not None and program.gives):
         return
-    if any(re.search(r"^235 ", each.heard, re.MULTILINE) for each in _conversations(record)):
+    if any(re.search(r"^235 ", each.heard, re.MULTILINE) for each in conversations_of(record)):
         return
     if "rcpthosts" not in configuration.control:
         return
@@ -256,7 +169,7 @@ def _challenges(record: Record, configuration: Configuration) -> Iterator[str]:
     """No challenge comes twice."""
     words = [
         word
-        for each in _conversations(record)
+        for each in conversations_of(record)
         for word in re.findall(r"^334 (\S+)\r$", each.heard, re.MULTILINE)
     ]
     challenges = [word for word in words if _is_challenge(word)]
@@ -274,7 +187,7 @@ def _is_challenge(word: str) -> bool:
 def _passwords(record: Record, configuration: Configuration) -> Iterator[str]:
     """No password is in the log, and none in the environment of a program."""
     seen = _last_seen(record)
-    said = [line for each in _conversations(record) for line in each.said.split("\n")]
+    said = [line for each in conversations_of(record) for line in each.said.split("\n")]
     if any(map(_is_secret, seen.log)) and not any(map(_shows_secret, said)):
         yield "a password is in the log"
     given = [value for call in seen.hook_calls for value in call.environment.values()]
@@ -284,7 +197,7 @@ def _passwords(record: Record, configuration: Configuration) -> Iterator[str]:
 
 def _numbers(record: Record, configuration: Configuration) -> Iterator[str]:
     """The client is told the number of a message that the log has."""
-    heard = "".join(each.heard for each in _conversations(record))
+    heard = "".join(each.heard for each in conversations_of(record))
     told = re.findall(r"^250 ok \d+ qp (\d+)\r$", heard, re.MULTILINE)
     logged = re.findall(
         r"^qmail-smtpd: .* Message accepted, qp (\d+) ", "\n".join(_last_seen(record).log), re.MULTILINE
@@ -353,9 +266,9 @@ def _stalls(host: Exchanger) -> bool:
 
 def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
     """After QUIT the connection is closed; it may be reset where the client has gone on talking."""
-    for conversation, session in zip(_conversations(record), _last_seen(record).sessions, strict=False):
+    for conversation, session in zip(conversations_of(record), _last_seen(record).sessions, strict=False):
         last = conversation.said.split("\n")[-2:]
-        codes = _codes(conversation.heard) or [0]
+        codes = codes_of(conversation.heard) or [0]
         if session.reset and codes[-1] == 221 and last[0].rstrip("\r").upper() == "QUIT" and not last[-1]:
             yield "a connection is reset after QUIT"
 
@@ -363,23 +276,23 @@ def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
 def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
     """A session keeps no descriptor, no process and no memory of what is over."""
     first: dict[int, SmtpdProcess] = {}
-    conversations: dict[int, _Conversation] = {}
+    conversations: dict[int, Conversation] = {}
     for act in record.acts:
-        _hear(conversations, act)
+        hear(conversations, act)
         for session in act.seen.sessions if isinstance(act, acts.Observe) else ():
-            conversation = conversations.get(session.connection, _Conversation())
+            conversation = conversations.get(session.connection, Conversation())
             if session.status is None and not _is_in_message(conversation):
                 before = first.setdefault(session.connection, session)
                 yield from _grown(before, session, conversation)
 
 
-def _is_in_message(conversation: _Conversation) -> bool:
+def _is_in_message(conversation: Conversation) -> bool:
     """Whether qmail-queue is there for a message that has not ended, or may be, for all that is heard."""
-    codes = _codes(conversation.heard)
-    return codes is None or _answers(conversation.said, codes).in_message
+    codes = codes_of(conversation.heard)
+    return codes is None or answers_of(conversation.said, codes).in_message
 
 
-def _grown(before: SmtpdProcess, now: SmtpdProcess, conversation: _Conversation) -> Iterator[str]:
+def _grown(before: SmtpdProcess, now: SmtpdProcess, conversation: Conversation) -> Iterator[str]:
     """What a process holds more than at the beginning, after all that was said."""
     if now.descriptors > before.descriptors + _KEPT_OPEN:
         yield "qmail-smtpd holds more and more descriptors"
