@@ -75,3 +75,8 @@ def test_a_program_leaves_a_line_of_the_log_without_its_end() -> None:
     )
     assert seen.log[-3] == "one\r"
     assert seen.log[-2].startswith("two qmail-smtpd: pid ")
+
+
+def test_the_root_is_asked_about_as_any_name() -> None:
+    _, seen = played({"deliver": [{"recipients": ["b@big.example"], "host": "."}]}, "reference-ppa")
+    assert [(question.name, question.type) for question in seen.questions] == [("", "MX"), ("", "A")]

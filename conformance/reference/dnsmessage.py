@@ -31,6 +31,8 @@ def encode_name(name: bytes) -> bytes:
             labels[-1] += bytes([int(number) & 0xFF]) if number else octet
     if not labels[-1]:
         labels.pop()
+    if name == b".":  # the root
+        labels = []
     if any(not label or len(label) > 63 for label in labels):
         raise Malformed("label")
     wire = b"".join(bytes([len(label)]) + bytes(label) for label in labels) + b"\0"
