@@ -23,7 +23,7 @@ from conformance.report.story import Event, Pair
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.scenario.pieces import toml
 from conformance.scenario.showing import stories_shown
-from conformance.targets.capacity import core_count, cut_down_workers
+from conformance.targets.capacity import core_count, cut_down, cut_down_workers
 from conformance.targets.names import model_of, name_of_model
 from conformance.targets.ready import make_ready
 
@@ -38,7 +38,7 @@ FORM = "qmail-conformance explore"
 SECONDS = 60.0
 
 #: Pods of each target that every worker has where a target is real: while one waits for qmail, others go on.
-PODS = 3
+PODS = 6
 
 #: Seconds between two writings of findings.json.
 _EVERY = 5.0
@@ -161,6 +161,8 @@ def _wish(options: argparse.Namespace) -> "Wish":
     models = tuple(model_of(target) for target in plan.targets)
     is_real = any(target.kind != "reference" for target in plan.targets)
     seconds = None if options.sessions else options.seconds or SECONDS
+    workers = options.workers or core_count()
+    pods = max(1, cut_down(PODS * workers, plan, PODS * workers, print) // workers) if is_real else 1
     return Wish(
         plan,
         tuple(
@@ -171,7 +173,7 @@ def _wish(options: argparse.Namespace) -> "Wish":
         options.seed if options.seed is not None else secrets.randbelow(1_000_000),
         options.sessions,
         seconds,
-        PODS if is_real else 1,
+        pods,
         _known(options.known),
     )
 

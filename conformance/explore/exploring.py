@@ -6,7 +6,7 @@ Where a time is set, what takes long looks at the clock: batches are small, and 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass, field
 
 from conformance.errors import WorldError
@@ -79,16 +79,17 @@ class Exploration:
         self._deadline = None if budget.seconds is None else began + budget.seconds
         while size := self._next(budget):
             self.tally = Tally()
+            differing: list[tuple[int, Made, Judged]] = []
             for made, judged in await self._played(self._stream.batch(size)[:size]):
-                self.tally.sessions += 1
                 self._sessions += 1
                 if judged is not None:
-                    self._stream.learn(made, set(judged.sights))
-                    for sight in judged.sights:
-                        self.tally.reached[sight] = self.tally.reached.get(sight, 0) + 1
-                    self.tally.explained += judged.explained
-                    async for finding in self._found(made, judged):
-                        yield finding
+                    self._learn(made, judged)
+                    if judged.differences:
+                        differing.append((self._sessions, made, judged))
+            self.tally.sessions = size
+            self.tally.differing = len(differing)
+            async for finding in self._found(differing):
+                yield finding
             self.tally.seconds = time.monotonic() - began
             began = time.monotonic()
             yield self.tally
@@ -122,30 +123,54 @@ class Exploration:
         if len(self.tally.reasons) < _REASONS and error.message not in self.tally.reasons:
             self.tally.reasons.append(error.message)
 
-    async def _found(self, made: Made, judged: Judged) -> AsyncIterator[Finding]:
-        """What a scenario finds: by its first difference, or, where all is known of that, by the next.
+    def _learn(self, made: Made, judged: Judged) -> None:
+        self._stream.learn(made, set(judged.sights))
+        for sight in judged.sights:
+            self.tally.reached[sight] = self.tally.reached.get(sight, 0) + 1
+        self.tally.explained += judged.explained
+        self.tally.known += not self._known.isdisjoint(judged.differences)
+
+    async def _found(self, differing: list[tuple[int, Made, Judged]]) -> AsyncIterator[Finding]:
+        """What a batch finds: each by its first difference, or, where all is known of that, by the next.
 
         One that comes only together with others counts as theirs.
         """
-        self.tally.differing += bool(judged.differences)
-        self.tally.known += not self._known.isdisjoint(judged.differences)
-        settled = self._known | {each for each, count in self._shrunk.items() if count >= _SHRUNK}
-        wanted = next((each for each in judged.differences if each not in settled), None)
-        theirs = next((self._of[each] for each in judged.differences if each in self._of), None)
-        if wanted is None:
-            if theirs is not None:
+        searches: list[Awaitable[Finding | tuple[Difference, ...] | None]] = []
+        others: list[tuple[Difference, ...]] = []
+        for session, made, judged in differing:
+            settled = self._known | {each for each, count in self._shrunk.items() if count >= _SHRUNK}
+            wanted = next((each for each in judged.differences if each not in settled), None)
+            if wanted is None:
+                others.append(judged.differences)
+            else:
+                self._shrunk[wanted] += 1
+                searches.append(self._search(session, made, judged, wanted, settled))
+        # A search on real builds waits: others go on meanwhile. On references each is done before the next.
+        for search in searches if self._at_a_time == 1 else asyncio.as_completed(searches):
+            found = await search
+            if isinstance(found, Finding):
+                yield self._of.setdefault(found.difference, found)
+            elif found is not None:
+                others.append(found)
+        for differences in others:
+            if theirs := next((self._of[each] for each in differences if each in self._of), None):
                 yield theirs
-            return
-        self._shrunk[wanted] += 1
-        place = (self._stream.area.name, self._number, self._sessions)
+
+    async def _search(
+        self,
+        session: int,
+        made: Made,
+        judged: Judged,
+        wanted: Difference,
+        settled: frozenset[Difference],
+    ) -> Finding | tuple[Difference, ...] | None:
+        """The finding; all differences where the wanted one comes with others alone; None for none."""
+        place = (self._stream.area.name, self._number, session)
         try:
-            finding = await find(self._judge, made, wanted, settled, place, self._deadline)
+            found = await find(self._judge, made, wanted, settled, place, self._deadline)
+            return judged.differences if found is None else found
         except WorldError as error:
             self._fail(error)
         except Unstable:
             self.tally.unstable += 1
-        else:
-            if finding is not None:
-                yield self._of.setdefault(wanted, finding)
-            elif theirs is not None:
-                yield theirs
+        return None
