@@ -153,8 +153,9 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="what changed between two runs: OLD, then NEW")
     for option, metavar, what in (
         ("--html", "DIR", "a site of plain files, to open from disk"),
-        ("--markdown", "FILE", "for a job's page or a comment; '-' is standard output, as for each FILE"),
+        ("--markdown", "FILE", "for a job's page or a comment; '-': standard output, as for JUnit and JSON"),
         ("--junit", "FILE", "JUnit XML"),
+        ("--annotations", "FILE", "workflow commands for GitHub: what is not as expected"),
         ("--json", "FILE", "JSON, as docs/schema/ describes it"),
         ("--badges", "DIR", "an SVG for each patch and target"),
         ("--bench", "BENCH.json", "throughput that `bench` measured, for the first page of --html"),

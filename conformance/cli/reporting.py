@@ -18,6 +18,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.runfile import PART, read_reached, read_run
 from conformance.report import changes, export
+from conformance.report.annotations import annotations
 from conformance.report.badges import badges
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
@@ -35,6 +36,9 @@ def report(options: argparse.Namespace) -> int:
     if len(there) > 1:
         what = f"--{there[0]} and --{there[1]} cannot both go to standard output"
         raise UsageError(what, "Give one of them a file.")
+    if options.annotations == STANDARD_OUTPUT:
+        # There every `::` at the start of a line is made harmless, for a build might have said it.
+        raise UsageError("--annotations takes a file", "Write it to one, and `cat` that in the job.")
     if options.diff:
         return _diff(options)
     paths = run_files(options.runs)
@@ -42,13 +46,15 @@ def report(options: argparse.Namespace) -> int:
     comparison = compare([read_reached(path) for path in paths])
     if comparison.cut_off and options.badges:
         raise UsageError(f"--badges: cut off: {listed(comparison.cut_off)}", "A badge is of a whole run.")
-    if not any((options.html, options.markdown, options.junit, options.json, options.badges)):
+    asked = ("html", "markdown", "junit", "json", "annotations", "badges")
+    if not any(getattr(options, name) for name in asked):
         options.markdown = STANDARD_OUTPUT
     # Each text is whole before any file is touched, so that no partial report looks whole.
     texts = [
         (options.markdown, markdown(comparison) if options.markdown else ""),
         (options.junit, junit(comparison) if options.junit else ""),
         (options.json, export.dumps(export.to_json(comparison)) if options.json else ""),
+        (options.annotations, annotations(comparison) if options.annotations else ""),
     ]
     for place, text in texts:
         if place:
@@ -71,7 +77,7 @@ def report(options: argparse.Namespace) -> int:
 
 def _files(options: argparse.Namespace) -> list[str]:
     """The files that are asked for, without standard output."""
-    places = (options.markdown, options.junit, options.json)
+    places = (options.markdown, options.junit, options.json, options.annotations)
     found = [place for place in places if place not in ("", STANDARD_OUTPUT)]
     for place in found:
         # As when a shell makes `--json *.jsonl` of what is there.
@@ -134,7 +140,7 @@ def run_files(names: Sequence[str]) -> list[Path]:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    for option in ("html", "junit", "badges", "bench"):
+    for option in ("html", "junit", "annotations", "badges", "bench"):
         if getattr(options, option):
             raise UsageError(f"--diff has no form --{option}", "It has text, --markdown and --json.")
     paths = run_files(options.runs)

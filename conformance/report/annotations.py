@@ -1,0 +1,49 @@
+"""Annotations: workflow commands, which GitHub shows beside a run: one for each verdict not as expected.
+
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions. GitHub shows ten errors and
+ten warnings of a step, so the last one says how many there are besides.
+"""
+
+from conformance.judge.comparison import Comparison
+from conformance.judge.expectation import meaning
+from conformance.judge.verdict import Verdict
+from conformance.report.words import one_line, patch_title
+
+#: What GitHub shows of one kind.
+_MOST = 10
+
+#: Assessment -> the command; the others are as expected.
+_COMMANDS = {"unexpected": "error", "invalid": "warning", "unstable": "warning", "unsupported": "notice"}
+
+
+def annotations(comparison: Comparison) -> str:
+    """Lines for the log of a job: requirement, patch and target in the title, what it means in the text."""
+    found: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
+    for label, run in zip(comparison.labels, comparison.runs, strict=True):
+        for verdict in run.verdicts:
+            if command := _COMMANDS.get(verdict.assessment):
+                found[command].append(_line(command, label, verdict))
+        if run.cut_off:
+            words = f"cut off after {run.cut_off}: the world failed, and nothing is said of the rest"
+            found["error"].append(_command("error", one_line(label), words))
+    return "".join(line for command, lines in found.items() for line in _shortened(command, lines))
+
+
+def _shortened(command: str, lines: list[str]) -> list[str]:
+    if len(lines) <= _MOST:
+        return lines
+    more = f"{len(lines) - _MOST + 1} more, in the summary of the job and in its evidence"
+    return [*lines[: _MOST - 1], _command(command, "qmail-conformance", more)]
+
+
+def _line(command: str, label: str, verdict: Verdict) -> str:
+    title = f"{verdict.requirement} ({patch_title(verdict.patch)}) on {one_line(label)}"
+    seen = f"; seen: {one_line(verdict.seen, 200)}" if verdict.seen else ""
+    return _command(command, title, f"{one_line(verdict.promise)} {one_line(meaning(verdict))}{seen}")
+
+
+def _command(command: str, title: str, message: str) -> str:
+    """`%`, line ends and, in a property, `:` and `,` are written as their codes."""
+    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    head = one_line(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{command} title={head}::{text}\n"
