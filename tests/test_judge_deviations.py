@@ -121,7 +121,10 @@ def test_names_are_not_checked_when_not_all_cases_are_known(tmp_path: Path) -> N
 def test_the_files_of_the_package_are_in_order_and_each_entry_has_a_flaw_that_does_it() -> None:
     assert DIRECTORY.is_dir()
     known = load_deviations(all_requirements())
-    assert [each.place for each in known if not {each.flaw, *each.hides} <= FLAWS.keys()] == []
+    # What the model does not stand for need have no flaw: the zoo is of netqmail.
+    modelled = [each for each in known if each.flaw or "notqmail" not in each.place]
+    assert [each.place for each in modelled if not {each.flaw, *each.hides} <= FLAWS.keys()] == []
+    assert len(modelled) > len(known) / 2
 
 
 def test_requirements_of_one_cause_are_one_entry_with_what_is_seen_of_each(tmp_path: Path) -> None:
