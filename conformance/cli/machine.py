@@ -20,7 +20,7 @@ def targets(options: argparse.Namespace) -> int:
     chosen = images(options)
     no_engine = engine.available()
     no_ppa = "" if chosen.ppa else "no PPA given: give --ppa ppa:OWNER/NAME, or set QMAIL_PPA"
-    six = "candidate .deb files; all six patches unless it says which"
+    six = "candidate .deb files; the PPA's patches unless it says which"
     rows = [
         ("reference-stock, reference-ppa, reference@0004,0005", "", "executable specifications, not qmail"),
         ("reference-ppa~0006.dropped", "", "the same with flaws, of which `zoo` writes a table"),
