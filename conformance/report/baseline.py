@@ -1,4 +1,4 @@
-"""What became of the last release's verdicts, at the end of a gate: lines for a terminal, a part of a page."""
+"""What became of the last release's verdicts, at the end of a gate: for a terminal, and as part of a page."""
 
 from collections.abc import Sequence
 
