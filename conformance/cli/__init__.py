@@ -25,6 +25,7 @@ COMMANDS = {
     "deviations": ("deviations", "run", "the known deviations: list, check, draft, carry over, drop"),
     "report": ("reporting", "report", "write the reports of stored runs, or what changed between two"),
     "bisect": ("attributing", "bisect", "find the patch, or the patches, that flip one requirement"),
+    "identify": ("identifying", "run", "tell which patches a build carries, and what it has beyond them"),
     "attribute": ("attributing", "attribute", "write the table of requirements by patches that flip them"),
     "zoo": ("zoo", "run", "run every case under every flaw of the reference: does each decide anything?"),
     "try": ("scenarios", "attempt", "run a scenario file and show what came of it, side by side"),
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _add_report(made["report"])
     _add_attribution(made["bisect"], made["attribute"])
     _add_bench(made["bench"])
+    _add_identify(made["identify"])
     zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
     _option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
     _option(made["zoo"], "-n", "WORKERS", "worker processes (2)", dest="workers", type=int, default=2)
@@ -104,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
         (("bench",), "figures and plots are written (reports/TIME)"),
+        (("identify",), "the run is written (reports/TIME)"),
         (("zoo",), "zoo.md and zoo.json are written (reports/TIME)"),
         (("explore",), "findings.json and a scenario for each finding are written (reports/TIME)"),
         (("try",), "the records are written, as JSON"),
@@ -115,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
             if name in RESUMED:
                 _option(place, "--resume", "DIR", "go on with what was cut off there")
     with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce explore"
-    for name in with_images.split():
+    for name in (*with_images.split(), "identify"):
         _add_images(made[name])
     return top
 
@@ -182,6 +185,13 @@ def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.Argume
     for option, name, which in (("--from", "lower", "fewest"), ("--to", "upper", "most")):
         what = f"instead of the one with the {which} patches"
         _option(bisect, option, "BUILD", what, default="", dest=name)
+
+
+def _add_identify(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "target", "TARGET|RUN.jsonl", "a build, or the shares alone of a stored run")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    many = "so many cases at a time, each in a pod (auto: as waits, cores and memory say)"
+    _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

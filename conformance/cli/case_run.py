@@ -45,10 +45,11 @@ _DEATHS = 100
 
 @dataclass(frozen=True)
 class Selection:
-    """Which requirements are run. `keyword` is an expression as pytest's -k."""
+    """Which requirements are run. `keyword` is an expression as pytest's -k; `changes`: no guards."""
 
     keyword: str = ""
     patches: tuple[str, ...] = ()
+    changes: bool = False
 
     def of(self, known: Iterable[Requirement]) -> list[Requirement]:
         """Those that are selected. Raises UsageError for a wrong expression."""
@@ -57,12 +58,14 @@ class Selection:
             requirement
             for requirement in known
             if (not self.patches or requirement.patch in self.patches)
+            and not (self.changes and requirement.role == "guard")
             and fits((requirement.name, requirement.role, requirement.level, requirement.case))
         ]
 
     def __str__(self) -> str:
         parts = [f"-k {self.keyword!r}"] if self.keyword else []
-        return " ".join(parts + [f"--patch {patch}" for patch in self.patches])
+        parts += [f"--patch {patch}" for patch in self.patches]
+        return " ".join([*parts, "changes"] if self.changes else parts)
 
 
 class Listener:
@@ -129,12 +132,13 @@ def run_cases(
     progress: Callable[[int], Progress | None] = lambda total: None,
     judged: Run | None = None,
     resume: bool | None = None,
+    repeat: bool = True,
 ) -> list[Run]:
     """Run the selected cases on every target of the plan, on so many pods of each at a time; None is `auto`.
 
     `say` gets a line with that number. `progress` is asked for a display of so many verdicts. `judged` is the
     stored run that is judged again. `resume`: go on with the runs in `out`; None where nobody
-    could ask for it.
+    could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed.
 
     Raises NothingSelected, UsageError for a wrong expression or for files that would be lost, WorldError when
     pytest itself fails: what was recorded then stays in the parts of the files.
@@ -175,7 +179,7 @@ def run_cases(
 
     with stopping.keeping(reached):
         if left:
-            _run_pytest(plan, Listener(plan, chosen, writers, progress(left)), left, pods)
+            _run_pytest(plan, Listener(plan, chosen, writers, progress(left)), left, pods, repeat)
         whole = all(writer.count == len(chosen) for writer in writers.values())
         for writer in writers.values():
             # What was judged of a run that was cut off is no more than that.
@@ -207,13 +211,14 @@ def _headers(plan: Plan, selection: str, total: int, judged: Run | None) -> list
     ]
 
 
-def _run_pytest(plan: Plan, listener: Listener, left: int, pods: int) -> None:
+def _run_pytest(plan: Plan, listener: Listener, left: int, pods: int, repeat: bool) -> None:
     """Have pytest decide what is left. Raises WorldError when it fails."""
     processes = process_count(left, pods)
     arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
     arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
     arguments += ["--tb", "no", "--shares", "--pods", str(pods), "--max-worker-restart", str(_DEATHS)]
+    arguments += [] if repeat else ["--no-repeat"]
     output = io.StringIO()  # pytest speaks to people who run pytest; the command has words of its own
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):

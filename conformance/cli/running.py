@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from conformance.attribution.carried import difference, shares
+from conformance.cases.collection import all_requirements
 from conformance.cli import keeping
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
@@ -15,6 +17,7 @@ from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.baseline import against_baseline
 from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
+from conformance.judge.deviations import load_deviations
 from conformance.judge.outcome import worst_status
 from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
 from conformance.report import baseline as baseline_report
@@ -49,6 +52,7 @@ def compare(options: argparse.Namespace) -> int:
     if stored:
         comparison = lay_side_by_side([read_reached(Path(name)) for name in stored])
         show(comparison, sys.stdout)
+        _tell_claims(comparison)
         return comparison.exit_status
     plan = _best_there_is(options) if not options.what else None
     return _measure(options.what, options, plan).exit_status
@@ -156,7 +160,17 @@ def _told(runs: Sequence[Run], out: Path, prefix: str = "", baseline: Run | None
         page += "\n" + baseline_report.page(against_baseline(runs[0], baseline))
     write_text(out / f"{prefix}summary.md", page)
     show(comparison, sys.stdout)
+    _tell_claims(comparison)
     return comparison
+
+
+def _tell_claims(comparison: Comparison) -> None:
+    """A line for each run of which what it claims and what it was found to carry differ."""
+    requirements = all_requirements()
+    deviations = load_deviations(requirements)
+    for label, run in zip(comparison.labels, comparison.runs, strict=True):
+        if line := difference(run, shares(run, deviations, requirements)):
+            _say(one_line(f"{label}: {line}"))
 
 
 def _say(line: str) -> None:
