@@ -14,6 +14,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelecte
 from conformance.judge import keeping_deviations as keeping
 from conformance.judge.deviation_files import DeviationFile
 from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
+from conformance.judge.keeping_deviations import Known
 from conformance.judge.runfile import PART, Run, read_run
 from conformance.places import is_installed
 from conformance.reference.flaws import FLAWS
@@ -22,33 +23,33 @@ from conformance.report.words import listed, numbered, one_line
 
 def run(options: argparse.Namespace) -> int:
     actions = {"list": _list, "check": _check, "draft": _draft, "carry": _carry, "drop": _drop}
-    known = load_deviations(all_requirements())
-    return actions[options.action](options, known)
+    requirements = all_requirements()
+    return actions[options.action](options, Known(requirements, load_deviations(requirements)))
 
 
-def _list(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+def _list(options: argparse.Namespace, known: Known) -> int:
     if options.what:
         raise UsageError("list takes -k WORD", "`deviations list -k 0007`.")
     word = options.keyword.lower()
     chosen = [
         each
-        for each in known
+        for each in known.deviations
         if any(word in text.lower() for text in (each.requirement, each.reason, *each.target))
     ]
     if not chosen:
         raise NothingSelected("no deviation is selected", "Leave out -k to see all of them.")
     if options.json:
-        print(json.dumps({"deviations": [_as_json(each) for each in chosen]}, indent=1))
+        print(json.dumps({"deviations": [_as_json(each, known) for each in chosen]}, indent=1))
         return EXIT_AS_EXPECTED
     entries: dict[str, list[Deviation]] = {}
     for each in chosen:
         entries.setdefault(each.place, []).append(each)
-    ordered = sorted(entries.values(), key=lambda entry: worst_first(_severity(entry)))
+    ordered = sorted(entries.values(), key=lambda entry: worst_first(_severity(entry, known)))
     for entry in ordered:
         first = entry[0]
         patches = f" with {listed(first.patches)}" if first.patches else ""
         print(f"{', '.join(each.requirement for each in entry)}")
-        costs = _severity(entry) or "severity not said"
+        costs = _severity(entry, known) or "severity not said"
         print(f"    [{costs}] {listed(first.target)}{patches}, since {first.since}")
         print(f"    {one_line(first.reason)}")
         print(f"    {first.place}")
@@ -60,18 +61,18 @@ def _entries(count: int) -> str:
     return "1 entry" if count == 1 else f"{count} entries"
 
 
-def _costs(deviation: Deviation) -> str:
+def _costs(deviation: Deviation, known: Known) -> str:
     """The worst that it costs: as its requirements say, or as it says itself."""
-    names = [each for name, each in all_requirements().items() if fnmatchcase(name, deviation.requirement)]
+    names = [each for name, each in known.requirements.items() if fnmatchcase(name, deviation.requirement)]
     said = {each.severity or deviation.severity or "" for each in names} or {deviation.severity or ""}
     return min(said, key=worst_first)
 
 
-def _severity(entry: Sequence[Deviation]) -> str:
-    return min(map(_costs, entry), key=worst_first)
+def _severity(entry: Sequence[Deviation], known: Known) -> str:
+    return min((_costs(each, known) for each in entry), key=worst_first)
 
 
-def _as_json(each: Deviation) -> dict[str, object]:
+def _as_json(each: Deviation, known: Known) -> dict[str, object]:
     return {
         "requirement": each.requirement,
         "target": each.target,
@@ -79,15 +80,15 @@ def _as_json(each: Deviation) -> dict[str, object]:
         "verdict": each.verdict,
         **each.to_json(),
         "seen": each.seen,
-        "severity": _costs(each) or None,
+        "severity": _costs(each, known) or None,
         "shows": each.shows,
         "place": each.place,
     }
 
 
-def _check(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+def _check(options: argparse.Namespace, known: Known) -> int:
     """Exit status 1 where anything is wanting."""
-    wanting = [f"{each.place}: {what}" for each in known for what in _wanting(each)]
+    wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
     for file in options.what:
         stored = read_run(_stored(file))
         wanting += [f"{stored.path.name}: {line}" for line in keeping.drop(stored, known)[1]]
@@ -98,20 +99,22 @@ def _check(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
         ]
     for line in dict.fromkeys(wanting):
         print(one_line(line))
-    entries = _entries(len({each.place for each in known}))
-    print(f"{numbered(len(known), 'deviation')} in {entries}: {len(set(wanting)) or 'nothing'} wanting")
+    deviations, entries = len(known.deviations), _entries(len({each.place for each in known.deviations}))
+    print(f"{numbered(deviations, 'deviation')} in {entries}: {len(set(wanting)) or 'nothing'} wanting")
     return EXIT_REGRESSION if wanting else EXIT_AS_EXPECTED
 
 
-def _wanting(deviation: Deviation) -> list[str]:
+def _wanting(deviation: Deviation, known: Known) -> list[str]:
     flaws = [name for name in (deviation.flaw, *deviation.hides) if name and name not in FLAWS]
     said = [f"there is no flaw {name!r}" for name in flaws]
     return (
-        said if _costs(deviation) else [*said, "no severity: neither the requirement says one, nor the entry"]
+        said
+        if _costs(deviation, known)
+        else [*said, "no severity: neither the requirement says one, nor the entry"]
     )
 
 
-def _draft(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+def _draft(options: argparse.Namespace, known: Known) -> int:
     stored, into = _one_run(options), _into(options)
     if into is None:
         raise UsageError("draft: where is it written?", "Name a file with -o FILE.toml.")
@@ -125,13 +128,13 @@ def _draft(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
     return EXIT_AS_EXPECTED
 
 
-def _elsewhere(stored: Run, known: Sequence[Deviation]) -> str:
+def _elsewhere(stored: Run, known: Known) -> str:
     shown = sum(each.count for each in keeping.shown_elsewhere(stored, known))
     command = f"qmail-conformance deviations carry {stored.path}"
     return f"{numbered(shown, 'verdict')} known of another version: `{command}` carries over" if shown else ""
 
 
-def _carry(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+def _carry(options: argparse.Namespace, known: Known) -> int:
     runs = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
     if runs:
         stored = _one_run(options)
@@ -145,18 +148,18 @@ def _carry(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
         )
     else:
         target = options.to
-        carried = [keeping.named_elsewhere(name, target, known) for name in options.what]
+        carried = [keeping.named_elsewhere(name, target, known.deviations) for name in options.what]
     into = _into(options)
     if into is None:
         _refuse_installed(carried)
-    files = keeping.carry(carried, target, known, into)
+    files = keeping.carry(carried, target, known.deviations, into)
     _write(files)
     count = sum(each.count for each in carried)
     print(f"{numbered(count, 'deviation')} carried over to {one_line(target)}, in {_places(files)}")
     return EXIT_AS_EXPECTED
 
 
-def _drop(options: argparse.Namespace, known: Sequence[Deviation]) -> int:
+def _drop(options: argparse.Namespace, known: Known) -> int:
     files, lines = keeping.drop(_one_run(options), known)
     for line in lines:
         print(one_line(line))

@@ -32,32 +32,35 @@ class Carried:
     count: int = 1
 
 
-def requirement_of(verdict: Verdict) -> Requirement:
-    """What a verdict says of its requirement."""
-    v = verdict
-    return Requirement(v.requirement, v.patch, v.source, v.promise, v.level, v.role, severity=v.severity)
+@dataclass(frozen=True)
+class Known:
+    """What is known: the requirements of today, by name, and the deviations from them."""
+
+    requirements: Mapping[str, Requirement]
+    deviations: Sequence[Deviation]
+
+    def expected(self, verdict: Verdict, target: Target) -> Expectation:
+        """What is expected of a stored verdict's requirement, as it is today or else as it was then."""
+        v = verdict
+        was = Requirement(v.requirement, v.patch, v.source, v.promise, v.level, v.role, severity=v.severity)
+        return expect(self.requirements.get(v.requirement, was), target, self.deviations)
 
 
-def expectation_today(verdict: Verdict, run: Run, deviations: Sequence[Deviation]) -> Expectation:
-    """What these deviations let expect of a stored verdict's requirement."""
-    return expect(requirement_of(verdict), run.target, deviations)
-
-
-def unexpected(run: Run, deviations: Sequence[Deviation]) -> list[tuple[Verdict, Expectation]]:
-    """Verdicts of a run that these deviations leave unexpected, with what was expected."""
+def unexpected(run: Run, everything: Known) -> list[tuple[Verdict, Expectation]]:
+    """Verdicts of a run that what is known leaves unexpected, with what was expected."""
     found = []
     for verdict in run.verdicts:
         if verdict.verdict in ("met", "unmet") and not verdict.unstable:
-            expectation = expectation_today(verdict, run, deviations)
+            expectation = everything.expected(verdict, run.target)
             if not expectation.fits(verdict.verdict, verdict.seen):
                 found.append((verdict, expectation))
     return found
 
 
-def shown_elsewhere(run: Run, deviations: Sequence[Deviation]) -> list[Carried]:
+def shown_elsewhere(run: Run, everything: Known) -> list[Carried]:
     """The deviations of other versions that a run shows, each with the requirements that show it."""
     names: dict[Deviation, list[str]] = {}
-    for verdict, expectation in unexpected(run, deviations):
+    for verdict, expectation in unexpected(run, everything):
         if (found := expectation.described_elsewhere(verdict.verdict, verdict.seen)) is not None:
             names.setdefault(found[0], []).append(verdict.requirement)
     there = [verdict.requirement for verdict in run.verdicts]
@@ -130,13 +133,13 @@ class _Files(dict[Path, DeviationFile]):
         return self[path]
 
 
-def draft(run: Run, deviations: Sequence[Deviation], today: date, into: Path) -> tuple[DeviationFile, int]:
+def draft(run: Run, everything: Known, today: date, into: Path) -> tuple[DeviationFile, int]:
     """An entry for each unexpected verdict of which no version knows anything, and how many these are.
 
     Its reason is empty, and so is its source: no reader takes it before somebody fills them in.
     """
     file, count = DeviationFile(into), 0
-    for verdict, expectation in unexpected(run, deviations):
+    for verdict, expectation in unexpected(run, everything):
         if (
             expectation.described_elsewhere(verdict.verdict, verdict.seen) is None
             and not expectation.deviation
@@ -173,7 +176,7 @@ def as_pattern(said: str) -> str:
     return pattern if len(pattern) <= 200 else pattern[:199] + "*"
 
 
-def drop(run: Run, deviations: Sequence[Deviation]) -> tuple[list[DeviationFile], list[str]]:
+def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
     """The files without what a run no longer shows, and a line for each requirement that is dropped.
 
     What fails otherwise than described stays, and so does a pattern of which anything still shows. An entry
@@ -182,7 +185,7 @@ def drop(run: Run, deviations: Sequence[Deviation]) -> tuple[list[DeviationFile]
     gone: dict[Deviation, set[str]] = {}
     shown: set[Deviation] = set()
     for verdict in run.verdicts:
-        known = expectation_today(verdict, run, deviations).deviation
+        known = everything.expected(verdict, run.target).deviation
         if known is None or verdict.unstable or verdict.verdict in ("invalid", "unsupported"):
             continue
         if verdict.verdict == known.verdict:
@@ -201,7 +204,7 @@ def drop(run: Run, deviations: Sequence[Deviation]) -> tuple[list[DeviationFile]
     places = {each.place: place_of(each) for each in dropped}
     for place in sorted(places, key=lambda place: places[place], reverse=True):  # numbers before stay right
         path, number = places[place]
-        entry = [each for each in deviations if each.place == place]
+        entry = [each for each in everything.deviations if each.place == place]
         _drop(files[path], number, entry, [each for each in entry if each not in dropped], run.target)
     return list(files.values()), lines
 
