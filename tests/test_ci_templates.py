@@ -1,9 +1,9 @@
-"""The CI templates fit the published schemas, and their shell steps run as they stand, on the reference.
+"""The CI templates fit the published schemas, and their shell steps run as they stand on the reference.
 
-The steps of a job are run in order, in a clean directory, with a new environment for Python, as a runner does:
-what a step writes to GITHUB_PATH and GITHUB_OUTPUT counts for those after it, and what comes after a failure
-runs where the step says so. A build of packages is an affair of Docker and of the maintainer's own package:
-of that step the syntax alone is looked at.
+The steps of a job are run in order, in a clean directory, with a new environment for Python. As with a
+runner, what a step writes to GITHUB_PATH and GITHUB_OUTPUT counts for those after it, and what comes after a
+failure runs where the step says so. A build of packages is an affair of Docker and of the maintainer's own
+package: of that step the syntax alone is looked at.
 """
 
 import os

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from conformance.cases.attempt import Played
 from conformance.cases.script import script_of
 from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
 from conformance.catalogue.requirements import Case
+from conformance.places import data
 from conformance.pod.codec import decode, encode
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import read_reports
@@ -538,3 +540,29 @@ def test_a_signal_is_sent_once_files_stand_and_modes_last_for_one_case(fake: Tar
     assert (fake.root.state / "homes/bob/Maildir/new").is_dir()
     answer = fake.ask("signal", "ALRM")
     assert answer[0] == b"failure", answer
+
+
+@pytest.mark.parametrize("place", ["/var/qmail", "/srv/mail"])
+def test_a_qmail_in_another_place_is_found_used_and_told(place: str, tmp_path: Path) -> None:
+    """As its author has it, or where the home of alias says."""
+    root = scripted_root(tmp_path)
+    root.program("qmail-newu", "cp $(dirname $0)/../users/assign /var/lib/conformance/said")
+    (root.qmail / "bin/qmail-verify").unlink()  # as a build without 0002 has it
+    moved = root.directory / place[1:]
+    moved.parent.mkdir(exist_ok=True)
+    root.qmail = root.qmail.rename(moved)
+    accounts = root.directory / "etc/passwd"
+    if place == "/srv/mail":
+        accounts.write_text(accounts.read_text().replace("/var/lib/qmail/alias", f"{place}/alias"))
+    install = data("docker", "target", "install").read_text()
+    found = install[install.index("home_of_qmail() {") :].partition("\n}\n")[0]
+    script = f"{found}\n}}\nln -sfn $(home_of_qmail) /opt/conformance/qmail"
+    subprocess.run(root.command("sh", "-ec", script), stdout=subprocess.DEVNULL, check=True)
+    assert (root.programs / "qmail").readlink() == Path(place)
+    with Target(root) as target:
+        assert target.ask("users", *USERS) == [b"ok"]
+        assert (root.state / "said").read_text().startswith("=alice:")
+        prepare(target, "verifying", "", "")
+        seen = target.ask("observe")
+    assert seen[seen.index(b"home") + 1] == place.encode()
+    assert (root.qmail / "alias").is_symlink()

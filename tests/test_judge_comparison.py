@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.catalogue import Requirement
 from conformance.errors import NothingSelected, UsageError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run
@@ -107,3 +108,11 @@ def test_four_hundred_requirements_by_six_targets_lose_nothing() -> None:
     assert len(made.rows) == 430
     assert all(len(row.cells) == 7 for row in made.rows)
     assert made.labels == ("stock #1", "ppa #1", "stock #2", "ppa #2", "stock #3", "ppa #3", "other")
+
+
+def test_a_run_of_an_earlier_version_is_compared_in_which_stocks_own_patches_were_base() -> None:
+    logged = Requirement("base.log.place", "0001", "package source", "Each line tells whose it is.")
+    new = verdict(logged, STOCK)
+    old = replace(new, patch="base", role="guard")
+    made = compare([run(STOCK, [new]), run(replace(STOCK, name="earlier"), [old])])
+    assert [len(row.cells) for row in made.rows] == [2]

@@ -303,3 +303,14 @@ def test_the_line_names_the_version_the_reason_and_the_command() -> None:
         "known for 1.06-6.2: the buffer is too small; carry it over with "
         f"`qmail-conformance deviations carry {CHANGE.name} --to qmail=1.06-6.3`"
     )
+
+
+def test_a_requirement_that_needs_another_patch_is_unmet_without_it() -> None:
+    change, guard = (replace(one, needs=("0001",)) for one in (CHANGE, GUARD))
+    for patches, expected in (
+        (("0001", "0005"), ["met", "met"]),
+        (("0005",), ["unmet", "unmet"]),
+        (("0001",), ["unmet", "met"]),
+    ):
+        target = replace(PPA, patches=patches)
+        assert [expect(one, target, []).verdict for one in (change, guard)] == expected

@@ -75,7 +75,7 @@ def test_other_targets_are_told_and_runs_without_a_common_requirement_refused() 
     new = replace(new, header=replace(new.header, started="2023-06-01T12:00:00+00:00"))
     assert changes(old, new).caveats == (
         "These are different targets: stock and ppa.",
-        "The patches claimed are others: none; now 0004, 0005, 0006, 0007, 0008, 0009.",
+        f"The patches claimed are others: 0001, 0002, 0003; now {', '.join(PPA.patches)}.",
         "Package qmail: 1.06-6.2; now 1.06-6.2~ppa3.",
         "The image is another one.",
         "The suite: 0.1.0; now 0.2.0.",

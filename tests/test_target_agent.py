@@ -153,6 +153,7 @@ SEEN = [
     b"0022\0PIPE HUP\0" b"2\0" b"0 socket\n"
     b"1 /a b\0\0\0" b"0\0" b"0\0A=b=c\0B=\0", b"in\0\xff", b"F\0\0",
     b"hook", b"checkpassword\0" b"2\0t\0u\0/\0\0\0\0\0\0" b"0\0\0bob\0<c>\0" b"1\0" b"3\0", b"", b"",
+    b"home", b"/var/qmail", b"", b"",
     b"log", b"one\ntwo\n", b"", b"",
 ]  # fmt: skip
 
@@ -195,7 +196,7 @@ async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
         ),
         HookCall("checkpassword", ["t", "u"], "/", {}, "bob", "<c>", True, ends=3),
     ]
-    assert seen.log == ["one", "two"]
+    assert (seen.log, seen.home) == (["one", "two"], "/var/qmail")
     assert (seen.questions, seen.stray) == ([], [])
     assert [session.port for session in seen.mx_sessions] == [port]
 

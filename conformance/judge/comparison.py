@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.patches import BASE, PATCHES, STOCK_PATCHES
 from conformance.catalogue.requirements import Level, Role
 from conformance.errors import NothingSelected, UsageError
 from conformance.judge.outcome import exit_status, worst_status
@@ -148,8 +148,8 @@ def _refuse_unlike(first: Run, other: Run) -> None:
                 "so their rows do not mean the same",
                 "Run both targets again with the same suite and the same options.",
             )
-    mine_by_name = {v.requirement: (v.patch, v.role, v.level) for v in first.verdicts}
-    its_by_name = {v.requirement: (v.patch, v.role, v.level) for v in other.verdicts}
+    mine_by_name = {verdict.requirement: _kind(verdict) for verdict in first.verdicts}
+    its_by_name = {verdict.requirement: _kind(verdict) for verdict in other.verdicts}
     if first.cut_off or other.cut_off:
         both = mine_by_name.keys() & its_by_name.keys()
         mine_by_name, its_by_name = (
@@ -211,3 +211,13 @@ def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequ
 
 def _surely(verdict: Verdict, name: str) -> bool:
     return verdict.verdict == name and not verdict.unstable
+
+
+def _kind(verdict: Verdict) -> tuple[str, str, str]:
+    """Patch, role and level, which two runs must have alike.
+
+    Stock's own patches were a part of base in earlier versions, and all of base are guards.
+    """
+    if verdict.patch in (BASE, *STOCK_PATCHES):
+        return BASE, "guard", verdict.level
+    return verdict.patch, verdict.role, verdict.level
