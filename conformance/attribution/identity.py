@@ -53,7 +53,7 @@ class Identity:
 def beyond(shares: Sequence[Share], said: Answers | None, named: Named | None) -> Beyond:
     """What is not known of `base` or of a patch that shows, or is claimed."""
     there = {"base", *(share.patch for share in shares if share.met or share.claimed)}
-    names = {kind: known(kind, there) for kind in (*TITLES, "words")}
+    names = {kind: known(kind, there) for kind in TITLES} | {"words": known("words", _known_names())}
     said, named = said or Answers((), ()), named or Named()
     return Beyond(
         tuple(sorted(set(said.keywords) - names["keywords"])),
