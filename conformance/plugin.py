@@ -7,6 +7,7 @@ run file, and whoever listens in the controller of pytest-xdist writes that line
 import asyncio
 import contextlib
 import json
+import types
 import warnings
 from collections import defaultdict
 from collections.abc import Generator
@@ -17,9 +18,8 @@ from typing import Any
 import pytest
 
 from conformance.cases.attempt import Attempt, Played, handle_names, shared
-from conformance.cases.collection import all_requirements
 from conformance.cases.script import script_of
-from conformance.catalogue import Requirement
+from conformance.catalogue.requirements import Requirement, requirement_of
 from conformance.errors import EXIT_WORLD, ConformanceError, UsageError
 from conformance.harmless import printable
 from conformance.judge.decider import decide, of_case, of_record
@@ -29,6 +29,9 @@ from conformance.judge.runfile import read_reached, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
 from conformance.pod.secrets import fixture_secrets
+from conformance.project.form import NO_PROJECT, Project
+from conformance.project.reading import find_project, read_project
+from conformance.scenario.cases import scenario_case
 from conformance.shares import ShareScheduling, share_of, stands_in
 from conformance.stopping import end_with_parent
 from conformance.targets.capacity import cut_down
@@ -41,6 +44,7 @@ from conformance.targets.target import Target
 PLAN = pytest.StashKey[Plan]()
 WORKER = pytest.StashKey["Worker"]()
 VERDICT = pytest.StashKey[str]()
+PROJECT = pytest.StashKey[Project]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("--shares", "with -n: each process has a share of the cases, and plays it at once"),
     ):
         group.addoption(option, action="store_true", help=what)
+    what = "the project file (the nearest qmail-conformance.toml upwards)"
+    group.addoption("--project", metavar="FILE", default=None, help=what)
     group.addoption("--pods", type=int, default=4, help="how many pods of each target there are (4)")
     for option, (variable, what) in IMAGE_OPTIONS.items():
         group.addoption(option, default=None, help=f"{what} [{variable}]")
@@ -74,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[PLAN] = Plan.loads(worker_input["conformance"])
     elif config.getoption("--target"):
         try:
-            config.stash[PLAN] = make_ready(config.getoption("--target"), Images.chosen(config.getoption))
+            config.stash[PLAN] = _ready(config, config.getoption("--target"))
         except ConformanceError as error:
             raise pytest.UsageError(printable(str(error), keep="\n")) from None
 
@@ -110,8 +116,43 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _plan(config: pytest.Config) -> Plan:
     if PLAN not in config.stash:
-        config.stash[PLAN] = make_ready(["reference-stock", "reference-ppa"], Images())
+        config.stash[PLAN] = _ready(config, ["reference-stock", "reference-ppa"])
     return config.stash[PLAN]
+
+
+def _ready(config: pytest.Config, names: list[str]) -> Plan:
+    """A plan for these targets, with the project that was named or stands nearest."""
+    project = find_project(config.getoption("--project"))
+    return make_ready(names, Images.chosen(config.getoption, project.defaults), project=project)
+
+
+def _project(config: pytest.Config) -> Project:
+    """The project of a plan, read once in each process."""
+    if PROJECT not in config.stash:
+        place = _plan(config).project
+        config.stash[PROJECT] = read_project(Path(place)) if place else NO_PROJECT
+    return config.stash[PROJECT]
+
+
+class ScenarioFile(pytest.Module):
+    """A scenario file that names a requirement, as pytest sees it: a module with one case."""
+
+    def _getobj(self) -> types.ModuleType:
+        module = types.ModuleType(self.path.stem)
+        if (case := scenario_case(self.path)) is not None:
+            setattr(module, case.__name__, case)
+        return module
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Scenario files are collected where the catalogue has them, and nowhere else."""
+    if file_path.suffix != ".toml":
+        return None
+    project = _project(parent.config) if PLAN in parent.config.stash else NO_PROJECT
+    directories = [directory.resolve() for part in project.parts for directory in part.scenarios]
+    if file_path.parent.resolve() not in directories:
+        return None
+    return ScenarioFile.from_parent(parent, path=file_path)
 
 
 @pytest.fixture
@@ -126,8 +167,7 @@ def qmail() -> None:
 
 def _requirement(item: Any) -> Requirement | None:
     """What a function or an item decides."""
-    found = getattr(getattr(item, "function", None), "requirement", None)
-    return found if isinstance(found, Requirement) else None
+    return requirement_of(getattr(item, "function", None))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -142,12 +182,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     patches = set(config.getoption("--patch"))
     selected = frozenset(_plan(config).selected)
     decided = {name: frozenset(names) for name, names in _plan(config).decided.items()}
+    by_name: dict[str, Requirement] = {}
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         requirement = _requirement(item)
-        wanted = True
+        wanted = not selected  # a project's file may hold tests that decide nothing
         if requirement is not None:
+            _check(requirement, by_name, _project(config))
             item.add_marker(pytest.mark.requirement(name=requirement.name, role=requirement.role))
             item.add_marker(pytest.mark.patch(number=requirement.patch))
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
@@ -159,6 +201,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+
+
+def _check(requirement: Requirement, by_name: dict[str, Requirement], project: Project) -> None:
+    """Raise pytest.UsageError where two cases decide one requirement, or there is no patch like its own."""
+    other = by_name.setdefault(requirement.name, requirement)
+    if other.case != requirement.case:
+        what = f"requirement {requirement.name!r} is decided by two cases: {other.case}, {requirement.case}"
+        raise pytest.UsageError(what)
+    if requirement.patch not in project.series.patches:
+        raise pytest.UsageError(f"requirement {requirement.name!r}: there is no patch {requirement.patch}")
 
 
 def _target(item: pytest.Item) -> Target:
@@ -182,6 +234,7 @@ class Worker:
 
     def __init__(self, config: pytest.Config, cases: int) -> None:
         self.plan = _plan(config)
+        self._config = config
         self._pods = cut_down(config.getoption("--pods"), self.plan, cases, warnings.warn)
         # How many workers share the cases; none where pytest-xdist hands them out one by one.
         worker = getattr(config, "workerinput", {"workercount": 1})
@@ -197,7 +250,10 @@ class Worker:
 
     @cached_property
     def _deviations(self) -> list[Deviation]:
-        return load_deviations(all_requirements())
+        project = _project(self._config)
+        # Whoever has selected the cases has looked at the names of all.
+        names = None if self.plan.selected else project.catalogue.requirements
+        return load_deviations(names, project=project)
 
     def decide(self, item: pytest.Function, requirement: Requirement) -> tuple[Verdict, Attempt]:
         """The verdict on an item's case, and the attempt that settled it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.cli.packaging import build
 from conformance.targets.docker import engine
 

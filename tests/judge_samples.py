@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.cases.attempt import Attempt
-from conformance.catalogue import PATCHES, PPA_PATCHES, STOCK_PATCHES, Requirement
+from conformance.catalogue import Requirement
+from conformance.catalogue.builtin import PATCHES, PPA_PATCHES, STOCK_PATCHES
 from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import Deviation
 from conformance.judge.expectation import expect

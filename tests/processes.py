@@ -2,14 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from conformance.cases.collection import DIRECTORY
 
 Finished = subprocess.CompletedProcess[str]
 
@@ -32,7 +29,7 @@ def python(*arguments: str, directory: Path | None = None, told: str = "", **env
 def run_own_cases(
     directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int
 ) -> tuple[Finished, list[dict[str, Any]]]:
-    """`run reference-ppa` over files of the package and others, in a package `own`; its run file's lines."""
+    """`run reference-ppa` over files of the package and over a project's own; its run file's lines."""
     program = own_program(directory, copied, written, processes)
     root = Path(__file__).resolve().parent.parent
     done = python("-c", program, PYTHONPATH=f"{directory}{os.pathsep}{root}")
@@ -40,24 +37,21 @@ def run_own_cases(
 
 
 def own_program(directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int) -> str:
-    """What runs those files, with `directory` in PYTHONPATH, into `out`."""
+    """What runs those files, a project's own among them, into `out`."""
     package = directory / "own"
     package.mkdir()
-    for name in ("__init__.py", "pytest.ini", *copied):
-        shutil.copy(DIRECTORY / name, package)
     for name, text in written.items():
         (package / name).write_text(text)
+    project = directory / "qmail-conformance.toml"
+    project.write_text('cases = ["own"]\n')
     own = [name for name in written if name.startswith("test_")]
     return f"""
-import importlib, pathlib, sys
+import sys
 from conformance.cli import case_run, main
-sys.path.insert(0, {str(directory)!r})
-for name in {own!r}:
-    importlib.import_module("own." + name.removesuffix(".py"))
-case_run.DIRECTORY = pathlib.Path({str(package)!r})
 case_run.process_count = lambda *_: {processes}
 keyword, out = {" or ".join([*copied, *own])!r}, {str(directory / "out")!r}
 sys.argv[1:] = ["run", "reference-ppa", "-n", "{processes}", "-k", keyword, "--out", out]
+sys.argv += ["--project", {str(project)!r}]
 sys.exit(main())
 """
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.attribution.builds import ends, read_builds, reference_builds
 from conformance.attribution.explanation import Patches
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.targets.names import parse_target
 

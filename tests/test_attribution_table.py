@@ -9,7 +9,8 @@ import pytest
 from conformance.attribution import attribution_pages as pages
 from conformance.attribution.attribution_table import AttributionTable, attribute
 from conformance.attribution.explanation import Explanation
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES, Requirement
+from conformance.catalogue import Requirement
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run

@@ -11,7 +11,7 @@ import pytest
 
 from conformance.cases.attempt import Attempt
 from conformance.cases.collection import all_requirements, case_of
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.pod.secrets import fixture_secrets
 from conformance.targets.embedded import ReferencePod
 from tests.pods import attempt

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.cases.attempt import conclude
 from conformance.cases.collection import DIRECTORY, all_requirements, case_of
-from conformance.catalogue import PATCHES, PPA_PATCHES
+from conformance.catalogue.builtin import PATCHES, PPA_PATCHES
 from conformance.pod.configuration import Configuration
 from conformance.pod.world import World
 from conformance.targets.embedded import ReferencePod

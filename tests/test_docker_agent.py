@@ -16,7 +16,7 @@ import pytest
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import script_of
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.catalogue.requirements import Case
 from conformance.places import data
 from conformance.pod.codec import decode, encode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.errors import UsageError
 from conformance.internet.zones import load_zone
 from conformance.pod.base import PodFailure

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conformance.catalogue import STOCK_PATCHES
+from conformance.catalogue.builtin import STOCK_PATCHES
 from conformance.explore.document import Document, made
 from conformance.explore.driving import Driver
 from conformance.scenario.chat import HalfClose, Pause

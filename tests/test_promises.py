@@ -1,5 +1,6 @@
 """The promises as data: each has a case or says why not."""
 
+import dataclasses
 import fnmatch
 import json
 from collections import Counter
@@ -8,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from conformance.cases.collection import all_requirements
-from conformance.catalogue import PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PATCHES, STOCK_PATCHES
 from conformance.catalogue.promises import FILE, load_promises
 from conformance.cli import main
 from conformance.errors import UsageError
+from conformance.project.form import NO_PROJECT, Project
 
 NAMES = list(all_requirements())
 GOOD = """
@@ -83,13 +85,21 @@ def test_list_tells_promises_as_json(capsys: pytest.CaptureFixture[str]) -> None
     assert {"0006.verb.8bit"} <= {name for one in told for name in one["requirements"]}
 
 
+def promise_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command find a catalogue with the promises of a file alone."""
+    project = Project()
+    promises = tuple(load_promises(path))
+    vars(project)["catalogue"] = dataclasses.replace(NO_PROJECT.catalogue, promises=promises)
+    monkeypatch.setattr("conformance.cli.find_project", lambda named: project)
+
+
 def test_list_tells_what_has_no_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     open_one = GOOD.replace('requirements = ["0006.unknown.code"]', 'uncovered = "it cannot be seen"')
     other = GOOD.replace("0006.code", "0006.rest").replace("0006.unknown.code", "0006.[s-v]*")
     path = written(tmp_path, open_one + other)
-    monkeypatch.setattr("conformance.cli.listing.load_promises", lambda: load_promises(path))
+    promise_only(path, monkeypatch)
     assert main(["list", "--without-a-case", "--patch", "0006"]) == 0
     told = capsys.readouterr().out
     assert "0006.code\n    A verb that is not known gets 500.\n    it cannot be seen\n" in told
@@ -101,7 +111,7 @@ def test_list_says_so_when_nothing_is_without_a_case(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path, GOOD.replace("0006.unknown.code", "*"))
-    monkeypatch.setattr("conformance.cli.listing.load_promises", lambda: load_promises(path))
+    promise_only(path, monkeypatch)
     assert main(["list", "--without-a-case"]) == 0
     told = capsys.readouterr().out
     assert told == "every promise has a case\nevery requirement is named by a promise\n"

@@ -13,7 +13,7 @@ from conformance.cases.attempt import Attempt, judge, record, replay
 from conformance.cases.credentials import password, plain
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.catalogue.requirements import Case
 from conformance.pod import recording
 from conformance.pod.base import PodFailure

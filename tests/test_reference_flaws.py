@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.reference.blast import Blast
 from conformance.reference.build import Build
 from conformance.reference.flaws import FLAWS, build_with

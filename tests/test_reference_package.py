@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import __version__
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
-from conformance.catalogue.patches import claim_words
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES, claim_words
 from conformance.cli import main
 from conformance.cli.packaging import build
 from conformance.reference.package import PROGRAMS, contents, package

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.internet.servers import Servers
 from conformance.pod.world import Exchanger, Padding, World
 from conformance.reference.acts import AskDns, Stream

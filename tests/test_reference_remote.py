@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Question
 from conformance.pod.world import Exchanger, Padding, World

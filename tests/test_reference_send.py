@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from tests.reference_tree import Sending, Tree
 
 Start = Callable[[], Sending]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import STOCK_PATCHES
+from conformance.catalogue.builtin import STOCK_PATCHES
 from conformance.reference.control import ControlFiles
 from conformance.reference.local import HomesInMemory
 from conformance.reference.programs.verify import ask, serve

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from conformance.cases.attempt import replay
-from conformance.cases.collection import all_requirements, case_of
-from conformance.catalogue import PPA_PATCHES, requirements
+from conformance.cases.collection import all_requirements, case_of, load_catalogue
+from conformance.catalogue.builtin import BUILT_IN, PPA_PATCHES
+from conformance.catalogue.catalogue import Catalogue
+from conformance.catalogue.part import Part
 from conformance.errors import UsageError
 from conformance.pod.secrets import Secrets
-from conformance.scenario.cases import scenario_cases
 from conformance.targets.embedded import ReferencePod
 from tests.pods import attempt
 
@@ -18,22 +19,25 @@ SCENARIO = (Path(__file__).parent / "scenarios" / "requirement.toml").read_text(
 
 
 @pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of scenarios, with a catalogue of its own."""
-    monkeypatch.setattr(requirements, "_registry", {})
+def directory(tmp_path: Path) -> Path:
+    """A directory of scenarios."""
     (tmp_path / "a-bug.toml").write_text(SCENARIO, encoding="utf-8")
     (tmp_path / "no-case.toml").write_text("session = '> QUIT'\n", encoding="utf-8")
     return tmp_path
 
 
+def made(directory: Path) -> Catalogue:
+    """The catalogue of these scenarios alone."""
+    return load_catalogue([Part(BUILT_IN.patches, scenarios=(directory,))])
+
+
 def test_a_file_with_a_requirement_becomes_a_case_that_says_what_it_saw(directory: Path) -> None:
-    cases = scenario_cases("conformance.cases.test_scenarios", directory)
-    assert list(cases) == ["test_a_bug"]
-    (known,) = requirements.known().values()
+    catalogue = made(directory)
+    (known,) = catalogue.requirements.values()
     assert (known.name, known.patch, known.role) == ("0006.unknown.tried", "0006", "change")
     assert (known.level, known.promise) == ("must", "An unknown verb is answered with 500.")
-    assert known.case == "test_scenarios.py::test_a_bug"
-    case = cases["test_a_bug"]
+    assert known.case == "a-bug.toml::test_a_bug"
+    case = catalogue.cases[known.name]
     none = Secrets({})
     assert asyncio.run(attempt(case, ReferencePod(PPA_PATCHES), none)).outcome == "met"
     found = asyncio.run(attempt(case, ReferencePod(()), none))
@@ -56,17 +60,17 @@ def test_a_file_with_a_requirement_becomes_a_case_that_says_what_it_saw(director
 def test_a_wrong_claim_is_told_with_its_file(directory: Path, before: str, after: str, word: str) -> None:
     (directory / "a-bug.toml").write_text(SCENARIO.replace(before, after), encoding="utf-8")
     with pytest.raises(UsageError, match=word) as raised:
-        scenario_cases("conformance.cases.test_scenarios", directory)
+        made(directory)
     assert "a-bug.toml" in str(raised.value)
 
 
 def test_two_files_with_one_requirement_are_told(directory: Path) -> None:
     (directory / "b-bug.toml").write_text(SCENARIO.replace("with 500.", "with 500!"), encoding="utf-8")
     with pytest.raises(UsageError, match="decided by two cases"):
-        scenario_cases("conformance.cases.test_scenarios", directory)
+        made(directory)
 
 
 def test_the_collection_finds_the_fixtures_case() -> None:
     known = all_requirements()["0009.exit-100.pipelined"]
-    assert known.case == "test_scenarios.py::test_rcptcheck_pipelined"
+    assert known.case == "rcptcheck-pipelined.toml::test_rcptcheck_pipelined"
     assert case_of(known).__name__ == "test_rcptcheck_pipelined"

@@ -9,7 +9,7 @@ import asyncio
 import pytest
 
 from conformance.cases.collection import all_requirements, case_of
-from conformance.catalogue import PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.judge.expectation import expect
 from conformance.pod.secrets import fixture_secrets
 from conformance.targets.embedded import ReferencePod

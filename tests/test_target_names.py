@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.targets.names import parse_target
 

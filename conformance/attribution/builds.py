@@ -14,7 +14,8 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 from conformance.attribution.explanation import Patches, build_name
-from conformance.catalogue.patches import BASE, PATCHES, PPA_PATCHES, STOCK_PATCHES, claim_words, claimed
+from conformance.catalogue.builtin import PPA_PATCHES, SERIES, STOCK_PATCHES
+from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.errors import UsageError
 from conformance.inputs import read_text
 from conformance.report.words import listed
@@ -22,7 +23,6 @@ from conformance.report.words import listed
 REFERENCE = "reference"  #: what `--targets` calls the embedded reference
 DECLARATION = "patches"  #: the file that declares
 
-_EVERY = frozenset(PPA_PATCHES)
 _HOW = (
     f"write its patches into a file `{DECLARATION}` in it, numbers separated by blanks, empty for stock; "
     "or name the directory base, stock, ppa, only-0004, without-0004 or 0004+0005"
@@ -38,8 +38,8 @@ class Build:
     target: str
 
 
-def read_builds(directory: Path) -> list[Build]:
-    """The builds in a directory, those with fewer patches first.
+def read_builds(directory: Path, series: PatchSeries = SERIES) -> list[Build]:
+    """The builds in a directory, those with fewer patches first; `series` has the patches that there are.
 
     What holds neither a package nor a declaration is passed over. Raises UsageError, which says what to
     write, for a declaration that is missing, wrong or contradictory, and for two builds of the same patches.
@@ -53,12 +53,12 @@ def read_builds(directory: Path) -> list[Build]:
     for path in sorted(path for path in directory.iterdir() if path.is_dir()):
         has_packages = any(path.glob("*.deb"))
         if has_packages or (path / DECLARATION).exists():
-            patches = _declared(path)
+            patches = _declared(path, series)
             if not has_packages:
                 raise UsageError(
                     f"{path}: it holds no .deb file", "build the package, or remove the directory"
                 )
-            found.append(Build(path.name, patches, f"debs:{path}@{claim_words(patches)}"))
+            found.append(Build(path.name, patches, f"debs:{path}@{series.words(patches)}"))
     if len(found) < 2:
         what = f"only one build, {found[0].name}" if found else "no directory with .deb files"
         raise UsageError(
@@ -67,23 +67,37 @@ def read_builds(directory: Path) -> list[Build]:
     return _ordered(found)
 
 
-def reference_builds(*, every: bool) -> list[Build]:
-    """The reference with each patch as a switch: every subset, or none, each alone, all but each, and all."""
-    sizes = range(len(PPA_PATCHES) + 1) if every else (0, 1, len(PPA_PATCHES) - 1, len(PPA_PATCHES))
+def reference_builds(*, every: bool, series: PatchSeries = SERIES) -> list[Build]:
+    """The reference with each patch as a switch: every subset, or none, each alone, all but each, and all.
+
+    A patch of a project's own is one where it carries others: the reference has those.
+    """
+    switches = reference_switches(series)
+    sizes = range(len(switches) + 1) if every else (0, 1, len(switches) - 1, len(switches))
+    sets = dict.fromkeys(
+        series.claimed([BASE, *some]) for size in sizes for some in combinations(switches, size)
+    )
     return _ordered(
-        Build(build_name(some), frozenset(some), _reference(some))
-        for size in sizes
-        for some in combinations(PPA_PATCHES, size)
+        Build(build_name(some, series), frozenset(some), _reference(some, series)) for some in sets
     )
 
 
-def ends(builds: Sequence[Build], lower: str = "", upper: str = "") -> tuple[Build, Build]:
+def reference_switches(series: PatchSeries) -> tuple[str, ...]:
+    """The patches that can be switched on in the reference."""
+    return series.claimed(
+        [*PPA_PATCHES, *(patch.number for patch in series.patches.values() if patch.carries)]
+    )
+
+
+def ends(
+    builds: Sequence[Build], lower: str = "", upper: str = "", series: PatchSeries = SERIES
+) -> tuple[Build, Build]:
     """The two builds to search between: as named, or the first and the last, by number of patches.
 
     Raises UsageError when there is no such build, or when the first is no part of the second.
     """
-    first = _named(builds, lower) if lower else _only(builds, builds[0], "--from")
-    last = _named(builds, upper) if upper else _only(builds, builds[-1], "--to")
+    first = _named(builds, lower, series) if lower else _only(builds, builds[0], "--from")
+    last = _named(builds, upper, series) if upper else _only(builds, builds[-1], "--to")
     if not first.patches < last.patches:
         raise UsageError(
             f"{first.name} ({_words(first)}) is no part of {last.name} ({_words(last)})",
@@ -92,8 +106,8 @@ def ends(builds: Sequence[Build], lower: str = "", upper: str = "") -> tuple[Bui
     return first, last
 
 
-def _named(builds: Sequence[Build], name: str) -> Build:
-    patches = _by_name(name)
+def _named(builds: Sequence[Build], name: str, series: PatchSeries) -> Build:
+    patches = _by_name(name, series)
     by_name = [build for build in builds if build.name == name]
     if found := by_name or [build for build in builds if build.patches == patches]:
         return found[0]
@@ -113,9 +127,9 @@ def _only(builds: Sequence[Build], end: Build, option: str) -> Build:
     return end
 
 
-def _reference(patches: Sequence[str]) -> str:
+def _reference(patches: Sequence[str], series: PatchSeries) -> str:
     named = {STOCK_PATCHES: "reference-stock", PPA_PATCHES: "reference-ppa"}
-    return named.get(tuple(patches), f"reference@{claim_words(patches)}")
+    return named.get(tuple(patches), f"reference@{series.words(patches)}")
 
 
 def _ordered(builds: Iterable[Build]) -> list[Build]:
@@ -134,16 +148,16 @@ def _words(build: Build) -> str:
     return listed(sorted(build.patches)) if build.patches else "no patch"
 
 
-def _declared(path: Path) -> Patches:
+def _declared(path: Path, series: PatchSeries) -> Patches:
     file = path / DECLARATION
-    is_date = path.name.isdigit() and path.name not in _EVERY  # or a build number
-    by_name = None if is_date and file.exists() else _by_name(path.name)
+    is_date = path.name.isdigit() and path.name not in series.patches  # or a build number
+    by_name = None if is_date and file.exists() else _by_name(path.name, series)
     if not file.exists():
         if by_name is None:
             raise UsageError(f"{path}: it is not said which patches it carries", _HOW)
         return by_name
     words = read_text(file, _HOW).split()
-    by_file = _known(words, file)
+    by_file = _known(words, file, series)
     if len(words) > len(set(words)):
         raise UsageError(f"{file}: a patch stands there twice", "write each number once")
     if by_name is not None and by_name != by_file:
@@ -155,22 +169,25 @@ def _declared(path: Path) -> Patches:
     return by_file
 
 
-def _by_name(name: str) -> Patches | None:
+def _by_name(name: str, series: PatchSeries) -> Patches | None:
     """What a name declares; None when it declares nothing. Raises UsageError for a wrong number."""
+    every = frozenset(series.package)
     if name in ("stock", BASE):
-        return frozenset(claimed([] if name == "stock" else [BASE]))
+        return frozenset(series.claimed([] if name == "stock" else [BASE]))
     if name in ("ppa", "all"):
-        return _EVERY
-    form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>(base|\d+)(\+\d+)*)", name)
+        return every
+    form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>[a-z0-9-]+(\+[a-z0-9-]+)*)", name)
     if form is None:
         return None
     numbers = form["numbers"].split("+")
-    named = _known(numbers, name)
-    return _EVERY - {*numbers} if form["how"] == "without-" else named
+    if not all(number.isdigit() or number in series.patches for number in numbers):
+        return None
+    named = _known(numbers, name, series)
+    return every - {*numbers} if form["how"] == "without-" else named
 
 
-def _known(numbers: Sequence[str], where: object) -> Patches:
+def _known(numbers: Sequence[str], where: object, series: PatchSeries) -> Patches:
+    """These patches, and what they carry."""
     for number in numbers:
-        if number not in PATCHES:
-            raise UsageError(f"{where}: there is no patch {number!r}", f"known: {', '.join(PATCHES)}")
-    return frozenset(claimed(numbers))
+        series.check(number, str(where))
+    return frozenset(series.claimed(numbers))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from conformance.catalogue.patches import PPA_PATCHES, claim_words
+from conformance.catalogue.builtin import SERIES
+from conformance.catalogue.patches import PatchSeries
 from conformance.report.words import listed
 
 Patches = frozenset[str]
@@ -50,13 +51,13 @@ class Explanation:
         return {"alone": words, "all": f"{words} together", "any": f"any of {words}"}[self.kind]
 
 
-def build_name(patches: Iterable[str]) -> str:
+def build_name(patches: Iterable[str], series: PatchSeries = SERIES) -> str:
     """A build's name by its patches, as a directory of builds may call it: `0004+0005`, `without-0004`."""
     carried = frozenset(patches)
-    lacking = [patch for patch in PPA_PATCHES if patch not in carried]
+    lacking = [patch for patch in dict.fromkeys((*PPA_PATCHES, *series.package)) if patch not in carried]
     if len(lacking) < 2:
         return f"without-{lacking[0]}" if lacking else "ppa"
-    return claim_words(carried).replace(",", "+") or "stock"
+    return series.words(carried).replace(",", "+") or "stock"
 
 
 def explanations(patches: Iterable[str]) -> list[Explanation]:

@@ -1,20 +1,115 @@
-"""All cases, imported without pytest: for lists, for checks of names, for a worker that died."""
+"""All cases, imported without pytest, and the catalogue that they make: ours, and those of a project."""
 
+import hashlib
 import importlib
+import importlib.util
 import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-from conformance.catalogue import Requirement, known
-from conformance.catalogue.requirements import Case
+from conformance.catalogue.builtin import BUILT_IN
+from conformance.catalogue.catalogue import Catalogue
+from conformance.catalogue.part import Part
+from conformance.catalogue.patches import PatchSeries, series_of
+from conformance.catalogue.promises import Promise, load_promises
+from conformance.catalogue.requirements import Case, Requirement, requirement_of
+from conformance.errors import UsageError
+from conformance.scenario.cases import scenario_cases
 
 DIRECTORY = Path(__file__).resolve().parent
 
 
-def all_requirements() -> dict[str, Requirement]:
-    """Every requirement that a case decides, in order of their names."""
-    for path in sorted(DIRECTORY.glob("test_*.py")):
-        importlib.import_module(f"conformance.cases.{path.stem}")
-    return known()
+def load_catalogue(parts: Sequence[Part] = (BUILT_IN,), series: PatchSeries | None = None) -> Catalogue:
+    """The catalogue of these parts, each read in the same way. Raises UsageError for what is wrong in one.
+
+    `series` are the patches of all of them, and what a build has of these without a word.
+    """
+    series = series or series_of(patch for part in parts for patch in part.patches)
+    found: dict[str, tuple[Requirement, Case, Path]] = {}
+    files: dict[str, Path] = {}
+    for path, case in _cases(parts):
+        requirement = requirement_of(case)
+        assert requirement is not None
+        _refuse_second(path, files)
+        _check(requirement, path, series, found)
+        found[requirement.name] = requirement, case, path.resolve()
+    ordered = sorted(found)
+    return Catalogue(
+        series,
+        {name: found[name][0] for name in ordered},
+        {name: found[name][1] for name in ordered},
+        {name: found[name][2] for name in ordered},
+        tuple(_promises(parts, series)),
+    )
+
+
+def _cases(parts: Sequence[Part]) -> Iterator[tuple[Path, Case]]:
+    """Every case, with its file."""
+    for part in parts:
+        for path in (path for directory in part.cases for path in sorted(directory.glob("test_*.py"))):
+            module = _module(path.resolve())
+            own = {id(value): value for value in vars(module).values() if _is_case(value, module)}
+            yield from ((path, case) for case in own.values())
+        for directory in part.scenarios:
+            yield from scenario_cases(directory)
+
+
+def _is_case(value: object, module: types.ModuleType) -> bool:
+    return requirement_of(value) is not None and getattr(value, "__module__", "") == module.__name__
+
+
+def _module(path: Path) -> types.ModuleType:
+    """The module of a case file: one of this package by its name, another by its place, anew each time."""
+    if path.parent == DIRECTORY:
+        return importlib.import_module(f"conformance.cases.{path.stem}")
+    name = f"qmail_conformance_{hashlib.sha256(bytes(path.parent)).hexdigest()[:12]}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        del sys.modules[name]
+        if isinstance(error, UsageError):
+            raise UsageError(f"{path}: {error.message}", error.hint) from error
+        what = f"{path}: it cannot be imported: {type(error).__name__}: {error}"
+        raise UsageError(
+            what, "A case file needs conformance and the standard library, and nothing else."
+        ) from error
+    return module
+
+
+def _refuse_second(path: Path, files: dict[str, Path]) -> None:
+    """Files of cases are told apart by their names alone: in a report nobody's directories stand."""
+    if files.setdefault(path.name, path) != path:
+        raise UsageError(f"{path} and {files[path.name]} have the same name", "Give one of them another.")
+
+
+def _check(
+    requirement: Requirement,
+    path: Path,
+    series: PatchSeries,
+    found: Mapping[str, tuple[Requirement, Case, Path]],
+) -> None:
+    if requirement.patch not in series.patches:
+        what = f"{path}: requirement {requirement.name!r}: there is no patch {requirement.patch}"
+        raise UsageError(what, f"Known are {', '.join(series.patches)}; the name begins with its patch.")
+    if requirement.name in found:
+        other = found[requirement.name][0].case
+        what = f"{path}: requirement {requirement.name!r} is decided by two cases"
+        raise UsageError(what, f"The other is {other}; give one of the two another name.")
+
+
+def _promises(parts: Sequence[Part], series: PatchSeries) -> Iterator[Promise]:
+    found: dict[str, Path] = {}
+    for path in (path for part in parts for path in part.promises):
+        for promise in load_promises(path, series.patches):
+            if found.setdefault(promise.id, path) != path:
+                raise UsageError(f"{path}: {promise.id!r} stands in {found[promise.id]} too", "Rename one.")
+            yield promise
 
 
 def forget_modules() -> None:
@@ -23,8 +118,16 @@ def forget_modules() -> None:
         del sys.modules[name]
 
 
+@cache
+def _built_in() -> Catalogue:
+    return load_catalogue()
+
+
+def all_requirements() -> dict[str, Requirement]:
+    """Every requirement of this suite itself, in order of their names."""
+    return dict(_built_in().requirements)
+
+
 def case_of(requirement: Requirement) -> Case:
-    """The function that decides a requirement."""
-    file, _, function = requirement.case.partition("::")
-    found: Case = getattr(importlib.import_module(f"conformance.cases.{Path(file).stem}"), function)
-    return found
+    """The function that decides a requirement of this suite itself."""
+    return _built_in().cases[requirement.name]

@@ -37,8 +37,10 @@ class Script:
 
 
 def script_of(case: Case, **arguments: str) -> Script:
-    """The script of a function at the top of a module."""
+    """The script of a function at the top of a module, or the one that it brings along."""
     function: Any = inspect.unwrap(case)
+    if isinstance(brought := getattr(function, "script", None), Script):
+        return brought
     module = function.__module__
     source = ""
     if module.partition(".")[0] != _PACKAGE:

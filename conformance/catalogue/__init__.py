@@ -1,6 +1,6 @@
-"""What is promised, by whom: patches and requirements."""
+"""What is promised, by whom: patches, requirements and promises, ours and those of a project."""
 
-from conformance.catalogue.patches import PATCHES, PPA_PATCHES, STOCK_PATCHES, Patch
-from conformance.catalogue.requirements import Requirement, known, requirement
+from conformance.catalogue.patches import Patch
+from conformance.catalogue.requirements import Requirement, requirement
 
-__all__ = ["PATCHES", "PPA_PATCHES", "STOCK_PATCHES", "Patch", "Requirement", "known", "requirement"]
+__all__ = ["Patch", "Requirement", "requirement"]

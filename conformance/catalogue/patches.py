@@ -1,57 +1,87 @@
-"""The patches that the package carries, by their numbers in it."""
+"""Patches: the changes that a package carries, by numbers or names, and which of them a build claims."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from conformance.errors import UsageError
+
+#: Unpatched qmail, which every build is made from.
+BASE = "base"
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One change carried by the package; `base` stands for unpatched qmail."""
+    """One change carried by the package; `base` stands for unpatched qmail.
+
+    `carries` are patches of other numbers that whoever has this one has too: the same change under another
+    name, or more in one. `files` are patterns of the names of its file, as fnmatch reads them.
+    """
 
     number: str
     title: str
     source: str
+    carries: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
+    def is_in(self, file: str) -> bool:
+        """Whether a file of this name holds it."""
+        return any(fnmatchcase(file, pattern) for pattern in self.files)
 
-PATCHES: dict[str, Patch] = {
-    patch.number: patch
-    for patch in (
-        Patch("base", "netqmail 1.06", "qmail-smtpd(8), qmail-remote(8), RFC 5321"),
-        Patch("0001", "qmail-smtpd logs every decision", "qmail-errmsg 1.2, debian/diff/0001"),
-        Patch("0002", "VERIFY, recipients are verified", "qmail-verify 1.32, debian/diff/0002"),
-        Patch("0003", "VERIFY knows fastforward's aliases", "debian/diff/0003"),
-        Patch("0004", "no CNAME lookup before delivery", "remove-cname-lookup"),
-        Patch("0005", "DNS answers larger than 512 octets", "oversize DNS packet patch, 1998"),
-        Patch("0006", "unknown commands are unrecognized (500)", "smtpd-502-to-500; RFC 5321 4.2.4"),
-        Patch("0007", "relay characters are refused", "smtpd-relay-reject"),
-        Patch("0008", "SMTP AUTH, inbound and outbound", "qmail authentication 0.8.2; RFC 4954"),
-        Patch("0009", "RCPTCHECK", "smtpd-rcptcheck"),
-    )
-}
-
-BASE = "base"  #: what unpatched qmail is called among the patches
 
 #: What Debian and Ubuntu put on netqmail: stock qmail is `base` with these.
 STOCK_PATCHES: tuple[str, ...] = ("0001", "0002", "0003")
 
-#: All that the PPA's package carries: stock's patches and six of its own.
-PPA_PATCHES: tuple[str, ...] = tuple(number for number in PATCHES if number != BASE)
+
+@dataclass(frozen=True)
+class PatchSeries:
+    """All patches of a catalogue by number, `base` first; `package`: what a build has unless it says."""
+
+    patches: Mapping[str, Patch]
+    package: tuple[str, ...]
+
+    def claimed(self, listed: Collection[str]) -> tuple[str, ...]:
+        """The patches that a list claims, and what they carry, in order.
+
+        Stock's patches come besides, so that `0004` is stock with 0004, and nothing is stock; a list that
+        names `base` or one of stock's is the whole list: `base` is netqmail itself.
+        """
+        whole = not {BASE, *STOCK_PATCHES}.isdisjoint(listed)
+        left = [*listed] if whole else [*listed, *STOCK_PATCHES]
+        found: set[str] = set()
+        while left:
+            if (number := left.pop()) not in found:
+                found.add(number)
+                left += self.patches[number].carries
+        return tuple(number for number in self.patches if number in found - {BASE})
+
+    def words(self, patches: Collection[str]) -> str:
+        """The shortest list that `claimed` reads as these: `0004,0005`; "" for stock, `base` for none."""
+        carried = [number for number in self.patches if number in patches and number != BASE]
+        if set(STOCK_PATCHES) <= set(carried):
+            return ",".join(number for number in carried if number not in STOCK_PATCHES)
+        return ",".join([BASE, *carried])
+
+    def read(self, listed: str, whose: str) -> tuple[str, ...]:
+        """The patches that a list such as `0004,0005` claims. Raises UsageError."""
+        wanted = [number.strip() for number in listed.split(",")] if listed.strip() else []
+        for number in wanted:
+            self.check(number, whose)
+        return self.claimed(wanted)
+
+    def check(self, number: str, whose: str) -> None:
+        """Raise UsageError unless there is a patch of this number."""
+        if number not in self.patches:
+            near = get_close_matches(number, self.patches, 1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            hint = f"{meant}known: {', '.join(self.patches)}"
+            raise UsageError(f"{whose}: there is no patch {number!r}", hint)
 
 
-def claimed(listed: Collection[str]) -> tuple[str, ...]:
-    """The patches that a list claims, in order. Unknown ones are left out: who reads a list refuses them.
-
-    Stock's patches come besides, so that `0004` is stock with 0004, and nothing is stock; a list that names
-    `base` or one of stock's is the whole list: `base` is netqmail itself, and `base,0004` that with 0004.
-    """
-    whole = not {BASE, *STOCK_PATCHES}.isdisjoint(listed)
-    wanted = {*listed} if whole else {*listed, *STOCK_PATCHES}
-    return tuple(number for number in PPA_PATCHES if number in wanted)
-
-
-def claim_words(patches: Collection[str]) -> str:
-    """The shortest list that `claimed` reads as these patches: `0004,0005`; "" for stock, `base` for none."""
-    carried = [number for number in PPA_PATCHES if number in patches]
-    if set(STOCK_PATCHES) <= set(carried):
-        return ",".join(number for number in carried if number not in STOCK_PATCHES)
-    return ",".join([BASE, *carried])
+def series_of(patches: Iterable[Patch], package: Collection[str] | None = None) -> PatchSeries:
+    """The series of these patches; a build has all unless `package`, as `claimed` reads it, says less."""
+    series = PatchSeries(MappingProxyType({patch.number: patch for patch in patches}), ())
+    listed = [BASE, *series.patches] if package is None else package
+    return PatchSeries(series.patches, series.claimed(listed))

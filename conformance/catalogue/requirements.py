@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from conformance.catalogue.patches import PATCHES
 from conformance.catalogue.severity import Severity, check_severity, usual_severity
 from conformance.errors import UsageError
 
@@ -13,7 +12,7 @@ Level = Literal["must", "should"]
 Role = Literal["change", "guard"]
 Case = Callable[..., Awaitable[None]]
 
-_NAME = re.compile(r"(base|\d{4})(\.[a-z0-9]+(-[a-z0-9]+)*){1,3}")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*){1,3}")
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,6 @@ class Requirement:
     needs: tuple[str, ...] = ()  #: patches besides its own
 
 
-_registry: dict[str, Requirement] = {}
-
-
 def requirement(
     name: str,
     *,
@@ -57,28 +53,23 @@ def requirement(
     The patch is the first part of the name, unless `patch` says which of the distribution's own patches a
     name of base speaks of. `role` defaults to guard for base and change for a patch.
     `waits`, `shares` and `needs`: see `Requirement`. `severity` defaults to what `severities.toml` says of
-    ours.
+    ours. Whether there are such patches, and no other such requirement, is seen where a catalogue is put
+    together.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
     patch = patch or name.partition(".")[0]
-    for number in (patch, *needs):
-        if number not in PATCHES:
-            raise UsageError(f"requirement {name!r}: there is no patch {number}")
     costs = usual_severity(name) if severity is None else check_severity(f"requirement {name!r}", severity)
 
     def mark(case: Case) -> Case:
         promise = " ".join((case.__doc__ or "").split())
         if not promise or not source:
             raise UsageError(f"requirement {name!r}: it needs a docstring (the promise) and a source")
-        if name in _registry and _registry[name].promise != promise:
-            raise UsageError(f"requirement {name!r} is decided by two cases")
         where = f"{case.__module__.rpartition('.')[2]}.py::{case.__name__}"
         role_or_default: Role = role or ("guard" if patch == "base" else "change")
         made = Requirement(
             name, patch, source, promise, level, role_or_default, where, waits, shares, costs, needs
         )
-        _registry[name] = made
         marked: Any = case
         marked.requirement = made
         return case
@@ -86,6 +77,7 @@ def requirement(
     return mark
 
 
-def known() -> dict[str, Requirement]:
-    """The requirements of the cases imported so far, in order of their names."""
-    return dict(sorted(_registry.items()))
+def requirement_of(case: object) -> Requirement | None:
+    """What a function decides; None for one that decides nothing."""
+    found = getattr(case, "requirement", None)
+    return found if isinstance(found, Requirement) else None

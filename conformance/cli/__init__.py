@@ -7,13 +7,16 @@ import sys
 from typing import Any
 
 from conformance import __version__, stopping
-from conformance.catalogue.patches import PATCHES, PPA_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
 from conformance.harmless import harmless_output
+from conformance.project.form import NO_PROJECT, Project
+from conformance.project.reading import FILE, find_project
 from conformance.unforeseen import told
 
 #: Subcommand -> (module of this package, function, what it does).
 COMMANDS = {
+    "init": ("starting", "init", "write a project file for a package of one's own, with comments"),
     "list": ("listing", "run", "patches and requirements, with citation and level"),
     "targets": ("machine", "targets", "what can be run here and, for what cannot, why and what to do"),
     "doctor": ("machine", "doctor", "check Python, Docker engine, image building, ports and name resolution"),
@@ -55,8 +58,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", f"`{self.prog} --help` shows what it takes.")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
+    """The whole command line, with the patches and the defaults of a project."""
     meanings = "; ".join(f"{status}: {meaning}" for status, meaning in EXIT_MEANINGS.items())
     ended = ", ".join(f"{128 + number} ({number.name})" for number in stopping.ENDING)
     top = _Parser(
@@ -64,12 +67,16 @@ def parser() -> argparse.ArgumentParser:
         description="Say, with evidence, what each patch in a patched qmail package really changes.",
         epilog=f"Exit status: {meanings}; {ended}: it was ended by a signal.",
     )
+    project_file = f"the project file (the nearest {FILE} upwards)"
+    _option(top, "--project", "FILE", project_file)
     top.add_argument("--version", action="version", version=__version__)
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     made = {
         name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()
     }
-    _add_list(made["list"])
+    _add_list(made["list"], project)
+    what = "where it is written (here)"
+    made["init"].add_argument("directory", metavar="DIRECTORY", nargs="?", default=".", help=what)
     forms = "stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa~0006.dropped"
     made["run"].add_argument("target", help=forms)
     _option(made["compare"], "what", "TARGET|RUN.jsonl", "by default the best there is here", nargs="*")
@@ -101,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     everything = "the images that this version would use, too; the next run builds them again"
     made["clean"].add_argument("--all", action="store_true", help=everything)
     for name in ("run", "compare", "gate", "attribute"):
-        _add_running(made[name])
+        _add_running(made[name], project)
     for names, written in (
         (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
@@ -120,7 +127,23 @@ def parser() -> argparse.ArgumentParser:
     with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce explore"
     for name in (*with_images.split(), "identify"):
         _add_images(made[name])
+    for name, each in made.items():
+        if name != "init":
+            _option(each, "--project", "FILE", project_file)
+        _set_defaults(name, each, project)
     return top
+
+
+def _set_defaults(name: str, parser: argparse.ArgumentParser, project: Project) -> None:
+    """What the project says of options that are not given."""
+    wanted = {"against": project.defaults.against} if name == "gate" else {}
+    if name not in ("try", "reproduce"):  # they write something else, or nothing
+        wanted["out"] = project.defaults.out
+    there = {action.dest for action in parser._actions}
+    parser.set_defaults(**{dest: value for dest, value in wanted.items() if value and dest in there})
+    if project.defaults.workers:
+        workers = {"pods", "workers"} & there
+        parser.set_defaults(**dict.fromkeys(workers, project.defaults.workers))
 
 
 def _option(parser: argparse._ActionsContainer, name: str, metavar: str, what: str, **more: Any) -> None:
@@ -128,7 +151,7 @@ def _option(parser: argparse._ActionsContainer, name: str, metavar: str, what: s
     parser.add_argument(name, metavar=metavar, help=what, **more)
 
 
-def _add_list(parser: argparse.ArgumentParser) -> None:
+def _add_list(parser: argparse.ArgumentParser, project: Project) -> None:
     _option(parser, "-k", "WORD", "names and promises that hold it", default="", dest="keyword")
     parser.add_argument("--json", action="store_true", help="as JSON")
     instead = parser.add_mutually_exclusive_group()
@@ -137,7 +160,7 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
         ("--without-a-case", "promises that no requirement decides, and the reverse"),
     ):
         instead.add_argument(option, action="store_true", help=what)
-    _add_patch(parser)
+    _add_patch(parser, project)
 
 
 def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:
@@ -230,16 +253,16 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--known", "DIR", known)
 
 
-def _add_patch(parser: argparse.ArgumentParser) -> None:
-    patches = list(PATCHES)
+def _add_patch(parser: argparse.ArgumentParser, project: Project) -> None:
+    patches = list(project.series.patches)
     parser.add_argument("--patch", action="append", default=[], choices=patches, help="only of this patch")
 
 
-def _add_running(parser: argparse.ArgumentParser) -> None:
+def _add_running(parser: argparse.ArgumentParser, project: Project) -> None:
     _option(parser, "-k", "EXPRESSION", "as pytest's -k: 'mx and not tcp'", default="", dest="keyword")
     many = "so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)"
     _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
-    _add_patch(parser)
+    _add_patch(parser, project)
 
 
 def _pods(word: str) -> int | None:
@@ -261,11 +284,31 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         group.add_argument(option, metavar="VALUE", help=f"{what} [{variable}]")
 
 
-def _status(arguments: list[str] | None) -> int:
+def _project(given: list[str]) -> Project:
+    """The project that the arguments name, or the nearest one: the parser's choices are those of its patches.
+
+    Whoever asks for help, or for a new file, is not kept from it by one that is wrong.
+    """
+    if given[:1] == ["init"] or not given or {"-h", "--help", "--version"} & set(given):
+        return NO_PROJECT
+    named = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    named.add_argument("--project")
     try:
-        options = parser().parse_args(arguments)
+        return find_project(named.parse_known_args(given)[0].project)
+    except argparse.ArgumentError:  # the parser of the whole line tells it
+        return NO_PROJECT
+
+
+def _status(arguments: list[str] | None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        project = _project(given)
+        options = parser(project).parse_args(given)
     except SystemExit as ended:  # of --help and --version
         return int(ended.code or 0)
+    options.project = project
+    if options.command == "bench" and not options.scenario:
+        options.scenario = list(project.defaults.scenarios)
     module, function, _ = COMMANDS[options.command]
     return int(getattr(importlib.import_module(f"conformance.cli.{module}"), function)(options))
 

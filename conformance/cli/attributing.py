@@ -13,9 +13,9 @@ from conformance.attribution.attribution_table import attribute as lay_out
 from conformance.attribution.builds import REFERENCE, Build, ends, read_builds, reference_builds
 from conformance.attribution.explanation import Patches, build_name
 from conformance.attribution.search import SearchResult, search
-from conformance.cases.collection import all_requirements
-from conformance.catalogue import PATCHES, Requirement
-from conformance.catalogue.patches import BASE, claim_words
+from conformance.catalogue import Requirement
+from conformance.catalogue.builtin import PATCHES, claim_words
+from conformance.catalogue.patches import BASE
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.reporting import run_files
@@ -24,6 +24,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, Wo
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import Verdict
+from conformance.project.form import Project
 from conformance.report.progress import Progress
 from conformance.report.words import is_specification, listed, one_line
 from conformance.targets.names import parse_target
@@ -39,9 +40,10 @@ def bisect(options: argparse.Namespace) -> int:
 
     Exit status 0: one explanation is left; 1: the two ends agree, several are left, or none fits.
     """
-    requirement, keyword = _exactly(options.requirement)
+    requirement, keyword = _exactly(options.requirement, options.project.catalogue.requirements)
     builds = _builds(options, every=True)
-    lower, upper = ends(builds, options.lower, options.upper)
+    series = options.project.series
+    lower, upper = ends(builds, options.lower, options.upper, series)
     by_patches = {build.patches: build for build in builds}
     with output_directory(options) as out:
         return _bisect(requirement, by_patches, lower, upper, _Runner(options, Selection(keyword), out))
@@ -183,12 +185,13 @@ class _Runner:
     def __init__(self, options: argparse.Namespace, selection: Selection, out: Path) -> None:
         self.out = out
         self._images = images(options)
+        self._project: Project = options.project
         self._selection = selection
         self._pods: int | None = getattr(options, "pods", 1)
 
     def run(self, build: Build) -> Run:
         """A whole run. Raises WorldError when it was cut off."""
-        plan = make_ready([build.target], self._images, note)
+        plan = make_ready([build.target], self._images, note, self._project)
         stream = sys.stderr  # as it is now: while pytest runs its place is taken
 
         def progress(total: int) -> Progress | None:
@@ -196,7 +199,14 @@ class _Runner:
             return Progress(stream, total) if total > 1 and stream.isatty() else None
 
         try:
-            (run,) = run_cases(plan, self._selection, out=self.out, pods=self._pods, progress=progress)
+            (run,) = run_cases(
+                plan,
+                self._selection,
+                out=self.out,
+                pods=self._pods,
+                progress=progress,
+                project=self._project,
+            )
         except WorldError as error:
             raise WorldError(f"{build.name}: {error.message}", error.hint) from error
         return run
@@ -204,11 +214,11 @@ class _Runner:
 
 def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
     if options.targets == REFERENCE:
-        return reference_builds(every=every)
-    builds = read_builds(Path(options.targets))
+        return reference_builds(every=every, series=options.project.series)
+    builds = read_builds(Path(options.targets), options.project.series)
     files: dict[str, Build] = {}
     for build in builds:
-        other = files.setdefault(parse_target(build.target).file_name, build)
+        other = files.setdefault(parse_target(build.target, project=options.project).file_name, build)
         if other is not build:
             raise UsageError(
                 f"the runs of {other.name} and {build.name} would be written to the same file",
@@ -217,9 +227,8 @@ def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
     return builds
 
 
-def _exactly(name: str) -> tuple[Requirement, str]:
+def _exactly(name: str, known: Mapping[str, Requirement]) -> tuple[Requirement, str]:
     """The requirement of this very name, and a -k expression that selects it and no other."""
-    known = all_requirements()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or [other for other in known if name in other][:3]
         hint = f"do you mean {' or '.join(near)}?" if near else "`qmail-conformance list` shows them"
@@ -242,6 +251,7 @@ def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:
 
 def _called(build: Build) -> str:
     patches = [patch for patch in PATCHES if patch in build.patches]
+    patches += sorted(build.patches.difference(PATCHES))  # a project's own
     name = one_line(build.name)
     tells = name in (BASE, "stock", claim_words(patches).replace(",", "+"))
     return name if tells else f"{name} ({', '.join(patches) or 'no patch'})"

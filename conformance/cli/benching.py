@@ -47,7 +47,9 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     scenarios = select(options.scenario)
     with output_directory(options) as out:
-        return _run(options, scenarios, make_ready(options.targets, images(options), note), out)
+        return _run(
+            options, scenarios, make_ready(options.targets, images(options), note, options.project), out
+        )
 
 
 def _run(options: argparse.Namespace, scenarios: Sequence[LoadScenario], plan: Plan, out: Path) -> int:
@@ -158,7 +160,7 @@ def _check(options: argparse.Namespace) -> None:
     if not options.targets:
         raise UsageError("bench: no target is named", "`bench stock ppa`, or `bench --list`.")
     for name in options.targets:
-        if parse_target(name, ppa=options.ppa).kind == "reference":
+        if parse_target(name, ppa=images(options).ppa or None, project=options.project).kind == "reference":
             raise UsageError(
                 f"{name} is an embedded specification and has no throughput",
                 "Name targets in Docker: stock, ppa, debs:DIR, image:REF.",

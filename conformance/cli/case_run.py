@@ -12,7 +12,7 @@ import pytest
 import conformance
 from conformance import plugin, stopping
 from conformance.cases.attempt import Attempt
-from conformance.cases.collection import DIRECTORY, all_requirements, forget_modules
+from conformance.cases.collection import DIRECTORY, forget_modules
 from conformance.catalogue import Requirement
 from conformance.cli import keeping
 from conformance.cli.keywords import matcher
@@ -34,6 +34,7 @@ from conformance.judge.runfile import (
     verdict_line,
 )
 from conformance.pod.mailboxes import load_users
+from conformance.project.form import NO_PROJECT, Project
 from conformance.report.progress import Progress
 from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import cut_down
@@ -77,8 +78,10 @@ class Listener:
         chosen: Sequence[Requirement],
         writers: Mapping[str, RunWriter],
         progress: Progress | None,
+        project: Project = NO_PROJECT,
     ) -> None:
         self._plan = plan
+        self._project = project
         self._progress = progress
         #: Target and requirement by pytest's name of a case, which escapes what is not ASCII.
         self._cases = {
@@ -103,7 +106,8 @@ class Listener:
             target, requirement = self._cases[report.nodeid]
             if requirement.name in self.writers[target.name].names:
                 return  # the worker had told its verdict, and died before it said that it was done
-            expectation = expect(requirement, target, load_deviations(all_requirements()))
+            known = load_deviations(self._project.catalogue.requirements, project=self._project)
+            expectation = expect(requirement, target, known)
             invalid = verdict_of(requirement, expectation, [Attempt("invalid", str(report.longreprtext))])
             self._note(target.name, verdict_line(invalid))
 
@@ -133,12 +137,14 @@ def run_cases(
     judged: Run | None = None,
     resume: bool | None = None,
     repeat: bool = True,
+    project: Project = NO_PROJECT,
 ) -> list[Run]:
     """Run the selected cases on every target of the plan, on so many pods of each at a time; None is `auto`.
 
     `say` gets a line with that number. `progress` is asked for a display of so many verdicts. `judged` is the
     stored run that is judged again. `resume`: go on with the runs in `out`; None where nobody
-    could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed.
+    could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed. `project`
+    has the catalogue.
 
     Raises NothingSelected, UsageError for a wrong expression or for files that would be lost, WorldError when
     pytest itself fails: what was recorded then stays in the parts of the files.
@@ -146,15 +152,16 @@ def run_cases(
     # Files that people edit are looked at before a container starts.
     check_zones()
     load_users()
-    load_deviations(all_requirements())
-    chosen = selection.of(all_requirements().values())
+    catalogue = project.catalogue
+    load_deviations(catalogue.requirements, project=project)
+    chosen = selection.of(catalogue.requirements.values())
     forget_modules()
     if plan.stored:  # it is judged again as far as it goes
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
     if not chosen:
         what = f"nothing is selected by {selection or 'the cases'}"
         raise NothingSelected(what, "`qmail-conformance list` shows what there is.")
-    headers = _headers(plan, str(selection), len(chosen), judged)
+    headers = _headers(plan, str(selection), len(chosen), judged, project)
     if resume:
         writers = keeping.go_on(out, headers)
     else:
@@ -162,7 +169,7 @@ def run_cases(
     names = tuple(requirement.name for requirement in chosen)
     decided = {target.name: names for target in plan.targets if target.name not in writers}
     decided |= {name: writer.names for name, writer in writers.items()}
-    plan = replace(plan, selected=names, decided=decided)
+    plan = replace(plan, selected=names, decided=decided, project=str(project.file or ""))
     total = len(chosen) * len(plan.targets)
     left = total - sum(map(len, decided.values()))
     pods = pod_count(plan, chosen) if pods is None else cut_down(pods, plan, len(chosen), say)
@@ -179,7 +186,9 @@ def run_cases(
 
     with stopping.keeping(reached):
         if left:
-            _run_pytest(plan, Listener(plan, chosen, writers, progress(left)), left, pods, repeat)
+            listener = Listener(plan, chosen, writers, progress(left), project)
+            places = _places(catalogue.files[name] for name in names)
+            _run_pytest(places, listener, left, pods, repeat)
         whole = all(writer.count == len(chosen) for writer in writers.values())
         for writer in writers.values():
             # What was judged of a run that was cut off is no more than that.
@@ -191,7 +200,7 @@ def run_cases(
     return [read_reached(part_of(path) if judged and judged.cut_off else path) for path in paths]
 
 
-def _headers(plan: Plan, selection: str, total: int, judged: Run | None) -> list[RunHeader]:
+def _headers(plan: Plan, selection: str, total: int, judged: Run | None, project: Project) -> list[RunHeader]:
     """What each run file begins with."""
     if judged is not None:
         before = judged.header
@@ -204,17 +213,23 @@ def _headers(plan: Plan, selection: str, total: int, judged: Run | None) -> list
             suite,
             "memory" if target.specification else "tmpfs",
             selection,
-            suite_digest(),
+            project.digest(suite_digest()),
             total,
+            titles=project.titles,
         )
         for target in plan.targets
     ]
 
 
-def _run_pytest(plan: Plan, listener: Listener, left: int, pods: int, repeat: bool) -> None:
-    """Have pytest decide what is left. Raises WorldError when it fails."""
+def _places(files: Iterable[Path]) -> list[str]:
+    """What pytest is told: our own files, and the directories of others, from which it names these."""
+    return sorted({str(file if file.parent == DIRECTORY else file.parent) for file in files})
+
+
+def _run_pytest(places: Sequence[str], listener: Listener, left: int, pods: int, repeat: bool) -> None:
+    """Have pytest decide what is left of the cases in these places. Raises WorldError when it fails."""
     processes = process_count(left, pods)
-    arguments = [str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
+    arguments = [*places, "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
     arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
     arguments += ["--tb", "no", "--shares", "--pods", str(pods), "--max-worker-restart", str(_DEATHS)]

@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
             print(specification_sentence(target))
     target = wish.plan.targets[0]
     if len(wish.plan.targets) == 1:
-        other, tried = wish.models[0].name, name_of_model(model_of(target))
+        other, tried = wish.models[0].name, name_of_model(model_of(target, options.project), options.project)
     else:
         other = tried = wish.plan.targets[1].name
     print(one_line(f"{target.name} is explored against {other}, seed {wish.seed}"), flush=True)
@@ -157,8 +157,8 @@ def _wish(options: argparse.Namespace) -> "Wish":
     names = [options.target, *([options.against] if options.against else [])]
     if len(set(names)) < len(names):
         raise UsageError(f"--against {options.against}: it is the target itself", "Name another build.")
-    plan = make_ready(names, images(options), note)
-    models = tuple(model_of(target) for target in plan.targets)
+    plan = make_ready(names, images(options), note, options.project)
+    models = tuple(model_of(target, options.project) for target in plan.targets)
     is_real = any(target.kind != "reference" for target in plan.targets)
     seconds = None if options.sessions else options.seconds or SECONDS
     workers = options.workers or core_count()

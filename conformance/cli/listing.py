@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from conformance.cases.collection import all_requirements
-from conformance.catalogue import PATCHES
-from conformance.catalogue.promises import Promise, load_promises, unnamed
+from conformance.catalogue import Patch
+from conformance.catalogue.catalogue import Catalogue
+from conformance.catalogue.promises import Promise, unnamed
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
 
 #: Why a promise has no case where it does not say why itself.
@@ -20,6 +20,18 @@ def run(options: argparse.Namespace) -> int:
     return _promises(options) if options.promises else _requirements(options)
 
 
+def _catalogue(options: argparse.Namespace) -> Catalogue:
+    """The whole catalogue, that of the project among it. Raises UsageError."""
+    catalogue: Catalogue = options.project.catalogue
+    return catalogue
+
+
+def _described(patch: Patch) -> dict[str, object]:
+    """A patch as JSON has it; what it carries besides where it does."""
+    told: dict[str, object] = {"number": patch.number, "title": patch.title, "source": patch.source}
+    return {**told, "carries": list(patch.carries)} if patch.carries else told
+
+
 def _chosen(options: argparse.Namespace, patch: str, *texts: str) -> bool:
     """Whether a patch and one of these texts are asked for, without regard to case."""
     word = options.keyword.lower()
@@ -27,21 +39,22 @@ def _chosen(options: argparse.Namespace, patch: str, *texts: str) -> bool:
 
 
 def _requirements(options: argparse.Namespace) -> int:
-    known = all_requirements().values()
+    catalogue = _catalogue(options)
+    known = catalogue.requirements.values()
     chosen = [each for each in known if _chosen(options, each.patch, each.name, each.promise)]
     _refuse_nothing("requirement", chosen)
     if options.json:
-        patches = [asdict(patch) for patch in PATCHES.values()]
+        patches = [_described(patch) for patch in catalogue.series.patches.values()]
         return _as_json({"patches": patches, "requirements": [asdict(each) for each in chosen]})
     entries = [
         (each.patch, f"{each.name}  ({each.level}, {each.role})", each.promise, each.source)
         for each in chosen
     ]
-    return _by_patch("requirements", entries, sources=True)
+    return _by_patch(catalogue, "requirements", entries, sources=True)
 
 
 def _promises(options: argparse.Namespace) -> int:
-    names = list(all_requirements())
+    names = list(_catalogue(options).requirements)
     chosen = _chosen_promises(options)
     if options.json:
         told = [{**asdict(each), "requirements": each.requirements(names)} for each in chosen]
@@ -50,18 +63,22 @@ def _promises(options: argparse.Namespace) -> int:
     for each in chosen:
         deciding = ", ".join(each.requirements(names)) or f"no case: {each.uncovered or _UNWRITTEN}"
         entries.append((each.section, each.id, each.text, deciding))
-    return _by_patch("promises", entries)
+    return _by_patch(_catalogue(options), "promises", entries)
 
 
 def _chosen_promises(options: argparse.Namespace) -> list[Promise]:
-    chosen = [each for each in load_promises() if _chosen(options, each.section, each.id, each.text)]
+    chosen = [
+        each for each in _catalogue(options).promises if _chosen(options, each.section, each.id, each.text)
+    ]
     _refuse_nothing("promise", chosen)
     return chosen
 
 
-def _by_patch(noun: str, entries: Sequence[tuple[str, ...]], *, sources: bool = False) -> int:
+def _by_patch(
+    catalogue: Catalogue, noun: str, entries: Sequence[tuple[str, ...]], *, sources: bool = False
+) -> int:
     """Print entries (patch, name, and what is told of it) under their patches."""
-    for patch in PATCHES.values():
+    for patch in catalogue.series.patches.values():
         of_patch = [entry[1:] for entry in entries if entry[0] == patch.number]
         if of_patch:
             print(f"{patch.number}  {patch.title}" + (f"  [{patch.source}]" if sources else ""))
@@ -73,12 +90,12 @@ def _by_patch(noun: str, entries: Sequence[tuple[str, ...]], *, sources: bool = 
 
 
 def _without_a_case(options: argparse.Namespace) -> int:
-    names = list(all_requirements())
+    names = list(_catalogue(options).requirements)
     uncovered = [each for each in _chosen_promises(options) if not each.requirements(names)]
     strays = [
         name
-        for name in unnamed(load_promises(), names)
-        if _chosen(options, all_requirements()[name].patch, name)
+        for name in unnamed(_catalogue(options).promises, names)
+        if _chosen(options, _catalogue(options).requirements[name].patch, name)
     ]
     if options.json:
         told = [{"id": each.id, "text": each.text, "uncovered": each.uncovered} for each in uncovered]

@@ -19,8 +19,8 @@ from conformance.targets.image_options import Images
 
 
 def images(options: argparse.Namespace) -> Images:
-    """How images are made, by the options and by the environment."""
-    return Images.chosen(lambda name: getattr(options, name))
+    """How images are made, by the options, by the environment and by the project."""
+    return Images.chosen(lambda name: getattr(options, name), options.project.defaults)
 
 
 @contextlib.contextmanager

@@ -4,16 +4,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from conformance.catalogue.builtin import SERIES
 from conformance.cli.writing import write_octets
 from conformance.errors import EXIT_AS_EXPECTED
 from conformance.harmless import printable
 from conformance.reference.package import file_name, package
-from conformance.targets.names import patches_of
 
 
 def run(options: argparse.Namespace) -> int:
     """Build it and print its path. Raises UsageError for an unknown patch, and as `write_octets` does."""
-    path = build(Path(options.directory), patches_of(options.patches, "reference-deb"))
+    path = build(Path(options.directory), SERIES.read(options.patches, "reference-deb"))
     print(printable(str(path)))
     return EXIT_AS_EXPECTED
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.catalogue.catalogue import Catalogue
 from conformance.cli.options import refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
@@ -69,7 +70,8 @@ def report(options: argparse.Namespace) -> int:
         for path in paths:
             if path.suffix == ".html":
                 raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
-        _note(write_site(comparison, Path(options.html), _throughput(options.bench)))
+        catalogue = options.project.catalogue
+        _note(write_site(comparison, Path(options.html), _throughput(options.bench), catalogue))
     for each in comparison.cut_off:
         print(f"The run was cut off: {each}; --resume goes on with it", file=sys.stderr)
     return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
@@ -86,14 +88,19 @@ def _files(options: argparse.Namespace) -> list[str]:
     return found
 
 
-def write_site(comparison: Comparison, directory: Path, throughput: "Pictures | None" = None) -> Path:
-    """Write the site below `directory`; the path of its index.
+def write_site(
+    comparison: Comparison,
+    directory: Path,
+    throughput: "Pictures | None" = None,
+    catalogue: Catalogue | None = None,
+) -> Path:
+    """Write the site below `directory`, with the cases of a catalogue (ours); the path of its index.
 
     Pages that an earlier report left there are replaced when they have the same name, and stay otherwise.
     """
     from conformance.report.site import INDEX, site_files
 
-    for name, text in site_files(comparison, throughput):
+    for name, text in site_files(comparison, throughput, catalogue):
         write_text(directory / name, text)
     return directory / INDEX
 

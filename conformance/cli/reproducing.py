@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from conformance.cases.collection import all_requirements, case_of
 from conformance.cases.script import script_of
 from conformance.cli.options import images, note
 from conformance.cli.writing import write_directory
@@ -18,6 +17,7 @@ from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
 from conformance.judge.runfile import read_reached
 from conformance.judge.verdict import Verdict
+from conformance.project.form import Project
 from conformance.report.words import one_line
 from conformance.reproduce.directory import MARK, directory, directory_name, mode, refuse_other_things
 from conformance.reproduce.readme import heading, story_lines
@@ -35,9 +35,9 @@ def run(options: argparse.Namespace) -> int:
     cut_off = ""
     if options.stored:
         verdict, target, cut_off = _stored(options.requirement, options.target, Path(options.stored))
-        target = located(target, given)
+        target = located(target, given, options.project)
     elif options.target:
-        verdict, target = _measured(options.requirement, options.target, given)
+        verdict, target = _measured(options.requirement, options.target, given, options.project)
     else:
         raise UsageError(
             "reproduce: it is not said on which target", "Give --target TARGET, or --from RUN.jsonl."
@@ -73,18 +73,18 @@ def _stored(name: str, target: str | None, path: Path) -> tuple[Verdict, Target,
     return verdicts[name], run.target, run.cut_off
 
 
-def _measured(name: str, target_name: str, given: Images) -> tuple[Verdict, Target]:
+def _measured(name: str, target_name: str, given: Images, project: Project) -> tuple[Verdict, Target]:
     """Run the one case on the target."""
-    requirements = all_requirements()
+    requirements = project.catalogue.requirements
     if name not in requirements:
         raise _unknown("there is no requirement", name, requirements)
-    plan = make_ready([target_name], given, note)
+    plan = make_ready([target_name], given, note, project)
     (target,) = plan.targets
     requirement = requirements[name]
-    expectation = expect(requirement, target, load_deviations(requirements))
+    expectation = expect(requirement, target, load_deviations(requirements, project=project))
 
     async def decided() -> Verdict:
-        case, pool = case_of(requirement), PodPool(plan)
+        case, pool = project.catalogue.cases[name], PodPool(plan)
         try:
             live = of_case(case, partial(pool.played, pool.submit(target, script_of(case))))
             return (await decide(requirement, expectation, live))[0]

@@ -20,6 +20,7 @@ from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.deviations import load_deviations
 from conformance.judge.outcome import worst_status
 from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
+from conformance.project.form import Project
 from conformance.report import baseline as baseline_report
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
@@ -83,10 +84,10 @@ def judge(options: argparse.Namespace) -> int:
         places = [keeping.place(out, run.header) for run in runs]
         refuse_overwriting(places, options.runs)
         refuse_overwriting(map(part_of, places), options.runs)
-        return worst_status([_judge(run, out, alone=len(runs) == 1) for run in runs])
+        return worst_status([_judge(run, out, options.project, alone=len(runs) == 1) for run in runs])
 
 
-def _judge(before: Run, out: Path, *, alone: bool) -> int:
+def _judge(before: Run, out: Path, project: Project, *, alone: bool) -> int:
     """One run judged again; the exit status."""
     names = tuple(verdict.requirement for verdict in before.verdicts)
     if not names:
@@ -94,7 +95,16 @@ def _judge(before: Run, out: Path, *, alone: bool) -> int:
             f"{before.path}: it was cut off before its first verdict", "--resume goes on with it."
         )
     plan = Plan((before.target,), selected=names, stored={before.target.name: str(before.path.resolve())})
-    runs = run_cases(plan, Selection(), out=out, pods=1, say=_say, progress=_progress(), judged=before)
+    runs = run_cases(
+        plan,
+        Selection(),
+        out=out,
+        pods=1,
+        say=_say,
+        progress=_progress(),
+        judged=before,
+        project=project,
+    )
     comparison = _told(runs, out, "" if alone else f"{before.target.file_name}.")
     old = {verdict.requirement: verdict for verdict in before.verdicts}
     changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
@@ -112,13 +122,20 @@ def _measure(
     """Run, write every report, and show the comparison."""
     selection = Selection(options.keyword, tuple(options.patch))
     with output_directory(options) as out:
-        plan = plan or make_ready(names, images(options), note)
+        plan = plan or make_ready(names, images(options), note, options.project)
         resume = bool(options.resume)
         if baseline is not None:
             written = [out / f"{target.file_name}.jsonl" for target in plan.targets]
             refuse_overwriting(written, [baseline.path])
         runs = run_cases(
-            plan, selection, out=out, pods=options.pods, say=_say, progress=_progress(), resume=resume
+            plan,
+            selection,
+            out=out,
+            pods=options.pods,
+            say=_say,
+            progress=_progress(),
+            resume=resume,
+            project=options.project,
         )
         return _told(runs, out, baseline=baseline)
 
@@ -131,7 +148,7 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
         return make_ready(references, Images())
     given = images(options)
     try:
-        make_ready(["stock"], given, note)
+        make_ready(["stock"], given, note, options.project)
     except WorldError as error:
         _say(
             f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}"
@@ -139,9 +156,9 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
         return make_ready(references, Images())
     if not given.ppa:
         _say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
-        return make_ready(["stock", "reference-ppa"], given, note)
+        return make_ready(["stock", "reference-ppa"], given, note, options.project)
     # A PPA that was named and cannot be had is an error: nothing else may stand in for it.
-    plan = make_ready(["stock", "ppa"], given, note)
+    plan = make_ready(["stock", "ppa"], given, note, options.project)
     _say(f"Ubuntu's stock qmail is compared with that of {given.ppa}.")
     return plan
 

@@ -31,7 +31,7 @@ def attempt(options: argparse.Namespace) -> int:
     if options.o is not None:
         raise UsageError("-o belongs to --from-transcript", "Records are written with --out DIR.")
     scenario = load_scenario(Path(options.file))
-    plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note)
+    plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note, options.project)
     if options.out:
         places = [Path(options.out) / f"{target.file_name}.json" for target in plan.targets]
         refuse_overwriting(places, [options.file])
@@ -86,7 +86,7 @@ def shrink(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys(options.target)) or list(TARGETS)
     if len(names) > 2:
         raise UsageError("shrink takes one target or two", "Name the two that differ.")
-    plan = make_ready(names, images(options), note)
+    plan = make_ready(names, images(options), note, options.project)
     with Trials(plan) as trials:
         result = shrunk(path, trials, _progress if sys.stderr.isatty() else lambda runs, left: None)
     if sys.stderr.isatty():

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from conformance.catalogue.patches import BASE, PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PATCHES
+from conformance.catalogue.patches import BASE, STOCK_PATCHES
 from conformance.catalogue.requirements import Level, Role
 from conformance.errors import NothingSelected, UsageError
 from conformance.judge.outcome import exit_status, worst_status
@@ -103,6 +104,11 @@ class Comparison:
     def unexplained(self) -> tuple[Row, ...]:
         """Rows that differ, and not as expected."""
         return tuple(row for row in self.differing if not row.explained)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The titles of patches that are not this suite's, as the runs have them."""
+        return {patch: title for run in self.runs for patch, title in run.header.titles.items()}
 
     @property
     def cut_off(self) -> list[str]:

@@ -27,11 +27,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from conformance.catalogue.patches import PPA_PATCHES
+from conformance.catalogue.builtin import SERIES
+from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.catalogue.severity import Severity, check_severity
 from conformance.catalogue.tables import check_table, read_tables
 from conformance.errors import UsageError
 from conformance.judge.verdict import VerdictName
+from conformance.project.form import NO_PROJECT, Project
 from conformance.targets.target import Target
 
 _CHECK_NAME = "Look for it with `qmail-conformance list`; if the requirement is gone, remove this entry."
@@ -54,7 +56,8 @@ _LISTED = ("target", "requirement")
 class Deviation:
     """One known disagreement; `place` says where it is written, and is the same for all of one entry.
 
-    An entry with several requirements is one deviation for each of them.
+    An entry with several requirements is one deviation for each of them. One of a lower `rank` goes before
+    the others: a project's own before ours.
     """
 
     target: tuple[str, ...]
@@ -70,6 +73,7 @@ class Deviation:
     hides: tuple[str, ...] = ()
     place: str = ""
     severity: Severity | None = None
+    rank: int = 0
 
     def applies_to(self, requirement: str, target: Target) -> bool:
         """Whether it speaks of this requirement on this target."""
@@ -112,33 +116,43 @@ def names_of(target: Target) -> list[str]:
 
 
 def load_deviations(
-    known_requirements: Iterable[str] | None = None, directory: Path | None = None
+    known_requirements: Iterable[str] | None = None,
+    directory: Path | None = None,
+    project: Project = NO_PROJECT,
 ) -> list[Deviation]:
-    """All deviations of `directory`, which is ours unless it is named, file by file in order of their names.
+    """All deviations of a project, or of `directory` alone, file by file in order of their names.
 
     `known_requirements` are the names of all requirements, before any selection; None when not all cases
     are imported, so that names cannot be checked. Raises UsageError that names the file and the entry for
     anything that is not as this file's docstring says.
     """
     names = None if known_requirements is None else list(known_requirements)
-    found: dict[tuple[str, frozenset[str], str], Deviation] = {}
+    found: dict[tuple[int, str, frozenset[str], str], Deviation] = {}
+    directories = project.deviations if directory is None else (directory,)
+    files = [(rank, path) for rank, each in enumerate(directories) for path in sorted(each.glob("*.toml"))]
     loaded = []
-    for path in sorted((directory or DIRECTORY).glob("*.toml")):
+    for rank, path in files:
         for place, entry in read_tables(path, "deviation"):
-            for deviation in read_entry(place, entry):
+            for deviation in read_entry(place, entry, project.series, rank):
                 pattern = deviation.requirement
                 if names is not None and not any(fnmatchcase(name, pattern) for name in names):
                     raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
                 for target in deviation.target:
-                    other = found.setdefault((target, frozenset(deviation.patches), pattern), deviation)
+                    key = (rank, target, frozenset(deviation.patches), pattern)
+                    other = found.setdefault(key, deviation)
                     if other is not deviation:
                         raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
                 loaded.append(deviation)
     return loaded
 
 
-def read_entry(place: str, entry: dict[str, Any]) -> list[Deviation]:
-    """The deviations of one table `[[deviation]]`, one for each requirement. Raises UsageError."""
+def read_entry(
+    place: str, entry: dict[str, Any], series: PatchSeries = SERIES, rank: int = 0
+) -> list[Deviation]:
+    """The deviations of one table `[[deviation]]`, one for each requirement. Raises UsageError.
+
+    `series` has the patches that there are.
+    """
     texts = ("reason", "source", "shows")
     optional = ("since", "patches", "verdict", "seen", "flaw", "hides", "severity")
     check_table(place, entry, texts, (*_LISTED, *optional))
@@ -148,8 +162,9 @@ def read_entry(place: str, entry: dict[str, Any]) -> list[Deviation]:
         raise UsageError(f"{place}: since is no date", "Write since = 2024-05-01, without quotes.")
     if verdict not in _VERDICTS:
         raise UsageError(f"{place}: verdict is {verdict!r}", f"It is one of {', '.join(_VERDICTS)}.")
-    if not isinstance(patches, list) or any(patch not in PPA_PATCHES for patch in patches):
-        raise UsageError(f"{place}: patches is {patches!r}", f"Write a list out of {', '.join(PPA_PATCHES)}.")
+    known = [number for number in series.patches if number != BASE]
+    if not isinstance(patches, list) or any(patch not in known for patch in patches):
+        raise UsageError(f"{place}: patches is {patches!r}", f"Write a list out of {', '.join(known)}.")
     words = {text: " ".join(entry[text].split()) for text in texts}
     flaw = entry.get("flaw", "")
     if not isinstance(flaw, str):
@@ -172,6 +187,7 @@ def read_entry(place: str, entry: dict[str, Any]) -> list[Deviation]:
             hides=tuple(hides),
             place=place,
             severity=severity,
+            rank=rank,
         )
         for requirement in requirements
     ]

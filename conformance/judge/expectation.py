@@ -65,8 +65,8 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
 
     A guard is met, with and without its patch. A change is met if the target claims the patch, and unmet
     if it does not. Either is unmet where the target lacks another patch that it needs. A known deviation
-    that applies and says otherwise wins; one that says the same has nothing to explain and is left out. An
-    entry that names the requirement is preferred over a pattern.
+    that applies and says otherwise wins; one that says the same has nothing to explain and is left out. A
+    project's own go before ours; an entry that names the requirement is preferred over a pattern.
     Raises UsageError when two entries of equal rank speak of it: which one excuses it would be chance.
     """
     of_patch = set() if requirement.role == "guard" else {requirement.patch}
@@ -74,6 +74,8 @@ def expect(requirement: Requirement, target: Target, deviations: Sequence[Deviat
     plain: VerdictName = "met" if claimed else "unmet"
     speaking = [d for d in deviations if fnmatchcase(requirement.name, d.requirement)]
     applying = [d for d in speaking if d.concerns(target)]
+    first_rank = min((d.rank for d in applying), default=0)
+    applying = [d for d in applying if d.rank == first_rank]
     exact = [d for d in applying if d.requirement == requirement.name]
     ranked = exact or applying
     if not ranked:

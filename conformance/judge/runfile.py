@@ -10,13 +10,14 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from conformance.catalogue.patches import BASE, PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import PATCHES
+from conformance.catalogue.patches import BASE, STOCK_PATCHES
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_USAGE, EXIT_WORLD, UsageError, WorldError
 from conformance.inputs import STORED_RUN, read_octets
 from conformance.judge.outcome import exit_status
@@ -38,7 +39,8 @@ class RunHeader:
 
     `digest` is that of the suite's own files ("" in files of earlier versions), and `total` how many
     requirements were selected (0: it is not said). `base` is what a target without patches is; earlier
-    versions did not say so, and took the distribution's own patches for part of it.
+    versions did not say so, and took the distribution's own patches for part of it. `titles` are those of
+    patches that are not this suite's.
     """
 
     target: Target
@@ -49,10 +51,11 @@ class RunHeader:
     digest: str = ""
     total: int = 0
     base: str = PATCHES[BASE].title
+    titles: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file; what is not known is left out."""
-        left_out = [name for name in ("digest", "total") if not getattr(self, name)]
+        left_out = [name for name in ("digest", "total", "titles") if not getattr(self, name)]
         fields = {"schema": SCHEMA, **asdict(self), "target": self.target.to_json()}
         return {name: value for name, value in fields.items() if name not in left_out}
 
@@ -353,8 +356,9 @@ def _header(data: dict[str, Any]) -> RunHeader:
     if earlier:
         target = replace(header.target, patches=(*STOCK_PATCHES, *header.target.patches))
         header = replace(header, target=target)
-    if header.target.location:
-        raise ValueError("header.target: unknown: 'location'")
+    for name in ("location", "written"):
+        if getattr(header.target, name):
+            raise ValueError(f"header.target: unknown: {name!r}")
     _check_stamp(header.started)
     return header
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence
 
 import conformance
-from conformance.catalogue.patches import claim_words
+from conformance.catalogue.builtin import claim_words
 from conformance.reference.programs.place import PATCHES_FILE
 from conformance.reference.programs.queuefiles import SPLIT
 

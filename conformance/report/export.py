@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.builtin import PATCHES
 from conformance.errors import EXIT_MEANINGS
 from conformance.judge.comparison import Comparison, PatchSummary, Row
 from conformance.judge.runfile import Run
@@ -65,7 +65,7 @@ def _patches(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {
             "patch": patch,
-            "title": PATCHES[patch].title if patch in PATCHES else "",
+            "title": PATCHES[patch].title if patch in PATCHES else comparison.titles.get(patch, ""),
             "summaries": [_summary(summary) for summary in comparison.patches if summary.patch == patch],
         }
         for patch in dict.fromkeys(row.patch for row in comparison.rows)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.catalogue.patches import PATCHES
+from conformance.catalogue.builtin import PATCHES
 from conformance.catalogue.severity import SEVERITIES, Severity, worst_first
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS
 from conformance.harmless import Tone, printable
@@ -91,9 +91,10 @@ def tone(verdict: Verdict) -> Tone:
     return "good" if verdict.verdict == "met" else "quiet"
 
 
-def patch_title(patch: str) -> str:
+def patch_title(patch: str, comparison: Comparison) -> str:
     """`0005: DNS answers larger than 512 octets`; the number alone for a patch of a later suite."""
-    return f"{patch}: {PATCHES[patch].title}" if patch in PATCHES else one_line(patch)
+    title = PATCHES[patch].title if patch in PATCHES else comparison.titles.get(patch, "")
+    return one_line(f"{patch}: {title}" if title else patch)
 
 
 def counts_line(counts: Mapping[str, int]) -> str:

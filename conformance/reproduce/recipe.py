@@ -7,6 +7,7 @@ from pathlib import Path
 from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.ordinary import HOST
+from conformance.project.form import NO_PROJECT, Project
 from conformance.reproduce.scene import Scene
 from conformance.targets.docker.confinement import command_options
 from conformance.targets.docker.scripts import quoted
@@ -43,10 +44,11 @@ def image_files(target: Target) -> dict[str, bytes]:
     return files
 
 
-def located(target: Target, images: Images) -> Target:
+def located(target: Target, images: Images, project: Project = NO_PROJECT) -> Target:
     """A target of a run file with its place again: the header holds its name and not its place."""
     try:
-        return replace(target, location=parse_target(target.name, ppa=images.ppa or None).location)
+        found = parse_target(target.name, ppa=images.ppa or None, project=project)
+        return replace(target, location=found.location)
     except UsageError:
         return target  # a PPA that is not named now: reproduce.sh asks for it
 

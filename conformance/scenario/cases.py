@@ -1,56 +1,66 @@
-"""Scenarios that name a requirement are cases: a function for each file of fixtures/scenarios/ that does."""
+"""Scenarios that name a requirement are cases: a function for each such file of a directory."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
+from conformance.cases.script import Script
 from conformance.catalogue import requirement
 from conformance.catalogue.requirements import Case
 from conformance.errors import UsageError
-from conformance.places import data
 from conformance.scenario.form import Claim, Scenario
 from conformance.scenario.playing import play, unmet_sentence
-from conformance.scenario.reading import load_scenario
-
-DIRECTORY = data("fixtures", "scenarios")
+from conformance.scenario.reading import load_scenario, read_scenario
 
 
-def scenario_files(directory: Path = DIRECTORY) -> list[Path]:
-    """The scenario files of a directory, in order of their names."""
-    return sorted(directory.glob("*.toml"))
-
-
-def scenario_cases(module: str, directory: Path = DIRECTORY) -> dict[str, Case]:
-    """A case for each scenario with a table [requirement], by function name; they say they are of `module`.
+def scenario_cases(directory: Path) -> Iterator[tuple[Path, Case]]:
+    """A case for each scenario of a directory with a table [requirement], and its file, in order of names.
 
     The promise is the scenario's, and is met when all its expectations are. Raises UsageError.
     """
-    cases: dict[str, Case] = {}
-    for path in scenario_files(directory):
-        scenario = load_scenario(path)
-        if scenario.claim is not None:
-            case = _case(scenario, scenario.claim, module)
-            cases[case.__name__] = case
-    return cases
+    for path in sorted(directory.glob("*.toml")):
+        if (case := scenario_case(path)) is not None:
+            yield path, case
 
 
-def _case(scenario: Scenario, claim: Claim, module: str) -> Case:
+def scenario_case(path: Path) -> Case | None:
+    """The case of a scenario file; None where it names no requirement. Raises UsageError."""
+    scenario = load_scenario(path)
+    return _case(scenario, scenario.claim) if scenario.claim is not None else None
+
+
+async def play_claim(internet: Internet, qmail: Qmail, text: str, name: str) -> None:
+    """Play a scenario's text, as a script: met when all its expectations are. `name` is its file's."""
+    await _hold(read_scenario(text, Path(name)), internet, qmail)
+
+
+async def _hold(scenario: Scenario, internet: Internet, qmail: Qmail) -> None:
+    unmet = [check for check in await play(scenario, internet, qmail) if not check.met]
+    if unmet:
+        raise AssertionError("; ".join(unmet_sentence(check) for check in unmet))
+
+
+def _case(scenario: Scenario, claim: Claim) -> Case:
     async def case(internet: Internet, qmail: Qmail) -> None:
-        unmet = [check for check in await play(scenario, internet, qmail) if not check.met]
-        if unmet:
-            raise AssertionError("; ".join(unmet_sentence(check) for check in unmet))
+        await _hold(scenario, internet, qmail)
 
+    path = scenario.path
     made: Any = case
-    made.__name__ = made.__qualname__ = f"test_{scenario.path.stem.replace('-', '_')}"
-    made.__module__ = module
+    made.__name__ = made.__qualname__ = f"test_{path.stem.replace('-', '_')}"
     made.__doc__ = claim.promise
-    made.scenario = scenario.path  #: the file, for whoever shows what decides the requirement
+    made.scenario = path  #: the file, for whoever shows what decides the requirement
+    made.script = Script(__name__, play_claim.__name__, {"text": scenario.source, "name": path.name})
     try:
         mark = requirement(
             claim.name, source=claim.source, role=claim.role, level=claim.level, severity=claim.severity
         )
-        return mark(made)
+        marked: Any = mark(made)
     except UsageError as error:
         hint = "See [requirement] in docs/scenarios.md."
-        raise UsageError(f"{scenario.path}: {error.message}", hint) from error
+        raise UsageError(f"{path}: {error.message}", hint) from error
+    marked.requirement = replace(marked.requirement, case=f"{path.name}::{made.__name__}")
+    found: Case = made
+    return found

@@ -29,7 +29,15 @@ class Images:
     mirror: str = ""
 
     @classmethod
-    def chosen(cls, given: Callable[[str], str | None]) -> Self:
-        """`given` maps an option's name as in Python (`internet_base`) to its value, if any."""
+    def chosen(cls, given: Callable[[str], str | None], defaults: object = None) -> Self:
+        """`given` maps an option's name as in Python (`internet_base`) to its value, if any.
+
+        Then the environment counts, then the attributes of `defaults`, which is what a project says.
+        """
         names = {option[2:].replace("-", "_"): variable for option, (variable, _) in IMAGE_OPTIONS.items()}
-        return cls(**{name: given(name) or os.environ.get(names[name], "") for name in names})
+        return cls(
+            **{
+                name: given(name) or os.environ.get(names[name], "") or getattr(defaults, name, "")
+                for name in names
+            }
+        )

@@ -5,8 +5,11 @@ import re
 from dataclasses import replace
 from difflib import get_close_matches
 
-from conformance.catalogue.patches import PATCHES, PPA_PATCHES, STOCK_PATCHES, claim_words, claimed
+from conformance.catalogue.builtin import PPA_PATCHES
+from conformance.catalogue.patches import STOCK_PATCHES
 from conformance.errors import UsageError
+from conformance.project.form import NO_PROJECT, Alias, Project
+from conformance.project.reading import alias_of
 from conformance.targets.target import Kind, Target
 
 #: Environment variable that names the PPA when no option does.
@@ -18,31 +21,34 @@ MODELLED = "1.06-6.2"
 _KNOWN = (
     "known: stock, ppa, debs:DIRECTORY, debs:DIRECTORY@0004,0005, image:REFERENCE, "
     "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, "
-    "reference-ppa~FLAW,FLAW, model-stock, model-ppa, model@0004,0005"
+    "reference-ppa~FLAW,FLAW, model-stock, model-ppa, model@0004,0005; NAME=TARGET gives one a name"
 )
 
 _PPA = re.compile(r"ppa:[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*|deb\s+\S.*")
 
 
-def parse_target(name: str, *, ppa: str | None = None) -> Target:
+def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PROJECT) -> Target:
     """The target that a person named; nothing is looked up yet.
 
-    `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. A directory or an image without
-    `@` claims every patch of the PPA's package, with nothing after `@` those of stock, with `@base` none.
-    After `~` come flaws of the reference; not after `!`, which an interactive shell takes for its history. A
-    model has the flaws of its deviations, but those that one of the named flaws stands in the place of.
-    Raises UsageError.
+    `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. `NAME=TARGET`, or a name that the
+    project has for one, is that target under this name. A directory or an image without `@` claims every
+    patch of the package, which is the PPA's unless the project says otherwise, with nothing after `@` those
+    of stock, with `@base` none. After `~` come flaws of the reference; not after `!`, which an interactive
+    shell takes for its history. A model has the flaws of its deviations, but those that one of the named
+    flaws stands in the place of. Raises UsageError.
     """
+    if (alias := project.aliases.get(name) or alias_of(name)) is not None:
+        return _called(alias, ppa, project)
     build, tilde, listed = name.rpartition("~")
     if not tilde:
-        return _build(name, ppa)
+        return _build(name, ppa, project)
     from conformance.reference.flaws import FLAWS, build_with  # loaded for names with flaws alone
 
     flaws = tuple(dict.fromkeys(listed.split(",")))
     unknown = [flaw for flaw in flaws if flaw not in FLAWS]
     if unknown and name.startswith(("debs:", "image:")):
-        return _build(name, ppa)  # the `~` belongs to the place: debs:build-1.06~2
-    target = _build(build, ppa)
+        return _build(name, ppa, project)  # the `~` belongs to the place: debs:build-1.06~2
+    target = _build(build, ppa, project)
     if target.is_model:
         flaws += _apart_from(flaws, target.flaws)
     if not target.specification:
@@ -58,59 +64,76 @@ def parse_target(name: str, *, ppa: str | None = None) -> Target:
     return replace(target, name=name, flaws=flaws)
 
 
-def _build(name: str, ppa: str | None) -> Target:
+def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
+    """A target under the name that a person gave it. Raises UsageError, with the place of that."""
+    try:
+        target = parse_target(alias.written, ppa=ppa, project=replace(project, aliases={}))
+    except UsageError as error:
+        if not alias.place:
+            raise
+        raise UsageError(f"{alias.place}: targets.{alias.name}: {error.message}", error.hint) from error
+    location = str(alias.directory / target.location) if target.kind == "debs" else target.location
+    return replace(target, name=alias.name, location=location, written=alias.written)
+
+
+def _build(name: str, ppa: str | None, project: Project) -> Target:
+    series = project.series
     if name == "stock":
         return Target(name, "stock", STOCK_PATCHES)
     if name == "ppa":
-        return Target(name, "ppa", PPA_PATCHES, _archive(ppa))
+        return Target(name, "ppa", series.package, _archive(ppa))
     if name in ("reference-stock", "reference-ppa"):
         return Target(name, "reference", PPA_PATCHES if name == "reference-ppa" else STOCK_PATCHES)
     if name in ("model-stock", "model-ppa"):
-        return _model(name, PPA_PATCHES if name == "model-ppa" else STOCK_PATCHES)
+        return _model(name, PPA_PATCHES if name == "model-ppa" else STOCK_PATCHES, project)
     if name.startswith("model@"):
-        return _model(name, patches_of(name.removeprefix("model@"), f"target {name!r}"))
+        return _model(name, series.read(name.removeprefix("model@"), f"target {name!r}"), project)
     if name.startswith("reference@"):
-        return Target(name, "reference", patches_of(name.removeprefix("reference@"), f"target {name!r}"))
+        return Target(name, "reference", series.read(name.removeprefix("reference@"), f"target {name!r}"))
     if name.startswith("debs:"):
-        return _located(name, "debs", name.removeprefix("debs:"), "a directory with .deb files")
+        return _located(name, "debs", name.removeprefix("debs:"), "a directory with .deb files", project)
     if name.startswith("image:"):
-        return _located(name, "image", name.removeprefix("image:"), "a Docker image")
-    raise UsageError(f"there is no target {name!r}", _KNOWN)
+        return _located(name, "image", name.removeprefix("image:"), "a Docker image", project)
+    near = get_close_matches(name, [*project.aliases, "stock", "ppa", "reference-stock", "reference-ppa"], 1)
+    own = f"{', '.join(project.aliases)} in {project.file}; " if project.aliases else ""
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"there is no target {name!r}", f"{meant}{own}{_KNOWN}")
 
 
-def model_of(target: Target) -> Target:
+def model_of(target: Target, project: Project = NO_PROJECT) -> Target:
     """What a build is believed to do: the reference with its patches, and its known deviations as flaws.
 
     That of a reference is the one without the flaws that its name has besides. Raises UsageError.
     """
     if target.specification:
-        return parse_target(target.name.partition("~")[0])
-    return _with_deviations(Target(f"model of {target.name}", "reference", target.patches), target)
+        return parse_target((target.written or target.name).partition("~")[0], project=project)
+    return _with_deviations(Target(f"model of {target.name}", "reference", target.patches), target, project)
 
 
-def name_of_model(model: Target) -> str:
+def name_of_model(model: Target, project: Project = NO_PROJECT) -> str:
     """A name under which any command takes the model of a build, as `model_of` makes it."""
     if not model.name.startswith("model of "):
         return model.name
     known = {STOCK_PATCHES: "stock", PPA_PATCHES: "ppa"}
-    suffix = f"-{known[model.patches]}" if model.patches in known else f"@{claim_words(model.patches)}"
-    if set(model.flaws) == set(parse_target(f"model{suffix}").flaws):
+    words = project.series.words(model.patches)
+    suffix = f"-{known[model.patches]}" if model.patches in known else f"@{words}"
+    if set(model.flaws) == set(parse_target(f"model{suffix}", project=project).flaws):
         return f"model{suffix}"
     return "~".join(filter(None, (f"reference{suffix}", ",".join(model.flaws))))
 
 
-def _model(name: str, patches: tuple[str, ...]) -> Target:
+def _model(name: str, patches: tuple[str, ...], project: Project) -> Target:
     """The reference that does what is known of the published package: its deviations are flaws here."""
     model = Target(name, "reference", patches, packages={"qmail": MODELLED})
-    return _with_deviations(model, model)
+    return _with_deviations(model, model, project)
 
 
-def _with_deviations(model: Target, build: Target) -> Target:
+def _with_deviations(model: Target, build: Target, project: Project) -> Target:
     """A model with the deviations that concern a build as flaws. Raises UsageError."""
     from conformance.judge.deviations import load_deviations
     from conformance.reference.flaws import FLAWS
 
-    known = [each for each in load_deviations() if each.flaw and each.concerns(build)]
+    known = [each for each in load_deviations(project=project) if each.flaw and each.concerns(build)]
     for deviation in known:
         if deviation.flaw not in FLAWS:
             what = f"{deviation.place}: there is no flaw {deviation.flaw!r}"
@@ -141,22 +164,13 @@ def _archive(ppa: str | None) -> str:
     return archive
 
 
-def _located(name: str, kind: Kind, rest: str, what: str) -> Target:
+def _located(name: str, kind: Kind, rest: str, what: str, project: Project) -> Target:
     """`rest` is a place, perhaps with `@` and patches: `@sha256:…` and `a@b/c` belong to the place."""
     location, at, tail = rest.rpartition("@")
     if not at or ":" in tail or "/" in tail:
-        location, patches = rest, PPA_PATCHES
+        location, patches = rest, project.series.package
     else:
-        patches = patches_of(tail, f"target {name!r}")
+        patches = project.series.read(tail, f"target {name!r}")
     if not location:
         raise UsageError(f"target {name!r}: after the colon comes {what}")
     return Target(name, kind, patches, location)
-
-
-def patches_of(listed: str, whose: str) -> tuple[str, ...]:
-    """The patches that a list such as `0004,0005` claims, as `claimed` reads it. Raises UsageError."""
-    wanted = {number.strip() for number in listed.split(",")} if listed.strip() else set()
-    for number in sorted(wanted):
-        if number not in PATCHES:
-            raise UsageError(f"{whose}: there is no patch {number!r}", f"known: {', '.join(PATCHES)}")
-    return claimed(wanted)

@@ -15,8 +15,8 @@ class Target:
 
     `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
     `packages` maps package names to versions, and `image` is the image's id; both are filled in when
-    the image stands. `flaws` are those built into a reference on purpose. `specification` is True for the
-    reference, which is not qmail.
+    the image stands. `flaws` are those built into a reference on purpose. Where `name` is one that a person
+    gave it, `written` is what that stands for. `specification` is True for the reference, which is not qmail.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Target:
     packages: dict[str, str] = field(default_factory=dict)
     image: str = ""
     flaws: tuple[str, ...] = ()
+    written: str = ""
 
     @property
     def specification(self) -> bool:
@@ -34,7 +35,7 @@ class Target:
     @property
     def is_model(self) -> bool:
         """Whether it is the reference with known deviations as flaws; `packages` are what it stands for."""
-        return self.specification and self.name.startswith("model")
+        return self.specification and (self.name.startswith("model") or bool(self.packages))
 
     @property
     def file_name(self) -> str:
@@ -43,5 +44,5 @@ class Target:
 
     def to_json(self) -> dict[str, Any]:
         """What reports tell of it: not its place on this machine, and flaws where there are some."""
-        left_out = {"location"} if self.flaws else {"location", "flaws"}
+        left_out = {"location", "written"} if self.flaws else {"location", "written", "flaws"}
         return {name: value for name, value in encode(self).items() if name not in left_out}

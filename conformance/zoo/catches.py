@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conformance.catalogue import PATCHES, Requirement
+from conformance.catalogue import Requirement
+from conformance.catalogue.builtin import PATCHES
 from conformance.judge.verdict import as_expected
 from conformance.reference.flaws import FLAWS
 from conformance.zoo.trial import Baseline, Outcome, Trial, known_deviations

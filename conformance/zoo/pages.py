@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from conformance.catalogue import PATCHES
+from conformance.catalogue.builtin import PATCHES
 from conformance.reference.flaws import FLAWS
 from conformance.zoo.catches import ZooTable
 

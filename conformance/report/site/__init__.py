@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from conformance.cases.collection import all_requirements
+from conformance.catalogue.catalogue import Catalogue
 from conformance.judge.comparison import Comparison
+from conformance.project.form import NO_PROJECT
 from conformance.report.site.index import Pictures, index_page
 from conformance.report.site.requirement import file_name, requirement_page
 
@@ -12,9 +13,11 @@ __all__ = ["INDEX", "Pictures", "site_files"]
 INDEX = "index.html"
 
 
-def site_files(comparison: Comparison, throughput: Pictures | None = None) -> Iterator[tuple[str, str]]:
+def site_files(
+    comparison: Comparison, throughput: Pictures | None = None, catalogue: Catalogue | None = None
+) -> Iterator[tuple[str, str]]:
     """Each page, as its path in the site and its text: `requirements/NAME.html`, and `INDEX` last."""
-    known = all_requirements()
+    known = catalogue or NO_PROJECT.catalogue
     rows = comparison.rows
     for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
         text = requirement_page(comparison, row, before, after, known)

@@ -34,7 +34,7 @@ def matrix(comparison: Comparison) -> Html:
     heads = (tag("th", label, scope="col") for label in comparison.labels)
     head = tag("thead", tag("tr", tag("th", "Requirement", scope="col"), joined(heads)))
     by_patch = groupby(comparison.rows, key=lambda row: row.patch)
-    groups = (_group(patch, list(rows), len(comparison.labels) + 1) for patch, rows in by_patch)
+    groups = (_group(patch, list(rows), comparison) for patch, rows in by_patch)
     caption = tag("caption", "Requirements by targets; each cell leads to the evidence", class_="unseen")
     nothing = tag(
         "p", "No requirement is like that. Take something out of the filter.", id="nothing", hidden=True
@@ -49,9 +49,10 @@ def patch_anchor(patch: str) -> str:
     return f"patch-{file_name(patch).removesuffix('.html')}"
 
 
-def _group(patch: str, rows: list[Row], width: int) -> Html:
+def _group(patch: str, rows: list[Row], comparison: Comparison) -> Html:
+    width = len(comparison.labels) + 1
     count = tag("span", numbered(len(rows), "requirement"), class_="quiet")
-    title = tag("th", patch_title(patch), " ", count, colspan=str(width), scope="rowgroup")
+    title = tag("th", patch_title(patch, comparison), " ", count, colspan=str(width), scope="rowgroup")
     body = joined((_row(row) for row in rows), "\n")
     return tag(
         "tbody", tag("tr", title, class_="patch"), body, id=patch_anchor(patch), data_patch=one_line(patch)
@@ -79,7 +80,7 @@ def _row(row: Row) -> Html:
 def _form(comparison: Comparison) -> Html:
     present = {word for row in comparison.rows for cell in row.cells for word in facets(cell).split()}
     patches = dict.fromkeys(row.patch for row in comparison.rows)
-    by_number = ((one_line(patch), patch_title(patch)) for patch in patches)
+    by_number = ((one_line(patch), patch_title(patch, comparison)) for patch in patches)
     fields = [
         _field("text", "Text", tag("input", type="search", id="text", name="text", autocomplete="off")),
         _select("patch", "Patch", "every patch", by_number),

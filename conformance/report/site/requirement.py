@@ -2,14 +2,12 @@
 
 import inspect
 import re
-from collections.abc import Mapping
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
 from conformance import __version__
-from conformance.cases.collection import case_of
-from conformance.catalogue.requirements import Requirement
+from conformance.catalogue.catalogue import Catalogue
 from conformance.harmless import printable
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
@@ -37,21 +35,21 @@ def file_name(requirement: str) -> str:
 
 
 def requirement_page(
-    comparison: Comparison, row: Row, before: Row | None, after: Row | None, known: Mapping[str, Requirement]
+    comparison: Comparison, row: Row, before: Row | None, after: Row | None, catalogue: Catalogue
 ) -> str:
     """The whole page. `before` and `after` are the row's neighbours in the matrix, None at its ends.
 
-    `known` are the requirements of this suite, for their cases' source code.
+    `catalogue` is that of today, for the cases' source code.
     """
     main = tag(
         "main",
-        _promise(row),
+        _promise(row, comparison),
         specifications(comparison),
         section("verdicts", "Verdicts", _verdicts(comparison, row)),
         section("repeat", "Repeat just this", _commands(comparison, row)),
         section("evidence", "What happened", evidence(row, comparison.labels)),
         section("set-up", "Configuration used", set_up(row, comparison.labels)),
-        section("case", "The case", _case(row, comparison.runs[0].header.suite, known)),
+        section("case", "The case", _case(row, comparison.runs[0].header.suite, catalogue)),
         id="content",
         tabindex="-1",
     )
@@ -74,9 +72,9 @@ def _navigation(before: Row | None, after: Row | None) -> Html:
     return tag("nav", joined(links, " "), aria_label="Pages")
 
 
-def _promise(row: Row) -> Html:
+def _promise(row: Row, comparison: Comparison) -> Html:
     facts = (
-        ("Patch", patch_title(row.patch)),
+        ("Patch", patch_title(row.patch, comparison)),
         ("Source", citation(row.source)),
         ("Level", row.level),
         ("Role", _ROLES[row.role]),
@@ -130,8 +128,8 @@ def _commands(comparison: Comparison, row: Row) -> Html:
     return joined((*blocks, status))
 
 
-def _case(row: Row, suite: str, known: Mapping[str, Requirement]) -> Html:
-    requirement = known.get(row.requirement)
+def _case(row: Row, suite: str, catalogue: Catalogue) -> Html:
+    requirement = catalogue.requirements.get(row.requirement)
     if requirement is None:
         return tag("p", "This version of the suite has no such requirement, so its code cannot be shown.")
     notes = [tag("p", tag("code", requirement.case), class_="quiet")]
@@ -139,7 +137,7 @@ def _case(row: Row, suite: str, known: Mapping[str, Requirement]) -> Html:
         words = f"As version {__version__} of the suite has it; the run was made with {suite}."
         notes.append(tag("p", words, class_="quiet"))
     try:
-        case = case_of(requirement)
+        case = catalogue.cases[requirement.name]
         # A case that is a scenario file shows the file.
         scenario: Path | None = getattr(case, "scenario", None)
         code = scenario.read_text(encoding="utf-8") if scenario else inspect.getsource(case)
