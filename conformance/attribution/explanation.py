@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from conformance.catalogue.builtin import SERIES
+from conformance.catalogue.builtin import PPA_PATCHES, SERIES
 from conformance.catalogue.patches import PatchSeries
 from conformance.report.words import listed
 

@@ -68,6 +68,8 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
     """A target under the name that a person gave it. Raises UsageError, with the place of that."""
     try:
         target = parse_target(alias.written, ppa=ppa, project=replace(project, aliases={}))
+        if target.is_model:  # a run of one is known by its name
+            raise UsageError(f"{alias.written} keeps its own name", "Name it as it is.")
     except UsageError as error:
         if not alias.place:
             raise

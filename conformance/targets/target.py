@@ -35,7 +35,7 @@ class Target:
     @property
     def is_model(self) -> bool:
         """Whether it is the reference with known deviations as flaws; `packages` are what it stands for."""
-        return self.specification and (self.name.startswith("model") or bool(self.packages))
+        return self.specification and self.name.startswith("model")
 
     @property
     def file_name(self) -> str:
