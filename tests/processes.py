@@ -11,11 +11,17 @@ from typing import Any
 Finished = subprocess.CompletedProcess[str]
 
 
-def python(*arguments: str, directory: Path | None = None, told: str = "", **environment: str) -> Finished:
+def python(
+    *arguments: str,
+    directory: Path | None = None,
+    told: str = "",
+    executable: str = sys.executable,
+    **environment: str,
+) -> Finished:
     """Run Python with arguments, without colours and without what this shell has set."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("QMAIL_", "PYTEST_"))}
     return subprocess.run(
-        [sys.executable, *arguments],
+        [executable, *arguments],
         cwd=directory,
         env={**kept, "NO_COLOR": "1", **environment},
         input=told,

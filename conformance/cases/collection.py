@@ -21,7 +21,7 @@ from conformance.scenario.cases import scenario_cases
 DIRECTORY = Path(__file__).resolve().parent
 
 
-def load_catalogue(parts: Sequence[Part] = (BUILT_IN,), series: PatchSeries | None = None) -> Catalogue:
+def load_catalogue(parts: Sequence[Part], series: PatchSeries | None = None) -> Catalogue:
     """The catalogue of these parts, each read in the same way. Raises UsageError for what is wrong in one.
 
     `series` are the patches of all of them, and what a build has of these without a word.
@@ -120,7 +120,7 @@ def forget_modules() -> None:
 
 @cache
 def _built_in() -> Catalogue:
-    return load_catalogue()
+    return load_catalogue([BUILT_IN])
 
 
 def all_requirements() -> dict[str, Requirement]:

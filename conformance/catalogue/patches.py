@@ -74,10 +74,14 @@ class PatchSeries:
     def check(self, number: str, whose: str) -> None:
         """Raise UsageError unless there is a patch of this number."""
         if number not in self.patches:
-            near = get_close_matches(number, self.patches, 1)
-            meant = f"did you mean {near[0]!r}? " if near else ""
-            hint = f"{meant}known: {', '.join(self.patches)}"
-            raise UsageError(f"{whose}: there is no patch {number!r}", hint)
+            raise UsageError(f"{whose}: there is no patch {number!r}", near(number, self.patches))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown word: the nearest that is known, and all."""
+    names = list(known)
+    meant = get_close_matches(word, names, 1)
+    return (f"did you mean {meant[0]!r}? " if meant else "") + f"known: {', '.join(names)}"
 
 
 def series_of(patches: Iterable[Patch], package: Collection[str] | None = None) -> PatchSeries:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from conformance.cases.collection import all_requirements
 from conformance.catalogue.severity import worst_first
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
@@ -23,8 +22,10 @@ from conformance.report.words import listed, numbered, one_line
 
 def run(options: argparse.Namespace) -> int:
     actions = {"list": _list, "check": _check, "draft": _draft, "carry": _carry, "drop": _drop}
-    requirements = all_requirements()
-    return actions[options.action](options, Known(requirements, load_deviations(requirements)))
+    project = options.project
+    requirements = project.catalogue.requirements
+    known = load_deviations(requirements, project=project)
+    return actions[options.action](options, Known(requirements, known))
 
 
 def _list(options: argparse.Namespace, known: Known) -> int:

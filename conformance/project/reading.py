@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.catalogue import part as parts
 from conformance.catalogue.builtin import BUILT_IN, SERIES
-from conformance.catalogue.patches import BASE, Patch, series_of
+from conformance.catalogue.patches import BASE, Patch, near, series_of
 from conformance.errors import UsageError
 from conformance.harmless import printable
 from conformance.project.form import NO_PROJECT, Alias, Defaults, Project
@@ -122,11 +122,9 @@ def _package(top: TomlTable, own: Iterable[Patch]) -> list[str]:
 def _check_known(table: TomlTable, index: int, number: str, known: list[str], own: str = "") -> None:
     if number == own:
         table.wrong(("carries",), "a patch carries others, not itself", "leave it out")
-    try:
-        series_of(Patch(each, "", "") for each in known).check(number, "carries")
-    except UsageError as error:
+    if number not in known:
         at = ("carries", index) if isinstance(table.data["carries"], list) else ("carries",)
-        table.wrong(at, f"there is no patch {number!r}", error.hint)
+        table.wrong(at, f"there is no patch {number!r}", near(number, known))
 
 
 def _series(top: TomlTable) -> list[tuple[str, str]]:
