@@ -37,8 +37,6 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
     shell takes for its history. A model has the flaws of its deviations, but those that one of the named
     flaws stands in the place of. Raises UsageError.
     """
-    if (alias := project.aliases.get(name) or alias_of(name)) is not None:
-        return _called(alias, ppa, project)
     build, tilde, listed = name.rpartition("~")
     if not tilde:
         return _build(name, ppa, project)
@@ -46,7 +44,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
 
     flaws = tuple(dict.fromkeys(listed.split(",")))
     unknown = [flaw for flaw in flaws if flaw not in FLAWS]
-    if unknown and name.startswith(("debs:", "image:")):
+    if unknown and re.match(r"([^:@/]*=)?(debs|image):", name):
         return _build(name, ppa, project)  # the `~` belongs to the place: debs:build-1.06~2
     target = _build(build, ppa, project)
     if target.is_model:
@@ -79,6 +77,8 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
 
 
 def _build(name: str, ppa: str | None, project: Project) -> Target:
+    if (alias := project.aliases.get(name) or alias_of(name)) is not None:
+        return _called(alias, ppa, project)
     series = project.series
     if name == "stock":
         return Target(name, "stock", STOCK_PATCHES)
