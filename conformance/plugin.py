@@ -7,7 +7,6 @@ run file, and whoever listens in the controller of pytest-xdist writes that line
 import asyncio
 import contextlib
 import json
-import types
 import warnings
 from collections import defaultdict
 from collections.abc import Generator
@@ -20,6 +19,7 @@ import pytest
 from conformance.cases.attempt import Attempt, Played, handle_names, shared
 from conformance.cases.script import script_of
 from conformance.catalogue.requirements import Requirement, requirement_of
+from conformance.collecting import refuse_second, scenario_file
 from conformance.errors import EXIT_WORLD, ConformanceError, UsageError
 from conformance.harmless import printable
 from conformance.judge.decider import decide, of_case, of_record
@@ -31,7 +31,6 @@ from conformance.pod.base import PodFailure
 from conformance.pod.secrets import fixture_secrets
 from conformance.project.form import NO_PROJECT, Project
 from conformance.project.reading import find_project, read_project
-from conformance.scenario.cases import scenario_case
 from conformance.shares import ShareScheduling, share_of, stands_in
 from conformance.stopping import end_with_parent
 from conformance.targets.capacity import cut_down
@@ -134,25 +133,12 @@ def _project(config: pytest.Config) -> Project:
     return config.stash[PROJECT]
 
 
-class ScenarioFile(pytest.Module):
-    """A scenario file that names a requirement, as pytest sees it: a module with one case."""
-
-    def _getobj(self) -> types.ModuleType:
-        module = types.ModuleType(self.path.stem)
-        if (case := scenario_case(self.path)) is not None:
-            setattr(module, case.__name__, case)
-        return module
-
-
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Scenario files are collected where the catalogue has them, and nowhere else."""
-    if file_path.suffix != ".toml":
+    if file_path.suffix != ".toml":  # nothing is read for the tests of others
         return None
     project = _project(parent.config) if PLAN in parent.config.stash else NO_PROJECT
-    directories = [directory.resolve() for part in project.parts for directory in part.scenarios]
-    if file_path.parent.resolve() not in directories:
-        return None
-    return ScenarioFile.from_parent(parent, path=file_path)
+    return scenario_file(file_path, parent, project.parts)
 
 
 @pytest.fixture
@@ -189,7 +175,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         requirement = _requirement(item)
         wanted = not selected  # a project's file may hold tests that decide nothing
         if requirement is not None:
-            _check(requirement, by_name, _project(config))
+            refuse_second(requirement, by_name, _project(config).series)
             item.add_marker(pytest.mark.requirement(name=requirement.name, role=requirement.role))
             item.add_marker(pytest.mark.patch(number=requirement.patch))
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
@@ -201,16 +187,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-
-
-def _check(requirement: Requirement, by_name: dict[str, Requirement], project: Project) -> None:
-    """Raise pytest.UsageError where two cases decide one requirement, or there is no patch like its own."""
-    other = by_name.setdefault(requirement.name, requirement)
-    if other.case != requirement.case:
-        what = f"requirement {requirement.name!r} is decided by two cases: {other.case}, {requirement.case}"
-        raise pytest.UsageError(what)
-    if requirement.patch not in project.series.patches:
-        raise pytest.UsageError(f"requirement {requirement.name!r}: there is no patch {requirement.patch}")
 
 
 def _target(item: pytest.Item) -> Target:

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.cli import main
 from conformance.errors import UsageError
-from conformance.scenario.cases import scenario_files
+from conformance.places import data
 from conformance.scenario.pieces import answered_lines, blocks, shorter_values, toml, without
 from conformance.scenario.reading import read_scenario
 from conformance.scenario.shrinking import Shrunk, difference, shrunk, weight
@@ -14,7 +14,7 @@ from conformance.scenario.trial import Trials
 from conformance.targets.ready import Images, make_ready
 
 BOTH = ("reference-stock", "reference-ppa")
-EXAMPLES = scenario_files()
+EXAMPLES = sorted(data("fixtures", "scenarios").glob("*.toml"))
 
 
 def said(name: str) -> str:

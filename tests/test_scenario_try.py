@@ -9,9 +9,9 @@ import pytest
 
 from conformance.cli import main
 from conformance.errors import UsageError, WorldError
+from conformance.places import data
 from conformance.pod.base import PodFailure
 from conformance.pod.observation import Observation
-from conformance.scenario.cases import scenario_files
 from conformance.scenario.form import Scenario
 from conformance.scenario.playing import Check
 from conformance.scenario.reading import load_scenario, read_scenario
@@ -24,7 +24,7 @@ from conformance.targets.target import Target
 from tests.pods import ScriptedPod
 
 BOTH = ("reference-stock", "reference-ppa")
-EXAMPLES = scenario_files()
+EXAMPLES = sorted(data("fixtures", "scenarios").glob("*.toml"))
 Told = pytest.CaptureFixture[str]
 
 

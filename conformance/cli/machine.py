@@ -7,6 +7,7 @@ import sys
 
 from conformance.cli.options import images
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.project.form import Alias
 from conformance.report.words import one_line
 from conformance.targets.docker import engine
 from conformance.targets.docker.doctor import MachineCheck, check_engine, check_resolution
@@ -34,6 +35,7 @@ def targets(options: argparse.Namespace) -> int:
         ("debs:DIRECTORY[@0004,0005]", no_engine, six),
         ("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"),
     ]
+    rows += [_alias(alias, options, no_engine) for alias in options.project.aliases.values()]
     for name, problem, what in rows:
         print(f"{'no ' if problem else 'yes'}  {name}\n       {one_line(problem or what)}")
     if no_engine:
@@ -42,6 +44,17 @@ def targets(options: argparse.Namespace) -> int:
             "`qmail-conformance doctor` tells more."
         )
     return EXIT_AS_EXPECTED
+
+
+def _alias(alias: Alias, options: argparse.Namespace, no_engine: str) -> tuple[str, str, str]:
+    """The row of a name that the project gives."""
+    try:
+        target = parse_target(alias.name, ppa=images(options).ppa or None, project=options.project)
+    except ConformanceError as error:
+        return alias.name, error.message, ""
+    problem = "" if target.specification else no_engine
+    claims = ", ".join(target.patches) or "no patch"
+    return alias.name, problem, f"{alias.written}, which claims {claims}"
 
 
 def doctor(options: argparse.Namespace) -> int:
