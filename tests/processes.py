@@ -33,16 +33,19 @@ def python(
 
 
 def run_own_cases(
-    directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int
+    directory: Path, files: Sequence[str], written: Mapping[str, str], processes: int, first: str = ""
 ) -> tuple[Finished, list[dict[str, Any]]]:
-    """`run reference-ppa` over files of the package and over a project's own; its run file's lines."""
-    program = own_program(directory, copied, written, processes)
+    """`run reference-ppa` over files of ours and over a project's own; its run file's lines.
+
+    `first` is what the program does before.
+    """
+    program = first + own_program(directory, files, written, processes)
     root = Path(__file__).resolve().parent.parent
     done = python("-c", program, PYTHONPATH=f"{directory}{os.pathsep}{root}")
     return done, run_lines(directory / "out" / "reference-ppa.jsonl")
 
 
-def own_program(directory: Path, copied: Sequence[str], written: Mapping[str, str], processes: int) -> str:
+def own_program(directory: Path, files: Sequence[str], written: Mapping[str, str], processes: int) -> str:
     """What runs those files, a project's own among them, into `out`."""
     package = directory / "own"
     package.mkdir()
@@ -55,7 +58,7 @@ def own_program(directory: Path, copied: Sequence[str], written: Mapping[str, st
 import sys
 from conformance.cli import case_run, main
 case_run.process_count = lambda *_: {processes}
-keyword, out = {" or ".join([*copied, *own])!r}, {str(directory / "out")!r}
+keyword, out = {" or ".join([*files, *own])!r}, {str(directory / "out")!r}
 sys.argv[1:] = ["run", "reference-ppa", "-n", "{processes}", "-k", keyword, "--out", out]
 sys.argv += ["--project", {str(project)!r}]
 sys.exit(main())

@@ -30,11 +30,13 @@ def of_the_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with what is known of 1.06-6.2, as a copy that a test may change."""
+    """A directory with what is known of 1.06-6.2, as a copy that a test may change: a project's, not ours."""
     copy = tmp_path / "deviations"
     copy.mkdir()
     shutil.copy(deviations.DIRECTORY / "netqmail-1.06-6.2.toml", copy)
-    monkeypatch.setattr(deviations, "DIRECTORY", copy)
+    project = 'deviations = "deviations"\nbuilt-in-deviations = false\n'
+    (tmp_path / "qmail-conformance.toml").write_text(project)
+    monkeypatch.chdir(tmp_path)
     return copy
 
 

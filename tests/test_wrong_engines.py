@@ -90,7 +90,7 @@ def test_an_ordinary_client_gives_up_at_once(engine: str) -> None:
 FILES = ("test_0006_unknown.py", "test_base_session.py")
 
 
-CONFTEST = """
+WRONG_POD = """
 from conformance.targets import pool
 from tests.wrong_engines import ENGINES, WrongPod
 
@@ -102,7 +102,7 @@ pool.start = start
 
 
 def test_the_command_says_regression_and_writes_a_whole_run(tmp_path: Path) -> None:
-    done, (_, *verdicts, footer) = run_own_cases(tmp_path, FILES, {"conftest.py": CONFTEST}, processes=1)
+    done, (_, *verdicts, footer) = run_own_cases(tmp_path, FILES, {}, processes=1, first=WRONG_POD)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert footer["kind"] == "footer"

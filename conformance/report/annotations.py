@@ -22,7 +22,7 @@ def annotations(comparison: Comparison) -> str:
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         for verdict in run.verdicts:
             if command := _COMMANDS.get(verdict.assessment):
-                found[command].append(_line(command, label, verdict))
+                found[command].append(_line(command, label, verdict, comparison))
         if run.cut_off:
             words = f"cut off after {run.cut_off}: the world failed, and nothing is said of the rest"
             found["error"].append(_command("error", one_line(label), words))
@@ -36,8 +36,8 @@ def _shortened(command: str, lines: list[str]) -> list[str]:
     return [*lines[: _MOST - 1], _command(command, "qmail-conformance", more)]
 
 
-def _line(command: str, label: str, verdict: Verdict) -> str:
-    title = f"{verdict.requirement} ({patch_title(verdict.patch)}) on {one_line(label)}"
+def _line(command: str, label: str, verdict: Verdict, comparison: Comparison) -> str:
+    title = f"{verdict.requirement} ({patch_title(verdict.patch, comparison)}) on {one_line(label)}"
     seen = f"; seen: {one_line(verdict.seen, 200)}" if verdict.seen else ""
     return _command(command, title, f"{one_line(verdict.promise)} {one_line(meaning(verdict))}{seen}")
 
