@@ -73,7 +73,7 @@ def markdown(attributions: AttributionTable) -> str:
     columns = ("requirement", "role", *map(escape, attributions.patches), "says")
     for patch, of_patch in _by_patch(attributions):
         rows = [_row(attribution, attributions.patches) for attribution in of_patch]
-        blocks += [f"### {escape(patch_title(patch, attributions.comparison))}", table(columns, rows)]
+        blocks += [f"### {escape(patch_title(patch, attributions.comparison.titles))}", table(columns, rows)]
     return "\n\n".join(blocks) + "\n"
 
 

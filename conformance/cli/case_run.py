@@ -143,8 +143,8 @@ def run_cases(
 
     `say` gets a line with that number. `progress` is asked for a display of so many verdicts. `judged` is the
     stored run that is judged again. `resume`: go on with the runs in `out`; None where nobody
-    could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed. `project`
-    has the catalogue.
+    could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed. The
+    catalogue is that of `project`.
 
     Raises NothingSelected, UsageError for a wrong expression or for files that would be lost, WorldError when
     pytest itself fails: what was recorded then stays in the parts of the files.

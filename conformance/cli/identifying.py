@@ -11,7 +11,6 @@ from conformance.attribution.carried import Share, shares
 from conformance.attribution.identity import TITLES, Identity, beyond, known
 from conformance.attribution.named import Named, named_by
 from conformance.cases.asking import VERBS, Answers, answers, ask
-from conformance.cases.collection import all_requirements
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
@@ -22,6 +21,7 @@ from conformance.judge.deviations import load_deviations
 from conformance.judge.runfile import PART, Run, read_run
 from conformance.pod.recording import Replay
 from conformance.pod.secrets import fixture_secrets
+from conformance.project.form import Project
 from conformance.report.words import is_specification, listed, one_line, patch_title, specification_sentence
 from conformance.targets.plan import Plan
 from conformance.targets.pool import PodPool
@@ -33,7 +33,7 @@ _UNMET = 5  #: changes that are named as lacking; the run file holds them all
 def run(options: argparse.Namespace) -> int:
     """A stored run is looked at as it is; of a target the changes are run, its session and programs seen."""
     if options.target.endswith((".jsonl", f".jsonl{PART}")):
-        found = _of_run(read_run(Path(options.target)))
+        found = _of_run(read_run(Path(options.target)), options.project)
     else:
         found = _of_target(options)
     if options.json:
@@ -43,17 +43,25 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_AS_EXPECTED
 
 
-def _of_run(stored: Run) -> Identity:
-    requirements = all_requirements()
-    return Identity(stored, tuple(shares(stored, load_deviations(requirements), requirements)))
+def _of_run(stored: Run, project: Project) -> Identity:
+    requirements = project.catalogue.requirements
+    known_deviations = load_deviations(requirements, project=project)
+    return Identity(stored, tuple(shares(stored, known_deviations, requirements)))
 
 
 def _of_target(options: argparse.Namespace) -> Identity:
-    plan = make_ready([options.target], images(options), note)
+    plan = make_ready([options.target], images(options), note, options.project)
     with output_directory(options) as out:
         # What a target claims is not the question here, so what is unexpected is no news.
-        (stored,) = run_cases(plan, Selection(changes=True), out=out, pods=options.pods, repeat=False)
-    found = _of_run(stored)
+        (stored,) = run_cases(
+            plan,
+            Selection(changes=True),
+            out=out,
+            pods=options.pods,
+            repeat=False,
+            project=options.project,
+        )
+    found = _of_run(stored, options.project)
     named = _named(plan)
     said = asyncio.run(_said(plan, named))
     return Identity(stored, found.shares, beyond(found.shares, said, named), True, named is not None)
@@ -101,7 +109,8 @@ def lines(found: Identity) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))
     told = [specification_sentence(target)] if is_specification(target) else []
     told.append(one_line(f"{target.name}{f' ({packages})' if packages else ''} carries"))
-    told += [f"  {_mark(share)} {patch_title(share.patch)}: {share.words}" for share in found.shares]
+    titles = found.run.header.titles
+    told += [f"  {_mark(share)} {patch_title(share.patch, titles)}: {share.words}" for share in found.shares]
     for share in found.shares:
         if share.unmet and (share.met or share.claimed):
             more = len(share.unmet) - _UNMET

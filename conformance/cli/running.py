@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from conformance.attribution.carried import difference, shares
-from conformance.cases.collection import all_requirements
 from conformance.cli import keeping
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
@@ -53,7 +52,7 @@ def compare(options: argparse.Namespace) -> int:
     if stored:
         comparison = lay_side_by_side([read_reached(Path(name)) for name in stored])
         show(comparison, sys.stdout)
-        _tell_claims(comparison)
+        _tell_claims(comparison, options.project)
         return comparison.exit_status
     plan = _best_there_is(options) if not options.what else None
     return _measure(options.what, options, plan).exit_status
@@ -105,7 +104,7 @@ def _judge(before: Run, out: Path, project: Project, *, alone: bool) -> int:
         judged=before,
         project=project,
     )
-    comparison = _told(runs, out, "" if alone else f"{before.target.file_name}.")
+    comparison = _told(runs, out, project, "" if alone else f"{before.target.file_name}.")
     old = {verdict.requirement: verdict for verdict in before.verdicts}
     changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
     for new in changed[:_CHANGED]:
@@ -137,7 +136,7 @@ def _measure(
             resume=resume,
             project=options.project,
         )
-        return _told(runs, out, baseline=baseline)
+        return _told(runs, out, options.project, baseline=baseline)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -168,7 +167,9 @@ def _progress() -> "partial[Progress]":
     return partial(Progress, sys.stderr)
 
 
-def _told(runs: Sequence[Run], out: Path, prefix: str = "", baseline: Run | None = None) -> Comparison:
+def _told(
+    runs: Sequence[Run], out: Path, project: Project, prefix: str = "", baseline: Run | None = None
+) -> Comparison:
     """Write every report, and show the comparison."""
     comparison = lay_side_by_side(runs)
     write_text(out / f"{prefix}junit.xml", junit(comparison))
@@ -177,14 +178,14 @@ def _told(runs: Sequence[Run], out: Path, prefix: str = "", baseline: Run | None
         page += "\n" + baseline_report.page(against_baseline(runs[0], baseline))
     write_text(out / f"{prefix}summary.md", page)
     show(comparison, sys.stdout)
-    _tell_claims(comparison)
+    _tell_claims(comparison, project)
     return comparison
 
 
-def _tell_claims(comparison: Comparison) -> None:
+def _tell_claims(comparison: Comparison, project: Project) -> None:
     """A line for each run of which what it claims and what it was found to carry differ."""
-    requirements = all_requirements()
-    deviations = load_deviations(requirements)
+    requirements = project.catalogue.requirements
+    deviations = load_deviations(requirements, project=project)
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         if line := difference(run, shares(run, deviations, requirements)):
             _say(one_line(f"{label}: {line}"))

@@ -37,7 +37,7 @@ def _shortened(command: str, lines: list[str]) -> list[str]:
 
 
 def _line(command: str, label: str, verdict: Verdict, comparison: Comparison) -> str:
-    title = f"{verdict.requirement} ({patch_title(verdict.patch, comparison)}) on {one_line(label)}"
+    title = f"{verdict.requirement} ({patch_title(verdict.patch, comparison.titles)}) on {one_line(label)}"
     seen = f"; seen: {one_line(verdict.seen, 200)}" if verdict.seen else ""
     return _command(command, title, f"{one_line(verdict.promise)} {one_line(meaning(verdict))}{seen}")
 

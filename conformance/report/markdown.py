@@ -147,5 +147,5 @@ def _matrix(comparison: Comparison) -> list[str]:
             )
             for row in rows
         ]
-        blocks += [f"**{escape(patch_title(patch, comparison))}**", table(heads, cells)]
+        blocks += [f"**{escape(patch_title(patch, comparison.titles))}**", table(heads, cells)]
     return [*blocks, "</details>"]

@@ -57,7 +57,7 @@ def _page(comparison: Comparison, width: int) -> "_Page":
         page.fold(f"{_letter(index)} = {one_line(label)} ({setting(run)})")
     for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
         page.gap()
-        page.fold(patch_title(patch, comparison))
+        page.fold(patch_title(patch, comparison.titles))
         _matrix(page, comparison, list(rows))
     page.gap()
     page.fold(LEGEND)

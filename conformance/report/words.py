@@ -91,9 +91,12 @@ def tone(verdict: Verdict) -> Tone:
     return "good" if verdict.verdict == "met" else "quiet"
 
 
-def patch_title(patch: str, comparison: Comparison) -> str:
-    """`0005: DNS answers larger than 512 octets`; the number alone for a patch of a later suite."""
-    title = PATCHES[patch].title if patch in PATCHES else comparison.titles.get(patch, "")
+def patch_title(patch: str, titles: Mapping[str, str]) -> str:
+    """`0005: DNS answers larger than 512 octets`; the number alone for a patch of a later suite.
+
+    `titles` are those of patches that are not ours.
+    """
+    title = PATCHES[patch].title if patch in PATCHES else titles.get(patch, "")
     return one_line(f"{patch}: {title}" if title else patch)
 
 

@@ -108,7 +108,7 @@ def _patches(comparison: Comparison) -> Html:
     several = len(comparison.runs) > 1
     items = []
     for patch, summaries in groupby(comparison.patches, key=lambda summary: summary.patch):
-        link = tag("a", patch_title(patch, comparison), href=f"#{patch_anchor(patch)}")
+        link = tag("a", patch_title(patch, comparison.titles), href=f"#{patch_anchor(patch)}")
         items.append(joined((tag("h3", link), *(_summary(summary, several) for summary in summaries))))
     return bullets(items, class_="patches")
 

@@ -52,7 +52,7 @@ def patch_anchor(patch: str) -> str:
 def _group(patch: str, rows: list[Row], comparison: Comparison) -> Html:
     width = len(comparison.labels) + 1
     count = tag("span", numbered(len(rows), "requirement"), class_="quiet")
-    title = tag("th", patch_title(patch, comparison), " ", count, colspan=str(width), scope="rowgroup")
+    title = tag("th", patch_title(patch, comparison.titles), " ", count, colspan=str(width), scope="rowgroup")
     body = joined((_row(row) for row in rows), "\n")
     return tag(
         "tbody", tag("tr", title, class_="patch"), body, id=patch_anchor(patch), data_patch=one_line(patch)
@@ -80,7 +80,7 @@ def _row(row: Row) -> Html:
 def _form(comparison: Comparison) -> Html:
     present = {word for row in comparison.rows for cell in row.cells for word in facets(cell).split()}
     patches = dict.fromkeys(row.patch for row in comparison.rows)
-    by_number = ((one_line(patch), patch_title(patch, comparison)) for patch in patches)
+    by_number = ((one_line(patch), patch_title(patch, comparison.titles)) for patch in patches)
     fields = [
         _field("text", "Text", tag("input", type="search", id="text", name="text", autocomplete="off")),
         _select("patch", "Patch", "every patch", by_number),

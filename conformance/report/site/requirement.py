@@ -74,7 +74,7 @@ def _navigation(before: Row | None, after: Row | None) -> Html:
 
 def _promise(row: Row, comparison: Comparison) -> Html:
     facts = (
-        ("Patch", patch_title(row.patch, comparison)),
+        ("Patch", patch_title(row.patch, comparison.titles)),
         ("Source", citation(row.source)),
         ("Level", row.level),
         ("Role", _ROLES[row.role]),
