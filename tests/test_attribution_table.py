@@ -178,3 +178,13 @@ def test_whatever_a_run_claims_the_page_stays_whole(text: str) -> None:
         assert line.isprintable()
     assert all(char.isprintable() or char == "\n" for char in page)
     json.loads(json.dumps(pages.to_json(made)))
+
+
+def test_what_needs_another_patch_is_as_named_where_it_is_met_with_both() -> None:
+    needing = replace(CHANGE, needs=("0001",))
+    guarding = replace(GUARD, needs=("0001",))
+    made = table({needing: lambda p: met_if({"0001", "0005"} <= p), guarding: lambda p: met_if("0001" in p)})
+    assert [row.agreement for row in made.rows] == ["as named", "as named"]
+    assert made.rows[0].words == "0001 and 0005 together"
+    wrong = table({needing: lambda p: met_if({"0002", "0005"} <= p)})
+    assert wrong.rows[0].agreement == "not as named"

@@ -66,13 +66,20 @@ class Attribution:
 
     @property
     def agreement(self) -> Agreement:
-        """A change should be flipped to met by its own patch alone, and a guard be met on every build."""
+        """A change should be flipped to met by its own patch alone, and a guard be met on every build.
+
+        What needs other patches besides is as named where it is met on the builds that claim them all.
+        """
         row = self.row
+        as_claimed = self.flipped_to == "met" and all(
+            cell.verdict == cell.expected and cell.deviation is None for cell in row.cells
+        )
         if row.role == "guard":
-            as_named = self.outcome == "same" and row.cells[0].verdict == "met"
+            as_named = as_claimed or (self.outcome == "same" and row.cells[0].verdict == "met")
             unclear = False
         else:
-            as_named = self.flipped_to == "met" and Explanation("alone", (row.patch,)) in self.explanations
+            alone = self.flipped_to == "met" and Explanation("alone", (row.patch,)) in self.explanations
+            as_named = alone or as_claimed
             # Its patch is one of several that may have done it, or no two builds differ in its patch.
             untold = self.outcome == "same" and not self.told_by_patch
             unclear = self.outcome == "several" if as_named else untold
