@@ -13,6 +13,7 @@ from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import RULES, Rule, kept
 from conformance.pod import record as acts
 from conformance.pod.record import Record
+from conformance.report.story import Event
 from conformance.targets.names import parse_target
 
 
@@ -169,3 +170,30 @@ def _reset(act: acts.Act) -> acts.Act:
         return act
     sessions = [replace(session, reset=True) for session in act.seen.sessions]
     return replace(act, seen=replace(act.seen, sessions=sessions))
+
+
+def waits(*seconds: int) -> list[Event]:
+    return [Event(1.0, "qmail-remote", "qmail", "suite", f"[after {each} s]") for each in seconds]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "differs"),
+    [((7,), (6,), False), ((), (1,), False), ((20,), (24,), False), ((), (2,), True), ((5,), (8,), True)],
+)
+def test_a_wait_in_a_pod_differs_by_more_than_a_busy_machine_adds(
+    left: tuple[int, ...], right: tuple[int, ...], differs: bool
+) -> None:
+    assert bool(differences(waits(*left), waits(*right), in_pods=True)) == differs
+    assert differences(waits(*left), waits(*right))
+
+
+def test_when_a_host_answers_lines_that_qmail_did_not_mean_is_chance() -> None:
+    document: Document = {"deliver": [{"recipients": ["b@big.example"], "sender": "a\nb@here.example"}]}
+    record = played(document)
+    seen = next(act for act in record.acts if isinstance(act, acts.Observe))
+    (session,) = seen.seen.mx_sessions
+    sooner = sorted(session.transcript, key=lambda entry: entry.source == "client")
+    changed = replace(seen, seen=replace(seen.seen, mx_sessions=[replace(session, transcript=sooner)]))
+    other = Record(tuple(changed if act is seen else act for act in record.acts))
+    assert differences(told(record), told(other))
+    assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))

@@ -80,3 +80,12 @@ def test_a_program_leaves_a_line_of_the_log_without_its_end() -> None:
 def test_the_root_is_asked_about_as_any_name() -> None:
     _, seen = played({"deliver": [{"recipients": ["b@big.example"], "host": "."}]}, "reference-ppa")
     assert [(question.name, question.type) for question in seen.questions] == [("", "MX"), ("", "A")]
+
+
+def test_a_backslash_in_a_name_is_an_escape_or_the_name_is_none() -> None:
+    def asked(host: str) -> list[str]:
+        _, seen = played({"deliver": [{"recipients": ["b@big.example"], "host": host}]}, "reference-ppa")
+        return [question.name for question in seen.questions if question.type == "MX"]
+
+    assert asked("\\098ig.example") == asked("\\big.example") == ["big.example"]
+    assert asked("\\98ig.example") == asked("big.example\\") == asked("\\256ig.example") == []

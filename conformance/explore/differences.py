@@ -27,6 +27,8 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(?=\]$)")
 _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
+_WAITED = re.compile(r"\[after (\d+) s\]")
+_LF_ALONE = "[ends a line in LF alone]"
 #: Places, numbers and times of one run of a pod.
 _OF_RUNS = (
     (re.compile(r"/var/lib/(?:qmail|conformance)/queue/mess/\d+/\d+"), "message"),
@@ -76,7 +78,8 @@ class Difference:
 def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     """The story of a record, with what it does not tell: waits, octets of messages, what programs read.
 
-    `in_any_order`: what a qmail-send that runs several deliveries at once does is told in alphabetical order.
+    `in_any_order`: what a qmail-send that runs several deliveries at once does is told in alphabetical order,
+    and what was said on a connection with replies too many for each side by itself.
     """
     record = _without_given_up(record) if in_any_order else record
     events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
@@ -97,8 +100,10 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     if observed is not None:
         events += _messages(observed.at, observed.seen)
         events += _line_ends(record, observed)
+    if not in_any_order:
+        return events
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
-    return list(_alphabetical(events)) if in_any_order and is_sending else events
+    return _by_speaker(list(_alphabetical(events)) if is_sending else events)
 
 
 def without_lost(
@@ -159,6 +164,18 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 
 
+def _by_speaker(events: Sequence[Event]) -> list[Event]:
+    """The events, with what hosts said at the end where qmail has ended a line in LF alone.
+
+    Such a host answers more lines than qmail has meant: how much of it comes before qmail goes on is chance.
+    """
+    doubtful = {event.channel for event in events if event.text == _LF_ALONE}
+    return sorted(
+        events,
+        key=lambda each: each.channel in doubtful and each.speaker == "exchanger",
+    )
+
+
 def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
     """Where qmail ends a line in LF alone, which the story does not tell."""
     said: dict[str, str] = {}
@@ -172,7 +189,7 @@ def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
         said[channel] = said.get(channel, "") + "".join(texts)
     for channel, text in said.items():
         if _BARE_LF.search(text):
-            yield Event(observed.at, channel, "qmail", "suite", "[ends a line in LF alone]")
+            yield Event(observed.at, channel, "qmail", "suite", _LF_ALONE)
 
 
 def _ordered(events: Iterable[Event]) -> Iterator[Event]:
@@ -265,9 +282,14 @@ def _by_channel(events: Iterable[Event]) -> dict[str, list[tuple[str, str, str, 
     return found
 
 
-def differences(left: Sequence[Event], right: Sequence[Event]) -> list[Difference]:
-    """The differences of two stories, each kind once, what came first first."""
+def differences(left: Sequence[Event], right: Sequence[Event], *, in_pods: bool = False) -> list[Difference]:
+    """The differences of two stories, each kind once, what came first first.
+
+    `in_pods`: a wait that is longer or shorter by what a busy machine adds is no difference.
+    """
     pairs = side_by_side(left, right)
+    if in_pods:
+        pairs = [pair for pair in pairs if pair.same or not _is_near(pair)]
     common = [
         sorted(event.at for pair in pairs if pair.same and (event := pair.sides[side])) for side in (0, 1)
     ]
@@ -278,6 +300,16 @@ def differences(left: Sequence[Event], right: Sequence[Event]) -> list[Differenc
 
     found = sorted((pair for pair in pairs if not pair.same), key=when)
     return list(dict.fromkeys(map(_difference, found)))
+
+
+def _is_near(pair: Pair) -> bool:
+    """Whether these are waits, or one and none, that differ by a second and a fifth of it at the most."""
+    texts = [event.text for event in pair.sides if event is not None]
+    waits = [int(found[1]) for text in texts if (found := _WAITED.fullmatch(text))]
+    if len(waits) < len(texts):
+        return False
+    shorter, longer = sorted([*waits, 0][:2])
+    return longer - shorter <= 1 + longer / 5
 
 
 def _difference(pair: Pair) -> Difference:

@@ -108,7 +108,7 @@ def _between(left: Record, right: Record, is_instant: bool) -> list[Difference]:
     if is_instant:  # nothing is left to chance on two references
         return differences(*stories) if differ(*stories) else []
     stories = without_lost(stories, (left, right))
-    return kept(differences(*stories)) if differ(*stories) else []
+    return kept(differences(*stories, in_pods=True)) if differ(*stories) else []
 
 
 def _promises(made: Made, record: Record, model: Record) -> Sequence[Difference]:

@@ -14,7 +14,8 @@ _QUESTION_SIZE = 4
 _LONGEST_NAME = 255
 _SPECIAL = re.compile(rb'[".;\\()@$]')
 _INVISIBLE = re.compile(rb"[^!-~]")
-_PRESENTED = re.compile(rb"(\.)|\\([0-9]{3})|\\?(.)", re.DOTALL)  #: a dot between labels, or an octet of one
+#: A dot between labels, an octet of one (by number, escaped, as it is), or a backslash that escapes nothing.
+_PRESENTED = re.compile(rb"(\.)|\\([0-9]{3})|\\([^0-9])|([^\\])|(\\)", re.DOTALL)
 
 
 class Malformed(Exception):
@@ -24,11 +25,13 @@ class Malformed(Exception):
 def encode_name(name: bytes) -> bytes:
     """A name in presentation form as labels (RFC 1035 3.1). Raises Malformed for what is too long (2.3.4)."""
     labels: List[bytearray] = [bytearray()]
-    for dot, number, octet in _PRESENTED.findall(name):
+    for dot, number, escaped, octet, wrong in _PRESENTED.findall(name):
+        if wrong or int(number or 0) > 0xFF:
+            raise Malformed("escape")
         if dot:
             labels.append(bytearray())
         else:
-            labels[-1] += bytes([int(number) & 0xFF]) if number else octet
+            labels[-1] += bytes([int(number)]) if number else escaped or octet
     if not labels[-1]:
         labels.pop()
     if name == b".":  # the root
