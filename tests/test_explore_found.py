@@ -89,3 +89,27 @@ def test_a_backslash_in_a_name_is_an_escape_or_the_name_is_none() -> None:
 
     assert asked("\\098ig.example") == asked("\\big.example") == ["big.example"]
     assert asked("\\98ig.example") == asked("big.example\\") == asked("\\256ig.example") == []
+
+
+def test_an_address_that_begins_with_alias_is_in_no_table() -> None:
+    said, _ = played(
+        {
+            "session": "> MAIL FROM:<>\n< *\n> RCPT TO:<alias-x@here.example>\n"
+            "< *\n> RCPT TO:<x@here.example>\n< *\n",
+            "verifying": True,
+            "aliases": ["info@here.example"],
+            "environment": {"VERIFY": ":"},
+            "dot-qmail": {"alias/.qmail-default": "#"},
+        }
+    )
+    assert [line[:3] for line in said.splitlines()] == ["220", "250", "250", "550"]
+
+
+def test_parameters_stand_behind_the_path_and_a_space() -> None:
+    def codes(*arguments: str) -> list[str]:
+        chat = "".join(f"> MAIL FROM:{each}\n< *\n" for each in arguments)
+        said, _ = played({"session": chat, "control": {"databytes": "10"}}, "reference-ppa")
+        return [line[:3] for line in said.splitlines()[1:]]
+
+    assert codes("<> SIZE=11", "<\">\"@b.example> SIZE=11", "<a> x=y SIZE=11") == ["552"] * 3
+    assert codes("<>SIZE=11", "<>x\tSIZE=11", "<> x\tSIZE=11") == ["250"] * 3

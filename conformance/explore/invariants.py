@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from conformance.explore.conversations import (
     LONGEST_LINE,
@@ -283,6 +284,8 @@ def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
             conversation = conversations.get(session.connection, Conversation())
             if session.status is None and not _is_in_message(conversation):
                 before = first.setdefault(session.connection, session)
+                if _hangs(configuration):  # then there is a program, for how long its model says
+                    session = replace(session, children=before.children)
                 yield from _grown(before, session, conversation)
 
 

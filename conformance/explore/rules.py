@@ -36,7 +36,28 @@ _UNREAD = (
 )
 _SOURCE = "package source, qmail.c: qmail_close; pipe(7)"
 
+_INHERITED = (
+    "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, pipes of "
+    "AUTH that qmail-smtpd has left open."
+)
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "descriptors that a program inherits",
+        "program",
+        r"suite:   descriptors: .*\bN log(, N (socket|pipe|….cdb))+",
+        r"suite:   descriptors: .*\bN log(, N pipe)*",
+        _INHERITED,
+        "package source, qmail.c: qmail_open; debian/diff/0009, qmail-smtpd.c: rcptcheck",
+    ),
+    Rule(
+        "signals that RCPTCHECK's program ignores",
+        "program",
+        r"qmail:   rcptcheck ignores PIPE",
+        r"nothing",
+        "That qmail-smtpd ignores SIGPIPE, and whether its program does, is promised nowhere.",
+        "package source, qmail-smtpd.c: main, sig_pipeignore; debian/diff/0009",
+    ),
     Rule(
         "unread queue program, reply",
         "smtpd",

@@ -53,7 +53,7 @@ class Client:
         self.info = user
         self.environment["TCPREMOTEINFO"] = user.decode("latin-1")
 
-    def is_said_to_be(self, user: bytes) -> None:
+    def is_said_to_be(self, word: bytes) -> None:
         """AUTH= of a client that has not authenticated counts as AUTH=<>: it names nobody (RFC 4954 5)."""
 
     def shown(self, octets: bytes) -> bytes:

@@ -5,6 +5,9 @@ from typing import List, Optional, Sequence, Tuple
 
 from conformance.reference.octets import bracketed, split_address
 
+#: A path as it is written, a quoted string in it as a whole (RFC 5321 4.1.2).
+_PATH = re.compile(rb'<(?:"(?:[^"\\]|\\.)*"|[^">])*>', re.DOTALL)
+
 
 class AddressReader:
     """Reads paths. `local_ip_host` is what stands for an address of ours in brackets; None: nothing."""
@@ -67,15 +70,11 @@ class AddressReader:
 
 
 def parse_parameters(argument: bytes) -> List[Tuple[bytes, bytes]]:
-    """What follows the address of MAIL: `(NAME, value)`, names in upper case (RFC 5321 4.1.1.11)."""
-    after = argument.rpartition(b">")[2] if b">" in argument else b""
-    pairs = [word.partition(b"=") for word in after.split()]
+    """What follows the path of MAIL and a space: `(NAME, value)`, names in upper case (RFC 5321 4.1.2)."""
+    path = _PATH.search(argument)
+    words = argument[path.end() :].split(b" ")[1:] if path else []
+    pairs = [word.partition(b"=") for word in words]
     return [(name.upper(), value) for name, _, value in pairs]
-
-
-def xtext_decoded(value: bytes) -> bytes:
-    """xtext (RFC 3461 4) as the octets that it stands for."""
-    return re.sub(rb"\+([0-9A-F]{2})", lambda found: bytes([int(found.group(1), 16)]), value)
 
 
 def xtext(value: bytes) -> bytes:

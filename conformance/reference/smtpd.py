@@ -10,7 +10,7 @@ from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.blast import Blast, StrayNewline
 from conformance.reference.client import Client
-from conformance.reference.envelope import AddressReader, parse_parameters, xtext_decoded
+from conformance.reference.envelope import AddressReader, parse_parameters
 from conformance.reference.octets import leading_number
 from conformance.reference.policy import Policy, SmtpdSettings, clean
 from conformance.reference.recipients import RecipientChecks
@@ -298,7 +298,7 @@ class SmtpdSession:
                 yield from self.too_large()
                 return False
             if name == b"AUTH":
-                self.client.is_said_to_be(b"unknown" if value == b"<>" else xtext_decoded(value))
+                self.client.is_said_to_be(value)
         return True
 
     def size(self, value: bytes) -> int:

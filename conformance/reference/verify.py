@@ -51,10 +51,12 @@ class Verifier:
         is_local, rewritten = self.rewriting(self.control).rewrite(address)
         if not is_local:
             return True
-        found = self.box(self.accounts, split_address(rewritten)[0])
+        box = split_address(rewritten)[0]
+        found = self.box(self.accounts, box)
         if not found.exists():
             return False
-        in_alias = found.user == ALIAS and found.chosen == DEFAULT
+        # `alias-NAME` is the account's by its own name, and in no table (package source, verifyaddr).
+        in_alias = found.user == ALIAS and found.extension == box and found.chosen == DEFAULT
         return not in_alias or self.is_alias(address)
 
     def is_alias(self, address: bytes) -> bool:

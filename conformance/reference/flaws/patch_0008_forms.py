@@ -13,14 +13,22 @@ from conformance.reference.smtpd_auth import Authentication
 from conformance.reference.wire import Quit
 
 
-def _renames(self: Any, user: bytes) -> None:
+def _renames(self: Any, word: bytes) -> None:
     if self.info is not None:
-        self.is_named(user)
+        self.is_named(word)
 
 
 def _anywhere(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
-    pairs = [word.partition(b"=") for word in argument.replace(b">", b" ").split()]
-    return [(name.upper(), value) for name, _, value in pairs]
+    """All words between spaces, each written over the one before it: behind SIZE's number that is read on."""
+    buffer = b""
+    found: List[Tuple[bytes, bytes]] = []
+    for word in argument[1:].split(b" ") if argument.find(b">") > 4 else ():
+        buffer = word + buffer[len(word) :]
+        if buffer[:5].upper() == b"SIZE=":
+            found.append((b"SIZE", buffer[5:]))
+        if buffer[:5].upper() == b"AUTH=":
+            found.append((b"AUTH", word[5:]))
+    return found
 
 
 def _upper_case_alone(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
@@ -93,7 +101,7 @@ FLAWS = (
         SmtpdSession, refuse_relaying=_begins),
     flaw("0008.auth-parameter-renames", "names whom AUTH= names in the place of who has authenticated",
         Client, is_said_to_be=_renames),
-    flaw("0008.size-anywhere", "takes SIZE= in an address for a parameter",
+    flaw("0008.size-anywhere", "takes SIZE= in an address for a parameter, and reads on behind its number",
         SmtpdSession, parameters=_anywhere),
     flaw("0008.size-upper-case", "knows SIZE in upper case alone",
         SmtpdSession, parameters=_upper_case_alone),

@@ -1,5 +1,6 @@
 """Flaws in how qmail-smtpd starts programs: what it gives them, and what it makes of their end."""
 
+import re
 from dataclasses import replace
 from typing import Any, Callable, Dict, Union
 
@@ -116,9 +117,17 @@ def _named_in_received(self: Any, user: bytes) -> None:
     self.info = user
 
 
-def _believed(self: Any, user: bytes) -> None:
+def _named_in(word: bytes) -> bytes:
+    """As 0008 reads AUTH=: it knows the two signs that xtext must encode, and drops other plus signs."""
+    if word.startswith(b"<>"):
+        return b"unknown"
+    signs = {b"+3D": b"=", b"+2B": b"+", b"+": b""}
+    return re.sub(rb"(?i)\+3D|\+2B|\+", lambda found: signs[found.group().upper()], word)
+
+
+def _believed(self: Any, word: bytes) -> None:
     if self.info is None:
-        self.is_named(user)
+        self.is_named(_named_in(word))
 
 
 def _closes_more_rcpthosts(self: Any, argument: bytes) -> Engine:
@@ -288,7 +297,7 @@ FLAWS = (
     flaw("0008.parameter-believed", "tells programs who a stranger says he is in AUTH= on MAIL",
         Client, is_said_to_be=_believed),
     flaw("0008.parameter-replaces", "lets AUTH= on MAIL replace what is known of the client",
-        Client, is_said_to_be=lambda self, user: self.is_named(user)),
+        Client, is_said_to_be=lambda self, word: self.is_named(_named_in(word))),
     # RCPTCHECK's program
     flaw("0009.101-refuses", "takes every exit status from 100 to 119 but 111 for a refusal", RecipientChecks,
         meaning=lambda self, status: REFUSED if status in (101, 110, 112, 119) else
