@@ -46,7 +46,7 @@ def bumped(of_the_model: Path, tmp_path: Path, version: str = "1.06-6.3") -> Pat
     told = json.loads(header)
     told["target"] = {**told["target"], "name": "debs:new", "kind": "debs", "packages": {"qmail": version}}
     told["target"].pop("flaws", None)
-    path = tmp_path / f"bumped-{of_the_model.stem}.jsonl"
+    path = tmp_path / f"bumped-{of_the_model.stem}-{version}.jsonl"
     path.write_text("\n".join([json.dumps(told), *lines]) + "\n")
     return path
 
@@ -74,6 +74,29 @@ def test_a_raised_version_is_one_command(
     assert judged(run, tmp_path / "after") == 0
     assert judged(of_the_model, tmp_path / "model") == 0  # what was known stays so
     assert main(["deviations", "check"]) == 0
+
+
+def test_what_is_ours_is_carried_into_the_directory_of_a_project(
+    of_the_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    """As with an installed suite, whose own files are nobody's to change; the next version is one more."""
+    ours, own = text(deviations.DIRECTORY), tmp_path / "mine"
+    own.mkdir()
+    (tmp_path / "qmail-conformance.toml").write_text('deviations = "mine"\n')
+    monkeypatch.chdir(tmp_path)
+    for version in ("1.06-6.3", "1.06-6.4"):
+        run = bumped(of_the_model, tmp_path, version)
+        assert judged(run, tmp_path / f"before-{version}") == EXIT_REGRESSION
+        told = capsys.readouterr().out
+        command = re.search(
+            r"unexpected verdicts are known for [^`]*; `qmail-conformance (.*)` carries", told
+        )
+        assert command is not None
+        assert main(shlex.split(command[1])) == 0
+        assert judged(run, tmp_path / f"after-{version}") == 0
+    assert [path.name for path in own.iterdir()] == ["qmail-1.06-6.3.toml"]
+    assert {each.target for each in load_deviations(directory=own)} == {("qmail=1.06-6.3", "qmail=1.06-6.4")}
+    assert text(deviations.DIRECTORY) == ours
 
 
 def test_an_entry_that_shows_whole_is_changed_in_its_place_and_a_part_is_written_anew(

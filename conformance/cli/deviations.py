@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from conformance.catalogue.builtin import BUILT_IN
 from conformance.catalogue.severity import worst_first
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
@@ -16,6 +18,7 @@ from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
 from conformance.judge.keeping_deviations import Known
 from conformance.judge.runfile import PART, Run, read_run
 from conformance.places import is_installed
+from conformance.project.form import Project
 from conformance.reference.flaws import FLAWS
 from conformance.report.words import listed, numbered, one_line
 
@@ -150,11 +153,18 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
     else:
         target = options.to
         carried = [keeping.named_elsewhere(name, target, known.deviations) for name in options.what]
-    into = _into(options)
-    if into is None:
-        _refuse_installed(carried)
-    files = keeping.carry(carried, target, known.deviations, into)
-    _write(files)
+    into, files = _into(options), list[DeviationFile]()
+    ours = [each for each in carried if Path(each.deviation.place).is_relative_to(DIRECTORY)]
+    own = [each for each in carried if each not in ours]
+    for some, place in ((own, into), (ours, into or _file_of_project(options.project, target))):
+        if some and place is None:
+            for each in some:
+                _refuse_ours(
+                    Path(each.deviation.place), "Write them to a file of your own with -o FILE.toml."
+                )
+        changed = keeping.carry(some, target, known.deviations, place)
+        _write(changed)
+        files += [file for file in changed if file.path not in [other.path for other in files]]
     count = sum(each.count for each in carried)
     print(f"{numbered(count, 'deviation')} carried over to {one_line(target)}, in {_places(files)}")
     return EXIT_AS_EXPECTED
@@ -184,9 +194,10 @@ def _places(files: Sequence[DeviationFile]) -> str:
     return listed(one_line(str(file.path)) for file in files)
 
 
-def _refuse_installed(carried: Sequence[keeping.Carried]) -> None:
-    for each in carried:
-        _refuse_ours(Path(each.deviation.place), "Write them to a file of your own with -o FILE.toml.")
+def _file_of_project(project: Project, target: str) -> Path | None:
+    """The file that a project has for a version: in its own directory of deviations, where it has one."""
+    own = next((each for each in project.deviations if each not in BUILT_IN.deviations), None)
+    return own / f"{re.sub('[^A-Za-z0-9.+-]+', '-', target)}.toml" if own is not None else None
 
 
 def _refuse_ours(place: Path, hint: str) -> None:

@@ -83,6 +83,7 @@ def named_elsewhere(name: str, target: str, deviations: Sequence[Deviation]) -> 
         raise UsageError(f"--to {target}: this names no version", "As qmail=1.06-6.3.")
     speaking = [each for each in deviations if fnmatchcase(name, each.requirement)]
     known = [each for each in speaking if any(pattern.startswith(f"{package}=") for pattern in each.target)]
+    known = [each for each in known if each.rank == min(other.rank for other in known)]
     if any(target in each.target for each in known):
         raise UsageError(f"{name}: this is known for {target} already", "Nothing is left to be done.")
     if len(known) != 1:
