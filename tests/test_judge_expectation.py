@@ -2,20 +2,26 @@
 
 import asyncio
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from conformance.cases.attempt import Attempt, Played
 from conformance.catalogue import Requirement
 from conformance.errors import UsageError, WorldError
+from conformance.judge.comparison import compare
 from conformance.judge.decider import attempted, from_play, verdict_of
 from conformance.judge.deviations import Deviation
 from conformance.judge.expectation import Expectation, expect, meaning
 from conformance.judge.outcome import exit_status, worst_status
 from conformance.judge.verdict import VERDICTS, Verdict, VerdictName, counted
 from conformance.pod.base import PodFailure
+from conformance.report.annotations import annotations
+from conformance.report.junit import junit
+from conformance.report.markdown import markdown
+from conformance.report.terminal import render
 from conformance.targets.target import Target
-from tests.judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, STOCK, deviation, verdict
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, STOCK, deviation, run, verdict
 
 REFERENCE_0005 = replace(REFERENCE, patches=("0005",), packages={"qmail": "1.06-6.2"})
 
@@ -314,3 +320,20 @@ def test_a_requirement_that_needs_another_patch_is_unmet_without_it() -> None:
     ):
         target = replace(PPA, patches=patches)
         assert [expect(one, target, []).verdict for one in (change, guard)] == expected
+
+
+def test_reports_tell_it_in_a_line_after_what_nobody_knows_with_one_command_for_all() -> None:
+    known = verdict(CHANGE, NEXT, "unmet", "unmet", deviations=[KNOWN_BEFORE], seen="Z, deferred")
+    new = verdict(GUARD, NEXT, "unmet", "unmet", seen="D, bounced")
+    found = compare([run(NEXT, [known, new])])
+    command = "qmail-conformance deviations carry reports/run.jsonl"
+    said = f"1 of 2 unexpected verdicts is known for 1.06-6.2; `{command}` carries it over"
+    told = render(found)
+    assert said in told
+    assert told.index(f"{GUARD.name} on ppa") < told.index(f"{CHANGE.name} on ppa")
+    assert told.count("seen: ") == told.count("repeat: ") == 1
+    assert command in markdown(found)
+    failures = ET.fromstring(junit(found)).iter("failure")
+    assert [failure.get("type") for failure in failures] == ["regression", "regression"]
+    lines = annotations(found).splitlines()
+    assert [GUARD.name in line for line in lines] == [True, False]

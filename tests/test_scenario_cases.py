@@ -46,6 +46,12 @@ def test_a_file_with_a_requirement_becomes_a_case_that_says_what_it_saw(director
     assert asyncio.run(replay(case, found.record, none)).seen == found.seen
 
 
+def test_a_file_may_say_what_its_failure_costs(directory: Path) -> None:
+    costs = SCENARIO.replace("[requirement]", "[requirement]\nseverity = 'crashes'")
+    (directory / "a-bug.toml").write_text(costs, encoding="utf-8")
+    assert made(directory).requirements["0006.unknown.tried"].severity == "crashes"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "word"),
     [
@@ -55,6 +61,7 @@ def test_a_file_with_a_requirement_becomes_a_case_that_says_what_it_saw(director
         ('source = "patch:0006 smtpd-502-to-500"', "", "source is missing"),
         ("[requirement]", "[requirement]\nrole = 'gard'", "known: change, guard"),
         ("[requirement]", "[requirement]\nroll = 'guard'", "did you mean 'role'"),
+        ("[requirement]", "[requirement]\nseverity = 'bad'", "known: loses mail, lets somebody in"),
     ],
 )
 def test_a_wrong_claim_is_told_with_its_file(directory: Path, before: str, after: str, word: str) -> None:

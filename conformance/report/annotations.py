@@ -20,7 +20,8 @@ def annotations(comparison: Comparison) -> str:
     """Lines for the log of a job: requirement, patch and target in the title, what it means in the text."""
     found: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
-        for verdict in run.verdicts:
+        # What another version's deviation describes comes last: little is shown.
+        for verdict in sorted(run.verdicts, key=lambda verdict: verdict.elsewhere is not None):
             if command := _COMMANDS.get(verdict.assessment):
                 found[command].append(_line(command, label, verdict, comparison))
         if run.cut_off:

@@ -100,6 +100,8 @@ def _why(verdict: Verdict) -> str:
 def _type(verdict: Verdict) -> str:
     if verdict.assessment == "invalid":
         return "invalid"
+    if verdict.elsewhere is not None:
+        return "regression" if verdict.verdict == "unmet" else "unexpected agreement"
     return "regression" if meaning(verdict).startswith("regression") else "unexpected agreement"
 
 
