@@ -1,15 +1,19 @@
 """A package outside the checkout, judged by an installed wheel: from `init` to what flips a verdict."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from conformance.catalogue.builtin import STOCK_PATCHES
+from conformance.cli.packaging import build
+from tests.dockerized import needs_docker
 from tests.packages import PROJECT, write_package
 from tests.processes import Finished, python
 from tests.schemas import faults
@@ -100,3 +104,37 @@ def test_a_package_of_ones_own_goes_the_whole_way(installed: Path, package: Path
     for path in package.rglob("*"):
         if path.is_file() and "conformance" not in path.parts and path.suffix != ".pyc":
             assert str(package).encode() not in path.read_bytes(), f"{path} names the machine's directory"
+
+
+def marked(test: Callable[..., None]) -> Callable[..., None]:
+    for mark in needs_docker:
+        test = mark(test)
+    return test
+
+
+@marked
+def test_its_own_cases_go_into_a_pod_and_its_build_is_found_beside_its_file(
+    tmp_path: Path,
+) -> None:
+    write_package(tmp_path, PROJECT.replace('"reference@verbs"', '"debs:build/"'))
+    build(tmp_path / "build", (*STOCK_PATCHES, "0006"))
+    (tmp_path / "elsewhere").mkdir()
+    named = ("--project", str(tmp_path / "qmail-conformance.toml"), "--out", "out")
+    images = {name: value for name, value in os.environ.items() if name.startswith("QMAIL_")}
+    done = python(
+        *("-P", "-m", "conformance", "run", "candidate", "-k", "frob or grob or exit-100.pipelined", *named),
+        directory=tmp_path / "elsewhere",
+        **images,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tmp_path / "elsewhere/out/candidate.jsonl").read_text()
+    header, *verdicts, _ = map(json.loads, text.splitlines())
+    assert header["target"]["patches"] == ["0006", "verbs", "0015"]
+    found = {each["requirement"]: each["verdict"] for each in verdicts}
+    assert found == {
+        "0009.exit-100.pipelined": "unmet",
+        "verbs.frob.closes": "unmet",
+        "verbs.frob.code": "met",
+        "verbs.grob.words": "unmet",
+    }
+    assert str(tmp_path) not in text

@@ -331,7 +331,7 @@ def test_records_are_written_when_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["try", written(tmp_path, text), "--target", "reference@0008", "--out", str(out)]) == 0
     data = json.loads((out / "reference-0008.json").read_text(encoding="utf-8"))
-    assert data["target"]["patches"] == ["0008"]
+    assert data["target"]["patches"] == ["0001", "0002", "0003", "0008"]
     assert all(check["met"] for check in data["expectations"])
     acts = {act["act"] for act in data["record"]["acts"]}
     assert {"prepare", "connect", "send", "receive", "observe"} <= acts
