@@ -4,8 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from conformance.catalogue import PPA_PATCHES, STOCK_PATCHES
-from conformance.catalogue.patches import claim_words, claimed
+from conformance.catalogue.builtin import PPA_PATCHES, SERIES, STOCK_PATCHES
 
 
 @pytest.mark.parametrize(
@@ -20,10 +19,10 @@ from conformance.catalogue.patches import claim_words, claimed
     ],
 )
 def test_a_list_of_patches(listed: str, patches: tuple[str, ...]) -> None:
-    assert claimed([word for word in listed.split(",") if word]) == patches
+    assert SERIES.claimed([word for word in listed.split(",") if word]) == patches
 
 
 def test_every_set_of_patches_has_words_that_are_read_as_that_set() -> None:
     for size in range(len(PPA_PATCHES) + 1):
         for patches in combinations(PPA_PATCHES, size):
-            assert claimed([word for word in claim_words(patches).split(",") if word]) == patches
+            assert SERIES.claimed([word for word in SERIES.words(patches).split(",") if word]) == patches
