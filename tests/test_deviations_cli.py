@@ -182,3 +182,20 @@ def test_the_list_tells_the_worst_first_and_is_json_too(known: Path, capsys: Tol
     [found] = json.loads(capsys.readouterr().out)["deviations"]
     assert (found["requirement"], found["severity"]) == ("base.report.message-3xx", "loses mail")
     assert main(["deviations", "list", "-k", "no such word"]) == EXIT_NOTHING
+
+
+def test_check_tells_what_a_run_shows_otherwise(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    assert main(["deviations", "check", str(of_the_model)]) == 0
+    assert main(["deviations", "check", str(bumped(of_the_model, tmp_path))]) == EXIT_REGRESSION
+    assert "0007.rcpt.bang: known for 1.06-6.2, and not for qmail=1.06-6.3" in capsys.readouterr().out
+    entry = (known / "netqmail-1.06-6.2.toml").read_text()
+    (known / "netqmail-1.06-6.2.toml").write_text(entry.replace("<reply 250 'ok'>", "<reply 251 'ok'>"))
+    assert main(["deviations", "check", str(of_the_model)]) == EXIT_REGRESSION
+    told = capsys.readouterr().out
+    assert "0007.rcpt.bang: fails otherwise than" in told
+    assert "next-after" not in told
+    (known / "netqmail-1.06-6.2.toml").write_text("")
+    assert main(["deviations", "check", str(of_the_model)]) == EXIT_REGRESSION
+    assert "0007.rcpt.bang: unmet, which nothing known explains: <reply 250" in capsys.readouterr().out

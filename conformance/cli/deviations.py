@@ -95,17 +95,27 @@ def _check(options: argparse.Namespace, known: Known) -> int:
     wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
     for file in options.what:
         stored = read_run(_stored(file))
-        wanting += [f"{stored.path.name}: {line}" for line in keeping.drop(stored, known)[1]]
-        wanting += [
-            f"{stored.path.name}: {verdict.requirement} is {verdict.verdict}, which nothing known explains"
-            for verdict, _ in keeping.unexpected(stored, known)
-            if not verdict.deviation
-        ]
+        found = [*keeping.drop(stored, known)[1], *_unexplained(stored, known)]
+        wanting += [f"{stored.path.name}: {line}" for line in found]
     for line in dict.fromkeys(wanting):
         print(one_line(line))
     deviations, entries = len(known.deviations), _entries(len({each.place for each in known.deviations}))
     print(f"{numbered(deviations, 'deviation')} in {entries}: {len(set(wanting)) or 'nothing'} wanting")
     return EXIT_REGRESSION if wanting else EXIT_AS_EXPECTED
+
+
+def _unexplained(stored: Run, known: Known) -> list[str]:
+    """A line for each verdict that is unexpected and not one that no longer shows."""
+    found = []
+    for verdict, expectation in keeping.unexpected(stored, known):
+        name, seen = verdict.requirement, one_line(verdict.seen.partition("\n")[0], 160)
+        if elsewhere := expectation.known_elsewhere(verdict.verdict, verdict.seen):
+            found.append(f"{name}: known for {elsewhere['version']}, and not for {elsewhere['target']}")
+        elif expectation.deviation is None:
+            found.append(f"{name}: {verdict.verdict}, which nothing known explains: {seen}")
+        elif expectation.verdict == verdict.verdict:
+            found.append(f"{name}: fails otherwise than {expectation.deviation.place} describes: {seen}")
+    return found
 
 
 def _wanting(deviation: Deviation, known: Known) -> list[str]:
