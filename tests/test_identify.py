@@ -1,10 +1,13 @@
 """What a build carries: shares of patches by changes, what it has beyond, the line where claims differ."""
 
+import io
 import json
 import struct
+import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +20,8 @@ from conformance.catalogue import Requirement
 from conformance.cli import main
 from conformance.errors import EXIT_REGRESSION
 from conformance.judge.verdict import Verdict
+from conformance.targets.docker.engine import sdk
+from conformance.targets.docker.programs import programs
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, deviation, run, verdict
 from tests.schemas import faults
 
@@ -174,3 +179,43 @@ def test_a_target_is_run_and_asked(tmp_path: Path, capsys: Told) -> None:
     assert found["beyond"] == {"keywords": [], "verbs": [], "variables": [], "control": []}
     assert faults("identity-1", found) == []
     assert [*tmp_path.glob("*.jsonl")] == [tmp_path / "reference-0006.jsonl"]
+
+
+class Container:
+    """What an engine gives of a container that is never started: files and links, each as a tar file."""
+
+    def __init__(self, files: dict[str, bytes | str]) -> None:
+        self._files = files
+        self.removed = False
+
+    def get_archive(self, path: str) -> tuple[list[bytes], None]:
+        if path not in self._files:
+            raise sdk().errors.NotFound(path)
+        content, buffer = self._files[path], io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            member = tarfile.TarInfo(path.rpartition("/")[2])
+            if isinstance(content, str):
+                member.type, member.linkname = tarfile.SYMTYPE, content
+            else:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content) if isinstance(content, bytes) else None)
+        return [buffer.getvalue()], None
+
+    def remove(self, *, force: bool) -> None:
+        self.removed = force
+
+
+def test_programs_come_out_of_an_image_through_links() -> None:
+    home = "/opt/conformance/qmail/bin"
+    container = Container(
+        {
+            f"{home}/qmail-smtpd": "/usr/sbin/qmail-smtpd",
+            "/usr/sbin/qmail-smtpd": b"one",
+            f"{home}/qmail-remote": b"two",
+            f"{home}/qmail-send": "nowhere",
+            f"{home}/qmail-queue": "qmail-queue",
+        }
+    )
+    client = SimpleNamespace(containers=SimpleNamespace(create=lambda image, labels: container))
+    assert programs(client, "image") == {"qmail-smtpd": b"one", "qmail-remote": b"two"}
+    assert container.removed
