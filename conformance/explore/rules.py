@@ -37,8 +37,8 @@ _UNREAD = (
 _SOURCE = "package source, qmail.c: qmail_close; pipe(7)"
 
 _INHERITED = (
-    "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, pipes of "
-    "AUTH that qmail-smtpd has left open."
+    "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, pipes "
+    "of AUTH that qmail-smtpd has left open."
 )
 
 RULES: tuple[Rule, ...] = (
