@@ -63,15 +63,6 @@ async def test_size_inside_an_address(qmail: Qmail) -> None:
         assert reply.code == 250, reply
 
 
-@requirement("0008.size.sender-with-digits", source="rfc1870:3, rfc1870:6.1", role="guard")
-async def test_size_after_a_sender_with_digits(qmail: Qmail) -> None:
-    """SIZE says what it says, whatever digits stand in the address before it."""
-    qmail.control["databytes"] = "1000000\n"
-    async with qmail.session() as smtp:
-        reply = await smtp.command("MAIL FROM:<john2024@client.example> SIZE=1000")
-        assert reply.code == 250, reply
-
-
 @requirement("0008.size.at-the-limit", source="rfc1870:6.1")
 async def test_size_at_the_limit(qmail: Qmail) -> None:
     """A SIZE of exactly databytes is taken, and one more is refused."""

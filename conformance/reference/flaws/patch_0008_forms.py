@@ -19,16 +19,9 @@ def _renames(self: Any, word: bytes) -> None:
 
 
 def _anywhere(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
-    """All words between spaces, each written over the one before it: behind SIZE's number that is read on."""
-    buffer = b""
-    found: List[Tuple[bytes, bytes]] = []
-    for word in argument[1:].split(b" ") if argument.find(b">") > 4 else ():
-        buffer = word + buffer[len(word) :]
-        if buffer[:5].upper() == b"SIZE=":
-            found.append((b"SIZE", buffer[5:]))
-        if buffer[:5].upper() == b"AUTH=":
-            found.append((b"AUTH", word[5:]))
-    return found
+    words = argument[1:].split(b" ") if argument.find(b">") > 4 else []
+    pairs = [word.partition(b"=") for word in words]
+    return [(name.upper(), value) for name, _, value in pairs]
 
 
 def _upper_case_alone(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
@@ -101,7 +94,7 @@ FLAWS = (
         SmtpdSession, refuse_relaying=_begins),
     flaw("0008.auth-parameter-renames", "names whom AUTH= names in the place of who has authenticated",
         Client, is_said_to_be=_renames),
-    flaw("0008.size-anywhere", "takes SIZE= in an address for a parameter, and reads on behind its number",
+    flaw("0008.size-anywhere", "takes SIZE= in an address for a parameter",
         SmtpdSession, parameters=_anywhere),
     flaw("0008.size-upper-case", "knows SIZE in upper case alone",
         SmtpdSession, parameters=_upper_case_alone),
