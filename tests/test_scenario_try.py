@@ -347,3 +347,18 @@ def test_records_are_written_when_asked_for(tmp_path: Path) -> None:
 def test_wrong_use_is_told(arguments: list[str], capsys: Told) -> None:
     assert main(["try", *arguments]) == 2
     assert capsys.readouterr().err.startswith("qmail-conformance: ")
+
+
+def test_a_session_that_is_ended_by_a_signal_is_told_and_no_trouble_of_the_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "crash.toml"
+    file.write_text("session = '''\n> EHLO a\n< *\n> AUTH\n< *\n'''\n[auth]\nmode = ''\n", encoding="utf-8")
+    crashing, sound = "reference-ppa~0008.dies-without-method", "reference-ppa"
+    assert main(["try", str(file), "--target", sound, "--target", crashing]) == 1
+    shown = capsys.readouterr().out
+    assert "UNMET  line 1: no session is ended by a signal" in shown
+    assert f"{sound}: met" in shown
+    assert f"{crashing}: unmet, seen: qmail-smtpd was ended by signal 11" in shown
+    assert main(["try", str(file), "--target", sound]) == 0
+    assert "ended by a signal" not in capsys.readouterr().out

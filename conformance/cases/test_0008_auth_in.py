@@ -330,6 +330,17 @@ async def test_padding_is_survived(qmail: Qmail) -> None:
         assert (await smtp.command("NOOP")).code == 250
 
 
+@requirement("0008.exchange.survives-padding-answer", source="rfc4954:4, rfc5321:4.3.2", role="guard")
+async def test_padding_as_an_answer_is_survived(qmail: Qmail) -> None:
+    """An answer of padding alone is refused, and the session goes on."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        await smtp.command("AUTH PLAIN")
+        reply = await smtp.command("====")
+        assert reply.code >= 500, reply
+        assert (await smtp.command("NOOP")).code == 250
+
+
 @requirement("0008.exchange.survives-garbage", source="rfc4954:4, rfc5321:4.3.2", role="guard")
 async def test_garbage_is_survived(qmail: Qmail) -> None:
     """Credentials that are no base64 at all are refused, and the session goes on."""

@@ -37,8 +37,8 @@ _UNREAD = (
 _SOURCE = "package source, qmail.c: qmail_close; pipe(7)"
 
 _INHERITED = (
-    "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, pipes "
-    "of AUTH that qmail-smtpd has left open."
+    "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, "
+    "pipes of AUTH that qmail-smtpd has left open."
 )
 
 RULES: tuple[Rule, ...] = (
@@ -49,6 +49,14 @@ RULES: tuple[Rule, ...] = (
         r"suite:   descriptors: .*\bN log(, N pipe)*",
         _INHERITED,
         "package source, qmail.c: qmail_open; debian/diff/0009, qmail-smtpd.c: rcptcheck",
+    ),
+    Rule(
+        "spelling of SMTPAUTH",
+        "program",
+        r"suite:   SMTPAUTH=\S*",
+        r"suite:   SMTPAUTH=\S*",
+        "A mode is read in any case; in which one programs find it is promised nowhere.",
+        "package source, debian/diff/0008, qmail-smtpd.c: smtpauth_mode",
     ),
     Rule(
         "signals that RCPTCHECK's program ignores",
@@ -70,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         "unread queue program, log",
         "log",
         r"qmail: qmail-smtpd: pid NUMBER from .*: Message (accepted|rejected).*",
-        r"qmail: qmail-smtpd: pid NUMBER from .*: Message rejected \(451 qq read error.*",
+        r"qmail: qmail-smtpd: pid NUMBER from .*: Message rejected \(N qq read error.*",
         _UNREAD,
         _SOURCE,
     ),

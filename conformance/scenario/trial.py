@@ -1,7 +1,7 @@
 """Runs scenarios on targets: each on a warm pod, recorded; what went wrong in the world is no verdict."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -20,6 +20,9 @@ from conformance.scenario.playing import Check, play, play_text
 from conformance.targets.plan import Plan
 from conformance.targets.pool import PodPool
 from conformance.targets.target import Target
+
+#: What is expected of every session, whatever the scenario says.
+HELD_TO = "no session is ended by a signal, and no password is in the log"
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,20 @@ class Trials:
     def run(self, scenario: Scenario) -> list[Tried]:
         """The scenario on every target, one after the other.
 
-        Raises UsageError when qmail asks for a name that no zone of the scenario knows, WorldError when the
-        world fails.
+        What every case is held to is expected besides, where it is not met on one of them. Raises UsageError
+        when qmail asks for a name that no zone of the scenario knows, WorldError when the world fails.
         """
-        return [self._runner.run(self._on(target, scenario)) for target in self.plan.targets]
+        tried = [self._runner.run(self._on(target, scenario)) for target in self.plan.targets]
+        if all(broken == "" for _, broken in tried):
+            return [one for one, _ in tried]
+        return [
+            replace(one, checks=(*one.checks, Check(1, HELD_TO, not broken, broken or "so it was", broken)))
+            for one, broken in tried
+        ]
 
-    async def _on(self, target: Target, scenario: Scenario) -> Tried:
+    async def _on(self, target: Target, scenario: Scenario) -> tuple[Tried, str]:
+        """What came of it, and what was seen where it is not as every case is held to; "" where it is."""
+
         async def ended(played: Played) -> Attempt:
             if played.outcome == "invalid" and (stray := _stray(played.record)):
                 names = ", ".join(dict.fromkeys(stray))
@@ -70,13 +81,14 @@ class Trials:
 
         job = self._pool.submit(target, script_of(play_text, text=scenario.source, path=str(scenario.path)))
         *_, last = await attempted(from_play(partial(self._pool.played, job), ended), Expectation("met"))
-        if last.outcome != "met" or last.record is None:  # it was not played to its end
+        if last.outcome == "invalid" or last.record is None:  # it was not played to its end
             raise WorldError(
                 f"{target.name}: {last.seen}", "`qmail-conformance doctor` looks at the machine."
             )
         internet = Internet()
         qmail = Qmail(Replay(last.record, fixture_secrets()), internet)
-        return Tried(target, tuple(await play(scenario, internet, qmail)), last.record)
+        broken = last.seen if last.outcome == "unmet" else ""
+        return Tried(target, tuple(await play(scenario, internet, qmail)), last.record), broken
 
 
 def _stray(record: Record) -> list[str]:

@@ -24,7 +24,7 @@ _OFTEN = (
     (r"HELO x\r\n", 1000),
     (r"MAIL FROM:<a@b.example>\r\n", 1000),
     (r"AUTH X\r\n", 300),
-    (r"AUTH PLAIN =\r\n", 300),
+    (r"AUTH PLAIN A\r\n", 300),
     (r"MAIL FROM:<a@b.example>\r\nRCPT TO:<alice@here.example>\r\n", 300),
     (r"DATA\r\n", 1000),
     (r"MAIL FROM:<>\r\nRCPT TO:<nobody@here.example>\r\n", 300),

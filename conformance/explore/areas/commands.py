@@ -53,7 +53,7 @@ ODD_METHODS = (
 
 #: What is said in the place of base64, and odd credentials in it.
 RESPONSES = (
-    "*", "=", "==", "====", "", " ", "A", "AA", "AAA", "AAAA", "AA=", "AA==", "AAA=", "A===", "=AAA", "A=AA",
+    "*", "=", "", " ", "A", "AA", "AAA", "AAAA", "AA=", "AA==", "AAA=", "A===", "=AAA", "A=AA",
     "*x", " *", "* ", "**", r"\0", r"\xff", "!!!!", "----", "AAA*", "AA AA", r"AAAA\t", "AAAA====", r"AAAA\r",
     "abc.", "_-_-", "QUIT", "RSET", "EHLO x", r"\{base64:\0}", r"\{base64:\0\0}", r"\{base64:alice}",
     r"\{base64:alice\0}", r"\{base64:\0alice}", r"\{base64:\0alice\0}", r"\{base64:\0\0wonderland-7}",

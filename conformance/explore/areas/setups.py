@@ -228,7 +228,7 @@ def rcptcheck(setup: Setup) -> None:
     setup.document["rcptcheck"] = made
     if choices.chance(10):
         setup.table("environment")["RCPTCHECK"] = choices.of(
-            ("", "/nowhere", "/bin/true", "/bin/false", "true", "/")
+            ("", "/nowhere", "nowhere", "/")
         )
 
 
@@ -396,7 +396,7 @@ THINGS: dict[str, Thing] = {
     "SENDER": variable("SENDER", "x@b.example", ""),
     "RECIPIENT": variable("RECIPIENT", "x@b.example", ""),
     "SMTPAUTH": mode_alone,
-    "RCPTCHECK": variable("RCPTCHECK", "", "/nowhere", "/bin/true"),
+    "RCPTCHECK": variable("RCPTCHECK", "", "/nowhere", "/"),
     "VERIFY": variable("VERIFY", "", ":", "DEFER", "DEFER:", "x"),
     "rcptcheck": rcptcheck,
     "verify": verify,

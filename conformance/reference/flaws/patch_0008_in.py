@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from conformance.reference.acts import CRASHED, MISSING, Engine
+from conformance.reference.acts import CRASHED, MISSING, Engine, Signalled
 from conformance.reference.client import Client
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
@@ -14,6 +14,12 @@ from conformance.reference.smtpd_auth import BASE64, Abandoned, Authentication
 from conformance.reference.wire import Gone
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def _crashes_at_padding(self: Authentication, line: bytes) -> bytes:
+    if len(line) > 1 and not line.strip(b"="):
+        raise Signalled(11)
+    return Authentication.response(self, line)
 
 
 def _announces_after_helo(self: Any, argument: bytes) -> Engine:
@@ -209,6 +215,8 @@ FLAWS = (
         Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5")),
     flaw("0008.nul-asked", "gives the checkprogram user and password with the NULs in them",
         Authentication, is_whole=lambda self, user, password: True),
+    flaw("0008.padding-crashes", "crashes at an answer of padding alone",
+        Authentication, response=_crashes_at_padding),
     flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
         Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
 )  # fmt: skip

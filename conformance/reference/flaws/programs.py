@@ -126,8 +126,12 @@ def _named_in(word: bytes) -> bytes:
 
 
 def _believed(self: Any, word: bytes) -> None:
+    """The Received field names the last one, for all have the same place; programs are told of the first."""
     if self.info is None:
         self.is_named(_named_in(word))
+        self.believed = self.info
+    elif self.info is getattr(self, "believed", None):
+        self.info = self.believed = _named_in(word)
 
 
 def _closes_more_rcpthosts(self: Any, argument: bytes) -> Engine:

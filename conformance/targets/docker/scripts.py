@@ -117,7 +117,7 @@ def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
     if name == "checkpassword":
         lines.append("cat <&3 >/dev/null")
     if program.says:
-        lines.append(printing(program.says))
+        lines.append(f"{printing(program.says)} 2>/dev/null")  # there may be nobody who listens
     if program.complains:
         lines.append(f"{printing(program.complains)} >&2")
     if program.fate == "crash":
