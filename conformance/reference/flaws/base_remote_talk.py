@@ -1,5 +1,6 @@
 """Flaws of qmail-remote that its report does not show: what it says to a host, and how it leaves."""
 
+import re
 from typing import Callable, List
 
 from conformance.reference import acts
@@ -70,6 +71,14 @@ def _looks_first(self: QmailRemote, addresses: List[MxAddress], route: Route) ->
     return (yield from QmailRemote.connected(self, addresses, route))
 
 
+#: A carriage return that ends no line of what is sent, and the end of the line or the octet behind it.
+_BARE = re.compile(rb"\r(?!\n)(?:\r\n|(.))", re.DOTALL)
+
+
+def _ended_by_carriage_returns(self: Conversation, lines: List[bytes]) -> bytes:
+    return _BARE.sub(rb"\r\n\1", Conversation.encoded(self, lines))
+
+
 def _without(octet: bytes) -> Callable[[Conversation, List[bytes]], bytes]:
     def encoded(self: Conversation, lines: List[bytes]) -> bytes:
         return Conversation.encoded(self, [line.replace(octet, b"") for line in lines])
@@ -105,6 +114,8 @@ FLAWS = (
     flaw("remote.carriage-returns-dropped", "leaves the carriage returns of a message out",
          Conversation,
          encoded=_without(b"\r")),
+    flaw("remote.carriage-return-ends-line", "takes a carriage return for a line's end, as notqmail does",
+         Conversation, encoded=_ended_by_carriage_returns),
     flaw("remote.data-for-nobody", "asks for DATA although every recipient was refused",
          Conversation, recipients=_data_for_nobody),
     flaw("remote.dot-at-the-edge", "does not stuff a dot at the edge of its buffer",

@@ -232,6 +232,8 @@ FLAWS = (
         SmtpdSession, **_queue_around(umask="0077")),
     flaw("smtpd.queue-given-control-file", "leaves a control file open to qmail-queue",
         SmtpdSession, **_queue_around(more=_CONTROL_FILE)),
+    flaw("smtpd.queue-given-pipe", "gives qmail-queue a pipe on descriptor 6, as notqmail does for its words",
+        SmtpdSession, **_queue_around(more={6: acts.PIPE})),
     flaw("smtpd.queue-log-closed", "gives the connection to the client to qmail-queue for its errors",
         SmtpdSession, **_queue_around(more={2: acts.SOCKET})),
     flaw("smtpd.queue-pipes-left", "leaves the pipes of each message open", SmtpdSession,
