@@ -33,6 +33,9 @@ BISECT = ("0006.unknown.code", "--targets", "reference", "--from", "stock", "--t
 
 #: Subcommand -> arguments with which it ends with 0, in an empty directory and without an engine.
 GOOD: dict[str, tuple[str, ...]] = {
+    "init": (),
+    "deviations": ("list",),
+    "identify": (RUNS[1],),
     "list": (),
     "targets": (),
     "doctor": (),  # misses the engine: 3, as does `clean`
