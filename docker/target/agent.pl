@@ -686,7 +686,8 @@ sub observe {
     for my $run (map { "$STATE/runs/$_" } split /\n/, read_file("$STATE/runs/order") // '') {
         push @seen, 'hook', map { told($_) // '' } $run, "$run.input", "$run.envelope" if (-s $run // 0) <= $room;
     }
-    push @seen, files(), timeouts(), 'home', $QMAIL, '', '';
+    push @seen, files(), timeouts();
+    push @seen, 'home', $QMAIL, '', '' if $QMAIL ne '/var/lib/qmail';    # a record says nothing of where Debian has it
     return (@seen, 'log', join('', (map { told("$STATE/$_") // '' } 'smtpd.log', 'send.log'), shortage()), '', '');
 }
 
