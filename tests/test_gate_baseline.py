@@ -29,7 +29,12 @@ MET = verdict(CHANGE, PPA)
         (MET, MET, 0, 0, 0, EXIT_AS_EXPECTED),
         (MET, unmet(), 1, 0, 0, EXIT_REGRESSION),
         (unmet(), unmet(), 0, 0, 1, EXIT_AS_EXPECTED),
-        (unmet("Z, 4"), unmet("Z, 5"), 0, 0, 1, EXIT_AS_EXPECTED),
+        (unmet("Z, 4711 qp 5"), unmet("Z, 1147 qp 16"), 0, 0, 1, EXIT_AS_EXPECTED),
+        # A refusal that has become an acceptance is no failure of before, though both are unmet.
+        (unmet("Z\n<reply 550 'no'>"), unmet("Z\n<reply 250 'ok'>"), 1, 0, 0, EXIT_REGRESSION),
+        (replace(unmet(), unstable=True), unmet(), 1, 0, 0, EXIT_REGRESSION),
+        # A patch that was not claimed before, and does nothing now that it is.
+        (verdict(CHANGE, STOCK, "unmet", seen="Z, 17"), unmet(), 1, 0, 0, EXIT_REGRESSION),
         (unmet("Z, 4"), unmet("D, 4"), 1, 0, 0, EXIT_REGRESSION),
         (unmet(known=True), unmet(), 0, 0, 1, EXIT_AS_EXPECTED),
         (MET, unmet(known=True), 0, 1, 0, EXIT_AS_EXPECTED),

@@ -387,3 +387,15 @@ def test_what_init_writes_is_right_as_it_is_and_with_every_example(
     assert set(tomllib.loads(example)["defaults"]) == set(DEFAULTS)
     assert main(["init", str(tmp_path)]) == 2, "what is there stays"
     assert BUILT_IN.patches[0].number == "base"
+
+
+def test_a_project_that_names_what_cannot_be_read_is_told_and_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / FILE).write_text(f"cases = '{'x' * 300}'\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="too long"):
+        find_project(None)
+    (tmp_path / FILE).write_text("series = 'series'\ncarries = ['0006']\n", encoding="utf-8")
+    (tmp_path / "series").write_text(f"{'x' * 300}.patch\n", encoding="utf-8")
+    assert find_project(None) is not NO_PROJECT

@@ -153,7 +153,10 @@ def test_names_are_read_within_bounds() -> None:
             expand_name(b"\0" * 12 + rubbish, 12 + len(rubbish), 12)
     with pytest.raises(Malformed):
         encode_name(b"a" * 64 + b".example")
-    assert encode_name(b"a\\046b\\\\.c\\") == b"\4a.b\\\2c\\\0"
+    assert encode_name(b"a\\046b\\\\.c\\z") == b"\4a.b\\\2cz\0"
+    for wrong in (b"a\\", b"\\98", b"\\256"):
+        with pytest.raises(Malformed):
+            encode_name(wrong)
 
 
 def test_the_table_of_time_outs_is_the_file_that_qmail_keeps() -> None:

@@ -124,7 +124,8 @@ def lines(found: Identity) -> list[str]:
         told.append(
             "its programs are none that can be read, so variables and control files were not looked for"
         )
-    agrees = "claims and findings agree"
+    decided = all(share.whole for share in found.shares if share.claimed)
+    agrees = "claims and findings agree" if decided else "too little was run to compare claims and findings"
     return [*told, one_line(f"{target.name}: {found.difference or agrees}")]
 
 

@@ -4,13 +4,12 @@ What a change comes to is read again before anybody sees it: it must be the entr
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import UsageError
-from conformance.inputs import read_text
+from conformance.inputs import parse_toml, read_text
 from conformance.judge.deviations import Deviation
 from conformance.scenario.pieces import toml
 from conformance.tomllines import Statement, statements
@@ -66,8 +65,11 @@ class DeviationFile:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = tomllib.loads(self.text).get("deviation", [])
-        return found
+        found = parse_toml(self.text, self.path, _HINT)
+        listed = found.get("deviation", [])
+        if found.keys() > {"deviation"} or not isinstance(listed, list):
+            raise UsageError(f"{self.path}: something else than deviations stands there", _HINT)
+        return listed
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Write an entry at the end."""

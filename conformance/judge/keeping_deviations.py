@@ -3,6 +3,7 @@
 Each is judged by a stored run; the files are changed as text, and come back as `DeviationFile`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,9 @@ from conformance.judge.expectation import Expectation, expect
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.targets.target import Target
+
+#: A package and one version of it.
+_VERSION = re.compile(r"[A-Za-z0-9][\w.+-]*=[A-Za-z0-9][\w.+:~-]*")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def shown_elsewhere(run: Run, everything: Known) -> list[Carried]:
     for verdict, expectation in unexpected(run, everything):
         if (found := expectation.described_elsewhere(verdict.verdict, verdict.seen)) is not None:
             names.setdefault(found[0], []).append(verdict.requirement)
-    there = [verdict.requirement for verdict in run.verdicts]
+    there = {*everything.requirements, *(verdict.requirement for verdict in run.verdicts)}
     carried = []
     for each, shown in names.items():
         # A pattern stays one where everything that it names shows.
@@ -78,8 +82,8 @@ def _fitting(deviation: Deviation, names: Iterable[str]) -> list[str]:
 
 def named_elsewhere(name: str, target: str, deviations: Sequence[Deviation]) -> Carried:
     """The one deviation of another version that speaks of a requirement. Raises UsageError."""
-    package, equals, _ = target.partition("=")
-    if not equals:
+    package = target.partition("=")[0]
+    if not _VERSION.fullmatch(target):
         raise UsageError(f"--to {target}: this names no version", "As qmail=1.06-6.3.")
     speaking = [each for each in deviations if fnmatchcase(name, each.requirement)]
     known = [each for each in speaking if any(pattern.startswith(f"{package}=") for pattern in each.target)]

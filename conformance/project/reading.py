@@ -36,6 +36,11 @@ def find_project(named: str | None, start: Path | None = None) -> Project:
     """
     if named is not None:
         return read_project(Path(named))
+    path = _found(start)
+    return NO_PROJECT if path is None else read_project(path)
+
+
+def _found(start: Path | None) -> Path | None:
     try:
         start = start or Path.cwd()
         owners = {start.stat().st_uid, os.geteuid(), 0}
@@ -43,17 +48,25 @@ def find_project(named: str | None, start: Path | None = None) -> Project:
             path = directory / FILE
             if path.is_file():
                 if path.stat().st_uid in owners and directory.stat().st_uid in owners:
-                    return read_project(path)
+                    return path
                 print(
                     printable(f"{path} is another user's, and is not read without --project"), file=sys.stderr
                 )
     except OSError:  # nothing can be found where we may not look
         pass
-    return NO_PROJECT
+    return None
 
 
 def read_project(path: Path) -> Project:
-    """The project of a file. Raises UsageError."""
+    """The project of a file. Raises UsageError, where something that it names cannot be read too."""
+    try:
+        return _read(path)
+    except OSError as error:
+        what = f"{error.filename or path}: {error.strerror or error}"
+        raise UsageError(what, f"{path} names it; what a project names must be readable.") from error
+
+
+def _read(path: Path) -> Project:
     path = path.resolve()
     top = parts.open_table(path)
     top.only(KEYS)

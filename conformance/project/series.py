@@ -38,7 +38,7 @@ def read_series(path: Path) -> list[tuple[str, str]]:
     names = _listed(read_octets(path, _HINT).decode("utf-8", "replace"))
     texts = {}
     for name in names:
-        if (path.parent / name).is_file():
+        if os.path.isfile(path.parent / name):
             texts[name] = _head(read_octets(path.parent / name, _HINT, LONG))
     return _told(names, texts, str(path))
 

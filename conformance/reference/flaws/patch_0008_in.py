@@ -216,7 +216,7 @@ FLAWS = (
         Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5")),
     flaw("0008.nul-asked", "gives the checkprogram user and password with the NULs in them",
         Authentication, is_whole=lambda self, user, password: True),
-    flaw("0008.padding-crashes", "crashes at an answer with more padding than octets",
+    flaw("0008.short-answer-crashes", "crashes at an answer with more padding than octets",
         Authentication, response=_crashes_at_padding),
     flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
         Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
