@@ -49,7 +49,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _run(installed: Path, package: Path, *arguments: str, status: int = 0) -> str:
     """What the command says in the package's directory."""
     done: Finished = python(
-        "-P", "-m", "conformance", *arguments, directory=package, executable=str(installed)
+        "-P", "-m", "conformance", *arguments, directory=package, executable=str(installed), COLUMNS="200"
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
