@@ -5,9 +5,6 @@ from typing import List, Optional, Sequence, Tuple
 
 from conformance.reference.octets import bracketed, split_address
 
-#: A path as it is written, a quoted string in it as a whole (RFC 5321 4.1.2).
-_PATH = re.compile(rb'<(?:"(?:[^"\\]|\\.)*"|[^">])*>', re.DOTALL)
-
 
 class AddressReader:
     """Reads paths. `local_ip_host` is what stands for an address of ours in brackets; None: nothing."""
@@ -71,10 +68,22 @@ class AddressReader:
 
 def parse_parameters(argument: bytes) -> List[Tuple[bytes, bytes]]:
     """What follows the path of MAIL and a space: `(NAME, value)`, names in upper case (RFC 5321 4.1.2)."""
-    path = _PATH.search(argument)
-    words = argument[path.end() :].split(b" ")[1:] if path else []
-    pairs = [word.partition(b"=") for word in words]
+    pairs = [word.partition(b"=") for word in _behind_path(argument).split(b" ")[1:]]
     return [(name.upper(), value) for name, _, value in pairs]
+
+
+def _behind_path(argument: bytes) -> bytes:
+    """What follows the path, whose quoted strings may hold whatever (RFC 5321 4.1.2); b"" without one."""
+    quoted = escaped = False
+    for at in range(argument.find(b"<") + 1, len(argument)):
+        octet = argument[at : at + 1]
+        if escaped or (quoted and octet == b"\\"):
+            escaped = not escaped
+        elif octet == b'"':
+            quoted = not quoted
+        elif octet == b">" and not quoted:
+            return argument[at + 1 :]
+    return b""
 
 
 def xtext(value: bytes) -> bytes:
