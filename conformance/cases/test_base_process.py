@@ -11,7 +11,7 @@ FOREIGN = "x@elsewhere.example"
 #: An address long enough for what is kept of it to show.
 LONG = "x" * 400
 #: KiB that a process may grow by over commands that leave nothing behind: pages that it touches at last.
-SLACK = 16
+SLACK = 32
 #: Commands of a kind: what a few octets of each would leave behind goes beyond that.
 MANY = 1000
 HOLDS = "rfc5321:4.1.1.5; package source, qmail-smtpd.c: main"
