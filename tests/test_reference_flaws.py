@@ -3,6 +3,7 @@
 import pytest
 
 from conformance.catalogue.builtin import PPA_PATCHES
+from conformance.reference import flaws
 from conformance.reference.blast import Blast
 from conformance.reference.build import Build
 from conformance.reference.flaws import FLAWS, build_with
@@ -42,3 +43,8 @@ def test_a_watched_build_notes_which_decisions_were_taken() -> None:
     assert not watched.can_show("0006.dropped")
     assert watched.carries("0006")
     assert watched.can_show("0006.dropped")
+
+
+def test_no_two_flaws_have_one_name() -> None:
+    names = [each.name for module in flaws._MODULES for each in getattr(module, "FLAWS", ())]
+    assert len(set(names)) == len(names) == len(flaws.FLAWS)
