@@ -53,8 +53,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "spelling of SMTPAUTH",
         "program",
-        r"suite:   SMTPAUTH=\S*",
-        r"suite:   SMTPAUTH=\S*",
+        r"suite:   SMTPAUTH=[^A-Z]*",
+        r"suite:   SMTPAUTH=.*[A-Z].*",
         "A mode is read in any case; in which one programs find it is promised nowhere.",
         "package source, debian/diff/0008, qmail-smtpd.c: smtpauth_mode",
     ),
