@@ -557,6 +557,18 @@ def test_a_worker_that_dies_right_after_a_verdict_does_not_cost_it(tmp_path: Pat
     assert [each.verdict for each in read_run(tmp_path / "ppa.jsonl").verdicts] == ["met"]
 
 
+def test_what_the_one_in_the_place_of_a_dead_worker_tells_once_more_is_not_told_twice(tmp_path: Path) -> None:
+    case = next(iter(all_requirements().values()))
+    header = RunHeader(PPA_TARGET, stamp(), "0.1.0", "memory", "")
+    writer = RunWriter(tmp_path / "ppa.jsonl", header)
+    listener = Listener(Plan((PPA_TARGET,)), [case], {PPA_TARGET.name: writer}, None)
+    for seen in ("", "once more"):
+        told = (PPA_TARGET.name, verdict_line(verdict(case, PPA_TARGET, "met", seen=seen)))
+        listener.pytest_runtest_logreport(SimpleNamespace(conformance=told))
+    writer.finish()
+    assert [each.seen for each in read_run(tmp_path / "ppa.jsonl").verdicts] == [""]
+
+
 # Many unexpected verdicts
 
 
