@@ -199,3 +199,32 @@ def test_check_tells_what_a_run_shows_otherwise(
     (known / "netqmail-1.06-6.2.toml").write_text("")
     assert main(["deviations", "check", str(of_the_model)]) == EXIT_REGRESSION
     assert "0007.rcpt.bang: unmet, which nothing known explains: <reply 250" in capsys.readouterr().out
+
+
+def test_a_pattern_of_targets_stays_for_the_other_builds_that_it_names(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    """One run does not say what the others do that are called so."""
+    before = text(known)
+    assert main(["run", "reference-ppa", "-k", "0007.rcpt", "--out", str(tmp_path / "right")]) == 0
+    right = bumped(tmp_path / "right" / "reference-ppa.jsonl", tmp_path, "1.06-6.2~fixed")
+    capsys.readouterr()
+    assert main(["deviations", "drop", str(right)]) == 0
+    told = capsys.readouterr().out
+    assert "0007.rcpt.bang: no longer shows, and other builds that qmail=1.06-6.2* names may" in told
+    assert told.endswith("nothing is changed\n")
+    assert text(known) == before
+
+
+def test_what_fails_otherwise_than_described_is_told_by_drop_and_draft(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    entry = (known / "netqmail-1.06-6.2.toml").read_text()
+    (known / "netqmail-1.06-6.2.toml").write_text(entry.replace("<reply 250 'ok'>", "<reply 251 'ok'>"))
+    capsys.readouterr()
+    assert main(["deviations", "drop", str(of_the_model)]) == 0
+    told = capsys.readouterr().out
+    assert "0007.rcpt.bang: fails otherwise than" in told
+    assert "still shows" not in told
+    assert main(["deviations", "draft", str(of_the_model), "-o", str(tmp_path / "n.toml")]) == EXIT_NOTHING
+    assert "0007.rcpt.bang: fails otherwise than" in capsys.readouterr().out

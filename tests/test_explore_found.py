@@ -111,5 +111,5 @@ def test_parameters_stand_behind_the_path_and_a_space() -> None:
         said, _ = played({"session": chat, "control": {"databytes": "10"}}, "reference-ppa")
         return [line[:3] for line in said.splitlines()[1:]]
 
-    assert codes("<> SIZE=11", "<\">\"@b.example> SIZE=11", "<a> x=y SIZE=11") == ["552"] * 3
+    assert codes("<> SIZE=11", '<">"@b.example> SIZE=11', "<a> x=y SIZE=11") == ["552"] * 3
     assert codes("<>SIZE=11", "<>x\tSIZE=11", "<> x\tSIZE=11") == ["250"] * 3

@@ -17,6 +17,7 @@ from conformance.judge.deviation_files import DeviationFile
 from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
 from conformance.judge.keeping_deviations import Known
 from conformance.judge.runfile import PART, Run, read_run
+from conformance.judge.verdict import Verdict
 from conformance.places import is_installed
 from conformance.project.form import Project
 from conformance.reference.flaws import FLAWS
@@ -108,14 +109,26 @@ def _unexplained(stored: Run, known: Known) -> list[str]:
     """A line for each verdict that is unexpected and not one that no longer shows."""
     found = []
     for verdict, expectation in keeping.unexpected(stored, known):
-        name, seen = verdict.requirement, one_line(verdict.seen.partition("\n")[0], 160)
+        name, seen = verdict.requirement, _first_line(verdict)
         if elsewhere := expectation.known_elsewhere(verdict.verdict, verdict.seen):
             found.append(f"{name}: known for {elsewhere['version']}, and not for {elsewhere['target']}")
         elif expectation.deviation is None:
             found.append(f"{name}: {verdict.verdict}, which nothing known explains: {seen}")
-        elif expectation.verdict == verdict.verdict:
-            found.append(f"{name}: fails otherwise than {expectation.deviation.place} describes: {seen}")
-    return found
+    return [*found, *_otherwise(stored, known)]
+
+
+def _otherwise(stored: Run, known: Known) -> list[str]:
+    """A line for each verdict that is unmet where a deviation says so, and in another way than that says."""
+    return [
+        f"{verdict.requirement}: fails otherwise than {expectation.deviation.place} describes: "
+        f"{_first_line(verdict)}"
+        for verdict, expectation in keeping.unexpected(stored, known)
+        if expectation.deviation is not None and expectation.verdict == verdict.verdict
+    ]
+
+
+def _first_line(verdict: Verdict) -> str:
+    return one_line(verdict.seen.partition("\n")[0], 160)
 
 
 def _wanting(deviation: Deviation, known: Known) -> list[str]:
@@ -133,8 +146,10 @@ def _draft(options: argparse.Namespace, known: Known) -> int:
     if into is None:
         raise UsageError("draft: where is it written?", "Name a file with -o FILE.toml.")
     file, count = keeping.draft(stored, known, datetime.now(UTC).date(), into)
+    for line in _otherwise(stored, known):
+        print(one_line(line))
     if not count:
-        raise NothingSelected(f"{stored.path}: no verdict needs an entry", _elsewhere(stored, known))
+        raise NothingSelected(f"{stored.path}: no verdict needs a new entry", _elsewhere(stored, known))
     write_text(into, file.text)
     print(f"{_entries(count)} in {one_line(str(into))}: fill in reason and source")
     if more := _elsewhere(stored, known):
@@ -181,17 +196,20 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
 
 
 def _drop(options: argparse.Namespace, known: Known) -> int:
-    files, lines = keeping.drop(_one_run(options), known)
+    stored = _one_run(options)
+    files, lines = keeping.drop(stored, known)
+    lines += _otherwise(stored, known)
     for line in lines:
         print(one_line(line))
     for file in files:
         _refuse_ours(file.path, 'Say verdict = "met" of these requirements in a file of your own.')
     _write(files)
-    print(
-        f"changed: {_places(files)}"
-        if files
-        else "everything that is known still shows, as far as it was run"
-    )
+    if files:
+        print(f"changed: {_places(files)}")
+    elif lines:
+        print("nothing is changed")
+    else:
+        print("everything that is known still shows, as far as it was run")
     return EXIT_AS_EXPECTED
 
 

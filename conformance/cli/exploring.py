@@ -229,9 +229,7 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str], tried: Se
         f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
         f"and on {sides[1]}: {difference.right}",
         f"What is expected is what {sides[1]} does. Both stories side by side:",
-        shlex.join(
-            ["qmail-conformance", "try", file_name(finding), *(f"--target={name}" for name in tried)]
-        ),
+        shlex.join(["qmail-conformance", "try", file_name(finding), *(f"--target={name}" for name in tried)]),
     ]
     comment = "".join(f"# {one_line(line)}\n" for line in lines)
     return f"{comment}\ntitle = {toml(one_line(str(difference)))}\n{finding.scenario}"

@@ -182,10 +182,10 @@ def as_pattern(said: str) -> str:
 
 
 def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
-    """The files without what a run no longer shows, and a line for each requirement that is dropped.
+    """The files without what a run no longer shows, and a line for each requirement that does not show it.
 
-    What fails otherwise than described stays, and so does a pattern of which anything still shows. An entry
-    that speaks of other targets, too, is kept for these.
+    What fails otherwise than described stays, and so does a pattern of which anything still shows, or which
+    other builds may be called by. An entry that speaks of other targets, too, is kept for these.
     """
     gone: dict[Deviation, set[str]] = {}
     shown: set[Deviation] = set()
@@ -197,14 +197,16 @@ def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
             shown.add(known)
         else:
             gone.setdefault(known, set()).add(verdict.requirement)
-    dropped = [each for each in gone if each not in shown]
-    lines = [f"{name}: no longer shows ({each.place})" for each in dropped for name in sorted(gone[each])]
-    lines += [
-        f"{', '.join(sorted(gone[each]))}: no longer shows, and others of {each.requirement} do: narrow the "
-        f"pattern by hand ({each.place})"
-        for each in gone
-        if each in shown
-    ]
+    dropped, lines = [], []
+    for each, requirements in gone.items():
+        names = sorted(requirements)
+        if each in shown:
+            lines.append(_narrow(names, each, f"others of {each.requirement} do"))
+        elif wide := sorted(set(_fitting_targets(each, run.target)) - {*names_of(run.target)}):
+            lines.append(_narrow(names, each, f"other builds that {', '.join(wide)} names may"))
+        else:
+            dropped.append(each)
+            lines += [f"{name}: no longer shows ({each.place})" for name in names]
     files = _Files()
     places = {each.place: place_of(each) for each in dropped}
     for place in sorted(places, key=lambda place: places[place], reverse=True):  # numbers before stay right
@@ -214,12 +216,21 @@ def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
     return list(files.values()), lines
 
 
+def _narrow(names: Sequence[str], deviation: Deviation, why: str) -> str:
+    return f"{', '.join(names)}: no longer shows, and {why}: narrow the pattern by hand ({deviation.place})"
+
+
+def _fitting_targets(deviation: Deviation, target: Target) -> list[str]:
+    """The patterns by which a deviation speaks of a target."""
+    names = names_of(target)
+    return [each for each in deviation.target if any(fnmatchcase(name, each) for name in names)]
+
+
 def _drop(
     file: DeviationFile, number: int, entry: Sequence[Deviation], left: Sequence[Deviation], target: Target
 ) -> None:
-    patterns, names = entry[0].target, names_of(target)
-    fitting = [pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)]
-    others = [pattern for pattern in patterns if pattern not in fitting]
+    fitting = _fitting_targets(entry[0], target)
+    others = [pattern for pattern in entry[0].target if pattern not in fitting]
     if not others and left:
         file.set(number, "requirement", [each.requirement for each in left])
         return

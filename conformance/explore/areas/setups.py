@@ -227,9 +227,7 @@ def rcptcheck(setup: Setup) -> None:
         made["exits"] = {choices.of(_CHECKED): setup.status(_CHECK) for _ in range(choices.between(1, 2))}
     setup.document["rcptcheck"] = made
     if choices.chance(10):
-        setup.table("environment")["RCPTCHECK"] = choices.of(
-            ("", "/nowhere", "nowhere", "/")
-        )
+        setup.table("environment")["RCPTCHECK"] = choices.of(("", "/nowhere", "nowhere", "/"))
 
 
 _SERVERS = ("", "DEFER:", "defer", "DEFER:127.0.0.1:11113", "127.0.0.1", ":11113", "DEFER:x", "x", " ")

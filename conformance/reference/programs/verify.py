@@ -58,4 +58,3 @@ def ask(server: str, recipient: bytes) -> str:
         return "timeout"
     except OSError as error:
         return (error.strerror or "trouble").lower()  # as error_str.c has it
-
