@@ -45,6 +45,12 @@ def test_a_whole_entry_is_read_with_its_place(tmp_path: Path) -> None:
     assert known.place == f"{tmp_path / 'known.toml'}, deviation 1"
 
 
+@pytest.mark.parametrize("seen", ["a", "[]", "* died*", "* 554 *", "AUTH*", "it's*x y*, it's"])
+def test_what_is_short_but_says_something_is_taken(tmp_path: Path, seen: str) -> None:
+    [known] = load_deviations(KNOWN, written(tmp_path, entry(seen=f'"{seen}"')))
+    assert known.seen == (seen,)
+
+
 def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: Path) -> None:
     written(tmp_path, entry(target='"b"'), name="b.toml")
     written(tmp_path, entry(target='"a"'), name="a.toml")
@@ -64,6 +70,10 @@ def test_files_are_read_in_order_of_their_names_and_others_left_alone(tmp_path: 
         *((entry(hides=hides), "hides is no list of texts") for hides in ('"0005.x"', "[5]")),
         *((entry(seen=seen), "seen is neither a text nor a list") for seen in ("3", "[3]")),
         *((entry(seen=seen), "seen fits whatever is seen") for seen in ('"* *"', '["a", ""]')),
+        *(
+            (entry(seen=f'"{seen}"'), f"seen is '{seen}', which fits nearly anything")
+            for seen in ("*a*", "<*>", "*reply*", "* 12 *", "*no*", "* no *")
+        ),
         (entry(seen="[]"), "missing: seen"),
         (entry(verdict='"met"'), "seen is for what is unmet, and it is met"),
         (entry(seen=f"'{'x' * 201}'"), "seen is longer than 200 characters"),

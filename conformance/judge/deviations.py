@@ -9,7 +9,8 @@ A file holds tables `[[deviation]]`:
     requirement = "0007.rcpt.quoted"     # a name, or an fnmatch pattern, or a list of such of one cause
     verdict = "unmet"                    # optional: what it comes to there; "unmet" unless said
     seen = "RCPT TO:<*> is answered 250*"  # where unmet: what the failed assertion says there, or a list of
-                                         # such; `*` stands for any text. Another failure is unexpected.
+                                         # such; `*` stands for any text, and with one a word of three letters
+                                         # or a reply code stands there, too. Another failure is unexpected.
                                          # Where it differs a table: by requirement, or pattern of such
     severity = "lets somebody in"        # optional: what it costs, where the requirement does not say so
     flaw = "0007.sender-only"            # optional: the flaw of the reference that does what this describes
@@ -20,6 +21,7 @@ A file holds tables `[[deviation]]`:
     shows = "what one sees"
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -43,6 +45,10 @@ DIRECTORY = Path(__file__).resolve().parent.parent / "deviations"
 #: What Python makes of a pattern takes time that grows with the square of its length.
 _LONGEST_PATTERN = 200
 _MOST_STARS = 5
+
+#: What a pattern with * must have for it to describe anything: a word or a reply code, not between two *.
+_WORD = r"(?:[A-Za-z][A-Za-z']{2,}|[2-5]\d\d)"
+_TELLING = re.compile(rf"(?<![\w*]){_WORD}(?!\w)|(?<!\w){_WORD}(?![\w*])")
 
 _SAY_SEEN = "Write what the failed assertion says (its first line), with * for what varies."
 
@@ -238,4 +244,9 @@ def _patterns(place: str, given: Any, verdict: str) -> tuple[str, ...]:
             )
         if not pattern.strip("* "):
             raise UsageError(f"{place}: seen fits whatever is seen", _SAY_SEEN)
+        if "*" in pattern and not _TELLING.search(pattern):
+            raise UsageError(
+                f"{place}: seen is {pattern!r}, which fits nearly anything",
+                "Write a word of three letters or a reply code at least, which is not between two *.",
+            )
     return patterns
