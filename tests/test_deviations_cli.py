@@ -131,6 +131,11 @@ def test_requirements_are_carried_by_name(known: Path, tmp_path: Path, capsys: T
     assert main(arguments) == 0
     assert main(arguments) == EXIT_USAGE
     assert "is known for qmail=1.06-6.3 already" in capsys.readouterr().err
+    before = text(known)
+    twice = ["0007.rcpt.bang", "0007.rcpt.bang", "--to", "qmail=1.06-6.3"]
+    assert main(["deviations", "carry", *twice]) == EXIT_USAGE
+    assert "carry: 0007.rcpt.bang stands there twice" in capsys.readouterr().err
+    assert text(known) == before
     for wrong in (["carry"], ["carry", "0006.unknown.code", "--to", "qmail=2"], ["carry", "x", "--to", "y"]):
         assert main(["deviations", *wrong]) == EXIT_USAGE
 

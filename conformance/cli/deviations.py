@@ -176,6 +176,8 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
             "carry: what, and to which version?", "A RUN.jsonl, or requirements and --to qmail=1.06-6.3."
         )
     else:
+        if twice := sorted({name for name in options.what if options.what.count(name) > 1}):
+            raise UsageError(f"carry: {listed(twice)} stands there twice", "Name each requirement once.")
         target = options.to
         carried = [keeping.named_elsewhere(name, target, known.deviations) for name in options.what]
     into, files = _into(options), list[DeviationFile]()
