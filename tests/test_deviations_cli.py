@@ -10,8 +10,9 @@ import pytest
 
 from conformance.cases.collection import all_requirements
 from conformance.cli import main
-from conformance.errors import EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE
+from conformance.errors import EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, UsageError
 from conformance.judge import deviations
+from conformance.judge.deviation_files import DeviationFile
 from conformance.judge.deviations import load_deviations
 
 Told = pytest.CaptureFixture[str]
@@ -233,3 +234,45 @@ def test_what_fails_otherwise_than_described_is_told_by_drop_and_draft(
     assert "still shows" not in told
     assert main(["deviations", "draft", str(of_the_model), "-o", str(tmp_path / "n.toml")]) == EXIT_NOTHING
     assert "0007.rcpt.bang: fails otherwise than" in capsys.readouterr().out
+
+
+COMMENTED = """\
+# what this build does
+
+[[deviation]]
+target = [
+    "qmail=1.06-6.2*",  # Debian's
+    # and the one of ours
+    "mine=1"  # until May
+]
+requirement = "0006.unknown.code"  # of RFC 5321
+seen = "<reply 502*"
+reason = "r"
+source = "s"
+since = 2024-05-01
+shows = "502"
+"""
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_comments_and_line_ends_stay(tmp_path: Path, line_end: str) -> None:
+    path = tmp_path / "commented.toml"
+    path.write_bytes(COMMENTED.replace("\n", line_end).encode())
+    file = DeviationFile(path)
+    file.set(1, "target", ["qmail=1.06-6.2*", "mine=1", "mine=2"])
+    longer = COMMENTED.replace('"mine=1"  # until May\n', '"mine=1",  # until May\n    "mine=2",\n')
+    assert file.written == longer.replace("\n", line_end)
+    file.set(1, "target", ["mine=1", "mine=2"])
+    shorter = longer.replace('    "qmail=1.06-6.2*",  # Debian\'s\n', "")
+    assert file.written == shorter.replace("\n", line_end)
+    file.set(1, "requirement", ["0006.unknown.code", "0006.unknown.text"])
+    assert '["0006.unknown.code", "0006.unknown.text"]  # of RFC 5321' in file.written
+    file.add({"target": ["x"], "requirement": ["y"]})
+    assert file.written.count("\n") == file.written.count(line_end)
+
+
+def test_what_cannot_be_changed_without_loss_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(COMMENTED.replace('[\n    "qmail', '["qmail'))
+    with pytest.raises(UsageError, match="written in a way that is not changed here"):
+        DeviationFile(path).set(1, "target", ["mine=1"])

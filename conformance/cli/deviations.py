@@ -150,7 +150,7 @@ def _draft(options: argparse.Namespace, known: Known) -> int:
         print(one_line(line))
     if not count:
         raise NothingSelected(f"{stored.path}: no verdict needs a new entry", _elsewhere(stored, known))
-    write_text(into, file.text)
+    write_text(into, file.written)
     print(f"{_entries(count)} in {one_line(str(into))}: fill in reason and source")
     if more := _elsewhere(stored, known):
         print(more)
@@ -217,7 +217,7 @@ def _drop(options: argparse.Namespace, known: Known) -> int:
 
 def _write(files: Sequence[DeviationFile]) -> None:
     for file in files:
-        write_text(file.path, file.text)
+        write_text(file.path, file.written)
 
 
 def _places(files: Sequence[DeviationFile]) -> str:

@@ -4,12 +4,13 @@ What a change comes to is read again before anybody sees it: it must be the entr
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import UsageError
-from conformance.inputs import parse_toml, read_text
+from conformance.inputs import TOML_TOKEN, parse_toml, read_octets, read_text
 from conformance.judge.deviations import Deviation
 from conformance.scenario.pieces import toml
 from conformance.tomllines import Statement, statements
@@ -57,11 +58,18 @@ def _value(key: str, value: Any) -> str:
 
 
 class DeviationFile:
-    """One file, to be changed: `text` is what it comes to."""
+    """One file, to be changed: `text` is what it comes to, `written` the same with the line ends it had."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.text = read_text(path, _HINT) if path.exists() else ""
+        self.text, self._line_end = "", "\n"
+        if path.exists():
+            self.text = read_text(path, _HINT)
+            self._line_end = "\r\n" if b"\r\n" in read_octets(path, _HINT) else "\n"
+
+    @property
+    def written(self) -> str:
+        return self.text.replace("\n", self._line_end)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -78,7 +86,7 @@ class DeviationFile:
         self._check([*before, _plain(entry)])
 
     def set(self, number: int, key: str, value: list[str]) -> None:
-        """Another value for a key of an entry that has it."""
+        """Another value for a key of an entry that has it: of a list with some more, or without some."""
         after = self.entries
         after[number - 1] = {**after[number - 1], key: value}
         found = [each for each in self._of(number) if each.path[2:] == (key,)]
@@ -87,7 +95,8 @@ class DeviationFile:
                 f"{self.path}, deviation {number}: {key} cannot be changed here", "Change it by hand."
             )
         lines = self.text.split("\n")
-        lines[found[0].first - 1 : found[0].last] = f"{key} = {_value(key, value)}".split("\n")
+        first, last = found[0].first - 1, found[0].last
+        lines[first:last] = _changed(key, value, "\n".join(lines[first:last])).split("\n")
         self.text = "\n".join(lines)
         self._check(after)
 
@@ -115,6 +124,33 @@ class DeviationFile:
             raise UsageError(
                 f"{self.path}: it is written in a way that is not changed here", "Change it by hand."
             )
+
+
+def _changed(key: str, value: list[str], written: str) -> str:
+    """A statement with another value: comments, and the lines of what stays, are kept.
+
+    As it was where that cannot be done.
+    """
+    tokens = list(TOML_TOKEN.finditer(written))
+    strings = [token for token in tokens if token["string"]]
+    brackets = [token for token in tokens if token["sign"] in ("[", "]")]
+    begin, end = (brackets[0].start(), brackets[-1].end()) if brackets else strings[-1].span()
+    if "\n" not in written[begin:end]:
+        return written[:begin] + _value(key, value) + written[end:]
+    items = [token for token in strings if begin < token.start() < end]
+    texts = [tomllib.loads(f"text = {token[0]}")["text"] for token in items]
+    places = [written.count("\n", 0, token.start()) for token in items]
+    lines = written.split("\n")
+    if not set(range(1, len(lines) - 1)).issuperset(places) or len(set(places)) < len(places):
+        return written  # the items do not stand on lines of their own
+    last = items[-1]
+    if not written[last.end() :].lstrip().startswith(","):
+        lines[places[-1]] = lines[places[-1]].replace(last[0], f"{last[0]},", 1)
+    indent = lines[places[-1]].partition(last[0])[0]
+    added = [f"{indent}{toml(each)}," for each in value if each not in texts]
+    lines[places[-1] + 1 : places[-1] + 1] = added
+    gone = [place for place, text in zip(places, texts, strict=True) if text not in value]
+    return "\n".join(line for place, line in enumerate(lines) if place not in gone)
 
 
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
