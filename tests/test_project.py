@@ -274,6 +274,24 @@ def test_two_projects_in_one_process_know_nothing_of_each_other(tmp_path: Path) 
     assert NO_PROJECT.digest("0" * 12) == "0" * 12
 
 
+@pytest.mark.parametrize("package_file", ["", "conformance/cases/__init__.py"])
+def test_two_projects_are_run_in_one_process(
+    package_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their files of cases have one name, and say each its own."""
+    for name, words in (("one", "unrecognized"), ("two", "unknown")):
+        write_package(tmp_path / name, PROJECT)
+        case = tmp_path / name / "conformance/cases/test_verbs.py"
+        case.write_text(case.read_text().replace("GROB is answered {", f"GROB: {words}, {{"))
+        if package_file:
+            (tmp_path / name / package_file).touch()
+        project = str(tmp_path / name / FILE)
+        out = tmp_path / f"out-{name}"
+        status = main(["run", "candidate", "-k", "grob", "--project", project, "--out", str(out)])
+        assert status == 1, capsys.readouterr().err
+        assert f"GROB: {words}, 500" in (out / "candidate.jsonl").read_text()
+
+
 # Targets by name
 
 

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -112,10 +112,23 @@ def _promises(parts: Sequence[Part], series: PatchSeries) -> Iterator[Promise]:
             yield promise
 
 
-def forget_modules() -> None:
-    """Have the cases imported anew: pytest rewrites their assertions only where it imports them."""
-    for name in [name for name in sys.modules if name.startswith("conformance.cases.test_")]:
+def forget_modules(files: Collection[Path]) -> None:
+    """Have the cases in these files imported anew by pytest.
+
+    It rewrites their assertions only where it imports them, and of two files that have one name, as those of
+    two projects may, it takes none but the first.
+    """
+    ours = {f"conformance.cases.{path.stem}" for path in files if path.parent == DIRECTORY}
+    known = ours | {_package(path) for path in files if path.parent != DIRECTORY} - {"conformance"}
+    for name in [name for name in sys.modules if name in known or name.partition(".")[0] in known]:
         del sys.modules[name]
+
+
+def _package(path: Path) -> str:
+    """The name of a file's module as pytest has it, or of the outermost package that it stands in."""
+    while (path.parent / "__init__.py").is_file():
+        path = path.parent
+    return path.stem
 
 
 @cache

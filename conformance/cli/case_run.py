@@ -159,7 +159,7 @@ def run_cases(
     catalogue = project.catalogue
     load_deviations(catalogue.requirements, project=project)
     chosen = selection.of(catalogue.requirements.values())
-    forget_modules()
+    forget_modules(catalogue.files.values())
     if plan.stored:  # it is judged again as far as it goes
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
     if not chosen:
