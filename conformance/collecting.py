@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cases.checking import check_case
 from conformance.catalogue.part import Part
 from conformance.catalogue.patches import PatchSeries
-from conformance.catalogue.requirements import Requirement
+from conformance.catalogue.requirements import Case, Requirement
+from conformance.errors import UsageError
+from conformance.harmless import printable
 from conformance.scenario.cases import scenario_case
 
 
@@ -39,3 +42,12 @@ def refuse_second(requirement: Requirement, by_name: dict[str, Requirement], ser
         raise pytest.UsageError(what)
     if requirement.patch not in series.patches:
         raise pytest.UsageError(f"requirement {requirement.name!r}: there is no patch {requirement.patch}")
+
+
+def refuse_wrong(case: Case) -> None:
+    """Raise pytest.UsageError where somebody's own case cannot be run."""
+    if not case.__module__.startswith("conformance."):
+        try:
+            check_case(case)
+        except UsageError as error:
+            raise pytest.UsageError(printable(str(error), keep="\n")) from None

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from conformance.cases.attempt import Attempt, Played, handle_names, shared
+from conformance.cases.attempt import Attempt, Played, shared
 from conformance.cases.script import script_of
 from conformance.catalogue.requirements import Requirement, requirement_of
-from conformance.collecting import refuse_second, scenario_file
-from conformance.errors import EXIT_WORLD, ConformanceError, UsageError
+from conformance.collecting import refuse_second, refuse_wrong, scenario_file
+from conformance.errors import EXIT_WORLD, ConformanceError
 from conformance.harmless import printable
 from conformance.judge.decider import decide, of_case, of_record
 from conformance.judge.deviations import Deviation, load_deviations
@@ -176,6 +176,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         wanted = not selected  # a project's file may hold tests that decide nothing
         if requirement is not None:
             refuse_second(requirement, by_name, _project(config).series)
+            refuse_wrong(getattr(item, "function"))  # noqa: B009 (what decides something has one)
             item.add_marker(pytest.mark.requirement(name=requirement.name, role=requirement.role))
             item.add_marker(pytest.mark.patch(number=requirement.patch))
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
@@ -302,8 +303,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     requirement = _requirement(pyfuncitem)
     if requirement is None:
         return None
-    if set(handle_names(pyfuncitem.function)) - {"internet", "qmail"}:
-        raise UsageError(f"{requirement.name}: a case takes the handles internet and qmail, and nothing else")
     stash = pyfuncitem.config.stash
     if WORKER not in stash:
         stash[WORKER] = Worker(pyfuncitem.config, len(pyfuncitem.session.items))

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tarfile
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from conformance.project.series import read_series
 from conformance.targets.names import parse_target
 from conformance.targets.target import Target
 from tests.packages import GREET_DELAY, PROJECT, write_package
+from tests.processes import python
 from tests.schemas import DIRECTORY as SCHEMAS
 from tests.schemas import faults
 
@@ -233,6 +235,38 @@ def test_what_is_wrong_in_a_packages_own_files_is_told(
     with pytest.raises(UsageError, match=says) as raised:
         _ = read_project(package / FILE).catalogue
     assert str(path) in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        ("async def test_grob", "async def grob", 6, "grob is no name that pytest collects"),
+        ("async def test_grob", "def test_grob", 6, "test_grob is no coroutine"),
+        ("(qmail: Qmail)", "(qmail: Qmail, tmp_path: object)", 6, "internet and qmail, and no tmp_path"),
+        ("qmail.reply_to", "qmail.replyto", 9, "qmail has no replyto"),
+        ("reply = await", "qmail.enviroment = {}; reply = await", 9, "qmail has no enviroment"),
+        (None, None, 7, "a case stands at the top of its file"),
+    ],
+)
+def test_a_case_that_cannot_be_run_is_told_with_its_line_before_anything_runs(
+    before: str | None, after: str, line: int, says: str, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = package / "conformance/cases/test_verbs.py"
+    text = path.read_text()
+    if before is None:  # all of it in a class
+        head, case = text.split("@requirement(")
+        text = head + "class TestGrob:\n" + textwrap.indent("@requirement(" + case, "    ")
+    else:
+        text = text.replace(before, after, 1)
+    path.write_text(text.replace("await ", "") if says.endswith("coroutine") else text)
+    project = ("--project", str(package / FILE))
+    assert main(["run", "candidate", *project, "--out", str(package / "out")]) == 2
+    told = capsys.readouterr().err
+    assert f"{path}, line {line}: verbs.grob.words: " in told
+    assert says in told
+    done = python("-m", "pytest", "-p", "no:cacheprovider", str(path), "--target", "candidate", *project)
+    collected = done.returncode == pytest.ExitCode.USAGE_ERROR and says in done.stdout + done.stderr
+    assert collected or says.endswith("pytest collects"), done.stdout
 
 
 # Where it is found

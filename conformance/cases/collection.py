@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from conformance.cases.checking import check_case
 from conformance.catalogue.builtin import BUILT_IN
 from conformance.catalogue.catalogue import Catalogue
 from conformance.catalogue.part import Part
@@ -50,14 +51,21 @@ def _cases(parts: Sequence[Part]) -> Iterator[tuple[Path, Case]]:
     for part in parts:
         for path in (path for directory in part.cases for path in sorted(directory.glob("test_*.py"))):
             module = _module(path.resolve())
-            own = {id(value): value for value in vars(module).values() if _is_case(value, module)}
-            yield from ((path, case) for case in own.values())
+            for case in {id(case): case for case in _cases_in(module)}.values():
+                if path.resolve().parent != DIRECTORY:  # ours are looked at by the tests of this suite
+                    check_case(case)
+                yield path, case
         for directory in part.scenarios:
             yield from scenario_cases(directory)
 
 
-def _is_case(value: object, module: types.ModuleType) -> bool:
-    return requirement_of(value) is not None and getattr(value, "__module__", "") == module.__name__
+def _cases_in(module: types.ModuleType) -> Iterator[Case]:
+    """What has `@requirement` in a module, in a class of it too, and was made there."""
+    for value in vars(module).values():
+        inside = vars(value).values() if isinstance(value, type) else ()
+        for each in (value, *inside):
+            if requirement_of(each) and getattr(each, "__module__", "") == module.__name__:
+                yield each
 
 
 def _module(path: Path) -> types.ModuleType:

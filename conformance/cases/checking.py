@@ -1,0 +1,70 @@
+"""Whether a case that somebody wrote can be run at all: told where it stands, before anything is started."""
+
+import ast
+import difflib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, cast
+
+from conformance.cases.internet import Internet
+from conformance.cases.qmail import Qmail
+from conformance.catalogue.requirements import Case, requirement_of
+from conformance.errors import UsageError
+from conformance.pod.base import Pod
+
+HANDLES = ("internet", "qmail")
+
+
+def check_case(case: Case) -> None:
+    """Raise UsageError with file and line where a function with `@requirement` is no case that can be run."""
+    function: Any = inspect.unwrap(case)
+    if hasattr(function, "script"):  # it is made of a scenario, which is looked at where it is read
+        return
+    line = function.__code__.co_firstlineno
+    requirement = requirement_of(case)
+    name = requirement.name if requirement else ""
+    for at, what, hint in _complaints(function, line):
+        raise UsageError(f"{function.__code__.co_filename}, line {at}: {name}: {what}", hint)
+
+
+def _complaints(function: Any, line: int) -> Iterator[tuple[int, str, str]]:
+    """What is wrong with it: the line, what, and what to do."""
+    if function.__qualname__ != function.__name__:
+        yield line, "a case stands at the top of its file", "Move it out of its class or function."
+    if not function.__name__.startswith("test_"):
+        what = f"{function.__name__} is no name that pytest collects"
+        yield line, what, f"Name it test_{function.__name__}."
+    if not inspect.iscoroutinefunction(function):
+        yield line, f"{function.__name__} is no coroutine", f"Write `async def {function.__name__}`."
+    for parameter in inspect.signature(function).parameters:
+        if parameter not in HANDLES:
+            what = f"a case is given {' and '.join(HANDLES)}, and no {parameter}"
+            yield line, what, "Leave it out, or make it in the case."
+    for node in _attributes(function):
+        handle, attribute = cast(ast.Name, node.value).id, node.attr
+        if attribute not in (known := _known(handle)):
+            near = difflib.get_close_matches(attribute, known, 1, 0.5)
+            hint = f"Did you mean {near[0]}?" if near else "conformance/cases has what there is."
+            yield line + node.lineno - 1, f"{handle} has no {attribute}", hint
+
+
+def _attributes(function: Any) -> Iterator[ast.Attribute]:
+    """Where a case names what a handle has, in the order of the text."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):  # whoever plays it tells
+        return
+    handles = [name for name in inspect.signature(function).parameters if name in HANDLES]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node.value, ast.Name) and node.value.id in handles:
+            yield node
+
+
+@cache
+def _known(handle: str) -> list[str]:
+    internet = Internet()
+    made = internet if handle == "internet" else Qmail(cast(Pod, None), internet)
+    return [name for name in dir(made) if not name.startswith("__")]
