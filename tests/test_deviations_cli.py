@@ -153,7 +153,9 @@ def test_what_nobody_knows_is_drafted_and_refused_until_it_has_a_reason(
     assert f"{count} entries in {draft}: fill in reason and source" in capsys.readouterr().out
     shutil.copy(draft, known)
     assert main(["deviations", "check"]) == EXIT_USAGE
-    assert "reason is empty" in capsys.readouterr().err
+    told = capsys.readouterr().out
+    assert told.count("reason is empty") == count, "it does not end at the first one"
+    assert told.endswith(f" entries: {count} wanting\n")
     filled = draft.read_text().replace('reason = ""', 'reason = "r"').replace('source = ""', 'source = "s"')
     (known / "new.toml").write_text(filled)
     assert main([*flawed[:-1], str(tmp_path / "again")]) == 0
@@ -194,6 +196,8 @@ def test_check_tells_what_a_run_shows_otherwise(
     of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
 ) -> None:
     assert main(["deviations", "check", str(of_the_model)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"model-ppa\.jsonl: 15 of \d\d deviations that speak of model-ppa were run", told)
     assert main(["deviations", "check", str(bumped(of_the_model, tmp_path))]) == EXIT_REGRESSION
     assert "0007.rcpt.bang: known for 1.06-6.2, and not for qmail=1.06-6.3" in capsys.readouterr().out
     entry = (known / "netqmail-1.06-6.2.toml").read_text()
@@ -276,3 +280,29 @@ def test_what_cannot_be_changed_without_loss_is_refused(tmp_path: Path) -> None:
     path.write_text(COMMENTED.replace('[\n    "qmail', '["qmail'))
     with pytest.raises(UsageError, match="written in a way that is not changed here"):
         DeviationFile(path).set(1, "target", ["mine=1"])
+
+
+def test_what_is_known_by_another_packages_name_is_carried_over_by_that(known: Path, tmp_path: Path) -> None:
+    """And not by the name that a person gave the build, which the next one has, too."""
+    entry = COMMENTED.replace('"mine=1"  # until May', '"ucspi-tcp=1"')
+    (known / "netqmail-1.06-6.2.toml").write_text(entry.replace("<reply 502*", "*502 == 500*"))
+    flawed = ["run", "reference-ppa~0006.dropped", "-k", "0006.unknown.code", "--out", str(tmp_path / "in")]
+    assert main(flawed) == EXIT_REGRESSION
+    [made] = (tmp_path / "in").glob("*.jsonl")
+    raised = bumped(made, tmp_path, "")
+    told = json.loads(raised.read_text().partition("\n")[0])
+    told["target"]["packages"] = {"ucspi-tcp": "2"}
+    raised.write_text(json.dumps(told) + "\n" + raised.read_text().partition("\n")[2])
+    assert main(["deviations", "carry", str(raised)]) == 0
+    [entry_now] = load_deviations(directory=known)
+    assert entry_now.target == ("qmail=1.06-6.2*", "ucspi-tcp=1", "ucspi-tcp=2")
+
+
+def test_check_warns_of_a_target_that_nobody_has_and_goes_on(known: Path, capsys: Told) -> None:
+    project = (known.parent / "qmail-conformance.toml").read_text()
+    (known.parent / "qmail-conformance.toml").write_text(project + '[targets]\ncandidate = "debs:x"\n')
+    entry = COMMENTED.replace('"mine=1"', '"candidat"')
+    (known / "own.toml").write_text(entry.replace('"r"', '"r"\nseverity = "wrong words"'))
+    assert main(["deviations", "check"]) == 0
+    told = capsys.readouterr().out
+    assert "own.toml, deviation 1: no target is called 'candidat'; did you mean 'candidate'?" in told

@@ -9,6 +9,7 @@ from conformance.cases.collection import all_requirements
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.judge.deviations import DIRECTORY, load_deviations
 from conformance.reference.flaws import FLAWS
+from conformance.targets.target import Target
 from tests.judge_samples import CHANGE, GUARD
 
 KNOWN = [CHANGE.name, GUARD.name]
@@ -167,3 +168,10 @@ def test_a_wrong_list_or_table_is_named(tmp_path: Path, text: str, complaint: st
     with pytest.raises(UsageError) as caught:
         load_deviations(KNOWN, written(tmp_path, text))
     assert f"{tmp_path / 'known.toml'}, deviation 1: {complaint}" in caught.value.message
+
+
+def test_what_is_said_of_a_name_is_said_of_it_with_flaws(tmp_path: Path) -> None:
+    [known] = load_deviations(KNOWN, written(tmp_path, entry(target='"candidate"')))
+    flawed = Target("candidate~0006.dropped", "reference", flaws=("0006.dropped",))
+    assert known.concerns(flawed)
+    assert not known.concerns(Target("candidate~2", "debs"))

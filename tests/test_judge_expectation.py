@@ -65,6 +65,7 @@ def test_a_deviation_stands_in_the_verdict_unless_it_says_what_is_expected_anywa
         "source": "https://bugs.example/17",
         "since": "2024-05-01",
         "seen": "",
+        "place": "",
     }
     assert expect(CHANGE, STOCK, [deviation(target="*")]).deviation is None
 
@@ -208,6 +209,9 @@ def test_each_kind_of_surprise_has_its_own_wording() -> None:
     ):
         assert meaning(surprise).startswith(said)
     assert meaning(verdict(CHANGE, PPA, "met")) == ""
+    placed = deviation(place="/home/somebody/own.toml, deviation 3")
+    told = meaning(verdict(CHANGE, PPA, "met", deviations=[placed]))
+    assert "take it out of own.toml, deviation 3 with `qmail-conformance deviations drop RUN.jsonl`" in told
     known = deviation(verdict="unsupported")
     assert verdict(CHANGE, PPA, "unsupported", deviations=[known]).assessment == "expected"
     assert "no longer shows" in meaning(verdict(CHANGE, PPA, "unmet", deviations=[known]))

@@ -1,17 +1,20 @@
 """`deviations`: the known deviations listed, checked, drafted, carried over to a version, and dropped."""
 
 import argparse
+import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from conformance.catalogue.builtin import BUILT_IN
+from conformance.catalogue.requirements import Requirement
 from conformance.catalogue.severity import worst_first
 from conformance.cli.writing import write_text
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_USAGE, NothingSelected, UsageError
 from conformance.judge import keeping_deviations as keeping
 from conformance.judge.deviation_files import DeviationFile
 from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
@@ -22,12 +25,15 @@ from conformance.places import is_installed
 from conformance.project.form import Project
 from conformance.reference.flaws import FLAWS
 from conformance.report.words import listed, numbered, one_line
+from conformance.targets.names import parse_target
 
 
 def run(options: argparse.Namespace) -> int:
-    actions = {"list": _list, "check": _check, "draft": _draft, "carry": _carry, "drop": _drop}
+    actions = {"list": _list, "draft": _draft, "carry": _carry, "drop": _drop}
     project = options.project
     requirements = project.catalogue.requirements
+    if options.action == "check":
+        return _check(options, requirements)
     known = load_deviations(requirements, project=project)
     return actions[options.action](options, Known(requirements, known))
 
@@ -91,18 +97,52 @@ def _as_json(each: Deviation, known: Known) -> dict[str, object]:
     }
 
 
-def _check(options: argparse.Namespace, known: Known) -> int:
-    """Exit status 1 where anything is wanting."""
+def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement]) -> int:
+    """All that is wanting: exit status 2 where an entry is refused, else 1 where anything is."""
+    refused: list[UsageError] = []
+    found = load_deviations(requirements, project=options.project, refuse=refused.append)
+    known = Known(requirements, found)
+    for error in refused:
+        print(one_line(f"{error.message}  {error.hint}"))
+    for line in dict.fromkeys(_strangers(known, options.project)):
+        print(one_line(f"warning: {line}"))
     wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
     for file in options.what:
         stored = read_run(_stored(file))
-        found = [*keeping.drop(stored, known)[1], *_unexplained(stored, known)]
-        wanting += [f"{stored.path.name}: {line}" for line in found]
+        lines = [*keeping.drop(stored, known)[1], *_unexplained(stored, known)]
+        wanting += [f"{stored.path.name}: {line}" for line in lines]
+        print(one_line(f"{stored.path.name}: {_exercised(stored, known)}"))
     for line in dict.fromkeys(wanting):
         print(one_line(line))
     deviations, entries = len(known.deviations), _entries(len({each.place for each in known.deviations}))
-    print(f"{numbered(deviations, 'deviation')} in {entries}: {len(set(wanting)) or 'nothing'} wanting")
+    count = len(set(wanting)) + len(refused)
+    print(f"{numbered(deviations, 'deviation')} in {entries}: {count or 'nothing'} wanting")
+    if refused:
+        return EXIT_USAGE
     return EXIT_REGRESSION if wanting else EXIT_AS_EXPECTED
+
+
+def _strangers(known: Known, project: Project) -> Iterator[str]:
+    """A line for each name of a target, not of a package, that nobody has."""
+    for each in known.deviations:
+        for target in each.target:
+            if "=" in target or set("*?[") & set(target):
+                continue
+            try:
+                parse_target(target, ppa="ppa:anybody/anything", project=project)
+            except UsageError:
+                near = difflib.get_close_matches(target, project.aliases, 1)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                yield f"{each.place}: no target is called {target!r}{meant}"
+
+
+def _exercised(stored: Run, known: Known) -> str:
+    """How many of the deviations that speak of a run's target it had the cases of."""
+    there = {verdict.requirement for verdict in stored.verdicts}
+    concerning = [each for each in known.deviations if each.concerns(stored.target)]
+    exercised = [each for each in concerning if any(fnmatchcase(name, each.requirement) for name in there)]
+    many = numbered(len(concerning), "deviation")
+    return f"{len(exercised)} of {many} that speak of {stored.target.name} were run"
 
 
 def _unexplained(stored: Run, known: Known) -> list[str]:
@@ -168,7 +208,8 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
     if runs:
         stored = _one_run(options)
         carried = keeping.shown_elsewhere(stored, known)
-        target = options.to or keeping.package_of(stored.target)
+        if options.to:
+            carried = [replace(each, target=options.to) for each in carried]
         if not carried:
             raise NothingSelected(f"{stored.path}: it shows nothing that is known of another version")
     elif not options.what or not options.to:
@@ -178,8 +219,8 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
     else:
         if twice := sorted({name for name in options.what if options.what.count(name) > 1}):
             raise UsageError(f"carry: {listed(twice)} stands there twice", "Name each requirement once.")
-        target = options.to
-        carried = [keeping.named_elsewhere(name, target, known.deviations) for name in options.what]
+        carried = [keeping.named_elsewhere(name, options.to, known.deviations) for name in options.what]
+    target = carried[0].target
     into, files = _into(options), list[DeviationFile]()
     ours = [each for each in carried if Path(each.deviation.place).is_relative_to(DIRECTORY)]
     own = [each for each in carried if each not in ours]
@@ -189,11 +230,12 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
                 _refuse_ours(
                     Path(each.deviation.place), "Write them to a file of your own with -o FILE.toml."
                 )
-        changed = keeping.carry(some, target, known.deviations, place)
+        changed = keeping.carry(some, known.deviations, place)
         _write(changed)
         files += [file for file in changed if file.path not in [other.path for other in files]]
     count = sum(each.count for each in carried)
-    print(f"{numbered(count, 'deviation')} carried over to {one_line(target)}, in {_places(files)}")
+    targets = listed(dict.fromkeys(one_line(each.target) for each in carried))
+    print(f"{numbered(count, 'deviation')} carried over to {targets}, in {_places(files)}")
     return EXIT_AS_EXPECTED
 
 

@@ -21,8 +21,9 @@ A file holds tables `[[deviation]]`:
     shows = "what one sees"
 """
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -108,48 +109,72 @@ class Deviation:
     def to_json(self) -> dict[str, str]:
         """What a verdict carries of it."""
         told = {"reason": self.reason, "source": self.source, "since": self.since.isoformat()}
-        return {**told, "seen": "\n".join(self.seen)}
+        # Its file by name alone: no directory of this machine gets into a report.
+        return {**told, "seen": "\n".join(self.seen), "place": self.place.rpartition("/")[2]}
 
 
 def names_of(target: Target) -> list[str]:
     """What a deviation may call a target: its name, and its packages as name=version.
 
+    One with flaws has the name that it has without them, too: what is known of that shows there as well.
     A reference has its name alone: it is not qmail, whatever its packages are called. A model is called
     like the packages that it stands for.
     """
     packages = {} if target.specification and not target.is_model else target.packages
-    return [target.name, *(f"{name}={version}" for name, version in packages.items())]
+    plain = [target.name.rpartition("~")[0]] if target.flaws and "~" in target.name else []
+    return [target.name, *plain, *(f"{name}={version}" for name, version in packages.items())]
 
 
 def load_deviations(
     known_requirements: Iterable[str] | None = None,
     directory: Path | None = None,
     project: Project = NO_PROJECT,
+    refuse: Callable[[UsageError], None] | None = None,
 ) -> list[Deviation]:
     """All deviations of a project, or of `directory` alone, file by file in order of their names.
 
     `known_requirements` are the names of all requirements, before any selection; None when not all cases
     are imported, so that names cannot be checked. Raises UsageError that names the file and the entry for
-    anything that is not as this file's docstring says.
+    anything that is not as this file's docstring says; `refuse` gets it instead, and the entry is left out.
     """
     names = None if known_requirements is None else list(known_requirements)
     found: dict[tuple[int, str, frozenset[str], str], Deviation] = {}
     directories = project.deviations if directory is None else (directory,)
     files = [(rank, path) for rank, each in enumerate(directories) for path in sorted(each.glob("*.toml"))]
-    loaded = []
+    loaded: list[Deviation] = []
     for rank, path in files:
-        for place, entry in read_tables(path, "deviation"):
-            for deviation in read_entry(place, entry, project.series, rank):
-                pattern = deviation.requirement
-                if names is not None and not any(fnmatchcase(name, pattern) for name in names):
-                    raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
-                for target in deviation.target:
-                    key = (rank, target, frozenset(deviation.patches), pattern)
-                    other = found.setdefault(key, deviation)
-                    if other is not deviation:
-                        raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
-                loaded.append(deviation)
+        with _told_to(refuse):
+            for place, entry in read_tables(path, "deviation"):
+                with _told_to(refuse):
+                    for deviation in read_entry(place, entry, project.series, rank):
+                        _check_names(deviation, names, found)
+                        loaded.append(deviation)
     return loaded
+
+
+@contextlib.contextmanager
+def _told_to(refuse: Callable[[UsageError], None] | None) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        if refuse is None:
+            raise
+        refuse(error)
+
+
+def _check_names(
+    deviation: Deviation,
+    names: Sequence[str] | None,
+    found: dict[tuple[int, str, frozenset[str], str], Deviation],
+) -> None:
+    """Raise UsageError where no requirement is meant, or another entry says the same; note it in `found`."""
+    place, pattern = deviation.place, deviation.requirement
+    if names is not None and not any(fnmatchcase(name, pattern) for name in names):
+        raise UsageError(f"{place}: no requirement is named {pattern!r}", _CHECK_NAME)
+    for target in deviation.target:
+        other = found.setdefault((deviation.rank, target, frozenset(deviation.patches), pattern), deviation)
+        if other is not deviation:
+            raise UsageError(f"{place}: the same as {other.place}", "Keep one of them.")
 
 
 def read_entry(

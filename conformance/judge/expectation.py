@@ -119,10 +119,12 @@ def meaning(verdict: Verdict) -> str:
         )
     if verdict.deviation is not None:
         agreement = "" if verdict.expected == "unsupported" else "unexpected agreement: "
+        place = verdict.deviation.get("place") or "its file"
         return (
             f"{agreement}the deviation known since {verdict.deviation['since']} no longer shows "
             f"({verdict.expected} was expected, and it is {verdict.verdict}); "
-            "take it out of conformance/deviations, or say there what changed"
+            f"take it out of {place} with `qmail-conformance deviations drop RUN.jsonl`, "
+            "or say there what changed"
         )
     if verdict.elsewhere is not None:
         known = verdict.elsewhere

@@ -28,11 +28,12 @@ _VERSION = re.compile(r"[A-Za-z0-9][\w.+-]*=[A-Za-z0-9][\w.+:~-]*")
 class Carried:
     """A deviation that is to hold for another target, of the requirements in `names` (or a pattern of such).
 
-    `count`: how many verdicts it explains there.
+    `target` is that one, as the deviation names it; `count`: how many verdicts it explains there.
     """
 
     deviation: Deviation
     names: tuple[str, ...]
+    target: str
     count: int = 1
 
 
@@ -63,16 +64,17 @@ def unexpected(run: Run, everything: Known) -> list[tuple[Verdict, Expectation]]
 
 def shown_elsewhere(run: Run, everything: Known) -> list[Carried]:
     """The deviations of other versions that a run shows, each with the requirements that show it."""
-    names: dict[Deviation, list[str]] = {}
+    names: dict[tuple[Deviation, str], list[str]] = {}
     for verdict, expectation in unexpected(run, everything):
         if (found := expectation.described_elsewhere(verdict.verdict, verdict.seen)) is not None:
-            names.setdefault(found[0], []).append(verdict.requirement)
+            deviation, (_, target) = found
+            names.setdefault((deviation, target), []).append(verdict.requirement)
     there = {*everything.requirements, *(verdict.requirement for verdict in run.verdicts)}
     carried = []
-    for each, shown in names.items():
+    for (each, target), shown in names.items():
         # A pattern stays one where everything that it names shows.
         whole = len(_fitting(each, there)) == len(shown)
-        carried.append(Carried(each, (each.requirement,) if whole else tuple(shown), len(shown)))
+        carried.append(Carried(each, (each.requirement,) if whole else tuple(shown), target, len(shown)))
     return carried
 
 
@@ -95,21 +97,21 @@ def named_elsewhere(name: str, target: str, deviations: Sequence[Deviation]) -> 
             f"{len(known)} deviations of {package} speak of it" if known else f"nothing is known of {package}"
         )
         raise UsageError(f"{name}: {what}", "`qmail-conformance deviations list` shows what is known.")
-    return Carried(known[0], (name,))
+    return Carried(known[0], (name,), target)
 
 
 def carry(
-    carried: Sequence[Carried], target: str, deviations: Sequence[Deviation], into: Path | None
+    carried: Sequence[Carried], deviations: Sequence[Deviation], into: Path | None
 ) -> list[DeviationFile]:
-    """The files in which these hold for `target`: the entries' own, or `into`, where they are written anew.
+    """The files in which these hold for their targets: the entries' own, or `into`, where all is new.
 
     An entry of which only a part is carried is written anew in either case.
     """
     files = _Files()
-    entries: dict[str, list[Carried]] = {}
+    entries: dict[tuple[str, str], list[Carried]] = {}
     for each in carried:
-        entries.setdefault(each.deviation.place, []).append(each)
-    for place, parts in entries.items():
+        entries.setdefault((each.deviation.place, each.target), []).append(each)
+    for (place, target), parts in entries.items():
         path, number = place_of(parts[0].deviation)
         whole = [each.requirement for each in deviations if each.place == place]
         names = [name for part in parts for name in part.names]
@@ -171,7 +173,7 @@ def _drafted(verdict: Verdict, target: Target, today: date) -> dict[str, Any]:
 def package_of(target: Target) -> str:
     """What a deviation calls this very build: its qmail by name and version, else the target's name."""
     names = names_of(target)
-    return next((name for name in names[1:] if "qmail" in name.partition("=")[0]), names[0])
+    return next((name for name in names if "qmail" in name.partition("=")[0] and "=" in name), names[0])
 
 
 def as_pattern(said: str) -> str:

@@ -51,8 +51,9 @@ def describes(patterns: str, seen: str) -> bool:
 class Verdict:
     """One requirement on one target: the verdict line of a run file.
 
-    `deviation` is None or {"reason", "source", "since", "seen"}: the known deviation that set `expected`, and
-    what is seen there (a pattern on each line, see `describes`; older files lack it).
+    `deviation` is None or {"reason", "source", "since", "seen", "place"}: the known deviation that set
+    `expected`, what is seen there (a pattern on each line, see `describes`), and its file and number there;
+    older files lack the last two.
     `seconds` is what the case took. `record` is everything seen while it ran, or None.
     `source` is the citation. `seen` is one short text, why it is unmet or invalid; "" when met.
     `unstable`: the verdict, or that it was as a deviation describes, did not repeat in a fresh pod.
@@ -127,8 +128,8 @@ class Verdict:
             )
         if self.seconds < 0:
             raise ValueError(f"seconds is {self.seconds:g}, not a duration")
-        if self.deviation is not None and set(self.deviation) | {"seen"} != {*_DEVIATION, "seen"}:
-            raise ValueError("deviation is neither null nor reason, source and since, and perhaps seen")
+        if self.deviation is not None and set(self.deviation) - {"seen", "place"} != {*_DEVIATION}:
+            raise ValueError("deviation is neither null nor reason, source and since, perhaps seen and place")
         if self.elsewhere is not None and set(self.elsewhere) != set(ELSEWHERE):
             raise ValueError(f"elsewhere is neither null nor {', '.join(ELSEWHERE)}")
         if self.attempts and self.verdict not in self.attempts:
