@@ -330,9 +330,8 @@ def test_two_projects_are_run_in_one_process(
 
 
 def test_an_alias_is_all_that_is_told_of_a_target(tmp_path: Path) -> None:
-    project = read(
-        tmp_path, '[targets]\ncandidate = "debs:build/@0004"\nodd = "debs:"\nspec = "reference-ppa"'
-    )
+    targets = 'candidate = "debs:build/@0004"\nodd = "debs:"\nspec = "reference-ppa"\ntwice = "candidate"'
+    project = read(tmp_path, f"[targets]\n{targets}")
     target = parse_target("candidate", project=project)
     assert (target.name, target.file_name, target.kind) == ("candidate", "candidate", "debs")
     assert target.location == str(tmp_path / "build/")
@@ -342,6 +341,8 @@ def test_an_alias_is_all_that_is_told_of_a_target(tmp_path: Path) -> None:
     assert parse_target("spec~0006.dropped", project=project).name == "spec~0006.dropped"
     for name, says in (
         ("odd", rf"{FILE}, line 3: targets.odd: "),
+        ("twice", r"line 5: targets.twice: 'candidate' is a name of the project itself"),
+        ("x=candidate", "'candidate' is a name of the project itself"),
         ("candidat", "there is no target"),
         ("stock=debs:x", "'stock' is no name for a target"),
         ("m=model-ppa", "model-ppa keeps its own name"),
@@ -354,6 +355,17 @@ def test_an_alias_is_all_that_is_told_of_a_target(tmp_path: Path) -> None:
 
 
 # Deviations
+
+
+def test_a_directory_that_is_not_there_is_no_target_that_can_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / FILE).write_text('[targets]\ncandidate = "debs:build/"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("conformance.targets.docker.engine.available", lambda: "")
+    assert main(["targets"]) == 0
+    told = capsys.readouterr().out
+    assert f"no   candidate\n       debs:{tmp_path}/build: there is no such directory" in told
 
 
 def test_a_projects_own_deviations_go_before_ours_or_instead(package: Path) -> None:

@@ -4,7 +4,10 @@ import pytest
 
 from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
+from conformance.pod.codec import decode
+from conformance.report.words import repeat_command
 from conformance.targets.names import parse_target
+from conformance.targets.target import Target
 
 BESIDES = (*STOCK_PATCHES, "0006")
 
@@ -118,3 +121,20 @@ def test_a_name_that_cannot_be_is_wrong_use(name: str, message: str, hint: str) 
     with pytest.raises(UsageError, match=message) as raised:
         parse_target(name)
     assert hint in raised.value.hint
+
+
+def test_a_name_on_the_command_line_is_that_of_a_build_with_flaws_too() -> None:
+    target = parse_target("flawed=reference-ppa~0006.dropped")
+    assert (target.name, target.flaws) == ("flawed", ("0006.dropped",))
+    assert parse_target("new=debs:build-1.06~2").location == "build-1.06~2"
+
+
+def test_what_repeats_a_run_says_what_a_name_of_the_command_line_stands_for() -> None:
+    """And in no report the directory, which is what the name is for."""
+    target = parse_target("new=debs:/home/me/build@0004")
+    stored = decode(Target, target.to_json())
+    assert "/home/me" not in str(target.to_json())
+    command = "qmail-conformance run new=debs:DIRECTORY@0004 -k 0004.x"
+    assert repeat_command(stored, "0004.x") == command
+    assert repeat_command(parse_target("stock"), "0004.x") == "qmail-conformance run stock -k 0004.x"
+    assert "command_name" not in parse_target("stock").to_json()

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import socket
 import sys
+from pathlib import Path
 
 from conformance.cli.options import images
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
 from conformance.project.form import Alias
 from conformance.report.words import one_line
 from conformance.targets.docker import engine
+from conformance.targets.docker.debs import read_debs
 from conformance.targets.docker.doctor import MachineCheck, check_engine, check_resolution
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.image_options import Images
@@ -50,8 +52,10 @@ def _alias(alias: Alias, options: argparse.Namespace, no_engine: str) -> tuple[s
     """The row of a name that the project gives."""
     try:
         target = parse_target(alias.name, ppa=images(options).ppa or None, project=options.project)
+        if target.kind == "debs":
+            read_debs(Path(target.location))
     except ConformanceError as error:
-        return alias.name, error.message, ""
+        return alias.name, f"{error.message}: {error.hint}" if error.hint else error.message, ""
     problem = "" if target.specification else no_engine
     claims = ", ".join(target.patches) or "no patch"
     return alias.name, problem, f"{alias.written}, which claims {claims}"

@@ -132,8 +132,8 @@ def exit_line(comparison: Comparison) -> str:
 
 def repeat_command(target: Target, requirement: str) -> str:
     """The command that runs one requirement on one target again (without options for making images)."""
-    name, pattern = shlex.quote(one_line(target.name)), shlex.quote(one_line(requirement))
-    return f"qmail-conformance run {name} -k {pattern}"
+    name = shlex.quote(one_line(target.command_name or target.name))
+    return f"qmail-conformance run {name} -k {shlex.quote(one_line(requirement))}"
 
 
 def conclusion(comparison: Comparison) -> str:

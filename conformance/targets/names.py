@@ -37,6 +37,8 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
     shell takes for its history. A model has the flaws of its deviations, but those that one of the named
     flaws stands in the place of. Raises UsageError.
     """
+    if (alias := alias_of(name)) is not None:
+        return _called(alias, ppa, project)
     build, tilde, listed = name.rpartition("~")
     if not tilde:
         return _build(name, ppa, project)
@@ -44,7 +46,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
 
     flaws = tuple(dict.fromkeys(listed.split(",")))
     unknown = [flaw for flaw in flaws if flaw not in FLAWS]
-    if unknown and re.match(r"([^:@/]*=)?(debs|image):", name):
+    if unknown and re.match(r"(debs|image):", name):
         return _build(name, ppa, project)  # the `~` belongs to the place: debs:build-1.06~2
     target = _build(build, ppa, project)
     if target.is_model:
@@ -65,6 +67,9 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
 def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
     """A target under the name that a person gave it. Raises UsageError, with the place of that."""
     try:
+        if alias.written in project.aliases:
+            what = f"{alias.written!r} is a name of the project itself"
+            raise UsageError(what, f"Write what it stands for: {project.aliases[alias.written].written}")
         target = parse_target(alias.written, ppa=ppa, project=replace(project, aliases={}))
         if target.is_model:  # a run of one is known by its name
             raise UsageError(f"{alias.written} keeps its own name", "Name it as it is.")
@@ -73,11 +78,14 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
             raise
         raise UsageError(f"{alias.place}: targets.{alias.name}: {error.message}", error.hint) from error
     location = str(alias.directory / target.location) if target.kind == "debs" else target.location
-    return replace(target, name=alias.name, location=location, written=alias.written)
+    # In a report a directory stands under no name.
+    shown = alias.written.replace(target.location, "DIRECTORY", 1) if target.kind == "debs" else alias.written
+    command = "" if alias.place else f"{alias.name}={shown}"
+    return replace(target, name=alias.name, location=location, written=alias.written, command_name=command)
 
 
 def _build(name: str, ppa: str | None, project: Project) -> Target:
-    if (alias := project.aliases.get(name) or alias_of(name)) is not None:
+    if (alias := project.aliases.get(name)) is not None:
         return _called(alias, ppa, project)
     series = project.series
     if name == "stock":

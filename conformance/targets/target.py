@@ -16,7 +16,9 @@ class Target:
     `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
     `packages` maps package names to versions, and `image` is the image's id; both are filled in when
     the image stands. `flaws` are those built into a reference on purpose. Where `name` is one that a person
-    gave it, `written` is what that stands for. `specification` is True for the reference, which is not qmail.
+    gave it, `written` is what that stands for, and `command_name` is what a command calls it where no project
+    knows that name (`new=debs:DIRECTORY`, without its place). `specification` is True for the reference,
+    which is not qmail.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Target:
     image: str = ""
     flaws: tuple[str, ...] = ()
     written: str = ""
+    command_name: str = ""
 
     @property
     def specification(self) -> bool:
@@ -43,6 +46,7 @@ class Target:
         return re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-.") or "target"
 
     def to_json(self) -> dict[str, Any]:
-        """What reports tell of it: not its place on this machine, and flaws where there are some."""
-        left_out = {"location", "written"} if self.flaws else {"location", "written", "flaws"}
+        """What reports tell of it: not its place here; flaws and `command_name` where it has any."""
+        left_out = {"location", "written"}
+        left_out |= {name for name in ("flaws", "command_name") if not getattr(self, name)}
         return {name: value for name, value in encode(self).items() if name not in left_out}
