@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.attribution.builds import ends, read_builds, reference_builds
+from conformance.attribution.builds import ends, read_builds, reference_builds, reference_series
 from conformance.attribution.explanation import Patches
-from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.builtin import BUILT_IN, PPA_PATCHES, STOCK_PATCHES
+from conformance.catalogue.patches import Patch, series_of
 from conformance.errors import UsageError
 from conformance.targets.names import parse_target
 
@@ -128,3 +129,37 @@ def test_the_ends_are_the_fewest_and_the_most_or_as_named(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="no one end") as raised:
         ends([build for build in builds if build.name != "stock"])
     assert "--from" in raised.value.hint
+
+
+#: A package with three of ours, one of them under a name of its own.
+OWN = series_of(
+    (
+        *BUILT_IN.patches,
+        Patch("verbs", "Verbs", "verbs.patch", carries=("0006",)),
+        Patch("without-tls", "No TLS", "no-tls.patch"),
+    ),
+    ["base", "0004", "verbs", "without-tls"],
+)
+
+
+def test_who_carries_a_patch_goes_with_it(tmp_path: Path) -> None:
+    for name in ("without-0006", "without-0004", "without-tls", "without-without-tls", "ppa"):
+        build(tmp_path, name)
+    assert {made.name: made.patches for made in read_builds(tmp_path, OWN)} == {
+        "without-0006": {"0004", "without-tls"},
+        "without-0004": {"0006", "verbs", "without-tls"},
+        "without-without-tls": {"0004", "0006", "verbs"},
+        "without-tls": STOCK | {"without-tls"},
+        "ppa": {"0004", "0006", "verbs", "without-tls"},
+    }
+    (tmp_path / "without-0006").rename(tmp_path / "without-verbs")
+    [fewest, *_] = read_builds(tmp_path, OWN)
+    assert (fewest.name, fewest.patches) == ("without-verbs", {"0004", "without-tls"})
+
+
+def test_the_reference_is_without_whoever_carries_what_it_is_without() -> None:
+    builds = reference_builds(every=False, series=OWN)
+    assert frozenset(PPA_PATCHES) - {"0006"} in [made.patches for made in builds]
+    assert len(reference_builds(every=True, series=OWN)) == 2**10 - 2**8, "what carries has what it carries"
+    for made in builds[1:]:
+        assert ends([builds[0], made, builds[-1]], "base", made.name, reference_series(OWN))[1] is made

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conformance.cases.collection import all_requirements
+from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.cli import attributing, main
 from conformance.cli.case_run import Selection
 from conformance.judge.runfile import Run, read_run
@@ -18,6 +19,7 @@ from conformance.judge.verdict import VerdictName
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from tests.judge_samples import verdict, write
+from tests.packages import PROJECT, write_package
 from tests.schemas import faults
 
 NAME = "0008.mode.required"  # the names of two more requirements begin with it
@@ -206,3 +208,24 @@ def test_on_the_reference_itself_with_its_assertions_shown(tmp_path: Path) -> No
     assert "from unmet to met by 0006." in finished.stdout
     assert "1  0004: unmet  assert 502 == 500" in finished.stdout, "pytest itself has imported the cases"
     assert "4 runs out of 512 builds" in finished.stdout
+
+
+def test_a_patch_under_another_name_is_searched_for_on_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    """Builds are called as the package's patches are, and who carries a patch goes with it."""
+    write_package(tmp_path, PROJECT)
+    monkeypatch.chdir(tmp_path)
+    named = ("--from", "without-verbs", "--to", "ppa", "--out", "out")
+    assert main(["bisect", "verbs.frob.code", "--targets", "reference", *named]) == 0
+    told = capsys.readouterr().out
+    assert "between base and ppa (0006, verbs)" in told
+    assert "verbs.frob.code is flipped from unmet to met by 0006." in told
+    assert "would be shown by" not in told, "nobody has verbs without the 0006 that it is"
+    assert main(["attribute", "--targets", "reference", "--patch", "verbs", "--out", "table"]) == 1
+    table = json.loads((tmp_path / "table/attribution.json").read_text())
+    found = {each["requirement"]: each for each in table["requirements"]}
+    [why] = found["verbs.frob.code"]["explanations"]
+    assert why["patches"] == ["0006"]
+    without = frozenset(PPA_PATCHES) - {"0006"}
+    assert without in [frozenset(each["patches"]) for each in table["builds"]]

@@ -70,23 +70,28 @@ def read_builds(directory: Path, series: PatchSeries = SERIES) -> list[Build]:
 def reference_builds(*, every: bool, series: PatchSeries = SERIES) -> list[Build]:
     """The reference with each patch as a switch: every subset, or none, each alone, all but each, and all.
 
-    A patch of a project's own is one where it carries others: the reference has those.
+    Its names are those of `reference_series`. Who carries a patch has it: all but that one are without both.
     """
-    switches = reference_switches(series)
-    sizes = range(len(switches) + 1) if every else (0, 1, len(switches) - 1, len(switches))
-    sets = dict.fromkeys(
-        series.claimed([BASE, *some]) for size in sizes for some in combinations(switches, size)
-    )
+    series = reference_series(series)
+    every_switch = [number for number in series.patches if number != BASE]
+    everything = PatchSeries(series.patches, tuple(every_switch))
+    if every:
+        chosen = [some for size in range(len(every_switch) + 1) for some in combinations(every_switch, size)]
+    else:
+        chosen = [(), *((number,) for number in every_switch)]
+        chosen += [everything.without([number]) for number in every_switch] + [everything.package]
+    sets = dict.fromkeys(series.claimed([BASE, *some]) for some in chosen)
     return _ordered(
         Build(build_name(some, series), frozenset(some), _reference(some, series)) for some in sets
     )
 
 
-def reference_switches(series: PatchSeries) -> tuple[str, ...]:
-    """The patches that can be switched on in the reference."""
-    return series.claimed(
-        [*PPA_PATCHES, *(patch.number for patch in series.patches.values() if patch.carries)]
-    )
+def reference_series(series: PatchSeries) -> PatchSeries:
+    """The patches that can be switched on in the reference: the suite's, and those that carry one."""
+    carrying = [patch.number for patch in series.patches.values() if patch.carries]
+    there = {BASE, *series.claimed([*PPA_PATCHES, *carrying])}
+    patches = {number: patch for number, patch in series.patches.items() if number in there}
+    return PatchSeries(patches, tuple(number for number in series.package if number in there))
 
 
 def ends(
@@ -171,11 +176,12 @@ def _declared(path: Path, series: PatchSeries) -> Patches:
 
 def _by_name(name: str, series: PatchSeries) -> Patches | None:
     """What a name declares; None when it declares nothing. Raises UsageError for a wrong number."""
-    every = frozenset(series.package)
     if name in ("stock", BASE):
         return frozenset(series.claimed([] if name == "stock" else [BASE]))
     if name in ("ppa", "all"):
-        return every
+        return frozenset(series.package)
+    if name in series.patches:
+        return _known([name], name, series)
     form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>[a-z0-9-]+(\+[a-z0-9-]+)*)", name)
     if form is None:
         return None
@@ -183,7 +189,7 @@ def _by_name(name: str, series: PatchSeries) -> Patches | None:
     if not all(number.isdigit() or number in series.patches for number in numbers):
         return None
     named = _known(numbers, name, series)
-    return every - {*numbers} if form["how"] == "without-" else named
+    return frozenset(series.without(numbers)) if form["how"] == "without-" else named
 
 
 def _known(numbers: Sequence[str], where: object, series: PatchSeries) -> Patches:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from conformance.catalogue.builtin import PPA_PATCHES, SERIES
-from conformance.catalogue.patches import PatchSeries
+from conformance.catalogue.builtin import SERIES
+from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.report.words import listed
 
 Patches = frozenset[str]
@@ -54,10 +54,15 @@ class Explanation:
 def build_name(patches: Iterable[str], series: PatchSeries = SERIES) -> str:
     """A build's name by its patches, as a directory of builds may call it: `0004+0005`, `without-0004`."""
     carried = frozenset(patches)
-    lacking = [patch for patch in dict.fromkeys((*PPA_PATCHES, *series.package)) if patch not in carried]
-    if len(lacking) < 2:
-        return f"without-{lacking[0]}" if lacking else "ppa"
-    return series.words(carried).replace(",", "+") or "stock"
+    words = series.words(carried).replace(",", "+") or "stock"
+    if words in ("stock", BASE):
+        return words
+    if carried == frozenset(series.package):
+        return "ppa"
+    for patch in series.package:
+        if carried == frozenset(series.without([patch])):
+            return f"without-{patch}"
+    return words
 
 
 def explanations(patches: Iterable[str]) -> list[Explanation]:

@@ -49,13 +49,23 @@ class PatchSeries:
         names `base` or one of stock's is the whole list: `base` is netqmail itself.
         """
         whole = not {BASE, *STOCK_PATCHES}.isdisjoint(listed)
-        left = [*listed] if whole else [*listed, *STOCK_PATCHES]
+        found = self._with_carried([*listed] if whole else [*listed, *STOCK_PATCHES])
+        return tuple(number for number in self.patches if number in found - {BASE})
+
+    def without(self, left_out: Collection[str]) -> tuple[str, ...]:
+        """The package without some patches: whoever carries one of them goes, too, and what it carries."""
+        gone = {number for number in self.package if not self._with_carried([number]).isdisjoint(left_out)}
+        kept = self._with_carried(set(self.package) - self._with_carried(gone))
+        return tuple(number for number in self.package if number in kept)
+
+    def _with_carried(self, listed: Collection[str]) -> set[str]:
         found: set[str] = set()
+        left = [*listed]
         while left:
             if (number := left.pop()) not in found:
                 found.add(number)
                 left += self.patches[number].carries
-        return tuple(number for number in self.patches if number in found - {BASE})
+        return found
 
     def words(self, patches: Collection[str]) -> str:
         """The shortest list that `claimed` reads as these: `0004,0005`; "" for stock, `base` for none."""

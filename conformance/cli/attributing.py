@@ -10,12 +10,19 @@ from pathlib import Path
 
 from conformance.attribution import attribution_pages as pages
 from conformance.attribution.attribution_table import attribute as lay_out
-from conformance.attribution.builds import REFERENCE, Build, ends, read_builds, reference_builds
+from conformance.attribution.builds import (
+    REFERENCE,
+    Build,
+    ends,
+    read_builds,
+    reference_builds,
+    reference_series,
+)
 from conformance.attribution.explanation import Patches, build_name
 from conformance.attribution.search import SearchResult, search
 from conformance.catalogue import Requirement
-from conformance.catalogue.builtin import PATCHES, claim_words
-from conformance.catalogue.patches import BASE
+from conformance.catalogue.builtin import PATCHES, SERIES, claim_words
+from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.reporting import run_files
@@ -43,14 +50,22 @@ def bisect(options: argparse.Namespace) -> int:
     requirement, keyword = _exactly(options.requirement, options.project.catalogue.requirements)
     builds = _builds(options, every=True)
     series = options.project.series
+    if options.targets == REFERENCE:
+        series = reference_series(series)
     lower, upper = ends(builds, options.lower, options.upper, series)
     by_patches = {build.patches: build for build in builds}
     with output_directory(options) as out:
-        return _bisect(requirement, by_patches, lower, upper, _Runner(options, Selection(keyword), out))
+        runner = _Runner(options, Selection(keyword), out)
+        return _bisect(requirement, by_patches, lower, upper, runner, series)
 
 
 def _bisect(
-    requirement: Requirement, by_patches: dict[Patches, Build], lower: Build, upper: Build, runner: "_Runner"
+    requirement: Requirement,
+    by_patches: dict[Patches, Build],
+    lower: Build,
+    upper: Build,
+    runner: "_Runner",
+    series: PatchSeries,
 ) -> int:
     print(
         f"{requirement.name} ({requirement.role}): {requirement.promise}\n"
@@ -73,7 +88,7 @@ def _bisect(
 
     likely = "" if requirement.patch == "base" else requirement.patch
     finding = search(list(by_patches), lower.patches, upper.patches, verdict, likely)
-    for line in (*conclusion(requirement.name, finding, by_patches), *different_failures(unmet)):
+    for line in (*conclusion(requirement.name, finding, by_patches, series), *different_failures(unmet)):
         print(line)
     specified = [one_line(run.target.name) for run in runs if is_specification(run.target)]
     if specified:
@@ -119,7 +134,9 @@ def _run_each(options: argparse.Namespace, out: Path) -> list[Run]:
     return runs
 
 
-def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -> list[str]:
+def conclusion(
+    name: str, finding: SearchResult, builds: dict[Patches, Build], series: PatchSeries = SERIES
+) -> list[str]:
     """What a search came to, in sentences. `builds` maps the patches to the build that has them."""
     first, last = finding.seen[finding.base], finding.seen[finding.full]
     if not finding.flips:
@@ -129,14 +146,16 @@ def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -
         ]
     flips = f"{name} is flipped from {first} to {last}"
     answer = finding.answer
+    # No build has a patch without what that carries.
+    missing = [build for build in finding.missing if build == frozenset(series.claimed([BASE, *build]))]
     if answer is not None:
         lines = [f"{flips} by {answer}."]
         if finding.proved:
             proof = dict.fromkeys(answer.proof(finding.base, finding.full))
             shown = ", ".join(f"{one_line(builds[run].name)} {finding.seen[run]}" for run in proof)
             lines.append(f"These runs prove it, as long as no other patch flips it back: {shown}.")
-        elif finding.missing:
-            wanted = ", ".join(build_name(build) for build in finding.missing)
+        elif missing:
+            wanted = ", ".join(build_name(build, series) for build in missing)
             lines.append(
                 "It is the simplest explanation of what these builds show. Whether another patch has a part "
                 f"in it they cannot tell; it would be shown by a build of: {wanted}."
@@ -145,8 +164,8 @@ def conclusion(name: str, finding: SearchResult, builds: dict[Patches, Build]) -
     if finding.explanations:
         either = " or ".join(str(one) for one in finding.explanations)
         lines = [f"{flips} by {either}: the builds that are there cannot tell."]
-        if finding.missing:
-            lines.append(f"A build of {build_name(finding.missing[0])} would tell.")
+        if missing:
+            lines.append(f"A build of {build_name(missing[0], series)} would tell.")
         return lines
     lines = [f"{flips}, but not by one patch, nor by some together, nor by any one of some."]
     if finding.step is not None:
