@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from conformance.cli import main
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, UsageError
 from conformance.judge.baseline import against_baseline
+from conformance.judge.comparison import compare
 from conformance.judge.verdict import Verdict
 from conformance.report import baseline as report
+from conformance.report.junit import junit
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
 
 Told = pytest.CaptureFixture[str]
@@ -76,6 +79,30 @@ def test_the_page_names_what_is_new_with_what_it_costs() -> None:
     found = against_baseline(run(PPA, [now]), run(PPA, [MET]))
     assert report.sentence(found) == "1 newly unmet (1 loses mail)"
     assert f"| {CHANGE.name} | newly unmet | loses mail | Z, 17 |" in report.page(found)
+
+
+def test_junit_fails_for_what_is_newly_unmet_and_for_that_alone() -> None:
+    no_longer_claimed = verdict(CHANGE, STOCK, "unmet")
+    for now, before, tag, message in (
+        (unmet(), unmet(), "skipped", "not as expected, and unmet before in the same words: regression"),
+        (unmet(), MET, "failure", "newly unmet: regression"),
+        (no_longer_claimed, MET, "failure", "newly unmet"),
+    ):
+        this = run(PPA, [verdict(BASE, PPA), now])
+        since = against_baseline(this, run(PPA, [verdict(BASE, PPA), before]))
+        root = ElementTree.fromstring(junit(compare([this]), since))
+        [element] = root.iter(tag)
+        assert element.get("message", "").startswith(message)
+        assert (root.get("failures"), root.get("skipped")) == (("1", "0") if tag == "failure" else ("0", "1"))
+
+
+def test_nothing_in_common_is_told_before_anything_runs(tmp_path: Path, capsys: Told) -> None:
+    assert main(["run", "reference-ppa", "-k", "0006.unknown.code", "--out", str(tmp_path / "last")]) == 0
+    baseline = str(tmp_path / "last" / "reference-ppa.jsonl")
+    gate = ["gate", "reference-ppa", "-k", "0007.mail.bang", "--baseline", baseline]
+    assert main([*gate, "--out", str(tmp_path / "new")]) == EXIT_USAGE
+    assert "no requirement in common" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_gate_fails_for_what_the_last_release_did_right_alone(tmp_path: Path, capsys: Told) -> None:

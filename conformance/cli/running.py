@@ -13,7 +13,7 @@ from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
-from conformance.judge.baseline import against_baseline
+from conformance.judge.baseline import against_baseline, refuse_nothing_in_common
 from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.deviations import load_deviations
@@ -120,6 +120,10 @@ def _measure(
 ) -> Comparison:
     """Run, write every report, and show the comparison."""
     selection = Selection(options.keyword, tuple(options.patch))
+    if baseline is not None:  # told before an image is built
+        chosen = selection.of(options.project.catalogue.requirements.values())
+        if chosen:
+            refuse_nothing_in_common((requirement.name for requirement in chosen), baseline)
     with output_directory(options) as out:
         plan = plan or make_ready(names, images(options), note, options.project)
         resume = bool(options.resume)
@@ -172,10 +176,11 @@ def _told(
 ) -> Comparison:
     """Write every report, and show the comparison."""
     comparison = lay_side_by_side(runs)
-    write_text(out / f"{prefix}junit.xml", junit(comparison))
+    since = against_baseline(runs[0], baseline) if baseline is not None else None
+    write_text(out / f"{prefix}junit.xml", junit(comparison, since))
     page = markdown(comparison)
-    if baseline is not None:
-        page += "\n" + baseline_report.page(against_baseline(runs[0], baseline))
+    if since is not None:
+        page += "\n" + baseline_report.page(since)
     write_text(out / f"{prefix}summary.md", page)
     show(comparison, sys.stdout)
     _tell_claims(comparison, project)

@@ -5,7 +5,7 @@ reviewed deviation explains it. What is not as expected and failed in the same w
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
@@ -36,12 +36,8 @@ class AgainstBaseline:
 
 def against_baseline(run: Run, baseline: Run) -> AgainstBaseline:
     """What became of a baseline's verdicts. Raises UsageError when it has no requirement of this run."""
+    refuse_nothing_in_common((verdict.requirement for verdict in run.verdicts), baseline)
     before = {verdict.requirement: verdict for verdict in baseline.verdicts}
-    if not any(verdict.requirement in before for verdict in run.verdicts):
-        raise UsageError(
-            f"{baseline.path}: it has no requirement in common with this run",
-            "Name the run of the last release with --baseline.",
-        )
     newly, known, same = [], [], []
     for verdict in run.verdicts:
         if verdict.verdict != "unmet" or verdict.unstable:
@@ -55,6 +51,15 @@ def against_baseline(run: Run, baseline: Run) -> AgainstBaseline:
         elif odd:
             same.append(verdict)
     return AgainstBaseline(baseline, tuple(newly), tuple(known), tuple(same))
+
+
+def refuse_nothing_in_common(requirements: Iterable[str], baseline: Run) -> None:
+    """Raise UsageError where a baseline has none of these requirements."""
+    if {verdict.requirement for verdict in baseline.verdicts}.isdisjoint(requirements):
+        raise UsageError(
+            f"{baseline.path}: it has no requirement in common with this run",
+            "Name the run of the last release with --baseline.",
+        )
 
 
 #: What varies from run to run: numbers of processes and messages, times. Codes of replies do not.

@@ -11,7 +11,7 @@ from conformance.report.words import costs, numbered, one_line
 _SHOWN = 20  #: requirements that are named; the run file holds them all
 _SEEN = 160  #: characters of what was seen of each
 
-_TITLES = {
+TITLES = {
     "newly": "newly unmet",
     "known": "newly unmet, as a known deviation says",
     "before": "not as expected, and unmet before in the same words",
@@ -20,7 +20,7 @@ _TITLES = {
 
 def sentence(found: AgainstBaseline) -> str:
     """`2 newly unmet (1 loses mail, 1 crashes); 25 not as expected, and unmet before in … (…)`."""
-    parts = [f"{len(group)} {_TITLES[kind]} ({costs(group)})" for kind, group in _groups(found)]
+    parts = [f"{len(group)} {TITLES[kind]} ({costs(group)})" for kind, group in _groups(found)]
     return "; ".join(parts) or "nothing is newly unmet"
 
 
@@ -30,7 +30,7 @@ def lines(found: AgainstBaseline) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in sorted(baseline.target.packages.items()))
     told = [one_line(f"Against the baseline {baseline.path} ({packages or baseline.target.name}):")]
     for kind, group in _groups(found):
-        told.append(f"  {_TITLES[kind]}: {len(group)}")
+        told.append(f"  {TITLES[kind]}: {len(group)}")
         told += [f"    {_line(verdict)}" for verdict in group[:_SHOWN]]
         if len(group) > _SHOWN:
             told.append(f"    … and {len(group) - _SHOWN} more; the run file holds them all.")
@@ -42,7 +42,7 @@ def page(found: AgainstBaseline) -> str:
     rows = [
         (
             escape(verdict.requirement),
-            escape(_TITLES[kind]),
+            escape(TITLES[kind]),
             escape(verdict.severity or ""),
             escape(verdict.seen, _SEEN),
         )

@@ -2,16 +2,20 @@
 
 As expected passes, also a change that is unmet as expected (a property says so). Unexpected is a failure,
 invalid an error, unsupported skipped. Unstable passes, with its attempts as a property and as output.
+Beside a baseline what is newly unmet is a failure, and what was unmet before in the same words is skipped, so
+that a build passes in CI where it passes the gate.
 """
 
 from collections import Counter
 from xml.etree import ElementTree as ET
 
 from conformance.harmless import printable
+from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
+from conformance.report.baseline import TITLES
 from conformance.report.export import picked
 from conformance.report.words import is_specification, repeat_command, specification_sentence
 
@@ -19,11 +23,14 @@ from conformance.report.words import is_specification, repeat_command, specifica
 _ELEMENTS = {"unexpected": "failure", "invalid": "error", "unsupported": "skipped"}
 
 
-def junit(comparison: Comparison) -> str:
-    """The XML document in ASCII, with its declaration. It always parses, whatever a stream's encoding is."""
+def junit(comparison: Comparison, since: AgainstBaseline | None = None) -> str:
+    """The XML document in ASCII, with its declaration. It always parses, whatever a stream's encoding is.
+
+    `since`: what became of a baseline's verdicts on the first run.
+    """
     root = ET.Element("testsuites", {"name": "qmail-conformance"})
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
-        _suite(root, label, run)
+        _suite(root, label, run, since if run is comparison.runs[0] else None)
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
@@ -31,16 +38,16 @@ def junit(comparison: Comparison) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{document.decode("ascii")}\n'
 
 
-def _suite(root: ET.Element, label: str, run: Run) -> None:
-    assessments = Counter(verdict.assessment for verdict in run.verdicts)
+def _suite(root: ET.Element, label: str, run: Run, since: AgainstBaseline | None) -> None:
+    kinds = Counter(_kind(verdict, since)[0] for verdict in run.verdicts)
     suite = ET.SubElement(
         root,
         "testsuite",
         name=_text(label),
         tests=str(len(run.verdicts) + bool(run.cut_off)),
-        failures=str(assessments["unexpected"]),
-        errors=str(assessments["invalid"] + bool(run.cut_off)),
-        skipped=str(assessments["unsupported"]),
+        failures=str(kinds["failure"]),
+        errors=str(kinds["error"] + bool(run.cut_off)),
+        skipped=str(kinds["skipped"]),
         time=f"{sum(verdict.seconds for verdict in run.verdicts):.3f}",
         timestamp=_text(run.header.started),
     )
@@ -57,7 +64,7 @@ def _suite(root: ET.Element, label: str, run: Run) -> None:
     }
     _properties(suite, facts)
     for verdict in run.verdicts:
-        _case(suite, run, verdict)
+        _case(suite, run, verdict, since)
     if run.cut_off:
         case = ET.SubElement(suite, "testcase", classname="qmail", name="the whole run")
         ET.SubElement(case, "error", message=_text(f"cut off after {run.cut_off}"))
@@ -65,7 +72,7 @@ def _suite(root: ET.Element, label: str, run: Run) -> None:
         ET.SubElement(suite, "system-out").text = _text(specification)
 
 
-def _case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
+def _case(suite: ET.Element, run: Run, verdict: Verdict, since: AgainstBaseline | None) -> None:
     name, patch = _text(verdict.requirement), _text(verdict.patch)
     seconds = f"{verdict.seconds:.3f}"
     case = ET.SubElement(suite, "testcase", classname=f"qmail.{patch}", name=name, time=seconds)
@@ -82,13 +89,24 @@ def _case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
     # What is quoted may have lines, which must not look like these.
     said = "".join(f"{name}: {value}\n".replace("\n", "\n    ")[:-4] for name, value in shown.items())
     said += f"repeat: {repeat_command(run.target, verdict.requirement)}"
-    if kind := _ELEMENTS.get(verdict.assessment):
-        element = ET.SubElement(case, kind, {"message": _text(meaning(verdict))})
+    kind, title = _kind(verdict, since)
+    if kind:
+        message = ": ".join(filter(None, (title, meaning(verdict))))
+        element = ET.SubElement(case, kind, {"message": _text(message)})
         if kind != "skipped":
-            element.set("type", _type(verdict))
+            element.set("type", title or _type(verdict))
         element.text = _text(said)
     elif verdict.assessment == "unstable":
         ET.SubElement(case, "system-out").text = _text(f"{meaning(verdict)}\n{said}")
+
+
+def _kind(verdict: Verdict, since: AgainstBaseline | None) -> tuple[str, str]:
+    """The element that tells of a verdict, "" for one that passes, and what a baseline says of it."""
+    if since is not None and verdict in since.newly:
+        return "failure", TITLES["newly"]
+    if since is not None and verdict in since.before:
+        return "skipped", TITLES["before"]
+    return _ELEMENTS.get(verdict.assessment, ""), ""
 
 
 def _why(verdict: Verdict) -> str:
