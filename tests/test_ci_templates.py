@@ -97,13 +97,21 @@ def test_every_variable_of_the_images_is_handed_through_and_the_build_is_of_the_
     template = loaded(CI / "github-actions.yml")
     assert {variable for variable, _ in IMAGE_OPTIONS.values()} == set(template["env"])
     (build,) = [step for step in template["jobs"]["gate"]["steps"] if "run" in step]
-    assert '"ubuntu:$QMAIL_RELEASE"' in build["run"]
-    assert template["env"]["QMAIL_RELEASE"] == "${{ vars.QMAIL_RELEASE || '20.04' }}"
+    assert '"ubuntu:${QMAIL_RELEASE:-20.04}"' in build["run"]
+    packages = loaded(CI / "gitlab-ci.yml")["packages"]
+    assert (packages["image"], packages["variables"]["QMAIL_RELEASE"]) == ("ubuntu:$QMAIL_RELEASE", "20.04")
+
+
+def test_what_a_project_file_says_is_not_overridden() -> None:
+    """The environment counts before a project's defaults, and so does an option."""
+    template = loaded(CI / "github-actions.yml")
+    assert {value for value in template["env"].values() if "||" in value} == set()
+    steps = template["jobs"]["gate"]["steps"]
+    (used,) = [step for step in steps if step.get("uses") == "./.qmail-conformance"]
+    assert "hashFiles('qmail-conformance.toml') == '' && 'stock'" in used["with"]["against"]
     template = loaded(CI / "gitlab-ci.yml")
-    assert (template["packages"]["image"], template["variables"]["QMAIL_RELEASE"]) == (
-        "ubuntu:$QMAIL_RELEASE",
-        "20.04",
-    )
+    assert set(template["variables"]) == {"QMAIL_CONFORMANCE"}
+    assert "QMAIL_RELEASE" not in template["gate"]["variables"]
 
 
 @dataclass
@@ -203,6 +211,12 @@ def test_the_action_gates_a_good_build_and_then_one_that_lost_a_patch(job: Runne
     assert "No case was run" in job.summary
     assert "there is no such directory" in job.summary
     assert "::error title=qmail gate::no case was run" in job.said
+    # Options that no shell reads are wrong use, and not left out.
+    job.failed, job.said = [], ""
+    job.action({"target": "reference-ppa", "options": "-k 'code", "out": "reports/odd"})
+    assert job.failed == ["Ask the gate"]
+    assert job.output.endswith("status=2\n")
+    assert "options: xargs: unmatched single quote" in job.summary
 
 
 def test_the_job_of_gitlab_gates_the_reference(job: Runner) -> None:
@@ -224,3 +238,13 @@ def test_the_job_of_gitlab_gates_the_reference(job: Runner) -> None:
         assert job.failed == failed, job.said
         for kept in ("gate.log", "gate/site/index.html", "gate/page.md", "gate/junit.xml"):
             assert (job.place / "reports" / kept).exists(), kept
+    # What a project file says of --against counts; options that no shell reads are no options.
+    (job.place / "qmail-conformance.toml").write_text('[defaults]\nagainst = "reference@0004"\n')
+    gate = "\n".join(template["gate"]["script"])
+    chosen = {**values, "QMAIL_TARGET": "reference-ppa", "QMAIL_AGAINST": ""}
+    shutil.rmtree(job.place / "reports")
+    job.run("with a project", gate, chosen, shell)
+    assert (job.place / "reports/gate/reference-0004.jsonl").exists(), job.said
+    job.run("odd", gate, {**chosen, "QMAIL_OPTIONS": "-k 'code"}, shell)
+    assert job.failed[-1:] == ["odd"]
+    assert "unmatched single quote" in job.said
