@@ -306,3 +306,30 @@ def test_check_warns_of_a_target_that_nobody_has_and_goes_on(known: Path, capsys
     assert main(["deviations", "check"]) == 0
     told = capsys.readouterr().out
     assert "own.toml, deviation 1: no target is called 'candidat'; did you mean 'candidate'?" in told
+
+
+def test_a_run_is_carried_over_to_the_version_that_is_named(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    """Of a build that was run before its version was raised."""
+    run, before = bumped(of_the_model, tmp_path), text(known)
+    assert main(["deviations", "carry", str(run), "--to", "the next one"]) == EXIT_USAGE
+    assert "--to the next one: this names no version" in capsys.readouterr().err
+    assert text(known) == before
+    assert main(["deviations", "carry", str(run), "--to", "qmail=1.06-7"]) == 0
+    assert "19 deviations carried over to qmail=1.06-7, in " in capsys.readouterr().out
+    assert judged(bumped(of_the_model, tmp_path, "1.06-7"), tmp_path / "seven") == 0
+    assert judged(run, tmp_path / "three") == EXIT_REGRESSION
+
+
+def test_a_draft_needs_a_file_and_is_not_written_twice(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    run, draft = bumped(of_the_model, tmp_path), tmp_path / "new" / "draft.toml"
+    (known / "netqmail-1.06-6.2.toml").write_text("")
+    assert main(["deviations", "draft", str(run)]) == EXIT_USAGE
+    assert "Name a file with -o FILE.toml." in capsys.readouterr().err
+    assert main(["deviations", "draft", str(run), "-o", str(draft)]) == 0
+    assert f"19 entries in {draft}: fill in reason and source" in capsys.readouterr().out
+    assert main(["deviations", "draft", str(run), "-o", str(draft)]) == EXIT_NOTHING
+    assert draft.read_text().count("[[deviation]]") == 19, "none stands there twice"

@@ -168,6 +168,15 @@ def test_a_patch_that_does_nothing_is_missed(tmp_path: Path, capsys: Told) -> No
     assert claims in capsys.readouterr().out
 
 
+def test_of_too_little_nothing_is_concluded(tmp_path: Path, capsys: Told) -> None:
+    assert main(["run", "reference-ppa", "-k", "0006.unknown.code", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert main(["identify", str(tmp_path / "reference-ppa.jsonl")]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("reference-ppa: too little was run to compare claims and findings\n")
+    assert "claims and findings agree" not in said
+
+
 def test_a_target_is_run_and_asked(tmp_path: Path, capsys: Told) -> None:
     assert main(["identify", "reference@0006", "--json", "--out", str(tmp_path)]) == 0
     found = json.loads(capsys.readouterr().out)

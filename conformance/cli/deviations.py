@@ -204,6 +204,8 @@ def _elsewhere(stored: Run, known: Known) -> str:
 
 
 def _carry(options: argparse.Namespace, known: Known) -> int:
+    if options.to:
+        keeping.check_version(options.to)
     runs = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
     if runs:
         stored = _one_run(options)

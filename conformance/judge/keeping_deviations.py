@@ -82,11 +82,15 @@ def _fitting(deviation: Deviation, names: Iterable[str]) -> list[str]:
     return [name for name in names if fnmatchcase(name, deviation.requirement)]
 
 
+def check_version(target: str) -> None:
+    """Raise UsageError unless this is a package and a version of it."""
+    if not _VERSION.fullmatch(target):
+        raise UsageError(f"--to {target}: this names no version", "As qmail=1.06-6.3.")
+
+
 def named_elsewhere(name: str, target: str, deviations: Sequence[Deviation]) -> Carried:
     """The one deviation of another version that speaks of a requirement. Raises UsageError."""
     package = target.partition("=")[0]
-    if not _VERSION.fullmatch(target):
-        raise UsageError(f"--to {target}: this names no version", "As qmail=1.06-6.3.")
     speaking = [each for each in deviations if fnmatchcase(name, each.requirement)]
     known = [each for each in speaking if any(pattern.startswith(f"{package}=") for pattern in each.target)]
     known = [each for each in known if each.rank == min(other.rank for other in known)]
@@ -143,14 +147,14 @@ class _Files(dict[Path, DeviationFile]):
 def draft(run: Run, everything: Known, today: date, into: Path) -> tuple[DeviationFile, int]:
     """An entry for each unexpected verdict of which no version knows anything, and how many these are.
 
-    Its reason is empty, and so is its source: no reader takes it before somebody fills them in.
+    Its reason is empty, and so is its source: no reader takes it before somebody fills them in. What stands
+    in the file already, as of an earlier draft, is not written twice.
     """
     file, count = DeviationFile(into), 0
+    there = [(each.get("target"), each.get("requirement")) for each in file.entries]
     for verdict, expectation in unexpected(run, everything):
-        if (
-            expectation.described_elsewhere(verdict.verdict, verdict.seen) is None
-            and not expectation.deviation
-        ):
+        known = expectation.deviation or expectation.described_elsewhere(verdict.verdict, verdict.seen)
+        if not known and (package_of(run.target), verdict.requirement) not in there:
             file.add(_drafted(verdict, run.target, today))
             count += 1
     return file, count
