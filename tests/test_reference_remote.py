@@ -8,7 +8,7 @@ import pytest
 from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import Question
-from conformance.pod.world import Exchanger, Padding, World
+from conformance.pod.world import Exchanger, Fault, Padding, World
 from conformance.reference.build import Build
 from conformance.reference.control import ControlFiles
 from conformance.reference.dialogue import Dialogue, Report
@@ -34,15 +34,18 @@ def deliver(
     patches: tuple[str, ...] = (),
     steps: dict[str, str | list[str]] | None = None,
     paddings: Sequence[Padding] = (),
+    faults: Sequence[Fault] = (),
+    host: str = "big.example",
 ) -> tuple[str, list[Question]]:
     """The report of one qmail-remote, and the questions that it asked."""
 
     async def act() -> tuple[str, list[Question]]:
         pod = ReferencePod(patches)
-        world = World(zones=[ZONE], exchangers=[Exchanger(steps=steps or {})], paddings=list(paddings))
+        exchangers = [Exchanger(steps=steps or {})]
+        world = World(zones=[ZONE], exchangers=exchangers, paddings=list(paddings), faults=list(faults))
         await pod.prepare(world, Configuration({"me": "mx.here.example\n", "timeoutremote": "5\n"}))
         recipients, message = ["b@big.example"], b"a: b\n\nc\n"
-        result = await pod.remote("big.example", "a@here.example", recipients, message, 60.0)
+        result = await pod.remote(host, "a@here.example", recipients, message, 60.0)
         return result.report, (await pod.observe()).questions
 
     return asyncio.run(act())
@@ -64,6 +67,19 @@ def test_the_questions_of_a_large_answer(
     report, questions = deliver(patches, paddings=[Padding("big.example", "MX", octets, "last")])
     assert report.split("\0")[-2][0] == letter
     assert [f"{question.type} {question.over}" for question in questions] == sequence
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("mx.big.example", ["MX", "A", "A"]), ("big.example", ["MX", "A"])],
+    ids=["the question before was another", "the octets before are no name"],
+)
+@pytest.mark.parametrize("patches", [("0004",), ("0004", "0005")])
+def test_a_question_that_is_cut_is_read_on_in_the_answer_before(
+    patches: tuple[str, ...], host: str, asked: list[str]
+) -> None:
+    cut = Fault("mx.big.example", "cut", type="A", length=14, times=1)
+    assert [question.type for question in deliver(patches, faults=[cut], host=host)[1]] == asked
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,10 @@ class MessageHeader:
 
 
 def same_question(asked: bytes, answer: bytes) -> bool:
-    """Whether `answer` repeats the question of `asked`; a name that cannot be read passes, as in glibc."""
+    """Whether `answer` repeats the question of `asked`; a name that cannot be read passes, as in glibc.
+
+    `answer` is the whole buffer that it was read into: glibc reads on to the end of that.
+    """
     if MessageHeader.read(answer).questions != 1:
         return False
     try:

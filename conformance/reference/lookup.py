@@ -41,11 +41,11 @@ class AnswerSection:
     Every reading of it raises LookupFailed at what is malformed.
     """
 
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._end = len(octets)
+    def __init__(self, answer: ResolverAnswer) -> None:
+        self._octets = answer.octets + answer.behind
+        self._end = len(answer.octets)
         self._start = HEADER_SIZE
-        header = MessageHeader.read(octets)
+        header = MessageHeader.read(answer.octets)
         for _ in range(header.questions):
             self._start += self._name(self._start)[1]
             if self._end - self._start < 4:
@@ -124,7 +124,7 @@ class Lookup:
             answer = yield from self.resolver.query(name, kind, self.size, over_tcp=self.large_over_tcp)
         if isinstance(answer, NoAnswer):
             raise self.failure(answer)
-        return AnswerSection(answer.octets)
+        return AnswerSection(answer)
 
     def is_cut(self, answer: ResolverAnswer, kind: int) -> bool:
         """Whether an answer fills the buffer, or the server cut it (RFC 1035 4.1.1, TC), of whatever kind."""

@@ -15,6 +15,7 @@ from conformance.reference.dnsmessage import HEADER_SIZE, Malformed, MessageHead
 
 _LEAST_EDNS, _MOST_EDNS = 512, 1200
 _TRUNCATED = 0x02
+_LONGEST = 65536  #: octets of the largest buffer
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ResolverAnswer:
 
     octets: bytes
     length: int
+    behind: bytes = b""  #: what stands in the buffer behind it, of answers before this one
 
     @property
     def truncated(self) -> bool:
@@ -52,6 +54,15 @@ class Resolver:
         self.timeout = min(max(given.get("timeout", 5), 1), 30)
         self.attempts = min(max(given.get("attempts", 2), 1), 5)
         self.edns = "edns0" in words
+        self._buffer = bytearray(_LONGEST)
+
+    def _read(self, octets: bytes, length: int, size: int) -> ResolverAnswer:
+        """What has come, of which the buffer of `size` octets holds `octets`; behind it stays what was there.
+
+        The C library reads a question on to the end of the buffer, and qmail an address past the answer's.
+        """
+        self._buffer[: len(octets)] = octets
+        return ResolverAnswer(octets, length, bytes(self._buffer[len(octets) : size]))
 
     def ignores_tc(self) -> bool:
         """The C library's RES_IGNTC, which nobody sets: a cut answer is asked for again (RFC 7766 5)."""
@@ -100,7 +111,7 @@ class Resolver:
         deadline = now + self.timeout
         came = yield acts.AskDns(message, "udp", float(self.timeout))
         while isinstance(came, bytes):
-            answer = ResolverAnswer(came[:size], min(len(came), size))
+            answer = self._read(came[:size], min(len(came), size), size)
             if len(answer.octets) < HEADER_SIZE:
                 return None
             header = MessageHeader.read(answer.octets)
@@ -108,7 +119,7 @@ class Resolver:
             if mine and edns and header.rcode == dnsmessage.FORMERR:
                 self._edns_refused = True
                 return None
-            if mine and same_question(message, answer.octets):
+            if mine and same_question(message, answer.octets + answer.behind):
                 empty = header.answers == 0 and header.additional == 0
                 lame = empty and not header.authoritative and not header.recursion_available
                 if header.rcode in (dnsmessage.SERVFAIL, dnsmessage.NOTIMP, dnsmessage.REFUSED) or (
@@ -133,11 +144,14 @@ class Resolver:
             length = struct.unpack(">H", rest[:2])[0]
             kept = min(length, size)
             octets, rest = rest[2 : 2 + length], rest[2 + length :]
-            if length < HEADER_SIZE or len(octets) < kept:
+            if length < HEADER_SIZE:
                 return None
             octets = octets[:kept]
-            if length > size:
+            if length > size and len(octets) == kept:
                 octets = octets[:2] + bytes([octets[2] | _TRUNCATED]) + octets[3:]
+            answer = self._read(octets, length, size)
+            if len(octets) < kept:
+                return None
             if octets[:2] == message[:2]:
-                return ResolverAnswer(octets, length)
+                return answer
         return None

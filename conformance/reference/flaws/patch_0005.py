@@ -12,7 +12,7 @@ def _stays_with_tcp(self: Lookup, name: bytes, kind: int) -> Engine:
         answer = yield from self.resolver.query(name, kind, self.size, over_tcp=True)
         if isinstance(answer, NoAnswer):
             raise self.failure(answer)
-        return AnswerSection(answer.octets)
+        return AnswerSection(answer)
     return (yield from Lookup.resolve(self, name, kind))
 
 
