@@ -13,7 +13,7 @@ from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.errors import UsageError
 from conformance.internet.zones import load_zone
 from conformance.pod.base import PodFailure
-from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.configuration import Configuration, PasswordCheck, Program, RecipientCheck
 from conformance.pod.delivery import read_reports
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import Observation
@@ -158,6 +158,42 @@ async def test_a_failed_bounce_goes_to_the_postmaster_and_no_further(pod: Refere
     seen = await delivered(pod, configuration, "", ["nobody@here.example"])
     assert (seen.mailboxes, seen.queue) == ({}, [])
     assert any(line.startswith("triple bounce: discarding") for line in seen.log)
+
+
+@with_pod
+async def test_a_sender_of_which_nothing_is_left_is_the_null_sender(pod: ReferencePod) -> None:
+    configuration = Configuration(CONTROL, delivering=True)
+    seen = await delivered(pod, configuration, "-@[]", ["nobody@here.example"])
+    assert "\nReturn-Path: <>\n" in seen.mailboxes["alias"][0].partition("the original bounce.\n")[2]
+
+
+@with_pod
+async def test_what_a_program_prints_is_reported_up_to_a_nul(pod: ReferencePod) -> None:
+    program = Program(default=111, says="a\0b\n")
+    files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n"}
+    configuration = Configuration(
+        CONTROL, delivering=True, dot_qmail=files, delivery_programs={"filter": program}
+    )
+    seen = await delivered(pod, configuration, "x@here.example", ["list@here.example"])
+    assert "delivery 1: deferral: a" in seen.log
+
+
+@with_pod
+async def test_what_waits_of_a_message_is_where_it_goes_and_its_age_counts_from_there(
+    pod: ReferencePod,
+) -> None:
+    control = {**CONTROL, "locals": "here.example\n", "queuelifetime": "0\n"}
+    files = {"alias/.qmail-list": "&nobody\n"}
+    configuration = Configuration(
+        control, delivering=True, dot_qmail=files, remote_program=Program(fate="crash")
+    )
+    await submitted(pod, configuration, "x@here.example", ["list@here.example"])
+    connection = await pod.connect()
+    await pod.pause(connection, 2)
+    assert await pod.wait_until_idle(60)
+    seen = await pod.observe()
+    assert [message.recipients for message in seen.queue] == [["nobody@mx.here.example"]]
+    assert {file.group for file in seen.files if "/mess/" in file.path} == {"nofiles"}
 
 
 @on_a_loop

@@ -138,6 +138,23 @@ def test_deliveries_at_once_come_in_any_order() -> None:
     assert len([line for line in log if "starting delivery" in line]) == 2
 
 
+def test_failures_at_once_are_noted_in_any_order() -> None:
+    document: Document = {
+        "session": CHAT
+        + "> RCPT TO:<nobody@here.example>\n< *\n> RCPT TO:<no@here.example>\n< *\n"
+        + MESSAGE,
+        "delivering": True,
+        "mode": {"alice": "gone"},
+    }
+    [noted] = [
+        event.text
+        for event in told(played(document), in_any_order=True)
+        if event.text.startswith("[queue/bounce/NUMBER holds")
+    ]
+    assert 0 < noted.index("<no@here.example>") < noted.index("<nobody@here.example>")
+    assert noted.endswith(r"by that name. (#5.1.1)\n\n']")
+
+
 def test_replies_that_a_reset_may_have_dropped_are_no_difference() -> None:
     document: Document = {"session": "> NOOP\n> NOOP\n> QUIT\n< *\n"}
     record = played(document)

@@ -130,6 +130,17 @@ async def test_many_clients_over_udp_each_hear_their_own_answer(servers: Shown) 
 
 
 @shown
+async def test_a_datagram_of_nothing_is_sent(servers: Shown) -> None:
+    await servers.show(zones=[HOSTS], faults=[Fault("*", "cut", length=0)])
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        client.connect(servers.dns)
+        client.send(question("mx"))
+        heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 65536), LONG)
+    assert heard == b""
+
+
+@shown
 async def test_questions_on_one_connection_are_answered_in_order_however_they_are_cut(servers: Shown) -> None:
     await servers.show(zones=[HOSTS])
     reader, writer = await asyncio.open_connection(*servers.dns)

@@ -154,6 +154,9 @@ def test_the_digest_is_that_of_rfc_2195() -> None:
         (b"slater\n\0DGiving up\n\0", b"Zlater\nGiving up\n"),
         (b"", b"Zqmail-remote produced no output.\n"),
         (b"r\0", b"Z"),
+        (b"\0Dno\n\0", b"DDno\n"),
+        (b"r\0Kok\n", b"Zok\n"),
+        (b"Kok\n", b"Z"),
     ],
 )
 def test_reports_for_qmail_send(output: bytes, report: bytes) -> None:

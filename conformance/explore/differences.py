@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -25,7 +25,8 @@ _VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")
 _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 #: What tells how much is under way at once.
 _AT_ONCE = ("status: ", "  other children of its parent: ")
-_RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(?=\]$)")
+_RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
+_FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
 _WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
 _LF_ALONE = "[ends a line in LF alone]"
@@ -157,11 +158,15 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         if event.channel.startswith(("smtpd", "qmail-remote", "set-up")):
             yield event
         elif not event.text.startswith(_AT_ONCE):
-            text = _RECIPIENTS.sub(
-                lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), event.text
-            )
+            text = _RECIPIENTS.sub(_in_order(", "), event.text)
+            text = _FAILURES.sub(_in_order(r"\n\n"), text)
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
+
+
+def _in_order(between: str) -> Callable[[re.Match[str]], str]:
+    """Puts what stands `between` each other in order, in the second group of three."""
+    return lambda found: found[1] + between.join(sorted(found[2].split(between))) + found[3]
 
 
 def _by_speaker(events: Sequence[Event]) -> list[Event]:

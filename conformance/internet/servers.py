@@ -235,7 +235,14 @@ class _DnsDatagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, client: Address) -> None:
         response = self._servers.nameserver.answer(data, "udp", self._servers.now())
         if response.octets is not None:
-            self._servers.after(response.delay, partial(self._transport.sendto, response.octets, client))
+            self._servers.after(response.delay, partial(self._send, response.octets, client))
+
+    def _send(self, octets: bytes, client: Address) -> None:
+        if octets:
+            self._transport.sendto(octets, client)
+        else:  # of which asyncio sends nothing before Python 3.13
+            with self._transport.get_extra_info("socket").dup() as own:
+                own.sendto(octets, client)
 
 
 class _Probe(asyncio.DatagramProtocol):

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Dict, Iterator, List
 
+from conformance.reference.local import ALIAS
 from conformance.reference.queue import LOCAL, REMOTE, Message
 
 _SPLIT = 23
-#: The group of users.
-USERS = "2000"
+#: The groups of users, and of those who have no files of their own: qmail-smtpd and the alias user.
+USERS, NOBODYS = "2000", "nofiles"
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,17 @@ class Filing:
 
     def by_queue(self, message: Message, kind: str, octets: bytes = b"") -> File:
         """A file that qmail-queue makes. Its group is that of whoever runs it."""
-        group = {"qmaild": "nofiles", "alias": USERS, "qmails": "qmail"}.get(message.by, USERS)
-        return File(_place(kind, message.number), 0o666 & ~self.queue_umask, self.queue_owner, group, octets)
+        place, mode = _place(kind, message.number), 0o666 & ~self.queue_umask
+        return File(place, mode, self.queue_owner, group_of(message.by), octets)
 
     def by_send(self, message: Message, kind: str, octets: bytes) -> File:
         """A file that qmail-send makes."""
         return File(_place(kind, message.number), 0o666 & ~self.send_umask, self.send_owner, "qmail", octets)
+
+
+def group_of(user: str) -> str:
+    """The group of a user, or of one of qmail's."""
+    return {"qmaild": NOBODYS, ALIAS: NOBODYS, "qmails": "qmail"}.get(user, USERS)
 
 
 def _place(kind: str, number: int) -> str:
@@ -91,4 +97,4 @@ class MaildirNames:
         """Files of a home by their paths there; what they hold only of those outside of Maildirs."""
         for path, octets in sorted(home.items()):
             told = b"" if path.startswith("Maildir/new/") else octets
-            yield File(f"homes/{user}/{path}", 0o666 & ~self.umask, user, USERS, told)
+            yield File(f"homes/{user}/{path}", 0o666 & ~self.umask, user, group_of(user), told)

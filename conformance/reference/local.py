@@ -211,12 +211,12 @@ class QmailLocal:
     default_delivery = b"./Maildir/\n"
 
     def report(self) -> bytes:
-        """Deliver; qmail-lspawn's report of it: `K`, `Z` or `D` and a text."""
+        """Deliver; qmail-lspawn's report of it: `K`, `Z` or `D` and a text, which ends at a NUL."""
         try:
-            return b"K" + self.run().encode("latin-1")
+            kind, text = b"K", self.run()
         except Failed as failed:
-            kind = b"D" if failed.status == 100 else b"Z"
-            return kind + failed.text.encode("latin-1")
+            kind, text = b"D" if failed.status == 100 else b"Z", failed.text
+        return kind + text.partition("\0")[0].encode("latin-1")
 
     def run(self) -> str:
         """Deliver; what is printed. Raises Failed. An empty mailbox is a trash address (qmail-lspawn(8))."""

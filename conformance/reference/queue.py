@@ -43,7 +43,7 @@ class Message:
     bounce: bytes = b""
     taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
     by: str = ""  #: the user who handed it in
-    born: float = 0.0  #: when it came
+    born: float = 0.0  #: when it came, and from its being taken up on, when that was
 
     @property
     def pending(self) -> List[Recipient]:

@@ -46,9 +46,11 @@ class QmailRspawn:
         ranks = (_RANKS[report[:1]] for report in reports if report[:1] in _RANKS)
         of_message = next(ranks, self.without_report)
         rank = self.rank(output[:1], of_message)
-        text = reports[0][1:] if reports else b""
-        if of_message <= rank and len(reports) > 1 and reports[1][:1] in _RANKS:
-            text += reports[1][1:]
+        # The first octet is a letter, whatever it is; the second report may end without a NUL.
+        text, ended, behind = output[1:].partition(b"\0")
+        text = text if ended else b""
+        if of_message <= rank and behind[:1] in _RANKS:
+            text += behind[1:].partition(b"\0")[0]
         return {1: b"K", 0: b"Z", -1: b"D"}[rank] + text
 
     def rank(self, letter: bytes, of_message: int) -> int:

@@ -116,6 +116,7 @@ class QmailSend:
             is_local, recipient.rewritten = self._rewriting.rewrite(recipient.address)
             recipient.channel = LOCAL if is_local else REMOTE
         message.taken_up = True
+        message.born = self._queue.now()
         self.log(f"new msg {message.number}")
         self.log(f"info msg {message.number}: {self.info(message)}")
         self._queue.take_up(message)
@@ -198,11 +199,12 @@ class QmailSend:
 
     def bounce(self, message: Message) -> bool:
         """Tell of the failures whom they concern; False when that cannot be queued now."""
-        if message.sender == _DOUBLE_BOUNCE:
+        failed = self.returned_to(message.sender)
+        if failed == _DOUBLE_BOUNCE:
             self.log(f"triple bounce: discarding bounce/{message.number}")
             return True
-        sender, recipient = self.bounce_envelope(self.returned_to(message.sender))
-        text = self.bounce_text(message, recipient)
+        sender, recipient = self.bounce_envelope(failed)
+        text = self.bounce_text(replace(message, sender=failed), recipient)
         queued = self._queue.enqueue(Enqueue(text, sender, (recipient,), "for bounce"))
         if queued.error:
             self.log("warning: trouble injecting bounce message, will try later")
@@ -212,14 +214,17 @@ class QmailSend:
 
     def returned_to(self, sender: bytes) -> bytes:
         """`pre@host-@[]` gets its bounces at `pre@host` (addresses(5), QMAIL EXTENSIONS)."""
-        return sender[: -len(_VERP)] if sender.endswith(_VERP) and len(sender) > len(_VERP) else sender
+        return sender[: -len(_VERP)] if sender.endswith(_VERP) else sender
 
     def bounce_envelope(self, sender: bytes) -> Tuple[bytes, bytes]:
         """(sender, recipient) of a notice: to the sender, else to doublebounceto (qmail-send(8))."""
         return (b"", sender) if sender else (_DOUBLE_BOUNCE, self.double_bounce_to)
 
     def bounce_text(self, message: Message, recipient: bytes) -> bytes:
-        """The notice From bouncefrom at bouncehost (qmail-send(8), CONTROL FILES), with the message in it."""
+        """The notice From bouncefrom at bouncehost (qmail-send(8), CONTROL FILES), with the message in it.
+
+        The sender of `message` is who gets it.
+        """
         header = b"".join(field + b"\n" for field in self.bounce_header(recipient))
         says = b"Hi. This is the qmail-send program at %s.\n%s" % (self._bounce_host, self.says(message))
         what = b"a copy of the message" if message.sender else b"the original bounce"
@@ -250,7 +255,7 @@ class QmailSend:
 
     def copy(self, message: Message) -> bytes:
         """The message that failed, whole, its sender above it."""
-        return b"Return-Path: <%s>\n%s" % (quote_address(self.returned_to(message.sender)), message.octets)
+        return b"Return-Path: <%s>\n%s" % (quote_address(message.sender), message.octets)
 
 
 _LOGGED = showing(VISIBLE.replace(b"%", b""), b"_")

@@ -102,6 +102,8 @@ def events_of(record: acts.Record | None) -> list[Event]:
         if isinstance(act, acts.Prepare):
             events += _seen(observed, start, last)
             start, observed = act.at, None
+        if isinstance(act, acts.Remote):
+            events += _remote(act, last)
         if isinstance(act, acts.Observe):
             observed = act  # each observation holds all that was seen since the last set-up
         elif not isinstance(act, acts.Failure):
@@ -240,16 +242,16 @@ def _done(act: acts.Act) -> Iterator[Event]:
         case acts.Signal():
             files = f", {', '.join(act.control)} written anew" if act.control else ""
             yield Event(act.at, "set-up", "suite", "qmail", f"qmail-send is sent {act.name}{files}")
-        case acts.Remote():
-            yield from _remote(act)
         case acts.Failure():
             reason = " ".join(act.reason.split())
             yield Event(act.at, "world", "suite", "suite", f"[the world failed: {reason}]")
 
 
-def _remote(act: acts.Remote) -> Iterator[Event]:
+def _remote(act: acts.Remote, last: float) -> Iterator[Event]:
+    """A run of qmail-remote; `last`: when the act before it ended, which may be the moment it begins."""
     result = act.result
     begun = max(0.0, act.at - result.seconds)
+    begun = last if last - 2 * _TICK < begun < last else begun
     yield Event(begun, "qmail-remote", "suite", "qmail", " ".join(("qmail-remote", *act.arguments)))
     for part in result.report.split("\0"):
         for line in _lines(part):

@@ -260,7 +260,10 @@ class ReferencePod:
         queue = [
             QueuedMessage(
                 text(message.sender),
-                [text(recipient.address) for recipient in message.pending],
+                [
+                    text(recipient.rewritten if message.taken_up else recipient.address)
+                    for recipient in message.pending
+                ],
                 text(message.octets),
             )
             for message in self._queue.messages

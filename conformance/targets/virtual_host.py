@@ -13,8 +13,8 @@ from conformance.pod.configuration import Configuration, Program
 from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
-from conformance.reference.filing import USERS
-from conformance.reference.local import ALIAS, ProgramRun
+from conformance.reference.filing import group_of
+from conformance.reference.local import ProgramRun
 from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, server_of
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE
@@ -34,9 +34,6 @@ _AT_ONCE = 1024
 
 #: Seconds for which a program reads what does not end.
 _READS = 1.0
-
-#: The group of qmail's alias user.
-NOBODYS = "nofiles"
 
 #: Octets of qmail-smtpd's buffer for qmail-queue.
 _BUFFER = 1024
@@ -121,8 +118,8 @@ class VirtualHost:
             wanted.directory or f"{STATE}/homes/{wanted.user}",
             wanted.environment,
             account=uid,
-            group=NOBODYS if wanted.user == ALIAS else USERS,
-            groups=[NOBODYS if wanted.user == ALIAS else USERS],
+            group=group_of(wanted.user),
+            groups=[group_of(wanted.user)],
             umask=f"{wanted.umask:04o}",
             ignores=list(wanted.ignores),
             descriptors={"0": "message", "1": "pipe", "2": "pipe"}

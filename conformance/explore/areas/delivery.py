@@ -26,7 +26,7 @@ _RECIPIENTS = (
     "Alice@here.example", "alice", "nobody", "postmaster@here.example", "root@here.example",
     "mailer-daemon@here.example", "alias@here.example", "@here.example", "alice@mx.here.example",
     "c@there.example", "b@gone.example", "b@plain.test", "B@BIG.example", "b@[127.0.0.2]",
-    "alice@[127.0.0.1]", '"a b"@here.example', '"alice"@here.example', "alice@here.example.",
+    "alice@[127.0.0.1]", '"a b"@here.example', '"alice"@here.example', "b@big.example.",
     "\u00fc@here.example", "x" * 100 + "@here.example", "b@mx.big.example", "alice-@here.example",
     "bob-boxes-x@here.example", "bob-boxes-a-b@here.example", "bob-list@here.example", "one@one.example",
     "x@one.example", "b@alone.test", "a/b@here.example", "alice+list@here.example",
