@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -165,6 +166,27 @@ async def test_a_sender_of_which_nothing_is_left_is_the_null_sender(pod: Referen
     configuration = Configuration(CONTROL, delivering=True)
     seen = await delivered(pod, configuration, "-@[]", ["nobody@here.example"])
     assert "\nReturn-Path: <>\n" in seen.mailboxes["alias"][0].partition("the original bounce.\n")[2]
+
+
+@with_pod
+async def test_what_a_program_has_printed_stands_before_what_fails_behind_it(pod: ReferencePod) -> None:
+    files = {"alias/.qmail-list": "|forward bob@here.example\n./nowhere/\n"}
+    configuration = Configuration(CONTROL, delivering=True, dot_qmail=files)
+    seen = await delivered(pod, configuration, "x@here.example", ["list@here.example"])
+    [line] = [line for line in seen.log if line.startswith("delivery 1: ")]
+    assert re.fullmatch(r"delivery 1: deferral: forward:_qp_\d+/Unable_to_chdir_to_maildir\._.*", line)
+
+
+@with_pod
+async def test_deliveries_that_may_not_start_keep_no_message_from_being_taken_up(pod: ReferencePod) -> None:
+    control = {**CONTROL, "concurrencylocal": "0\n"}
+    await submitted(pod, Configuration(control, delivering=True), "x@here.example", ["bob@here.example"])
+    connection = await pod.connect()
+    said = b"MAIL FROM:<>\r\nRCPT TO:<bob@here.example>\r\nDATA\r\n.\r\nQUIT\r\n"
+    await pod.send(connection, said)
+    await drain(pod, connection)
+    assert not await pod.wait_until_idle(60)
+    assert len([line for line in (await pod.observe()).log if line.startswith("new msg ")]) == 2
 
 
 @with_pod

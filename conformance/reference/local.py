@@ -216,10 +216,10 @@ class QmailLocal:
             kind, text = b"K", self.run()
         except Failed as failed:
             kind, text = b"D" if failed.status == 100 else b"Z", failed.text
-        return kind + text.partition("\0")[0].encode("latin-1")
+        return kind + (self.printed() + text).partition("\0")[0].encode("latin-1")
 
     def run(self) -> str:
-        """Deliver; what is printed. Raises Failed. An empty mailbox is a trash address (qmail-lspawn(8))."""
+        """Deliver; what is printed at the end. Raises Failed. An empty box is trash (qmail-lspawn(8))."""
         box, _ = split_address(self.address)
         if not box:
             return ""
@@ -298,7 +298,7 @@ class QmailLocal:
                 only_forwards = self.list_line_counts
             elif line[:1] not in (b"#", b"+"):
                 forwards.append(line[1:] if line[:1] == b"&" else line)
-        did = f"{self.printed()}did {files}+{len(forwards)}+{programs}\n"
+        did = f"did {files}+{len(forwards)}+{programs}\n"
         return did + self.forward(forwards) if forwards else did
 
     def lines(self, instructions: bytes) -> List[bytes]:
@@ -339,11 +339,11 @@ class QmailLocal:
         status, said = self.forward_program(command) or self.homes.run(self.program(command))
         self.said += said
         if status == CRASHED and self.crash_fails:
-            raise Failed(111, self.printed() + "Aack, child crashed. (#4.3.0)\n")
+            raise Failed(111, "Aack, child crashed. (#4.3.0)\n")
         if status in self.hard_errors:
-            raise Failed(100, self.printed())
+            raise Failed(100)
         if status not in (0, _ENOUGH, CRASHED):
-            raise Failed(111, self.printed())
+            raise Failed(111)
         return 0 if status == CRASHED else int(status)
 
     def forward_program(self, command: bytes) -> Optional[Tuple[Union[int, str], bytes]]:

@@ -111,7 +111,9 @@ class QueueInMemory:
         return read_envelope(written)
 
     def next_due(self) -> Optional[Message]:
-        return next((message for message in self.messages if message.untried), None)
+        due = [message for message in self.messages if message.untried]
+        # A message whose deliveries may not start keeps no new one from being taken up.
+        return next((message for message in due if not message.taken_up), due[0] if due else None)
 
     def take_up(self, message: Message) -> None:
         """The message itself has it."""

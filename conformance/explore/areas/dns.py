@@ -68,8 +68,9 @@ _RECIPIENTS = tuple(
             "plain", "bare", "several", "null", "nothing", "gone", "step1", "step5", "step9", "step10",
             "step11", "loop",
             "circle", "out", "lost", "alias", "x.wild", "many", "Plain", "PLAIN")),
-        "other.example", "OTHER.example", "big.example.", "Big.EXAMPLE", "gone.other.example", "[127.0.0.2]",
-        "127.0.0.3", "nowhere.test", "x" * 63 + ".big.example", "x" * 64 + ".big.example", "a..big.example",
+        "other.example", "OTHER.example", "plain.big.example.", "Big.EXAMPLE", "gone.other.example",
+        "[127.0.0.2]", "127.0.0.3", "nowhere.test", "x" * 63 + ".big.example", "x" * 64 + ".big.example",
+        "a..big.example",
         "\u00fc.big.example", "x y.big.example",
     )
 )  # fmt: skip

@@ -269,12 +269,19 @@ _HOSTS = (
 )  # fmt: skip
 
 
+#: Hosts at which qmail-smtpd listens in a pod, which the reference does not reach. Nor does qmail-remote,
+#: but where all recipients are aliases.
+_OWN = ("[127.0.0.1]", "0.0.0.0", "[0.0.0.0]")
+
+
 def delivery(choices: Choices, to: Sequence[str] = _RECIPIENTS, hosts: Sequence[str] = _HOSTS) -> Table:
     """A run of qmail-remote. Without a host of its own, it goes to the domain of its first recipient."""
     made: Table = {"sender": choices.of(_SENDERS), "recipients": some(choices, to, choices.of((1, 1, 2, 3)))}
     put(choices, made, "host", hosts, 8)
     if choices.chance(2):
         made["message"] = message(choices)
+    if made.get("host") in _OWN:
+        made["recipients"].append("b@[127.0.0.2]")
     if not made["recipients"][0].rpartition("@")[2]:
         made.setdefault("host", "big.example")
     return made
