@@ -11,6 +11,6 @@ def is_installed() -> bool:
 
 
 def data(*parts: str) -> Path:
-    """Path of a file below `docker/` or `fixtures/`: `data("fixtures", "dns-zones")`."""
+    """Path of a file below `docker/` or `fixtures/`, or of a page: `data("fixtures", "dns-zones")`."""
     installed = _PACKAGE / "_data"
     return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)

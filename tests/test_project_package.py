@@ -59,6 +59,9 @@ def test_a_package_of_ones_own_goes_the_whole_way(installed: Path, package: Path
     where = python("-P", "-c", "import conformance; print(conformance.__file__)", executable=str(installed))
     assert where.stdout.startswith(str(installed.parent.parent)), "it is the wheel that is tried"
 
+    page = "from conformance.places import data; print(data('docs', 'cases.md').read_text()[:20])"
+    assert python("-P", "-c", page, executable=str(installed)).stdout.startswith("# Cases of your own")
+
     told = _run(installed, package, "init")
     assert "0015  a client that talks too early is refused\n" in told
     file = package / "qmail-conformance.toml"

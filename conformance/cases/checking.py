@@ -12,6 +12,7 @@ from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue.requirements import Case, requirement_of
 from conformance.errors import UsageError
+from conformance.places import data
 from conformance.pod.base import Pod
 
 HANDLES = ("internet", "qmail")
@@ -44,9 +45,10 @@ def _complaints(function: Any, line: int) -> Iterator[tuple[int, str, str]]:
             yield line, what, "Leave it out, or make it in the case."
     for node in _attributes(function):
         handle, attribute = cast(ast.Name, node.value).id, node.attr
-        if attribute not in (known := _known(handle)):
+        if attribute not in (known := handle_attributes(handle)):
             near = difflib.get_close_matches(attribute, known, 1, 0.5)
-            hint = f"Did you mean {near[0]}?" if near else "conformance/cases has what there is."
+            meant = f"Did you mean {near[0]}? " if near else ""
+            hint = f"{meant}What there is stands in {data('docs', 'cases.md')}."
             yield line + node.lineno - 1, f"{handle} has no {attribute}", hint
 
 
@@ -64,7 +66,8 @@ def _attributes(function: Any) -> Iterator[ast.Attribute]:
 
 
 @cache
-def _known(handle: str) -> list[str]:
+def handle_attributes(handle: str) -> list[str]:
+    """The names of all that a handle has, `internet` or `qmail`."""
     internet = Internet()
     made = internet if handle == "internet" else Qmail(cast(Pod, None), internet)
     return [name for name in dir(made) if not name.startswith("__")]
