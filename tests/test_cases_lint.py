@@ -141,7 +141,7 @@ def test_a_file_keeps_to_its_room_and_its_cases_promise_and_assert(path: Path) -
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= MOST_LINES
     tree = ast.parse(text)
-    if path.name not in ("attempt.py", "collection.py"):  # these run cases
+    if path.name not in ("attempt.py", "checking.py", "collection.py"):  # these run cases
         assert complaints_of_imports(tree) == []
     if path.name.startswith("test_"):
         assert complaints_of_cases(tree) == []
