@@ -20,6 +20,7 @@ from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.pages import markdown, to_json
 from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, baseline, run_trial, run_trials
 from tests.judge_samples import verdict
+from tests.packages import PROJECT, write_package
 
 REQUIREMENTS = all_requirements()
 
@@ -244,3 +245,28 @@ def test_wrong_use(
     assert main(["zoo", *arguments, "--out", str(tmp_path / "out")]) == status
     assert word in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+# A project's own
+
+
+def test_a_projects_own_requirements_meet_the_flaws_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_package(tmp_path, PROJECT)
+    weak = (tmp_path / "conformance/scenarios/frob-code.toml").read_text().replace("frob.code", "frob.weak")
+    (tmp_path / "conformance/scenarios/weak.toml").write_text(weak.replace("FROB\n< 500", "QUIT\n< *"))
+    arguments = ["zoo", "-k", "verbs", "--project", str(tmp_path / "qmail-conformance.toml")]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().out
+    assert "broken: verbs.frob.weak catches no flaw" in told
+    assert re.search(r"verbs\.frob\.code: catches .*0006\.dropped", told)
+    assert "verbs.grob.words: not tried: it is unmet on the reference without any flaw: GROB is" in told
+    own = json.loads((tmp_path / "out" / "zoo.json").read_text())["own"]
+    assert {name: bool(each["catches"]) for name, each in own.items()} == {
+        "verbs.frob.closes": False,
+        "verbs.frob.code": True,
+        "verbs.frob.weak": False,
+        "verbs.grob.words": False,
+    }
+    assert "- `verbs.frob.weak`: **nothing**" in (tmp_path / "out" / "zoo.md").read_text()

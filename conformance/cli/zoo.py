@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from conformance import __version__, stopping
@@ -20,6 +20,7 @@ from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import cut_down_workers
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
+from conformance.zoo.own import OwnCatches, own_catches, own_requirements
 from conformance.zoo.trial import Outcome, Trial, baseline, run_trials
 
 FORM = "qmail-conformance zoo"
@@ -79,10 +80,10 @@ def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
     return any(all_requirements()[name].patch == FLAWS[flaw].patch for name in names)
 
 
-def _chosen(keyword: str) -> set[str]:
-    """The flaws and requirements that are selected. Raises NothingSelected."""
+def _chosen(keyword: str, own: Iterable[str] = ()) -> set[str]:
+    """The flaws and requirements that are selected, `own` among them. Raises NothingSelected."""
     fits = matcher(keyword)
-    chosen = {name for name in (*FLAWS, *all_requirements()) if fits([name])}
+    chosen = {name for name in (*FLAWS, *all_requirements(), *own) if fits([name])}
     if not chosen:
         raise NothingSelected(
             f"no flaw and no requirement is selected by -k {keyword!r}",
@@ -94,34 +95,42 @@ def _chosen(keyword: str) -> set[str]:
 def run(options: argparse.Namespace) -> int:
     if options.workers < 1:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
-    _chosen(options.keyword)
+    every_own = own_requirements(options.project)
+    chosen = _chosen(options.keyword, every_own)
     options.workers = cut_down_workers(options.workers, print)
     began = time.monotonic()
     of = {"selection": options.keyword, "quick": options.quick}
-    what = {"form": FORM, "suite": __version__, "digest": suite_digest(), **of}
+    what = {"form": FORM, "suite": __version__, "digest": options.project.digest(suite_digest()), **of}
     with output_directory(options) as out:
         refuse_foreign(out, ("zoo.md",), "zoo.json*")
         refuse_another(out / "zoo.json", of)
         part = Part(out / "zoo.json", what, note, resume=bool(options.resume))
-        table = visit(options.keyword, options.workers, part, quick=options.quick)
-        data = {**what, **pages.to_json(table)}
-        write_text(out / "zoo.md", pages.markdown(table, quick=options.quick))
+        table = ZooTable([], {})
+        if not chosen <= {*every_own}:
+            table = visit(options.keyword, options.workers, part, quick=options.quick)
+        own = own_catches(options.project, chosen)
+        table.broken += [f"{each.requirement} catches no flaw" for each in own if not each.told]
+        data = {**what, **pages.to_json(table, own)}
+        write_text(out / "zoo.md", pages.markdown(table, own, quick=options.quick))
         write_text(out / "zoo.json", json.dumps(data, indent=1) + "\n")
         part.remove()
-    for line in summary(table):
+    for line in summary(table, own):
         print(line)
     print(f"{table.runs} cases under a flaw, in {time.monotonic() - began:.1f} s with -n {options.workers}")
     print(printable(f"the table: {out / 'zoo.md'}, {out / 'zoo.json'}"))
     return EXIT_REGRESSION if table.broken else EXIT_AS_EXPECTED
 
 
-def summary(table: ZooTable) -> list[str]:
+def summary(table: ZooTable, own: Sequence[OwnCatches] = ()) -> list[str]:
     """The conclusion, in a few lines; what is broken comes first."""
     caught = sum(bool(table.caught_by[flaw]) for flaw in table.flaws)
     catching = sum(bool(table.catches[name]) for name in table.requirements)
     lines = [f"broken: {line}" for line in table.broken[:_BROKEN]]
     if len(table.broken) > _BROKEN:
         lines.append(f"… and {len(table.broken) - _BROKEN} more; the table holds them all")
+    lines += [one_line(f"{each.requirement}: {each.told}") for each in own if each.told]
+    if not table.flaws and not table.requirements:  # of the project's own alone
+        return lines
     lines.append(f"{caught} of {len(table.flaws)} flaws are caught by a requirement")
     lines.append(f"{catching} of {len(table.requirements)} requirements catch a flaw")
     if table.on_model:

@@ -1,11 +1,12 @@
 """The table of the zoo for readers: Markdown and JSON, the same each time that nothing has changed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from conformance.catalogue.builtin import PATCHES
 from conformance.reference.flaws import FLAWS
 from conformance.zoo.catches import ZooTable
+from conformance.zoo.own import OwnCatches
 
 #: Names in a cell of the first table; the second one has all of them.
 _MOST_NAMES = 6
@@ -26,8 +27,12 @@ the package.
 """
 
 
-def to_json(table: ZooTable) -> dict[str, Any]:
-    """The table both ways as plain data: `flaws`, `requirements`, and the bars that are `broken`."""
+def to_json(table: ZooTable, own: Sequence[OwnCatches] = ()) -> dict[str, Any]:
+    """The table both ways as plain data: `flaws`, `requirements`, and the bars that are `broken`.
+
+    `own`: what a project's own requirements catch, where there is one.
+    """
+    told = {each.requirement: {"catches": each.catches, "why_not": each.why_not} for each in own}
     return {
         "flaws": {
             name: {
@@ -43,6 +48,7 @@ def to_json(table: ZooTable) -> dict[str, Any]:
             for name, requirement in table.requirements.items()
         },
         "broken": list(table.broken),
+        **({"own": told} if own else {}),
     }
 
 
@@ -53,7 +59,7 @@ caught none by then met flaws until it did. Who else catches what is not known.
 """
 
 
-def markdown(table: ZooTable, *, quick: bool = False) -> str:
+def markdown(table: ZooTable, own: Sequence[OwnCatches] = (), *, quick: bool = False) -> str:
     """The table both ways as a page."""
     parts = [_INTRODUCTION.format(flaws=len(table.flaws), requirements=len(table.requirements))]
     if quick:
@@ -80,6 +86,9 @@ def markdown(table: ZooTable, *, quick: bool = False) -> str:
             for name, caught in table.on_model.items()
         ]
         parts += _by_patch(("flaw", "caught by"), shown)
+    if own:
+        parts.append("## What each requirement of the project catches\n")
+        parts.append("".join(f"- `{each.requirement}`: {each.told or '**nothing**'}\n" for each in own))
     return "\n".join(parts)
 
 
