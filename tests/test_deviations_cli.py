@@ -226,6 +226,33 @@ def test_a_pattern_of_targets_stays_for_the_other_builds_that_it_names(
     assert text(known) == before
 
 
+def test_what_another_build_of_the_same_version_shows_is_not_dropped(
+    of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
+) -> None:
+    judged(bumped(of_the_model, tmp_path), tmp_path / "out")
+    assert main(["deviations", "carry", str(tmp_path / "out" / "debs-new.jsonl")]) == 0
+    assert main(["run", "reference-ppa", "-k", "0007.rcpt", "--out", str(tmp_path / "right")]) == 0
+    right = bumped(tmp_path / "right" / "reference-ppa.jsonl", tmp_path)
+    wrong, before = bumped(of_the_model, tmp_path), text(known)
+    capsys.readouterr()
+    assert main(["deviations", "drop", str(right), str(wrong)]) == 0
+    told = capsys.readouterr().out
+    assert "0007.rcpt.bang: no longer shows, and another of these builds shows it: narrow the entry" in told
+    assert text(known) == before
+    assert main(["deviations", "drop"]) == EXIT_USAGE
+
+
+def test_check_goes_on_where_two_entries_speak_of_one_requirement(
+    of_the_model: Path, known: Path, capsys: Told
+) -> None:
+    entry = (known / "netqmail-1.06-6.2.toml").read_text()
+    (known / "again.toml").write_text(entry.replace('"qmail=1.06-6.2*"', '"qmail=1.06*"'))
+    assert main(["deviations", "check", str(of_the_model)]) == EXIT_REGRESSION
+    told = capsys.readouterr().out
+    assert "both speak of" in told
+    assert told.endswith(" wanting\n")
+
+
 def test_what_fails_otherwise_than_described_is_told_by_drop_and_draft(
     of_the_model: Path, known: Path, tmp_path: Path, capsys: Told
 ) -> None:

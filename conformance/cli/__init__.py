@@ -45,7 +45,7 @@ DEVIATIONS = {
     "check": "whether every entry is whole, and with RUN.jsonl whether it shows there",
     "draft": "of RUN.jsonl an entry for each verdict that is unexpected, to be filled in, into -o FILE",
     "carry": "of RUN.jsonl, or of requirements with --to: what is known of one version holds for another",
-    "drop": "of RUN.jsonl: take out what no longer shows there",
+    "drop": "of RUN.jsonl, one or several: take out what none of them shows any longer",
 }
 
 #: What can be gone on with where it was cut off.

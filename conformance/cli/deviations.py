@@ -107,11 +107,13 @@ def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement])
     for line in dict.fromkeys(_strangers(known, options.project)):
         print(one_line(f"warning: {line}"))
     wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
-    for file in options.what:
-        stored = read_run(_stored(file))
-        lines = [*keeping.drop(stored, known)[1], *_unexplained(stored, known)]
-        wanting += [f"{stored.path.name}: {line}" for line in lines]
+    for stored in [read_run(_stored(file)) for file in options.what]:
         print(one_line(f"{stored.path.name}: {_exercised(stored, known)}"))
+        try:
+            lines = [*keeping.drop([stored], known)[1], *_unexplained(stored, known)]
+        except UsageError as error:  # two entries speak of one requirement
+            lines = [f"{error.message}  {error.hint}"]
+        wanting += [f"{stored.path.name}: {line}" for line in lines]
     for line in dict.fromkeys(wanting):
         print(one_line(line))
     deviations, entries = len(known.deviations), _entries(len({each.place for each in known.deviations}))
@@ -242,9 +244,11 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
 
 
 def _drop(options: argparse.Namespace, known: Known) -> int:
-    stored = _one_run(options)
-    files, lines = keeping.drop(stored, known)
-    lines += _otherwise(stored, known)
+    if not options.what:
+        raise UsageError("drop takes stored runs", "`deviations drop RUN.jsonl`, one of each build.")
+    runs = [read_run(_stored(name)) for name in options.what]
+    files, lines = keeping.drop(runs, known)
+    lines += [line for stored in runs for line in _otherwise(stored, known)]
     for line in lines:
         print(one_line(line))
     for file in files:

@@ -187,28 +187,29 @@ def as_pattern(said: str) -> str:
     return pattern if len(pattern) <= 200 else pattern[:199] + "*"
 
 
-def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
-    """The files without what a run no longer shows, and a line for each requirement that does not show it.
+def drop(runs: Sequence[Run], everything: Known) -> tuple[list[DeviationFile], list[str]]:
+    """The files without what none of these runs shows, and a line for each requirement that does not show it.
 
     What fails otherwise than described stays, and so does a pattern of which anything still shows, or which
     other builds may be called by. An entry that speaks of other targets, too, is kept for these.
     """
     gone: dict[Deviation, set[str]] = {}
-    shown: set[Deviation] = set()
-    for verdict in run.verdicts:
-        known = everything.expected(verdict, run.target).deviation
+    shown: dict[Deviation, set[str]] = {}
+    for target, verdict in ((run.target, verdict) for run in runs for verdict in run.verdicts):
+        known = everything.expected(verdict, target).deviation
         if known is None or verdict.unstable or verdict.verdict in ("invalid", "unsupported"):
             continue
-        if verdict.verdict == known.verdict:
-            shown.add(known)
-        else:
-            gone.setdefault(known, set()).add(verdict.requirement)
+        found = shown if verdict.verdict == known.verdict else gone
+        found.setdefault(known, set()).add(verdict.requirement)
+    targets = [run.target for run in runs]
+    names_there = {name for target in targets for name in names_of(target)}
     dropped, lines = [], []
     for each, requirements in gone.items():
-        names = sorted(requirements)
+        names = sorted(requirements - shown.get(each, set()))
         if each in shown:
-            lines.append(_narrow(names, each, f"others of {each.requirement} do"))
-        elif wide := sorted(set(_fitting_targets(each, run.target)) - {*names_of(run.target)}):
+            why = f"others of {each.requirement} do" if names else "another of these builds shows it"
+            lines.append(_narrow(names or sorted(requirements), each, why))
+        elif wide := sorted(_fitting_targets(each, targets) - names_there):
             lines.append(_narrow(names, each, f"other builds that {', '.join(wide)} names may"))
         else:
             dropped.append(each)
@@ -218,24 +219,29 @@ def drop(run: Run, everything: Known) -> tuple[list[DeviationFile], list[str]]:
     for place in sorted(places, key=lambda place: places[place], reverse=True):  # numbers before stay right
         path, number = places[place]
         entry = [each for each in everything.deviations if each.place == place]
-        _drop(files[path], number, entry, [each for each in entry if each not in dropped], run.target)
+        _drop(files[path], number, entry, [each for each in entry if each not in dropped], targets)
     return list(files.values()), lines
 
 
 def _narrow(names: Sequence[str], deviation: Deviation, why: str) -> str:
-    return f"{', '.join(names)}: no longer shows, and {why}: narrow the pattern by hand ({deviation.place})"
+    return f"{', '.join(names)}: no longer shows, and {why}: narrow the entry by hand ({deviation.place})"
 
 
-def _fitting_targets(deviation: Deviation, target: Target) -> list[str]:
-    """The patterns by which a deviation speaks of a target."""
-    names = names_of(target)
-    return [each for each in deviation.target if any(fnmatchcase(name, each) for name in names)]
+def _fitting_targets(deviation: Deviation, targets: Iterable[Target]) -> set[str]:
+    """The patterns by which a deviation speaks of these targets."""
+    names = [name for target in targets for name in names_of(target)]
+    return {each for each in deviation.target if any(fnmatchcase(name, each) for name in names)}
 
 
 def _drop(
-    file: DeviationFile, number: int, entry: Sequence[Deviation], left: Sequence[Deviation], target: Target
+    file: DeviationFile,
+    number: int,
+    entry: Sequence[Deviation],
+    left: Sequence[Deviation],
+    targets: Iterable[Target],
 ) -> None:
-    fitting = _fitting_targets(entry[0], target)
+    of_these = _fitting_targets(entry[0], targets)
+    fitting = [pattern for pattern in entry[0].target if pattern in of_these]
     others = [pattern for pattern in entry[0].target if pattern not in fitting]
     if not others and left:
         file.set(number, "requirement", [each.requirement for each in left])
