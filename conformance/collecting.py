@@ -45,9 +45,9 @@ def refuse_second(requirement: Requirement, by_name: dict[str, Requirement], ser
 
 
 def refuse_wrong(case: Case) -> None:
-    """Raise pytest.UsageError where somebody's own case cannot be run."""
+    """Raise an error of collection, which ends pytest with 2, where somebody's own case cannot be run."""
     if not case.__module__.startswith("conformance."):
         try:
             check_case(case)
         except UsageError as error:
-            raise pytest.UsageError(printable(str(error), keep="\n")) from None
+            raise pytest.Collector.CollectError(printable(str(error), keep="\n")) from None

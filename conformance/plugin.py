@@ -158,6 +158,7 @@ def _requirement(item: Any) -> Requirement | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if _requirement(metafunc) is not None:
+        refuse_wrong(metafunc.function)
         names = [target.name for target in _plan(metafunc.config).targets]
         metafunc.fixturenames.append("conformance_target")
         metafunc.parametrize("conformance_target", names, ids=names)
@@ -176,7 +177,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         wanted = not selected  # a project's file may hold tests that decide nothing
         if requirement is not None:
             refuse_second(requirement, by_name, _project(config).series)
-            refuse_wrong(getattr(item, "function"))  # noqa: B009 (what decides something has one)
             item.add_marker(pytest.mark.requirement(name=requirement.name, role=requirement.role))
             item.add_marker(pytest.mark.patch(number=requirement.patch))
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))

@@ -59,13 +59,16 @@ def _cases(parts: Sequence[Part]) -> Iterator[tuple[Path, Case]]:
             yield from scenario_cases(directory)
 
 
-def _cases_in(module: types.ModuleType) -> Iterator[Case]:
+def _cases_in(place: types.ModuleType | type, module: str = "") -> Iterator[Case]:
     """What has `@requirement` in a module, in a class of it too, and was made there."""
-    for value in vars(module).values():
-        inside = vars(value).values() if isinstance(value, type) else ()
-        for each in (value, *inside):
-            if requirement_of(each) and getattr(each, "__module__", "") == module.__name__:
-                yield each
+    module = module or place.__name__
+    for value in list(vars(place).values()):
+        if getattr(value, "__module__", "") != module:
+            continue
+        if isinstance(value, type):
+            yield from _cases_in(value, module)
+        elif requirement_of(value):
+            yield value
 
 
 def _module(path: Path) -> types.ModuleType:
