@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases.checking import HANDLES, handle_attributes
+from conformance.cases.checking import HANDLES, SESSION, check_case, handle_attributes
+from conformance.cases.collection import all_requirements, case_of
 from conformance.cli import main
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION
 from conformance.places import data
 from conformance.project.reading import FILE
-from conformance.smtp.session import Session
 
 PAGE = data("docs", "cases.md").read_text(encoding="utf-8")
 
@@ -60,5 +60,10 @@ def test_all_that_a_handle_has_is_there_and_nothing_else(handle: str) -> None:
 
 
 def test_all_that_a_session_has_is_there_and_nothing_else() -> None:
-    known = {name for name in vars(Session) if not name.startswith("_")} | {"greeting"}
+    known = {name for name in handle_attributes(SESSION) if not name.startswith("_")}
     assert set(re.findall(r"\bsmtp\.(\w+)", PAGE)) == known
+
+
+def test_no_case_of_the_suite_itself_would_be_refused() -> None:
+    for requirement in all_requirements().values():
+        check_case(case_of(requirement))

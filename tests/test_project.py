@@ -244,6 +244,12 @@ def test_what_is_wrong_in_a_packages_own_files_is_told(
         ("async def test_grob", "def test_grob", 6, "test_grob is no coroutine"),
         ("(qmail: Qmail)", "(qmail: Qmail, tmp_path: object)", 6, "internet and qmail, and no tmp_path"),
         ("qmail.reply_to", "qmail.replyto", 9, "qmail has no replyto"),
+        (
+            "reply = await",
+            "async with qmail.session() as smtp:\n        await smtp.comand('NOOP')\n    reply = await",
+            10,
+            "smtp has no comand",
+        ),
         ("reply = await", "qmail.enviroment = {}; reply = await", 9, "qmail has no enviroment"),
         (None, None, 8, "a case stands at the top of its file"),
     ],

@@ -3,6 +3,7 @@
 import ast
 import difflib
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -14,8 +15,12 @@ from conformance.catalogue.requirements import Case, requirement_of
 from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.base import Pod
+from conformance.smtp.session import Session
 
 HANDLES = ("internet", "qmail")
+
+#: What `async with qmail.session()` gives.
+SESSION = "session"
 
 
 def check_case(case: Case) -> None:
@@ -43,31 +48,34 @@ def _complaints(function: Any, line: int) -> Iterator[tuple[int, str, str]]:
         if parameter not in HANDLES:
             what = f"a case is given {' and '.join(HANDLES)}, and no {parameter}"
             yield line, what, "Leave it out, or make it in the case."
-    for node in _attributes(function):
-        handle, attribute = cast(ast.Name, node.value).id, node.attr
-        if attribute not in (known := handle_attributes(handle)):
-            near = difflib.get_close_matches(attribute, known, 1, 0.5)
+    for node, handle in _attributes(function):
+        if node.attr not in (known := handle_attributes(handle)):
+            near = difflib.get_close_matches(node.attr, known, 1, 0.5)
             meant = f"Did you mean {near[0]}? " if near else ""
             hint = f"{meant}What there is stands in {data('docs', 'cases.md')}."
-            yield line + node.lineno - 1, f"{handle} has no {attribute}", hint
+            yield line + node.lineno - 1, f"{ast.unparse(node.value)} has no {node.attr}", hint
 
 
-def _attributes(function: Any) -> Iterator[ast.Attribute]:
-    """Where a case names what a handle has, in the order of the text."""
+def _attributes(function: Any) -> Iterator[tuple[ast.Attribute, str]]:
+    """Where a case names what a handle has, with that handle, in the order of the text."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # whoever plays it tells
         return
-    handles = [name for name in inspect.signature(function).parameters if name in HANDLES]
+    names = {name: name for name in inspect.signature(function).parameters if name in HANDLES}
+    for item in (node for node in ast.walk(tree) if isinstance(node, ast.withitem)):
+        opened = re.match(r"qmail\.session\(|await qmail\.connect\(", ast.unparse(item.context_expr))
+        if opened and isinstance(item.optional_vars, ast.Name):
+            names[item.optional_vars.id] = SESSION
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
-        if isinstance(node.value, ast.Name) and node.value.id in handles:
-            yield node
+        if isinstance(node.value, ast.Name) and node.value.id in names:
+            yield node, names[node.value.id]
 
 
 @cache
 def handle_attributes(handle: str) -> list[str]:
-    """The names of all that a handle has, `internet` or `qmail`."""
-    internet = Internet()
-    made = internet if handle == "internet" else Qmail(cast(Pod, None), internet)
+    """The names of all that a handle has: `internet`, `qmail`, or a session of `qmail`."""
+    pod, internet = cast(Pod, None), Internet()
+    made = {"internet": internet, "qmail": Qmail(pod, internet), SESSION: Session(pod, 0)}[handle]
     return [name for name in dir(made) if not name.startswith("__")]
