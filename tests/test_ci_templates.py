@@ -204,6 +204,15 @@ def test_the_action_gates_a_good_build_and_then_one_that_lost_a_patch(job: Runne
     assert len(found) == 1, job.said
     assert "(0006%3A unknown commands are unrecognized (500))" in found[0]
     assert (job.place / "reports/bad/site/index.html").exists()
+    # Beside the run of a release that lacked it, too, the gate passes, and nothing is told as an error.
+    baseline = next((job.place / "reports/bad").glob("*dropped.jsonl"))
+    job.failed, job.said = [], ""
+    options = {**GATE, "options": f"{GATE['options']} --baseline {baseline}", "out": "reports/as-before"}
+    job.action({"target": "reference-ppa~0006.dropped", **options})
+    assert job.failed == [], job.said
+    assert "::error" not in job.said
+    assert "::notice title=0006.unknown.code" in job.said
+    assert "## Against the baseline" in job.summary
     # And where no case could be run at all: the world failed, or somebody named what is not there.
     job.failed, job.said = [], ""
     job.action({"target": "debs:nothing", **GATE, "out": "reports/none"})

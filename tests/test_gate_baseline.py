@@ -12,6 +12,7 @@ from conformance.judge.baseline import against_baseline
 from conformance.judge.comparison import compare
 from conformance.judge.verdict import Verdict
 from conformance.report import baseline as report
+from conformance.report.annotations import annotations
 from conformance.report.junit import junit
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
 
@@ -81,7 +82,7 @@ def test_the_page_names_what_is_new_with_what_it_costs() -> None:
     assert f"| {CHANGE.name} | newly unmet | loses mail | Z, 17 |" in report.page(found)
 
 
-def test_junit_fails_for_what_is_newly_unmet_and_for_that_alone() -> None:
+def test_ci_fails_for_what_is_newly_unmet_and_for_that_alone() -> None:
     no_longer_claimed = verdict(CHANGE, STOCK, "unmet")
     for now, before, tag, message in (
         (unmet(), unmet(), "skipped", "not as expected, and unmet before in the same words: regression"),
@@ -93,6 +94,8 @@ def test_junit_fails_for_what_is_newly_unmet_and_for_that_alone() -> None:
         root = ElementTree.fromstring(junit(compare([this]), since))
         [element] = root.iter(tag)
         assert element.get("message", "").startswith(message)
+        command = "notice" if tag == "skipped" else "error"
+        assert annotations(compare([this]), since).startswith(f"::{command} title={CHANGE.name} ")
         assert (root.get("failures"), root.get("skipped")) == (("1", "0") if tag == "failure" else ("0", "1"))
 
 
@@ -100,6 +103,9 @@ def test_nothing_in_common_is_told_before_anything_runs(tmp_path: Path, capsys: 
     assert main(["run", "reference-ppa", "-k", "0006.unknown.code", "--out", str(tmp_path / "last")]) == 0
     baseline = str(tmp_path / "last" / "reference-ppa.jsonl")
     gate = ["gate", "reference-ppa", "-k", "0007.mail.bang", "--baseline", baseline]
+    assert main([*gate, "--annotations", "-"]) == EXIT_USAGE
+    assert main([*gate, "--annotations", baseline]) == EXIT_USAGE
+    assert "it is what is read" in capsys.readouterr().err
     assert main([*gate, "--out", str(tmp_path / "new")]) == EXIT_USAGE
     assert "no requirement in common" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

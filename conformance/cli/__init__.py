@@ -84,6 +84,8 @@ def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
     _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
     last = "the last release's run: what is newly unmet fails, what was unmet before is told apart"
     _option(made["gate"], "--baseline", "RUN.jsonl", last)
+    workflow = "workflow commands for GitHub: what is not as expected, and not as it was before"
+    _option(made["gate"], "--annotations", "FILE", workflow)
     made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
     _add_scenarios(made["try"], made["shrink"])
     _add_deviations(made["deviations"])

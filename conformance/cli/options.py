@@ -17,6 +17,8 @@ from conformance.errors import UsageError
 from conformance.harmless import printable
 from conformance.targets.image_options import Images
 
+STANDARD_OUTPUT = "-"
+
 
 def images(options: argparse.Namespace) -> Images:
     """How images are made, by the options, by the environment and by the project."""
@@ -80,6 +82,12 @@ def _lock(descriptor: int, path: Path) -> None:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             hint = "Wait until it has ended, or name another --out."
             raise UsageError(f"{path}: another command is writing there", hint) from error
+
+
+def refuse_standard_output(annotations: str | None) -> None:
+    """UsageError for annotations there, where every `::` at the start of a line is made harmless."""
+    if annotations == STANDARD_OUTPUT:  # a build might have said it
+        raise UsageError("--annotations takes a file", "Write it to one, and `cat` that in the job.")
 
 
 def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.catalogue.catalogue import Catalogue
-from conformance.cli.options import refuse_overwriting
+from conformance.cli.options import STANDARD_OUTPUT, refuse_overwriting, refuse_standard_output
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
 from conformance.judge.comparison import Comparison, compare
@@ -28,8 +28,6 @@ from conformance.report.words import listed, one_line
 if TYPE_CHECKING:
     from conformance.report.site import Pictures
 
-STANDARD_OUTPUT = "-"
-
 
 def report(options: argparse.Namespace) -> int:
     """Write what is asked for; without an option the Markdown goes to standard output."""
@@ -37,9 +35,7 @@ def report(options: argparse.Namespace) -> int:
     if len(there) > 1:
         what = f"--{there[0]} and --{there[1]} cannot both go to standard output"
         raise UsageError(what, "Give one of them a file.")
-    if options.annotations == STANDARD_OUTPUT:
-        # There every `::` at the start of a line is made harmless, for a build might have said it.
-        raise UsageError("--annotations takes a file", "Write it to one, and `cat` that in the job.")
+    refuse_standard_output(options.annotations)
     if options.diff:
         return _diff(options)
     paths = run_files(options.runs)

@@ -10,7 +10,13 @@ from pathlib import Path
 from conformance.attribution.carried import difference, shares
 from conformance.cli import keeping
 from conformance.cli.case_run import Selection, run_cases
-from conformance.cli.options import images, note, output_directory, refuse_overwriting
+from conformance.cli.options import (
+    images,
+    note,
+    output_directory,
+    refuse_overwriting,
+    refuse_standard_output,
+)
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.baseline import against_baseline, refuse_nothing_in_common
@@ -21,6 +27,7 @@ from conformance.judge.outcome import worst_status
 from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
 from conformance.project.form import Project
 from conformance.report import baseline as baseline_report
+from conformance.report.annotations import annotations
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
@@ -62,12 +69,17 @@ def gate(options: argparse.Namespace) -> int:
     """One line of conclusion at the end; the exit status covers the build and what it is compared with."""
     names = [options.target] + ([options.against] if options.against else [])
     baseline = read_run(Path(options.baseline)) if options.baseline else None
+    refuse_standard_output(options.annotations)
+    if options.annotations and options.baseline:
+        refuse_overwriting([options.annotations], [options.baseline])
     comparison = _measure(names, options, baseline=baseline)
     status, found = comparison.exit_status, None
     if baseline is not None:
         found = against_baseline(comparison.runs[0], baseline)
         status = found.exit_status(comparison.runs[0], comparison.runs[1:])
         print("\n".join(baseline_report.lines(found)))
+    if options.annotations:
+        write_text(Path(options.annotations), annotations(comparison, found))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
     if found is not None:
         print(baseline_report.ending(options.target, word, found, status, comparison.runs[0].verdicts))

@@ -4,6 +4,7 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions. 
 ten warnings of a step, so the last one says how many there are besides.
 """
 
+from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
@@ -16,18 +17,30 @@ _MOST = 10
 _COMMANDS = {"unexpected": "error", "invalid": "warning", "unstable": "warning", "unsupported": "notice"}
 
 
-def annotations(comparison: Comparison) -> str:
-    """Lines for the log of a job: requirement, patch and target in the title, what it means in the text."""
+def annotations(comparison: Comparison, since: AgainstBaseline | None = None) -> str:
+    """Lines for the log of a job: requirement, patch and target in the title, what it means in the text.
+
+    `since`: what became of a baseline's verdicts on the first run; what was unmet before is a notice.
+    """
     found: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         # What another version's deviation describes comes last: little is shown.
         for verdict in sorted(run.verdicts, key=lambda verdict: verdict.elsewhere is not None):
-            if command := _COMMANDS.get(verdict.assessment):
+            if command := _command_of(verdict, since if run is comparison.runs[0] else None):
                 found[command].append(_line(command, label, verdict, comparison))
         if run.cut_off:
             words = f"cut off after {run.cut_off}: the world failed, and nothing is said of the rest"
             found["error"].append(_command("error", one_line(label), words))
     return "".join(line for command, lines in found.items() for line in _shortened(command, lines))
+
+
+def _command_of(verdict: Verdict, since: AgainstBaseline | None) -> str:
+    """ "" for what nobody needs to hear of."""
+    if since is not None and verdict in since.newly:
+        return "error"
+    if since is not None and verdict in since.before:
+        return "notice"
+    return _COMMANDS.get(verdict.assessment, "")
 
 
 def _shortened(command: str, lines: list[str]) -> list[str]:
