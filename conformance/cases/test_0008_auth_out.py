@@ -109,6 +109,37 @@ async def test_unknown_method_before(internet: Internet, qmail: Qmail) -> None:
     assert internet.users() == ["alice"], f"handed in as {internet.users()} after {internet.commands()[1:2]}"
 
 
+@requirement("0008.out.keyword-in-any-case", source="rfc5321:2.4, rfc5321:4.1.1.1; rfc4954:3", waits=5)
+async def test_keyword_in_another_case(internet: Internet, qmail: Qmail) -> None:
+    """A host that writes the keyword `Auth` announces AUTH like any other."""
+    delivery = await _submit(internet, qmail, extensions=["Auth PLAIN"])
+    assert delivery.accepted, f"after {internet.commands()} {delivery}"
+    assert internet.users() == ["alice"]
+
+
+@requirement(
+    "0008.out.two-lines", source=MANUAL + ": continuing without; rfc5321:3.3, rfc5321:4.2.5", role="guard"
+)
+async def test_two_lines_of_unknown_methods(internet: Internet, qmail: Qmail) -> None:
+    """Where AUTH and the old form AUTH= both announce unknown methods, MAIL is said once.
+
+    With a command more than replies that are read, a refused message would be taken for an accepted one.
+    """
+    delivery = await _submit(internet, qmail, extensions=["AUTH GSSAPI", "AUTH=GSSAPI"])
+    mails = [line for line in internet.commands() if line.startswith("MAIL")]
+    assert mails == [f"MAIL FROM:<{SENDER}>"], f"it said {mails}: {delivery}"
+    assert delivery.accepted, delivery
+
+
+@requirement("0008.out.method-on-second-line", source=MANUAL + "; rfc4954:3, rfc5321:4.1.1.1")
+async def test_method_on_the_second_line(internet: Internet, qmail: Qmail) -> None:
+    """A line that announces unknown methods alone does not keep qmail-remote from the method on the next."""
+    assert (await _submit(internet, qmail, extensions=["AUTH GSSAPI", "AUTH=PLAIN"])).accepted, (
+        f"after {internet.commands()[1:]}"
+    )
+    assert internet.users() == ["alice"]
+
+
 @requirement(
     "0008.out.not-announced",
     source=MANUAL + ": no supported AUTH method found, continuing",

@@ -4,6 +4,7 @@ from conformance.cases.credentials import password
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
+from conformance.pod.delivery import DeliveryReport
 
 MANUAL = "qmail-remote(8) with patch:0008"
 ALICE = f"|alice|{password('alice')}"
@@ -13,19 +14,21 @@ BOB = f"|bob|{password('bob')}"
 ROUTES = (f":[127.0.0.5]:2525{ALICE}", "direct.example:")
 
 
-async def _went(
-    internet: Internet, qmail: Qmail, domain: str, sender: str = "a@here.example"
-) -> tuple[str, str, int]:
-    """Where mail to a domain went, as whom, and how often credentials were sent there.
-
-    Every host announces PLAIN and knows alice and bob; the domain's own is 127.0.0.2.
-    """
+async def _delivered(internet: Internet, qmail: Qmail, domain: str, sender: str) -> DeliveryReport:
+    """A delivery to a domain. Every host announces PLAIN and knows alice and bob; its own is 127.0.0.2."""
     internet.zone("", "@ NS ns.test.")  # to stock what follows the relay is part of its name
     internet.zone(domain)
     users = {name: password(name) for name in ("alice", "bob")}
     for address, port in (("127.0.0.2", 25), ("127.0.0.5", 2525), ("127.0.0.6", 25)):
         internet.exchanger(address, port=port, auth=["PLAIN"], users=users)
-    delivery = await qmail.remote(domain, sender, [f"b@{domain}"])
+    return await qmail.remote(domain, sender, [f"b@{domain}"])
+
+
+async def _went(
+    internet: Internet, qmail: Qmail, domain: str, sender: str = "a@here.example"
+) -> tuple[str, str, int]:
+    """Where mail to a domain went, as whom, and how often credentials were sent there."""
+    delivery = await _delivered(internet, qmail, domain, sender)
     assert delivery.accepted, delivery
     session = internet.mx_session()
     return session.address, session.user, session.credentials
@@ -171,3 +174,21 @@ async def test_user_without_a_password(internet: Internet, qmail: Qmail) -> None
     """A line with a user and no password sends no credentials."""
     qmail.control["authsenders"] = "a@here.example:[127.0.0.6]|alice|\n"
     assert (await _went(internet, qmail, "plain.example"))[1:] == ("", 0)
+
+
+@requirement(
+    "0008.line.password-left-out",
+    source=MANUAL + ": authentication information is missing",
+    role="guard",
+    waits=5,
+)
+async def test_line_that_ends_behind_the_user(internet: Internet, qmail: Qmail) -> None:
+    """A line that ends behind its user sends no credentials, least of all what stands on the next line."""
+    lines = ["a@here.example:[127.0.0.6]|alice", f"@other.example:[127.0.0.5]:2525{BOB}"]
+    qmail.control["authsenders"] = "\n".join([*lines, ""])
+    delivery = await _delivered(internet, qmail, "plain.example", "a@here.example")
+    sent = [
+        (session.address, session.credentials) for session in internet.mx_sessions() if session.credentials
+    ]
+    assert not sent, f"credentials were sent, by lines for each host: {sent}"
+    assert delivery.accepted, delivery

@@ -139,6 +139,14 @@ async def test_message_3xx(internet: Internet, qmail: Qmail) -> None:
     assert internet.messages() == []
 
 
+@requirement("base.report.message-1xx", source="rfc5321:4.2.1, rfc5321:4.3.2; " + RESULTS)
+async def test_message_1xx(internet: Internet, qmail: Qmail) -> None:
+    """1xx after the message, which SMTP does not know, accepts nothing and is never reported as delivery."""
+    delivery = await _scripted(internet, qmail, message="150 coming")
+    assert internet.messages() == []
+    assert delivery.message.letter in ("Z", "D"), f"no host has accepted a message: {delivery}"
+
+
 @requirement("base.report.reply-without-end", source="qmail-remote(8) timeoutremote; rfc5321:4.2.1", waits=1)
 async def test_reply_of_endless_lines(internet: Internet, qmail: Qmail) -> None:
     """A reply of several lines that never comes to its last one is a temporary failure, within the limit."""

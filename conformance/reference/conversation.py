@@ -30,6 +30,7 @@ class Conversation:
 
     def run(self, sender: bytes, recipients: List[bytes], message: bytes, route: Route) -> Engine:
         """Greeting, hello, AUTH, envelope, message, QUIT (RFC 5321 3.3); raises Ended."""
+        self.sender = sender
         code: int = yield from self.dialogue.reply()
         if code != 220:
             yield from self.dialogue.give_up(self.greeting_kind(code), " but greeting failed")
@@ -38,7 +39,7 @@ class Conversation:
         parameter = note = b""
         if self.authenticates and route.user and route.password:
             parameter, note = yield from self.authenticated(route, extensions)
-        yield from self.dialogue.say(b"MAIL FROM:<" + sender + b">" + parameter)
+        yield from self.mail(parameter)
         code = yield from self.dialogue.reply()
         if code >= 400:
             yield from self.dialogue.give_up(self.mail_kind(code), " but sender was rejected")
@@ -79,6 +80,7 @@ class Conversation:
         """(parameter of MAIL (RFC 4954 5), words before the success report), after AUTH."""
         authentication = self.build.of(RemoteAuthentication)(self.dialogue)
         method = authentication.method(extensions)
+        yield from self.passed_over(extensions)
         if method is None:
             known = authentication.announced(extensions)
             return b"", (yield from self.nothing_known() if known else self.nothing_announced())
@@ -99,12 +101,24 @@ class Conversation:
         The report K must not come before the host accepted the message (0008).
         """
         yield from ()
-        return _NO_METHOD
+        return self.noted()
 
     def nothing_announced(self) -> Engine:
         """The same for a host that announces no AUTH (0008)."""
         yield from ()
+        return self.noted()
+
+    def noted(self) -> bytes:
+        """That there was no method, for the report of success."""
         return _NO_METHOD
+
+    def passed_over(self, extensions: bytes) -> Engine:
+        """What comes of an AUTH line in which no method is known, where there are others: nothing."""
+        yield from ()
+
+    def mail(self, parameter: bytes = b"") -> Engine:
+        """MAIL, whose reply is yet to be read."""
+        yield from self.dialogue.say(b"MAIL FROM:<" + self.sender + b">" + parameter)
 
     def mail_kind(self, code: int) -> bytes:
         return b"D" if code >= 500 else b"Z"

@@ -45,10 +45,14 @@ class Routes:
         """An entry `relay:port` of smtproutes (qmail-remote(8)), with 0008 `relay:port|user|password`."""
         user = password = b""
         if self.authenticates:
-            entry, user, password = without_credentials(entry)
+            entry, user, password = self.credentials(entry, "smtproutes")
         relay, colon, port = entry.partition(b":")
         to = self.relay(relay) if self.authenticates else relay
         return Route(to, port_number(port) if colon else SMTP_PORT, user, password)
+
+    def credentials(self, entry: bytes, file: str) -> Tuple[bytes, bytes, bytes]:
+        """(an entry of that file without them, user, password); b"" for what the line does not have."""
+        return without_credentials(entry)
 
     def relay(self, name: bytes) -> Optional[bytes]:
         """A relay that is left out: the host's own exchangers (0008, qmail-remote(8))."""
@@ -77,7 +81,7 @@ class Routes:
 
     def sender_route(self, entry: bytes) -> Route:
         """An entry `relay:port|user|password` of authsenders (0008, qmail-remote(8))."""
-        rest, user, password = without_credentials(entry)
+        rest, user, password = self.credentials(entry, "authsenders")
         relay, colon, port = rest.partition(b":")
         return Route(self.relay(relay), self.sender_port(port) if colon else SMTP_PORT, user, password)
 

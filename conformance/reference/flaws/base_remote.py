@@ -27,7 +27,7 @@ def _data_whatever_the_reply(self: Conversation) -> Engine:
     yield from self.dialogue.reply()
 
 
-def _accepting(codes: range) -> Callable[..., Engine]:
+def _accepting(*codes: int) -> Callable[..., Engine]:
     def not_accepted(self: Conversation, code: int) -> Engine:
         if code not in codes:
             yield from Conversation.not_accepted(self, code)
@@ -92,9 +92,11 @@ FLAWS = (
     flaw("remote.mail-5xx-temporary", "reports a refused sender as a temporary failure",
          Conversation, mail_kind=lambda self, code: b"Z"),
     flaw("remote.message-3xx-accepted", "takes a 3xx after the message for acceptance",
-         Conversation, not_accepted=_accepting(range(300, 400))),
+         Conversation, not_accepted=_accepting(*range(300, 400))),
+    flaw("remote.message-1xx-accepted", "takes every code below 400 after the message for acceptance",
+         Conversation, not_accepted=_accepting(*range(200), *range(300, 400))),
     flaw("remote.message-4xx-accepted", "takes a 4xx after the message for acceptance",
-         Conversation, not_accepted=_accepting(range(400, 500))),
+         Conversation, not_accepted=_accepting(*range(400, 500))),
     flaw("remote.message-5xx-temporary", "reports a 5xx after the message as a temporary failure",
          Conversation, message_kind=lambda self, code: b"Z"),
     flaw("remote.message-reply-unread", "reports success without reading the reply to the message",

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
@@ -13,11 +13,44 @@ from conformance.reference.routes import Route, Routes, port_number, without_cre
 _UNDOUBTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@."
 
 
-def _success_before_mail(self: Conversation, route: Route, extensions: bytes) -> Engine:
-    parameter, note = yield from Conversation.authenticated(self, route, extensions)
-    if note:
-        self.report.add(b"K" + note)
-    return parameter, note
+def _success_before_mail(self: Conversation) -> bytes:
+    note = Conversation.noted(self)
+    self.report.add(b"K" + note)
+    return note
+
+
+def _auth_lines(reply: bytes) -> List[bytes]:
+    return [line for line in reply.split(b"\n") if line[4:8] == b"AUTH"]
+
+
+def _of_the_first_known(self: RemoteAuthentication, reply: bytes) -> List[bytes]:
+    """The methods of the first AUTH line that has a known one; else of all, whatever they are."""
+    lines = [self.methods(self.words(line)) for line in reply.split(b"\n")]
+    known = next((methods for methods in lines if any(method in self.order for method in methods)), None)
+    return known or _auth_lines(reply)
+
+
+def _mail_for_each(self: Conversation, extensions: bytes) -> Engine:
+    authentication = self.build.of(RemoteAuthentication)(self.dialogue)
+    for line in _auth_lines(extensions)[: None if authentication.method(extensions) else -1]:
+        if authentication.method(line):
+            break
+        self.noted()
+        yield from self.mail()
+
+
+def _keyword_as_it_is(self: RemoteAuthentication, line: bytes) -> List[bytes]:
+    return line[4:8].split() + RemoteAuthentication.words(self, line)[1:]
+
+
+def _reads_on(self: Routes, entry: bytes, file: str) -> Tuple[bytes, bytes, bytes]:
+    """A password that is left out is the next line in memory, or what the library puts behind the last."""
+    rest, user, password = Routes.credentials(self, entry, file)
+    if entry.count(b"|") == 1:
+        lines = self.control.lines(file) or []
+        behind = zip(lines, [*lines[1:], b"Z"])
+        password = next((after for line, after in behind if line.endswith(entry)), b"Z")
+    return rest, user, password
 
 
 def _no_method_gives_up(self: Conversation, route: Route, extensions: bytes) -> Engine:
@@ -115,6 +148,12 @@ def _question_marks(self: Conversation, user: bytes) -> bytes:
 
 
 FLAWS = (
+    flaw("0008.each-auth-line", "says MAIL for each AUTH line of EHLO in which it knows no method",
+         Conversation, passed_over=_mail_for_each).also(RemoteAuthentication, announced=_of_the_first_known),
+    flaw("0008.keyword-upper-case", "knows the keyword AUTH of EHLO in upper case alone",
+         RemoteAuthentication, words=_keyword_as_it_is),
+    flaw("0008.password-read-on", "takes what stands behind a line for the password that it lacks",
+         Routes, credentials=_reads_on),
     flaw("0008.xtext-all", "encodes all but letters and digits in AUTH= of MAIL",
          Conversation, as_xtext=_in_upper_case_hexadecimal(*(set(range(256)) - set(_UNDOUBTED)))),
     flaw("0008.xtext-equals-raw", "leaves equals signs in AUTH= of MAIL",
@@ -147,7 +186,7 @@ FLAWS = (
     flaw("0008.digest-swapped", "swaps key and text of the CRAM-MD5 digest",
          RemoteAuthentication, digest=_swapped_digest),
     flaw("0008.early-success", "reports K before the host accepted the message",
-         Conversation, authenticated=_success_before_mail),
+         Conversation, noted=_success_before_mail),
     flaw("0008.early-success-authenticated", "reports K once its credentials are accepted",
          RemoteAuthentication, verdict=_success_once_accepted),
     flaw("0008.expired-permanent", "reports an expired password as a permanent failure",
