@@ -214,3 +214,29 @@ def test_when_a_host_answers_lines_that_qmail_did_not_mean_is_chance() -> None:
     other = Record(tuple(changed if act is seen else act for act in record.acts))
     assert differences(told(record), told(other))
     assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))
+
+
+def test_when_a_client_hears_what_a_program_says_is_chance() -> None:
+    document: Document = {
+        "session": CHAT + "! pause 2\n> NOOP\n< *\n",
+        "rcptcheck": {"says": "535 no\r\n"},
+    }
+    record = played(document)
+    other = _later_reply(record)
+    assert differences(told(record), told(other))
+    assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))
+
+
+def _later_reply(record: Record) -> Record:
+    """The record, with the last reply before the pause behind it."""
+    played = list(record.acts)
+    pause = next(number for number, act in enumerate(played) if isinstance(act, acts.Pause))
+    heard = max(n for n, act in enumerate(played[:pause]) if isinstance(act, acts.Receive) and act.data)
+    played.insert(pause, replace(played.pop(heard), at=played[pause - 1].at))
+    return Record(tuple(played))
+
+
+@pytest.mark.parametrize("sender", ["a@b.example", "a'b@c.example"])
+def test_numbers_in_an_envelope_are_no_difference(sender: str) -> None:
+    text = f"[queue/intd/1 holds {f'u64011{chr(0)}p11{chr(0)}F{sender}'!r}]"
+    assert settled(text) == settled(text.replace("p11", "p1001"))

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from conformance.explore.document import Document, made
 from conformance.explore.playing import ReferenceSide
 from conformance.pod import record as acts
@@ -113,3 +115,61 @@ def test_parameters_stand_behind_the_path_and_a_space() -> None:
 
     assert codes("<> SIZE=11", '<">"@b.example> SIZE=11', "<a> x=y SIZE=11") == ["552"] * 3
     assert codes("<>SIZE=11", "<>x\tSIZE=11", "<> x\tSIZE=11") == ["250"] * 3
+
+
+@pytest.mark.parametrize(
+    ("envelope", "copied"),
+    [
+        ("Fa@b.example\0Xbob@here.example\0\0", 0),
+        (f"Fa@b.example\0T{'b' * 1003}\0\0", 1024),
+        (f"Fa@b.example\0T{'b' * 1002}\0\0", None),
+    ],
+)
+def test_a_message_that_is_given_up_in_its_envelope_leaves_two_files(
+    envelope: str, copied: int | None
+) -> None:
+    """qmail-queue goes with 91 or 11 and removes nothing; whole buffers of 256 octets were written."""
+    _, seen = played(
+        {
+            "session": "> MAIL FROM:<>\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n",
+            "queue-program": {"gives": envelope},
+        }
+    )
+    if copied is None:
+        assert len(seen.queue) == 1
+    else:
+        assert not seen.queue
+        assert [(file.path, len(file.octets)) for file in seen.files] == [
+            ("queue/intd/1", copied),
+            ("queue/mess/1/1", 0),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [("x", "yz", "yz"), ("", "yz", "Z"), ("x", "y" * 31, "y" * 31), ("x", "y" * 32, "y" * 31 + "Z")],
+)
+def test_a_second_name_is_written_over_the_first_as_far_as_there_is_room(
+    first: str, second: str, named: str
+) -> None:
+    _, seen = played(
+        {
+            "session": f"> MAIL FROM:<a@b.example> AUTH={first} AUTH={second}\n< *\n"
+            "> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
+        },
+        "reference-ppa~0008.parameter-believed",
+    )
+    assert f"({named}@127.0.0.1)" in seen.queue[0].octets
+
+
+@pytest.mark.parametrize(("mode", "challenges"), [("", False), ("cram", True)])
+def test_a_challenge_is_handed_on_where_it_was_offered(mode: str, challenges: bool) -> None:
+    _, seen = played(
+        {
+            "session": "> AUTH CRAM-MD5\n< 334 *\n> \\{cram-md5:alice}\n< *\n",
+            "auth": {"mode": mode},
+        },
+        "reference-ppa~0008.unoffered-methods,0008.final-byte-with-cram-only",
+    )
+    (call,) = seen.hook_calls
+    assert bool(call.challenge) == challenges

@@ -27,7 +27,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
-_WRITER = re.compile(r"'u\d+\\x00p\d+\\x00")
+_WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
 _LF_ALONE = "[ends a line in LF alone]"
 #: Places, numbers and times of one run of a pod.
@@ -104,7 +104,7 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     if not in_any_order:
         return events
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
-    return _by_speaker(list(_alphabetical(events)) if is_sending else events)
+    return _by_speaker(list(_alphabetical(events)) if is_sending else events, _talks_to_clients(record))
 
 
 def without_lost(
@@ -169,16 +169,26 @@ def _in_order(between: str) -> Callable[[re.Match[str]], str]:
     return lambda found: found[1] + between.join(sorted(found[2].split(between))) + found[3]
 
 
-def _by_speaker(events: Sequence[Event]) -> list[Event]:
-    """The events, with what hosts said at the end where qmail has ended a line in LF alone.
+def _talks_to_clients(record: Record) -> bool:
+    """Whether a program that qmail-smtpd runs may have written to the client."""
+    configurations = (act.configuration for act in record.acts if isinstance(act, acts.Prepare))
+    return any(program.says for each in configurations for program in each.programs().values())
 
-    Such a host answers more lines than qmail has meant: how much of it comes before qmail goes on is chance.
+
+def _by_speaker(events: Sequence[Event], programs_talk: bool) -> list[Event]:
+    """The events, with what somebody said at the end where there are replies that nobody has asked for.
+
+    A host answers more lines than qmail has meant where that ends one in LF alone; a client has more replies
+    than it knows of where a program talks to it. How much of it comes before the other goes on is chance.
     """
     doubtful = {event.channel for event in events if event.text == _LF_ALONE}
-    return sorted(
-        events,
-        key=lambda each: each.channel in doubtful and each.speaker == "exchanger",
-    )
+
+    def is_late(event: Event) -> bool:
+        if event.speaker == "exchanger":
+            return event.channel in doubtful
+        return programs_talk and event.channel.startswith("smtpd") and event.speaker == "qmail"
+
+    return sorted(events, key=is_late)
 
 
 def _line_ends(record: Record, observed: acts.Observe) -> Iterator[Event]:
@@ -258,7 +268,7 @@ def settled(text: str) -> str:
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
     for pattern, word in _OF_RUNS:
         text = pattern.sub(word, text)
-    text = _WRITER.sub(r"'uUID\\x00pPID\\x00", text)
+    text = _WRITER.sub(r"\1uUID\\x00pPID\\x00", text)
     return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
 
 

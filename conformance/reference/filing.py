@@ -7,6 +7,7 @@ from conformance.reference.local import ALIAS
 from conformance.reference.queue import LOCAL, REMOTE, Message
 
 _SPLIT = 23
+_BUFFER = 256  # octets, of qmail-queue's output
 #: The groups of users, and of those who have no files of their own: qmail-smtpd and the alias user.
 USERS, NOBODYS = "2000", "nofiles"
 
@@ -39,6 +40,12 @@ class Filing:
     def files(self, message: Message) -> Iterator[File]:
         """All of them, by path."""
         yield from sorted(self._files(message), key=lambda file: file.path)
+
+    def remains(self, message: Message) -> Iterator[File]:
+        """What stays of a message that was given up in its envelope, until qmail-clean comes (INTERNALS)."""
+        written = b"u%d\0p%d\0" % (message.uid, message.qp) + message.octets
+        yield self.by_queue(message, "intd", written[: (len(written) - 1) // _BUFFER * _BUFFER])
+        yield self.by_queue(message, "mess")
 
     def _files(self, message: Message) -> Iterator[File]:
         yield self.by_queue(message, "mess")

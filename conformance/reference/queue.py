@@ -1,6 +1,6 @@
 """The queue: what was accepted and is not yet delivered to everybody."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from conformance.reference.acts import CRASHED, Enqueue, Queued
@@ -14,7 +14,7 @@ CANNOT_RUN = 120
 #: Exit statuses of qmail-queue (qmail-queue(8), EXIT CODES).
 ADDRESS_TOO_LONG, CANNOT_WRITE, CANNOT_READ, BAD_ENVELOPE = 11, 53, 54, 91
 
-_LONGEST_ADDRESS = 1000
+_LONGEST_ADDRESS = 1002
 _BY = {"from network": "qmaild", "for bounce": "qmails", "by alias": "alias"}
 _UIDS = {"qmaild": 64011, "qmails": 64012, "alias": 64010}
 
@@ -84,25 +84,29 @@ class QueueInMemory:
     process: Callable[[], int]
     uids: Mapping[str, int] = field(default_factory=dict)
     messages: List[Message] = field(default_factory=list)
+    remains: List[Message] = field(default_factory=list)  #: given up in the midst of their envelopes
     _last: int = 0
 
     def enqueue(self, wanted: Enqueue) -> Queued:
         qp = self.process()
-        if wanted.written is not None:
-            read = self.read(wanted.written)
-            if isinstance(read, int):
-                return Queued(qp, trouble(read), read)
-            wanted = replace(wanted, sender=read[0], recipients=tuple(read[1]))
-        if has_long_address(wanted.sender, wanted.recipients):
-            return Queued(qp, trouble(11), 11)
-        self._last += 1
-        recipients = [Recipient(address) for address in wanted.recipients]
         user = _BY.get(wanted.by) or wanted.by.rpartition(" ")[2]
         uid = {**_UIDS, **self.uids}.get(user, 0)
+        written = wanted.written
+        if written is None:
+            written = envelope(wanted.sender, wanted.recipients)
+        read = self.read(written)
+        if isinstance(read, int):
+            if read in (ADDRESS_TOO_LONG, BAD_ENVELOPE):
+                self._last += 1
+                self.remains.append(Message(self._last, qp, uid, b"", [], copied(written), by=user))
+            return Queued(qp, trouble(read), read)
+        self._last += 1
+        sender, addresses = read
+        recipients = [Recipient(address) for address in addresses]
         by = wanted.by if wanted.by in _BY else f"by uid {uid}"
         octets = received(qp, by, self.now()) + wanted.message
         self.messages.append(
-            Message(self._last, qp, uid, wanted.sender, recipients, octets, by=user, born=self.now())
+            Message(self._last, qp, uid, sender, recipients, octets, by=user, born=self.now())
         )
         return Queued(qp)
 
@@ -178,6 +182,19 @@ def read_envelope(written: bytes) -> Union[int, Tuple[bytes, List[bytes]]]:
         return CANNOT_READ
     sender, *recipients = (field[1:] for field in addresses)
     return (sender, recipients) if not has_long_address(sender, recipients) else ADDRESS_TOO_LONG
+
+
+def copied(written: bytes) -> bytes:
+    """What qmail-queue has copied of an envelope when it finds it malformed, or an address too long."""
+    done, kind = b"", b"F"
+    for part in written.split(b"\0"):
+        if part[:1] != kind:
+            break
+        done += part[: _LONGEST_ADDRESS + 2] + b"\0"
+        if len(part) > _LONGEST_ADDRESS + 1:
+            return done[:-1]
+        kind = b"T"
+    return done
 
 
 def has_long_address(sender: bytes, recipients: Sequence[bytes]) -> bool:

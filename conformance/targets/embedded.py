@@ -291,6 +291,7 @@ class ReferencePod:
     def _files(self) -> Iterator[File]:
         """The files of the queue, kind by kind, and those of homes."""
         of_messages = [file for message in self._queue.messages for file in self._filing.files(message)]
+        of_messages += [file for message in self._queue.remains for file in self._filing.remains(message)]
         yield from sorted(of_messages + self._filing.left, key=lambda file: file.path.split("/")[1])
         for user, home in sorted(self._homes.contents.items()):
             yield from self._maildirs.files(home, user)

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from conformance.reference.acts import CRASHED, MISSING, Engine, Signalled
+from conformance.reference.acts import CRASHED, MISSING, CheckPassword, Engine, Signalled
 from conformance.reference.client import Client
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
@@ -111,6 +111,12 @@ def _without(word: bytes) -> Any:
     return lambda self: [line for line in SmtpdSession.extensions(self) if not line.startswith(word)]
 
 
+def _without_challenge(self: Any, user: bytes, password: bytes, challenge: bytes) -> CheckPassword:
+    offered = b"CRAM-MD5" in self.methods
+    asked = Authentication.question(self, user, password, challenge if offered else b"")
+    return replace(asked, final=offered)
+
+
 FLAWS = (
     flaw("0008.any-base64", "takes whatever octets for base64, and ends without a reply on padding alone",
         Authentication, decoded=_any_base64_but_padding, initial_response=lambda self, line:
@@ -169,9 +175,8 @@ FLAWS = (
         Authentication, after_failure=at_once(nothing)),
     flaw("0008.no-final-byte", "leaves out the 0 byte that ends what the checkprogram reads", Authentication,
         question=lambda self, *said: replace(Authentication.question(self, *said), final=False)),
-    flaw("0008.final-byte-with-cram-only", "ends what the checkprogram reads only where it offers CRAM-MD5",
-        Authentication, question=lambda self, *said: replace(Authentication.question(self, *said),
-        final=b"CRAM-MD5" in self.methods)),
+    flaw("0008.final-byte-with-cram-only", "ends what the checkprogram reads, and tells it the challenge, "
+        "only where CRAM-MD5 is offered", Authentication, question=_without_challenge),
     flaw("0008.no-relaying", "does not let an authenticated client relay", Client, may_relay=nothing),
     flaw("0008.no-remote-info", "does not name the user in Received", Client, is_named=nothing),
     flaw("0008.not-announced", "does not announce AUTH", SmtpdSession, extensions=_without(b"AUTH")),

@@ -126,12 +126,26 @@ def _named_in(word: bytes) -> bytes:
 
 
 def _believed(self: Any, word: bytes) -> None:
-    """The Received field names the last one, for all have the same place; programs are told of the first."""
+    """The Received field names the last one, for all have the same place; programs are told of the first.
+
+    A name for which that place is too small is written elsewhere, and the field shows what was begun here.
+    """
+    name = _named_in(word)
     if self.info is None:
-        self.is_named(_named_in(word))
-        self.believed = self.info
+        self.is_named(name)
+        self.believed, self.room = self.info, _room_for(name)
     elif self.info is getattr(self, "believed", None):
-        self.info = self.believed = _named_in(word)
+        self.info = name if len(name) < self.room else name[: self.room - 1] + b"Z"
+        self.believed = self.info if len(name) < self.room else b""
+
+
+def _room_for(name: bytes) -> int:
+    """The octets that a stralloc has when a name was put in octet by octet, with one behind (stralloc.h)."""
+    room = 1
+    for length in range(1, len(name) + 1):
+        if length + 1 > room:
+            room = 30 + (length + 1) + (length + 1) // 8
+    return room
 
 
 def _closes_more_rcpthosts(self: Any, argument: bytes) -> Engine:
