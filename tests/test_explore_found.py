@@ -173,3 +173,37 @@ def test_a_challenge_is_handed_on_where_it_was_offered(mode: str, challenges: bo
     )
     (call,) = seen.hook_calls
     assert bool(call.challenge) == challenges
+
+
+@pytest.mark.parametrize(("answer", "code"), [("true", "235"), ("false", "535")])
+def test_a_program_that_reads_nothing_may_be_the_checkprogram(answer: str, code: str) -> None:
+    said, _ = played(
+        {
+            "session": "> AUTH PLAIN \\{plain:alice}\n< *\n",
+            "auth": {"mode": "", "subprogram": answer, "arguments": ["{subprogram}"]},
+        },
+        "reference-ppa",
+    )
+    assert said.splitlines()[-1].startswith(code)
+
+
+def test_a_response_of_cram_md5_ends_at_a_nul() -> None:
+    """The padding of a response with one octet too many is decoded to NULs."""
+    flaws = "0008.unoffered-methods,0008.nul-asked,0008.skips-in-base64"
+    chat = "> AUTH CRAM-MD5\n< 334 *\n> \\{cram-md5:alice}\\r\n< *\n"
+    said, seen = played({"session": chat, "auth": {"mode": "cram"}}, f"reference-ppa~{flaws}")
+    assert [call.ends for call in seen.hook_calls] == [3]
+    assert said.splitlines()[-1].startswith("235")
+
+
+def test_an_initial_response_may_crash_as_a_later_one() -> None:
+    chat = "> AUTH LOGIN AA=\n< *\n"
+    record = {"session": chat, "auth": {"mode": ""}}
+    _, seen = played(record, "reference-ppa~0008.short-answer-crashes")
+    assert seen.sessions[0].status == -11
+
+
+def test_a_parameter_without_a_value_names_nobody() -> None:
+    chat = "> MAIL FROM:<> AUTH\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
+    _, seen = played({"session": chat}, "reference-ppa~0008.parameter-believed")
+    assert "from unknown (127.0.0.1)" in seen.queue[0].octets

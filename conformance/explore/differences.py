@@ -110,12 +110,14 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
 def without_lost(
     stories: tuple[list[Event], list[Event]], records: tuple[Record, Record]
 ) -> tuple[list[Event], list[Event]]:
-    """The stories without replies that one side alone has of a connection that was reset on either.
+    """The stories without replies that one side alone has where some may be lost on either.
 
-    Linux drops what a client has not read yet when qmail goes while that client still talks.
+    Linux drops what a client has not read yet when qmail goes while that client still talks; and a client
+    that hears what a program says, and takes it for the last reply, is gone before that comes.
     """
     seen = (act.seen for record in records for act in record.acts if isinstance(act, acts.Observe))
-    lost = {f"smtpd {each.connection}" for one in seen for each in one.sessions if each.reset}
+    talk = any(map(_talks_to_clients, records))
+    lost = {f"smtpd {each.connection}" for one in seen for each in one.sessions if each.reset or talk}
     for channel in lost:
         replies = [[event for event in story if _is_reply_in(channel, event)] for story in stories]
         most = min(map(len, replies))
@@ -138,16 +140,21 @@ def _without_given_up(record: Record) -> Record:
     programs = [each.queue_program for each in configurations if each.queue_program is not None]
     if not programs:
         return record
-    complaints = {line for program in programs for line in program.complains.split("\n")}
+    complaints = [line for program in programs for line in program.complains.split("\n") if line]
 
     def kept(act: acts.Act) -> acts.Act:
         if not isinstance(act, acts.Observe):
             return act
         calls = [call for call in act.seen.hook_calls if call.program != "qmail-queue" or call.envelope]
-        log = [line for line in act.seen.log if line not in complaints]
-        return replace(act, seen=replace(act.seen, hook_calls=calls, log=log))
+        log = [_without_first(line, complaints) for line in act.seen.log]
+        return replace(act, seen=replace(act.seen, hook_calls=calls, log=list(filter(None, log))))
 
     return Record(tuple(map(kept, record.acts)))
+
+
+def _without_first(line: str, complaints: Sequence[str]) -> str:
+    """A line of the log without what a program has begun it with."""
+    return line.removeprefix(next((each for each in complaints if line.startswith(each)), ""))
 
 
 def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:

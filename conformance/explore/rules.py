@@ -36,6 +36,12 @@ _UNREAD = (
 )
 _SOURCE = "package source, qmail.c: qmail_close; pipe(7)"
 
+_UNREAD_CREDENTIALS = (
+    "Whether a checkprogram that reads nothing is gone before qmail-smtpd has written the credentials into "
+    "the pipe is chance."
+)
+_OF_CREDENTIALS = "package source, debian/diff/0008, qmail-smtpd.c: authenticate; pipe(7)"
+
 _INHERITED = (
     "What a program inherits besides is promised nowhere: the socket to qmail-verify, morercpthosts.cdb, "
     "pipes of AUTH that qmail-smtpd has left open."
@@ -65,6 +71,22 @@ RULES: tuple[Rule, ...] = (
         r"nothing",
         "That qmail-smtpd ignores SIGPIPE, and whether its program does, is promised nowhere.",
         "package source, qmail-smtpd.c: main, sig_pipeignore; debian/diff/0009",
+    ),
+    Rule(
+        "unread checkprogram, reply",
+        "smtpd",
+        r"qmail: 454 oops, unable to write pipe and I can't auth \(#4\.3\.0\)",
+        r"qmail: (235 ok, go ahead \(#2\.0\.0\)|535 authentication failed \(#5\.7\.1\))",
+        _UNREAD_CREDENTIALS,
+        _OF_CREDENTIALS,
+    ),
+    Rule(
+        "unread checkprogram, log",
+        "log",
+        r"qmail: qmail-smtpd: pid NUMBER from .*: auth - unable to write pipe.*",
+        r"nothing|qmail: qmail-smtpd: pid NUMBER from .*: auth - authentication failed",
+        _UNREAD_CREDENTIALS,
+        _OF_CREDENTIALS,
     ),
     Rule(
         "unread queue program, reply",

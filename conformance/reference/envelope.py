@@ -66,10 +66,19 @@ class AddressReader:
         return any(octet in self.relay_characters for octet in split_address(address)[0])
 
 
-def parse_parameters(argument: bytes) -> List[Tuple[bytes, bytes]]:
-    """What follows the path of MAIL and a space: `(NAME, value)`, names in upper case (RFC 5321 4.1.2)."""
-    pairs = [word.partition(b"=") for word in _behind_path(argument).split(b" ")[1:]]
-    return [(name.upper(), value) for name, _, value in pairs]
+#: A parameter of MAIL: its name in upper case, and its value, None where there is no `=`.
+Parameter = Tuple[bytes, Optional[bytes]]
+
+
+def parse_parameters(argument: bytes) -> List[Parameter]:
+    """What follows the path of MAIL and a space (RFC 5321 4.1.2)."""
+    return [parameter(word) for word in _behind_path(argument).split(b" ")[1:]]
+
+
+def parameter(word: bytes) -> Parameter:
+    """One of them."""
+    name, sign, value = word.partition(b"=")
+    return name.upper(), value if sign else None
 
 
 def _behind_path(argument: bytes) -> bytes:

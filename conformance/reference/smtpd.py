@@ -10,7 +10,7 @@ from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.blast import Blast, StrayNewline
 from conformance.reference.client import Client
-from conformance.reference.envelope import AddressReader, parse_parameters
+from conformance.reference.envelope import AddressReader, Parameter, parse_parameters
 from conformance.reference.octets import leading_number
 from conformance.reference.policy import Policy, SmtpdSettings, clean
 from conformance.reference.recipients import RecipientChecks
@@ -280,7 +280,7 @@ class SmtpdSession:
         """What was found out about recipients before is forgotten (RFC 5321 4.1.1.2)."""
         self.checks.begin()
 
-    def parameters(self, argument: bytes) -> List[Tuple[bytes, bytes]]:
+    def parameters(self, argument: bytes) -> List[Parameter]:
         """The parameters of MAIL: what follows its address (RFC 5321 4.1.1.11)."""
         return parse_parameters(argument)
 
@@ -293,6 +293,8 @@ class SmtpdSession:
                 )
                 return False
             if not self.build.carries("0008"):
+                continue
+            if value is None:
                 continue
             if name == b"SIZE" and self.is_over_size(self.size(value)):
                 yield from self.too_large()

@@ -189,10 +189,14 @@ class Authentication:
         now: float = yield acts.Now()
         challenge = b"<" + self.unique(int(now)) + b"@" + self.client.local + b">"
         response: bytes = yield from self.ask(base64.b64encode(challenge))
+        return (*self.user_and_digest(response), challenge)
+
+    def user_and_digest(self, response: bytes) -> Tuple[bytes, bytes]:
+        """The two sides of the last space of a CRAM-MD5 response (RFC 2195 2). Raises Abandoned."""
         user, space, digest = response.rpartition(b" ")
         if not space:
             raise Abandoned(*self.malformed)
-        return user.rstrip(b" "), digest, challenge
+        return user.rstrip(b" "), digest
 
     def unique(self, now: int) -> bytes:
         """What no other challenge has: the process, the time in seconds, and a number within the session."""

@@ -29,6 +29,9 @@ _QUEUE = "/var/lib/qmail/queue"
 #: How a program that crashes ends.
 _SEGV = -11
 
+#: Programs that read nothing, by what they exit with.
+_ANSWERS = {"/bin/true": 0, "/bin/false": 1}
+
 #: Octets that qmail-smtpd reads at once: what it has not read is there for a program to read.
 _AT_ONCE = 1024
 
@@ -160,6 +163,8 @@ class VirtualHost:
         path, arguments = act.arguments[0], act.arguments[1:]
         if program is not None and path == f"{STATE}/checkprogram":
             return self.run(program, self._noted("checkpassword", act, arguments))
+        if path in _ANSWERS or (path == f"{STATE}/subprogram" and self.program("subprogram") is not None):
+            return self._follow(act, act.arguments)
         crashes = path == f"{PROGRAMS}/checkpassword-crash"
         if path != f"{PROGRAMS}/checkpassword" and not crashes:
             return acts.MISSING
@@ -192,7 +197,7 @@ class VirtualHost:
             note.descriptors.clear()
             note.descriptors.update({str(number): kind for number, kind in around.items() if number != 3})
             return self.run(program, note)
-        return {"/bin/true": 0, "/bin/false": 1}.get(path, 111)
+        return _ANSWERS.get(path, 111)
 
     def enqueue(self, act: acts.Enqueue) -> acts.Queued:
         """qmail-queue, or what QMAILQUEUE names."""

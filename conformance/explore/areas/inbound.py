@@ -1,5 +1,6 @@
 """Sessions with qmail-smtpd: of all kinds, and those about AUTH, RCPTCHECK or VERIFY beside all else."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from conformance.explore.areas import chats
@@ -15,6 +16,9 @@ from conformance.explore.areas.setups import (
     whose,
 )
 from conformance.explore.document import Document
+
+#: Two commands that are not waited for, or many in one line.
+_PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
 
 _TRANSACTIONS = {
     "transaction": chats.transaction,
@@ -42,9 +46,20 @@ def _area(
     def document(choices: Choices) -> Document:
         setup = Setup(choices)
         arrange(setup, choices)
-        return {"session": chats.sessions(choices, setup.around, moves), **setup.document}
+        session = chats.sessions(choices, setup.around, moves)
+        if _PIPELINED.search("\n".join([session] if isinstance(session, str) else session)):
+            _let_be(setup.document)
+        return {"session": session, **setup.document}
 
     return Area(name, title, documents(document))
+
+
+def _let_be(document: Document) -> None:
+    """No program reads the connection, for who gets what of commands that come at once is chance."""
+    password = document.get("auth", {})
+    for table in (document.get("rcptcheck"), password.get("checkprogram"), password.get("subprogram")):
+        if isinstance(table, dict):
+            table.pop("reads", None)
 
 
 def _and_other_things(arrange: Callable[[Setup], None]) -> Callable[[Setup, Choices], None]:

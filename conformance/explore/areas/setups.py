@@ -366,9 +366,9 @@ def queue_program(setup: Setup) -> None:
         made["default"] = setup.status(_QUEUE)
     if choices.chance(3):
         made["queues"] = False
-    if choices.chance(3):
-        made["gives"] = choices.of(_ENVELOPES)
     made["reads"] = not choices.chance(6)
+    if made["reads"] and choices.chance(3):  # what becomes of an envelope that follows no message is chance
+        made["gives"] = choices.of(_ENVELOPES)
     setup.document["queue-program"] = made
 
 

@@ -1,11 +1,11 @@
 """Flaws of 0008: parameters of MAIL, forms of AUTH, and what lies between transactions."""
 
-from typing import Any, List, Tuple
+from typing import Any, List
 
 from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.client import Client
-from conformance.reference.envelope import parse_parameters
+from conformance.reference.envelope import Parameter, parameter, parse_parameters
 from conformance.reference.flaws.flaw import flaw
 from conformance.reference.recipients import REFUSED, RecipientChecks
 from conformance.reference.smtpd import SmtpdSession
@@ -18,13 +18,11 @@ def _renames(self: Any, word: bytes) -> None:
         self.is_named(word)
 
 
-def _anywhere(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
-    words = argument[1:].split(b" ") if argument.find(b">") > 4 else []
-    pairs = [word.partition(b"=") for word in words]
-    return [(name.upper(), value) for name, _, value in pairs]
+def _anywhere(self: Any, argument: bytes) -> List[Parameter]:
+    return [parameter(word) for word in argument[1:].split(b" ")] if argument.find(b">") > 4 else []
 
 
-def _upper_case_alone(self: Any, argument: bytes) -> List[Tuple[bytes, bytes]]:
+def _upper_case_alone(self: Any, argument: bytes) -> List[Parameter]:
     return [each for each in parse_parameters(argument) if each[0] + b"=" in argument]
 
 

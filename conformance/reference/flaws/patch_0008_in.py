@@ -3,7 +3,7 @@
 import base64
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from conformance.reference.acts import CRASHED, MISSING, CheckPassword, Engine, Signalled
 from conformance.reference.client import Client
@@ -16,11 +16,14 @@ from conformance.reference.wire import Gone
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
-def _crashes_at_padding(self: Authentication, line: bytes) -> bytes:
-    padding = len(line) - len(line.rstrip(b"="))
-    if line != b"=" and len(line) // 4 * 3 < padding:
-        raise Signalled(11)
-    return Authentication.response(self, line)
+def _crashes_at_padding(read: Callable[[Any, bytes], bytes]) -> Callable[[Any, bytes], bytes]:
+    def reads(self: Authentication, line: bytes) -> bytes:
+        padding = len(line) - len(line.rstrip(b"="))
+        if line != b"=" and len(line) // 4 * 3 < padding:
+            raise Signalled(11)
+        return read(self, line)
+
+    return reads
 
 
 def _announces_after_helo(self: Any, argument: bytes) -> Engine:
@@ -220,9 +223,12 @@ FLAWS = (
     flaw("0008.unoffered-methods", "takes methods that were not announced",
         Authentication, offers=lambda self, method: method in (b"LOGIN", b"PLAIN", b"CRAM-MD5")),
     flaw("0008.nul-asked", "gives the checkprogram user and password with the NULs in them",
-        Authentication, is_whole=lambda self, user, password: True),
-    flaw("0008.short-answer-crashes", "crashes at an answer with more padding than octets",
-        Authentication, response=_crashes_at_padding),
+        Authentication, is_whole=lambda self, user, password: True,
+        user_and_digest=lambda self, response: Authentication.user_and_digest(
+        self, response.partition(b"\0")[0])),
+    flaw("0008.short-answer-crashes", "crashes at an answer with more padding than octets", Authentication,
+        response=_crashes_at_padding(Authentication.response),
+        initial_response=_crashes_at_padding(Authentication.initial_response)),
     flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
         Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
 )  # fmt: skip
