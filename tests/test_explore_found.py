@@ -207,3 +207,10 @@ def test_a_parameter_without_a_value_names_nobody() -> None:
     chat = "> MAIL FROM:<> AUTH\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
     _, seen = played({"session": chat}, "reference-ppa~0008.parameter-believed")
     assert "from unknown (127.0.0.1)" in seen.queue[0].octets
+
+
+def test_the_models_of_the_packages_can_be_made() -> None:
+    """No two known deviations are about one decision of the reference."""
+    for name in ("model-stock", "model-ppa"):
+        said, _ = played({"session": "> NOOP\n< *\n"}, name)
+        assert said.endswith("250 ok\r\n")

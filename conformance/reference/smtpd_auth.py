@@ -229,7 +229,11 @@ class Authentication:
 
     def initial_response(self, line: bytes) -> bytes:
         """The octets of an initial response; `=` is an empty one (RFC 4954 4). Raises Abandoned."""
-        return b"" if line == b"=" else self.decoded(line)
+        return b"" if self.is_empty(line) else self.decoded(line)
+
+    def is_empty(self, line: bytes) -> bool:
+        """Whether an initial response is `=`, which stands for none."""
+        return line == b"="
 
     def decoded(self, line: bytes) -> bytes:
         """Base64 without anything else (RFC 4648 3.3). Raises Abandoned."""

@@ -122,8 +122,7 @@ def _without_challenge(self: Any, user: bytes, password: bytes, challenge: bytes
 
 FLAWS = (
     flaw("0008.any-base64", "takes whatever octets for base64, and ends without a reply on padding alone",
-        Authentication, decoded=_any_base64_but_padding, initial_response=lambda self, line:
-        self.decoded(line)).also(RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
+        Authentication, decoded=_any_base64_but_padding, is_empty=lambda self, line: False).also(RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
     flaw("0008.any-password", "accepts whatever password",
         Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
     flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
@@ -186,7 +185,7 @@ FLAWS = (
     flaw("0008.not-required", "does not require authentication before MAIL",
         Authentication, lacking=lambda self: False),
     flaw("0008.padding-crashes", "ends without a reply when credentials are padding alone",
-        Authentication, decoded=_crashes_on_padding, initial_response=lambda self, line: self.decoded(line)),
+        Authentication, decoded=_crashes_on_padding, is_empty=lambda self, line: False),
     flaw("0008.password-cut", "cuts passwords to 127 octets", Authentication,
         question=lambda self, user, password, challenge: Authentication.question(self, user,
         password[:127], challenge)),
