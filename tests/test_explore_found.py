@@ -214,3 +214,25 @@ def test_the_models_of_the_packages_can_be_made() -> None:
     for name in ("model-stock", "model-ppa"):
         said, _ = played({"session": "> NOOP\n< *\n"}, name)
         assert said.endswith("250 ok\r\n")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "code"),
+    [("a" * 248, "550"), ("a" * 249, "250"), ("bob-list/x", "250"), ("bob-none/x", "550")],
+)
+def test_a_recipient_whose_file_cannot_be_looked_for_is_let_in(recipient: str, code: str) -> None:
+    said, _ = played(
+        {
+            "session": f"> MAIL FROM:<>\n< *\n> RCPT TO:<{recipient}@here.example>\n< *\n",
+            "verifying": True,
+            "environment": {"VERIFY": ":"},
+            "dot-qmail": {"bob/.qmail-list": "#"},
+        }
+    )
+    assert said.splitlines()[-1].startswith(code)
+
+
+def test_any_program_may_stand_in_the_place_of_qmail_queue() -> None:
+    chat = "> MAIL FROM:<>\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
+    said, _ = played({"session": chat, "environment": {"QMAILQUEUE": "/bin/false"}})
+    assert said.endswith("451 qq temporary problem (#4.3.0)\r\n")

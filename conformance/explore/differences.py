@@ -43,7 +43,8 @@ _OF_RUNS = (
 )
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
 #: What a client says to a challenge: its user and a digest of the challenge, in base64.
-_BASE64, _ANSWER = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), re.compile(rb"(.*) [0-9a-f]{32}", re.DOTALL)
+_BASE64 = re.compile(r"([A-Za-z0-9+/]{40,}={0,2})([^A-Za-z0-9+/=]*)")
+_ANSWER = re.compile(rb"(.*) [0-9a-f]{32}", re.DOTALL)
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 
 #: What varies within one kind of event: names, numbers, credentials, and everything behind it.
@@ -270,8 +271,9 @@ def settled(text: str) -> str:
     """A line without what differs from run to run and means nothing."""
     if challenge := _CHALLENGE.fullmatch(text):
         return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
-    if _BASE64.fullmatch(text) and (answer := _ANSWER.fullmatch(_decoded(text))):
-        return f"{answer[1].decode('latin-1')} DIGEST"
+    said = _BASE64.fullmatch(text)
+    if said and (answer := _ANSWER.fullmatch(_decoded(said[1]))):
+        return f"{answer[1].decode('latin-1')} DIGEST{said[2]}"
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
     for pattern, word in _OF_RUNS:
         text = pattern.sub(word, text)

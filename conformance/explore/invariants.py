@@ -33,8 +33,10 @@ _OWN_STATUSES = (0, 1)
 _SLACK, _KEPT, _OF_LONGEST = 48, 3, 9
 #: Descriptors that a process may keep: of the socket to qmail-verify, which is opened when it is first asked.
 _KEPT_OPEN = 1
-#: KiB that a process of real qmail has touched besides once it has started a qmail-queue: 124 were seen.
-_OF_MESSAGES = 200
+#: KiB that a process of real qmail has touched besides once it has started another: 124 were seen.
+_OF_CHILDREN = 200
+#: Replies that come before qmail-queue or a checkprogram is started.
+_STARTS = re.compile(r"^3[35]4 ", re.MULTILINE)
 #: What is in a record in the place of a password.
 _HIDDEN = re.compile(r"<(password|login|plain) of [a-z0-9]+>")
 _ANNOUNCED = re.compile(r"^250[ -]AUTH\b", re.IGNORECASE | re.MULTILINE)
@@ -302,7 +304,7 @@ def _grown(before: SmtpdProcess, now: SmtpdProcess, conversation: Conversation) 
         yield "qmail-smtpd holds more and more descriptors"
     if now.children > before.children:
         yield "qmail-smtpd has more and more children"
-    slack = _SLACK + (_OF_MESSAGES if "354" in conversation.heard else 0)
+    slack = _SLACK + (_OF_CHILDREN if _STARTS.search(conversation.heard) else 0)
     longest = max(map(len, conversation.said.split("\n")))
     slack += (_KEPT * len(conversation.said) + _OF_LONGEST * longest) // 1024
     if now.memory > before.memory + slack:

@@ -14,6 +14,9 @@ ADDRESS, PORT = "127.0.0.1", 11113
 #: The dot-qmail file of ~alias that takes in what nobody else does, where fastforward runs.
 DEFAULT = ".qmail-default"
 
+#: Octets of a file's name (limits.h, NAME_MAX).
+_LONGEST_NAME = 255
+
 #: Seconds that qmail-smtpd waits for its answer.
 ANSWER_LIMIT = 5.0
 
@@ -53,11 +56,22 @@ class Verifier:
             return True
         box = split_address(rewritten)[0]
         found = self.box(self.accounts, box)
+        if self.is_unsure(found):
+            return True
         if not found.exists():
             return False
         # `alias-NAME` is the account's by its own name, and in no table (package source, verifyaddr).
         in_alias = found.user == ALIAS and found.extension == box and found.chosen == DEFAULT
         return not in_alias or self.is_alias(address)
+
+    def is_unsure(self, found: DotQmail) -> bool:
+        """Whether a dot-qmail file cannot be looked for: then a recipient is let in (source, stat_error)."""
+        files = self.accounts.dot_qmail(found.user)
+        for name in found.names() if found.dash else ():
+            first, below, _ = name.partition("/")
+            if name in files or len(first) > _LONGEST_NAME or (below and first in files):
+                return name not in files
+        return False
 
     def is_alias(self, address: bytes) -> bool:
         """Whether what ~alias/.qmail-default takes in is an alias; yes where no table is named (0003)."""

@@ -122,7 +122,8 @@ def _without_challenge(self: Any, user: bytes, password: bytes, challenge: bytes
 
 FLAWS = (
     flaw("0008.any-base64", "takes whatever octets for base64, and ends without a reply on padding alone",
-        Authentication, decoded=_any_base64_but_padding, is_empty=lambda self, line: False).also(RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
+        Authentication, decoded=_any_base64_but_padding, is_empty=lambda self, line: False).also(
+        RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
     flaw("0008.any-password", "accepts whatever password",
         Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
     flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
