@@ -29,6 +29,7 @@ _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
+_GONE = "Write error (disconnect?)", "Read error (disconnect?)"
 _LF_ALONE = "[ends a line in LF alone]"
 #: Places, numbers and times of one run of a pod.
 _OF_RUNS = (
@@ -105,7 +106,10 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     if not in_any_order:
         return events
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
-    return _by_speaker(list(_alphabetical(events)) if is_sending else events, _talks_to_clients(record))
+    talk = _talks_to_clients(record)
+    if talk:  # and so is whether qmail-smtpd reads or writes when its client has gone
+        events = [replace(event, text=event.text.replace(*_GONE)) for event in events]
+    return _by_speaker(list(_alphabetical(events)) if is_sending else events, talk)
 
 
 def without_lost(

@@ -271,14 +271,16 @@ def _stalls(host: Exchanger) -> bool:
 def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
     """After QUIT the connection is closed; it may be reset where the client has gone on talking."""
     for conversation, session in zip(conversations_of(record), _last_seen(record).sessions, strict=False):
-        last = conversation.said.split("\n")[-2:]
+        lines = [line.rstrip("\r").upper() for line in conversation.said.split("\n")]
         codes = codes_of(conversation.heard) or [0]
-        if session.reset and codes[-1] == 221 and last[0].rstrip("\r").upper() == "QUIT" and not last[-1]:
+        if session.reset and codes[-1] == 221 and lines[-2:] == ["QUIT", ""] and lines.count("QUIT") == 1:
             yield "a connection is reset after QUIT"
 
 
 def _growth(record: Record, configuration: Configuration) -> Iterator[str]:
     """A session keeps no descriptor, no process and no memory of what is over."""
+    if any(program.says for program in configuration.programs().values()):
+        return  # whose a reply is, and so whether a message has ended, nobody knows
     first: dict[int, SmtpdProcess] = {}
     conversations: dict[int, Conversation] = {}
     for act in record.acts:

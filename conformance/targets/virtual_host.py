@@ -205,8 +205,8 @@ class VirtualHost:
         if path is None:
             return self._queue(act)
         if path in _ANSWERS:
-            status = _ANSWERS[path] or CANNOT_READ
-            return acts.Queued(0, trouble(status), status)
+            unread = _ANSWERS[path] or CANNOT_READ
+            return acts.Queued(0, trouble(unread), unread)
         program = self._configuration.queue_program
         if program is None or path != f"{STATE}/qmail-queue":
             return acts.Queued(0, trouble(CANNOT_RUN), CANNOT_RUN)
