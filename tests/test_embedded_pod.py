@@ -190,6 +190,34 @@ async def test_deliveries_that_may_not_start_keep_no_message_from_being_taken_up
 
 
 @with_pod
+async def test_a_long_report_is_cut_as_qmail_lspawn_cuts_it(pod: ReferencePod) -> None:
+    files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n"}
+    programs = {"filter": Program(default=111, says="x" * 3000 + "\n")}
+    configuration = Configuration(CONTROL, delivering=True, dot_qmail=files, delivery_programs=programs)
+    seen = await delivered(pod, configuration, "x@here.example", ["list@here.example"])
+    cut = "x" * 2966 + "/Error_report_too_long,_sorry./"
+    assert f"delivery 1: deferral: {cut}" in seen.log
+
+
+@with_pod
+async def test_as_many_deliveries_run_at_once_as_the_spawns_allow(pod: ReferencePod) -> None:
+    control = {**CONTROL, "concurrencylocal": "4294967295\n", "concurrencyremote": "255\n"}
+    configuration = Configuration(control, delivering=True)
+    seen = await delivered(pod, configuration, "x@here.example", ["bob@here.example"])
+    assert "status: local 0/120 remote 0/120" in seen.log
+
+
+@with_pod
+async def test_a_nul_divides_a_line_of_a_control_file(pod: ReferencePod) -> None:
+    await pod.prepare(World(), Configuration({**CONTROL, "rcpthosts": "a.example\0b.example\n\0c.example\n"}))
+    connection = await pod.connect()
+    said = "".join(f"RCPT TO:<x@{host}.example>\r\n" for host in "abc")
+    await pod.send(connection, f"MAIL FROM:<>\r\n{said}QUIT\r\n".encode("ascii"))
+    heard = await drain(pod, connection)
+    assert [line[:3] for line in heard.split("\r\n")[2:-2]] == ["250", "250", "553"]
+
+
+@with_pod
 async def test_what_a_program_prints_is_reported_up_to_a_nul(pod: ReferencePod) -> None:
     program = Program(default=111, says="a\0b\n")
     files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n"}

@@ -12,7 +12,10 @@ from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import RULES, Rule, kept
 from conformance.pod import record as acts
+from conformance.pod.configuration import Configuration
+from conformance.pod.observation import MxSession, Observation, TranscriptEntry
 from conformance.pod.record import Record
+from conformance.pod.world import Exchanger, World
 from conformance.report.story import Event
 from conformance.targets.names import parse_target
 
@@ -153,6 +156,25 @@ def test_failures_at_once_are_noted_in_any_order() -> None:
     ]
     assert 0 < noted.index("<no@here.example>") < noted.index("<nobody@here.example>")
     assert noted.endswith(r"by that name. (#5.1.1)\n\n']")
+
+
+def test_where_a_host_answers_in_the_middle_of_a_line_is_chance() -> None:
+    def seen(*pieces: str, pace: float = 0.0) -> list[Event]:
+        world = World(exchangers=[Exchanger(pace=pace)])
+        client = [TranscriptEntry(0.0, "client", piece) for piece in pieces]
+        end = [TranscriptEntry(0.0, "event", "client closed")] * bool(pace)
+        session = MxSession(
+            "127.0.0.2", 25, [client[0], TranscriptEntry(0.0, "exchanger", "502 no\r\n"), *client[1:], *end]
+        )
+        observed = acts.Observe(at=1.0, seen=Observation(mx_sessions=[session]))
+        return told(
+            Record((acts.Prepare(at=0.0, world=world, configuration=Configuration()), observed)),
+            in_any_order=True,
+        )
+
+    assert not differ(seen("a\r\nb", "c\r\n"), seen("a\r\n", "bc\r\n"))
+    assert differ(seen("a\r\nb", "c\r\n"), seen("a\r\n", "b\r\nc\r\n"))
+    assert not any("client closed" in event.text for event in seen("a\r\n", pace=0.3))
 
 
 def test_replies_that_a_reset_may_have_dropped_are_no_difference() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from conformance.pod import record as acts
-from conformance.pod.observation import Observation
+from conformance.pod.observation import MxSession, Observation, TranscriptEntry
 from conformance.pod.record import Record
 from conformance.report.story import Event, Pair, events_of, side_by_side
 
@@ -27,6 +27,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
+_LEAVES = re.compile(r"\[client ")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
 _GONE = "Write error (disconnect?)", "Read error (disconnect?)"
@@ -84,7 +85,7 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     `in_any_order`: what a qmail-send that runs several deliveries at once does is told in alphabetical order,
     and what was said on a connection with replies too many for each side by itself.
     """
-    record = _without_given_up(record) if in_any_order else record
+    record = _in_whole_lines(_without_given_up(record)) if in_any_order else record
     events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
     observed: acts.Observe | None = None
     before = 0.0
@@ -105,6 +106,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
         events += _line_ends(record, observed)
     if not in_any_order:
         return events
+    slow = _slow_hosts(record)
+    events = [event for event in events if event.channel not in slow or not _LEAVES.match(event.text)]
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
     talk = _talks_to_clients(record)
     if talk:  # and so is whether qmail-smtpd reads or writes when its client has gone
@@ -160,6 +163,40 @@ def _without_given_up(record: Record) -> Record:
 def _without_first(line: str, complaints: Sequence[str]) -> str:
     """A line of the log without what a program has begun it with."""
     return line.removeprefix(next((each for each in complaints if line.startswith(each)), ""))
+
+
+def _in_whole_lines(record: Record) -> Record:
+    """Where a host answers in the middle of a line, which is chance, it is told behind it."""
+
+    def whole(session: MxSession) -> MxSession:
+        entries: list[TranscriptEntry] = []
+        rest = ""
+        for entry in session.transcript:
+            text = entry.text
+            if entry.source == "client":
+                text, end, rest = (rest + text).rpartition("\n")
+                text += end
+            if text:
+                entries.append(replace(entry, text=text))
+        if rest:
+            last = next(entry for entry in session.transcript[::-1] if entry.source == "client")
+            entries.append(replace(last, text=rest))
+        return replace(session, transcript=entries)
+
+    def of_act(act: acts.Act) -> acts.Act:
+        if not isinstance(act, acts.Observe):
+            return act
+        return replace(
+            act, seen=replace(act.seen, mx_sessions=[whole(each) for each in act.seen.mx_sessions])
+        )
+
+    return Record(tuple(map(of_act, record.acts)))
+
+
+def _slow_hosts(record: Record) -> set[str]:
+    """The channels of hosts that speak slowly: whether they notice who goes meanwhile is chance."""
+    worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
+    return {f"{host.address}:{host.port}" for world in worlds for host in world.exchangers if host.pace}
 
 
 def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:

@@ -89,6 +89,15 @@ RULES: tuple[Rule, ...] = (
         _OF_CREDENTIALS,
     ),
     Rule(
+        "shell of a program that crashes",
+        "log",
+        r"qmail: delivery N: deferral: .*Segmentation_fault/",
+        r"qmail: delivery N: deferral: .*Aack,_child_crashed\._\(#4\.3\.0\)/",
+        "Whether sh runs the last command in its own place, and dies of what that dies of, or tells of it "
+        "and exits, is sh's. Both put the delivery off.",
+        "sh(1); qmail-command(8), EXIT CODES",
+    ),
+    Rule(
         "unread queue program, reply",
         "smtpd",
         r"qmail: (250 ok NUMBER qp N|[45]\d\d .*)",

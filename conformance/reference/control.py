@@ -30,11 +30,16 @@ class ControlFiles:
         return default if number is None else (number + 2**31) % 2**32 - 2**31
 
     def lines(self, name: str) -> Optional[List[bytes]]:
-        """The lines that are neither empty nor comments; None without the file."""
+        """The lines that are neither empty nor comments; a NUL divides one in two. None without the file."""
+        whole = self.whole_lines(name)
+        return None if whole is None else [part for line in whole for part in line.split(b"\0")]
+
+    def whole_lines(self, name: str) -> Optional[List[bytes]]:
+        """The same where a NUL divides nothing."""
         if name not in self._files:
             return None
         stripped = [self.stripped(line) for line in self.rows(self._files[name])]
-        return [line for line in stripped if line and not line.startswith(b"#")]
+        return [line for line in stripped if line and not line.startswith((b"#", b"\0"))]
 
     def rows(self, octets: bytes) -> List[bytes]:
         """All lines of a file; the last one counts without its end too."""

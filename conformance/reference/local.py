@@ -19,6 +19,8 @@ GONE = "gone"
 _EXIT = re.compile(rb"\s*exit\s+([0-9]{1,3})\s*")
 _KILL = re.compile(rb"kill -[A-Z0-9]+ \$\$")
 _ENOUGH = 99
+#: Octets of a report that qmail-lspawn keeps, and what it says of a longer one.
+_LONGEST_REPORT, _TOO_LONG = 3000, "\nError report too long, sorry.\n"
 
 
 class Failed(Exception):
@@ -216,7 +218,10 @@ class QmailLocal:
             kind, text = b"K", self.run()
         except Failed as failed:
             kind, text = b"D" if failed.status == 100 else b"Z", failed.text
-        return kind + (self.printed() + text).partition("\0")[0].encode("latin-1")
+        report = self.printed() + text
+        if len(report) > _LONGEST_REPORT:
+            report = report[: _LONGEST_REPORT - len(_TOO_LONG) - 3] + _TOO_LONG
+        return kind + report.partition("\0")[0].encode("latin-1")
 
     def run(self) -> str:
         """Deliver; what is printed at the end. Raises Failed. An empty box is trash (qmail-lspawn(8))."""

@@ -31,7 +31,7 @@ class Policy:
         self.databytes = self.most_octets(settings.environment.get("DATABYTES"))
         self.rcpthosts = self.control.keys("rcpthosts")
         self.bad_senders = self.control.keys("badmailfrom") or []
-        self.more_rcpthosts = self.control.keys("morercpthosts") or []
+        self.more_rcpthosts = [line.lower() for line in self.control.whole_lines("morercpthosts") or []]
 
     def at_least_a_second(self, seconds: int) -> int:
         """How long the client may be silent: nobody waits for nothing."""
@@ -39,7 +39,8 @@ class Policy:
 
     def local_host(self) -> Optional[bytes]:
         """What stands for an address of ours in brackets (qmail-smtpd(8), localiphost)."""
-        return self.control.line("localiphost", self.control.me)
+        name = self.control.line("localiphost", self.control.me)
+        return None if name is None else name.partition(b"\0")[0]  # a string of C ends there
 
     def greeting_text(self) -> Optional[bytes]:
         """The words of the greeting: smtpgreeting, by default me; None without either (qmail-smtpd(8))."""

@@ -19,6 +19,9 @@ _DOUBLE_BOUNCE = b"#@[]"
 #: The end of a sender that is another one for each recipient (addresses(5)).
 _VERP = b"-@[]"
 
+#: As many deliveries as qmail-lspawn and qmail-rspawn run at once (qmail-send(8); conf-spawn).
+_SPAWN = 120
+
 _WORDS = {b"K": "success", b"Z": "deferral", b"D": "failure"}
 
 
@@ -54,7 +57,8 @@ class QmailSend:
         double_bounce_to = (control.line("doublebounceto", b"postmaster") or b"") + b"@" + double_host
         self.double_bounce_to = double_bounce_to.partition(b"\0")[0]  # a string of C ends there
         self._lifetime = control.number("queuelifetime", 604800)
-        self._most = (control.number("concurrencylocal", 10), control.number("concurrencyremote", 20))
+        wanted = control.number("concurrencylocal", 10), control.number("concurrencyremote", 20)
+        self._most = min(wanted[0] % 2**32, _SPAWN), min(wanted[1] % 2**32, _SPAWN)
 
     def log(self, line: str) -> None:
         """One line of the log (qmail-log(5))."""

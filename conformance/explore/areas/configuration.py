@@ -78,6 +78,13 @@ def _numbers(*numbers: int) -> list[Any]:
     return [*around * 2, *map(str, large), *odd, *(f"{number} octets" for number in numbers)]
 
 
+def _seconds(*numbers: int) -> list[Any]:
+    """A file with a number of seconds; none that an int of 32 bits has as a negative one, of no meaning."""
+    return [number for number in _numbers(*numbers) if str(number) not in _NEGATIVE]
+
+
+_NEGATIVE = tuple(map(str, (2**31, 2**32 - 1, 2**64 - 1)))
+
 _CONTROL: dict[str, list[Any]] = {
     "me": _of_one_line("mx.here.example"),
     "smtpgreeting": _of_one_line("greeting.here.example", "a greeting of words"),
@@ -89,9 +96,9 @@ _CONTROL: dict[str, list[Any]] = {
     "doublebouncehost": _of_one_line("here.example"),
     "envnoathost": _of_one_line("here.example", "one.example"),
     "databytes": _numbers(0, 1, 100, 200),
-    "timeoutsmtpd": _numbers(0, 2),
-    "timeoutremote": _numbers(0, 2),
-    "timeoutconnect": _numbers(0, 2),
+    "timeoutsmtpd": _seconds(0, 2),
+    "timeoutremote": _seconds(0, 2),
+    "timeoutconnect": _seconds(0, 2),
     "queuelifetime": _numbers(0, 1),
     "concurrencylocal": _numbers(0, 1, 2),
     "concurrencyremote": _numbers(0, 1),
