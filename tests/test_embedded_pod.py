@@ -218,6 +218,13 @@ async def test_a_nul_divides_a_line_of_a_control_file(pod: ReferencePod) -> None
 
 
 @with_pod
+async def test_an_empty_me_is_local_where_nothing_else_is(pod: ReferencePod) -> None:
+    configuration = Configuration({"me": "\n"}, delivering=True)
+    seen = await delivered(pod, configuration, "x@here.example", ["bob@"])
+    assert "starting delivery 1: msg 1 to local bob@" in seen.log
+
+
+@with_pod
 async def test_what_a_program_prints_is_reported_up_to_a_nul(pod: ReferencePod) -> None:
     program = Program(default=111, says="a\0b\n")
     files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n"}

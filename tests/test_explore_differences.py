@@ -13,7 +13,7 @@ from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import RULES, Rule, kept
 from conformance.pod import record as acts
 from conformance.pod.configuration import Configuration
-from conformance.pod.observation import MxSession, Observation, TranscriptEntry
+from conformance.pod.observation import FileSeen, MxSession, Observation, TranscriptEntry
 from conformance.pod.record import Record
 from conformance.pod.world import Exchanger, World
 from conformance.report.story import Event
@@ -156,6 +156,18 @@ def test_failures_at_once_are_noted_in_any_order() -> None:
     ]
     assert 0 < noted.index("<no@here.example>") < noted.index("<nobody@here.example>")
     assert noted.endswith(r"by that name. (#5.1.1)\n\n']")
+
+
+def test_entries_of_an_mbox_come_in_any_order() -> None:
+    def held(*senders: str) -> list[Event]:
+        octets = "".join(f"From {sender} Thu Nov 26 10:00:00 2026\nS: x\n\ny\n\n" for sender in senders)
+        file = FileSeen("homes/alice/mbox", "0600", "alice", "2000", octets)
+        prepared = acts.Prepare(at=0.0, world=World(), configuration=Configuration(delivering=True))
+        seen = acts.Observe(at=1.0, seen=Observation(files=[file]))
+        return told(Record((prepared, acts.WaitUntilIdle(at=0.5, idle=True), seen)), in_any_order=True)
+
+    assert not differ(held("a@b", "c@d"), held("c@d", "a@b"))
+    assert differ(held("a@b", "c@d"), held("a@b", "a@b"))
 
 
 def test_where_a_host_answers_in_the_middle_of_a_line_is_chance() -> None:

@@ -27,6 +27,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
+_ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"]From )(.*)(\\n\\n['\"]\]$)")
 _LEAVES = re.compile(r"\[client ")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
@@ -209,6 +210,7 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         elif not event.text.startswith(_AT_ONCE):
             text = _RECIPIENTS.sub(_in_order(", "), event.text)
             text = _FAILURES.sub(_in_order(r"\n\n"), text)
+            text = _ENTRIES.sub(_in_order(r"\n\nFrom "), text)
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 

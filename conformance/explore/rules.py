@@ -89,6 +89,15 @@ RULES: tuple[Rule, ...] = (
         _OF_CREDENTIALS,
     ),
     Rule(
+        "dots that end a report of AUTH",
+        "qmail-remote",
+        r"qmail: ZConnected to N but .*[^.]\.\.",
+        r"qmail: ZConnected to N but .*[^.]\.",
+        "The dot that ends what the manual page lists may be the list's or the report's; qmail-rspawn reads "
+        "none of it.",
+        "qmail-remote(8) with patch:0008, RESULTS; debian/diff/0008, qmail-remote.c: mailfrom_plain",
+    ),
+    Rule(
         "shell of a program that crashes",
         "log",
         r"qmail: delivery N: deferral: .*Segmentation_fault/",

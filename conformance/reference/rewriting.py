@@ -24,7 +24,7 @@ class Rewriting:
     def local_domains(self, control: ControlFiles) -> List[bytes]:
         """The lines of locals; without the file, me."""
         me, named = control.me, control.keys("locals")
-        return ([me.lower()] if me else []) if named is None else named
+        return ([] if me is None else [me.lower()]) if named is None else named
 
     def is_percent_hack(self, box: bytes, host: bytes) -> bool:
         """Whether `user%fqdn` at this host means `user@fqdn` (qmail-send(8), percenthack)."""
