@@ -92,6 +92,8 @@ _CODES = {
     "*": ("500", "250", "502"),
 }  # fmt: skip
 _ENDS = ("close", "reset", "stall", "stall", "deaf")
+#: What a host says before it resets its connection may be lost with it, which is chance.
+_ENDS_AFTER = tuple(end for end in _ENDS if end != "reset")
 #: What may stand as a challenge of AUTH: base64, and what is none.
 _CHALLENGES = tuple(
     f"334 {words}"
@@ -111,7 +113,10 @@ def _replies(step: str) -> dict[str, list[str]]:
         "codes": [f"{code} said" for code in codes] + list(_CHALLENGES) * (step == "challenge"),
         "forms": [form for code, other in codes_about for form in _forms(code, other)],
         "long": [f"{code} {words}" for code, words in product((codes[0], codes[-2]), _LONG)],
-        "ends": [*_ENDS * 2, *(f"{code} said; {end}" for code, end in product((codes[0], codes[-2]), _ENDS))],
+        "ends": [
+            *_ENDS * 2,
+            *(f"{code} said; {end}" for code, end in product((codes[0], codes[-2]), _ENDS_AFTER)),
+        ],
     }
     found["long"] += [f"{codes[0]}-{words}\r\n{codes[0]} {words}" for words in _LONG[-3:]]
     found["ends"] += [f"{codes[0]} said;close", f"{codes[0]}; stop", f"{codes[0][:2]};close"]
