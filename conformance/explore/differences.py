@@ -28,6 +28,7 @@ _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
 _ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"]From )(.*)(\\n\\n['\"]\]$)")
+_UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
 _LEAVES = re.compile(r"\[client ")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _WAITED = re.compile(r"\[after (\d+) s\]")
@@ -109,6 +110,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
         return events
     slow = _slow_hosts(record)
     events = [event for event in events if event.channel not in slow or not _LEAVES.match(event.text)]
+    # A host that has not expected a message answers its lines, and how many before qmail goes is chance.
+    events = [event for event in events if event.text != _UNKNOWN or event.speaker != "exchanger"]
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
     talk = _talks_to_clients(record)
     if talk:  # and so is whether qmail-smtpd reads or writes when its client has gone
