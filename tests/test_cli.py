@@ -90,7 +90,8 @@ def test_a_flaw_turns_the_gate_red_and_stands_in_every_report(tmp_path: Path) ->
     arguments = ("gate", FLAWED, "--against", "reference-ppa", "-k", "0006.unknown.code", "--out", "out")
     finished = command(*arguments, directory=tmp_path)
     assert finished.returncode == 1, finished.stdout + finished.stderr
-    assert finished.stdout.splitlines()[-1].startswith(f"gate: {FLAWED} does not pass.")
+    told = f"gate: {FLAWED} does not pass: 1 unexpected (1 wrong words); 1 is worse than reference-ppa. "
+    assert finished.stdout.splitlines()[-1].startswith(told)
     row = next(line for line in finished.stdout.splitlines() if "0006.unknown.code" in line)
     assert row.split()[1:] == ["unmet!", "met"]
     run = tmp_path / "out" / "reference-ppa-0006.dropped.jsonl"

@@ -40,7 +40,7 @@ def case_of(made: Verdict) -> ET.Element:
     [
         (change(), None, "met"),
         (verdict(CHANGE, STOCK), None, "unmet"),
-        (change("unmet", known=True), None, "unmet~"),
+        (change("unmet", known=True), "skipped", "unmet~"),
         (change("unmet", "met"), "system-out", "met*"),
         (change("unmet"), "failure", "unmet!"),
         (verdict(CHANGE, STOCK, "met"), "failure", "met!"),

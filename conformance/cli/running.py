@@ -32,7 +32,7 @@ from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
 from conformance.report.terminal import show
-from conformance.report.words import conclusion, one_line
+from conformance.report.words import conclusion, known_to_be_wrong, one_line, unexpected_or_undecided
 from conformance.targets.image_options import Images
 from conformance.targets.plan import Plan
 from conformance.targets.ready import make_ready
@@ -72,7 +72,7 @@ def gate(options: argparse.Namespace) -> int:
     refuse_standard_output(options.annotations)
     if options.annotations and options.baseline:
         refuse_overwriting([options.annotations], [options.baseline])
-    comparison = _measure(names, options, baseline=baseline)
+    comparison = _measure(names, options, baseline=baseline, before=1 if options.against else None)
     status, found = comparison.exit_status, None
     if baseline is not None:
         found = against_baseline(comparison.runs[0], baseline)
@@ -81,10 +81,13 @@ def gate(options: argparse.Namespace) -> int:
     if options.annotations:
         write_text(Path(options.annotations), annotations(comparison, found))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
+    known = known_to_be_wrong(comparison, 0)
     if found is not None:
-        print(baseline_report.ending(options.target, word, found, status, comparison.runs[0].verdicts))
+        verdicts = comparison.runs[0].verdicts
+        print(baseline_report.ending(options.target, word + known, found, status, verdicts))
     else:
-        print(f"gate: {one_line(options.target)} {word}. {conclusion(comparison)}")
+        word += unexpected_or_undecided(comparison.runs[0])
+        print(f"gate: {one_line(options.target)} {word}{known}. {conclusion(comparison)}")
     return status
 
 
@@ -128,9 +131,13 @@ def _judge(before: Run, out: Path, project: Project, *, alone: bool) -> int:
 
 
 def _measure(
-    names: list[str], options: argparse.Namespace, plan: Plan | None = None, baseline: Run | None = None
+    names: list[str],
+    options: argparse.Namespace,
+    plan: Plan | None = None,
+    baseline: Run | None = None,
+    before: int | None = None,
 ) -> Comparison:
-    """Run, write every report, and show the comparison."""
+    """Run, write every report, and show the comparison; `before` as for `lay_side_by_side`."""
     selection = Selection(options.keyword, tuple(options.patch))
     if baseline is not None:  # told before an image is built
         chosen = selection.of(options.project.catalogue.requirements.values())
@@ -152,7 +159,7 @@ def _measure(
             resume=resume,
             project=options.project,
         )
-        return _told(runs, out, options.project, baseline=baseline)
+        return _told(runs, out, options.project, baseline=baseline, before=before)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -184,10 +191,15 @@ def _progress() -> "partial[Progress]":
 
 
 def _told(
-    runs: Sequence[Run], out: Path, project: Project, prefix: str = "", baseline: Run | None = None
+    runs: Sequence[Run],
+    out: Path,
+    project: Project,
+    prefix: str = "",
+    baseline: Run | None = None,
+    before: int | None = None,
 ) -> Comparison:
     """Write every report, and show the comparison."""
-    comparison = lay_side_by_side(runs)
+    comparison = lay_side_by_side(runs, before)
     since = against_baseline(runs[0], baseline) if baseline is not None else None
     write_text(out / f"{prefix}junit.xml", junit(comparison, since))
     page = markdown(comparison)

@@ -89,12 +89,17 @@ class PatchSummary:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One or more runs of the same suite and selection. `labels` name them, each once."""
+    """One or more runs of the same suite and selection. `labels` name them, each once.
+
+    `before` is the index of the run that users have today, with which the others are compared; None where
+    there is one run alone.
+    """
 
     runs: tuple[Run, ...]
     labels: tuple[str, ...]
     rows: tuple[Row, ...]
     patches: tuple[PatchSummary, ...]
+    before: int | None = None
 
     @property
     def differing(self) -> tuple[Row, ...]:
@@ -104,6 +109,17 @@ class Comparison:
     def unexplained(self) -> tuple[Row, ...]:
         """Rows that differ, and not as expected."""
         return tuple(row for row in self.differing if not row.explained)
+
+    def worse(self, index: int) -> tuple[Row, ...]:
+        """What the run at `index` does not keep, and the run of before does; nothing for that one itself."""
+        before = self.before
+        if before is None:
+            return ()
+        return tuple(
+            row
+            for row in self.rows
+            if _surely(row.cells[index], "unmet") and _surely(row.cells[before], "met")
+        )
 
     @property
     def titles(self) -> dict[str, str]:
@@ -123,8 +139,11 @@ class Comparison:
         return worst_status(says + [run.footer.exit_status for run in self.runs])
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
+def compare(runs: Sequence[Run], before: int | None = None) -> Comparison:
     """Lay runs side by side; a single one is laid out in the same way.
+
+    `before` is the index of the run that users have today; where nobody says it, that of the one run whose
+    patches every other claims besides more, or else the first.
 
     Where one was cut off, what all have reached is laid out. Raises UsageError when they are not runs of the
     same suite version, selection and requirements, and NothingSelected without a run.
@@ -140,7 +159,19 @@ def compare(runs: Sequence[Run]) -> Comparison:
     ordered = sorted(reached, key=lambda v: (v.patch != "base", v.patch, v.requirement))
     rows = tuple(Row.of([verdicts[verdict.requirement] for verdicts in by_name]) for verdict in ordered)
     labels = _labels(runs)
-    return Comparison(tuple(runs), labels, rows, _summaries(runs, labels, rows))
+    if len(runs) == 1:
+        before = None
+    elif before is None:
+        before = _before(runs)
+    return Comparison(tuple(runs), labels, rows, _summaries(runs, labels, rows), before)
+
+
+def _before(runs: Sequence[Run]) -> int:
+    claims = [frozenset(run.target.patches) for run in runs]
+    for index, mine in enumerate(claims):
+        if all(mine < other for other in claims[:index] + claims[index + 1 :]):
+            return index
+    return 0
 
 
 def _refuse_unlike(first: Run, other: Run) -> None:

@@ -1,7 +1,9 @@
 """JUnit XML: one test suite for each run, one test case for each requirement, for CI that reads it.
 
-As expected passes, also a change that is unmet as expected (a property says so). Unexpected is a failure,
-invalid an error, unsupported skipped. Unstable passes, with its attempts as a property and as output.
+As expected passes, also a change that is unmet as expected (a property says so); what is as a known deviation
+says is skipped with its reason, for it is no success. Unexpected is a failure, invalid an error, unsupported
+skipped. Unstable passes, with its attempts as a property and as output. A property of each suite is the run's
+conclusion in one line.
 Beside a baseline what is newly unmet is a failure, and what was unmet before in the same words is skipped, so
 that a build passes in CI where it passes the gate.
 """
@@ -17,7 +19,13 @@ from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.baseline import TITLES
 from conformance.report.export import picked
-from conformance.report.words import is_specification, repeat_command, specification_sentence
+from conformance.report.words import (
+    is_specification,
+    repeat_command,
+    run_conclusions,
+    shows_deviation,
+    specification_sentence,
+)
 
 #: Assessment -> the element that says it; the others pass.
 _ELEMENTS = {"unexpected": "failure", "invalid": "error", "unsupported": "skipped"}
@@ -29,8 +37,8 @@ def junit(comparison: Comparison, since: AgainstBaseline | None = None) -> str:
     `since`: what became of a baseline's verdicts on the first run.
     """
     root = ET.Element("testsuites", {"name": "qmail-conformance"})
-    for label, run in zip(comparison.labels, comparison.runs, strict=True):
-        _suite(root, label, run, since if run is comparison.runs[0] else None)
+    for label, run, said in zip(comparison.labels, comparison.runs, run_conclusions(comparison), strict=True):
+        _suite(root, label, run, said, since if run is comparison.runs[0] else None)
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
@@ -38,7 +46,7 @@ def junit(comparison: Comparison, since: AgainstBaseline | None = None) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{document.decode("ascii")}\n'
 
 
-def _suite(root: ET.Element, label: str, run: Run, since: AgainstBaseline | None) -> None:
+def _suite(root: ET.Element, label: str, run: Run, conclusion: str, since: AgainstBaseline | None) -> None:
     kinds = Counter(_kind(verdict, since)[0] for verdict in run.verdicts)
     suite = ET.SubElement(
         root,
@@ -53,6 +61,7 @@ def _suite(root: ET.Element, label: str, run: Run, since: AgainstBaseline | None
     )
     specification = specification_sentence(run.target) if is_specification(run.target) else ""
     facts = {
+        "conclusion": conclusion,
         "target": run.target.name,
         "kind": run.target.kind,
         "patches": " ".join(run.target.patches),
@@ -91,7 +100,8 @@ def _case(suite: ET.Element, run: Run, verdict: Verdict, since: AgainstBaseline 
     said += f"repeat: {repeat_command(run.target, verdict.requirement)}"
     kind, title = _kind(verdict, since)
     if kind:
-        message = ": ".join(filter(None, (title, meaning(verdict))))
+        why = _why(verdict) if verdict.assessment == "expected" else ""
+        message = ": ".join(filter(None, (title, meaning(verdict) or why)))
         element = ET.SubElement(case, kind, {"message": _text(message)})
         if kind != "skipped":
             element.set("type", title or _type(verdict))
@@ -106,6 +116,8 @@ def _kind(verdict: Verdict, since: AgainstBaseline | None) -> tuple[str, str]:
         return "failure", TITLES["newly"]
     if since is not None and verdict in since.before:
         return "skipped", TITLES["before"]
+    if shows_deviation(verdict):
+        return "skipped", ""
     return _ELEMENTS.get(verdict.assessment, ""), ""
 
 

@@ -19,6 +19,7 @@ from conformance.report.words import (
     one_line,
     patch_title,
     repeat_command,
+    run_conclusions,
     setting,
     specification_sentences,
 )
@@ -58,6 +59,7 @@ def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str
     blocks = [
         f"# {escape(title)}",
         f"**{word}**: {escape(exit_line(comparison))}",
+        "\n".join(f"- {escape(sentence)}" for sentence in run_conclusions(comparison)),
         *(f"> {escape(sentence)}" for sentence in specification_sentences(comparison)),
         _compared(comparison),
         *_patches(comparison),

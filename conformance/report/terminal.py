@@ -23,6 +23,7 @@ from conformance.report.words import (
     one_line,
     patch_title,
     repeat_command,
+    run_conclusions,
     setting,
     specification_sentences,
     tone,
@@ -189,6 +190,8 @@ def _ending(page: _Page, comparison: Comparison) -> None:
     page.gap()
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         page.fold(f"{one_line(label)}: {counts_line(run.footer.counts)}")
+    for sentence in run_conclusions(comparison):
+        page.fold(sentence)
     if len(comparison.runs) > 1:
         page.fold(difference(comparison))
     for run in comparison.runs:

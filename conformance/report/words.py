@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from conformance.catalogue.builtin import PATCHES
 from conformance.catalogue.severity import SEVERITIES, Severity, worst_first
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_MEANINGS, EXIT_REGRESSION
 from conformance.harmless import Tone, printable
 from conformance.judge.comparison import Comparison
+from conformance.judge.outcome import exit_status
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import VERDICTS, Verdict, counted
 from conformance.targets.target import Target
@@ -176,10 +177,61 @@ def worst(verdicts: Iterable[Verdict]) -> Severity | None:
     return next((severity for severity in SEVERITIES if severity in said), None)
 
 
+#: What several of a severity are called, where that is not as of one.
+_SEVERAL = {
+    "loses mail": "lose mail",
+    "lets somebody in": "let somebody in",
+    "crashes": "crash",
+    "refuses or delays mail": "refuse or delay mail",
+}
+
+
 def costs(verdicts: Iterable[Verdict]) -> str:
-    """`2 loses mail, 1 crashes`: verdicts by what they cost, the worst first."""
+    """`2 lose mail, 1 crashes`: verdicts by what they cost, the worst first."""
     often = Counter(verdict.severity or "severity not said" for verdict in verdicts)
-    return ", ".join(f"{often[each]} {each}" for each in sorted(often, key=worst_first))
+    said = {each: each if often[each] == 1 else _SEVERAL.get(each, each) for each in often}
+    return ", ".join(f"{often[each]} {said[each]}" for each in sorted(often, key=worst_first))
+
+
+def run_conclusion(comparison: Comparison, index: int) -> str:
+    """The whole truth of one run in a line: what is not as expected, and what is known to be wrong.
+
+    `debs:ppa is as expected, with 3 known deviations: 1 loses mail, 2 crash; 2 are worse than debs:stock@`.
+    """
+    run = comparison.runs[index]
+    words = {EXIT_AS_EXPECTED: "is as expected", EXIT_REGRESSION: "is not as expected"}
+    word = "is not decided" if run.cut_off else words.get(exit_status(run.verdicts), "is not decided")
+    label, told = comparison.labels[index], unexpected_or_undecided(run)
+    return one_line(f"{label} {word}{told}{known_to_be_wrong(comparison, index)}")
+
+
+def unexpected_or_undecided(run: Run) -> str:
+    """`: 2 unexpected (1 loses mail, 1 crashes), 3 invalid`; "" where all is as expected."""
+    unexpected = [verdict for verdict in run.verdicts if verdict.assessment == "unexpected"]
+    invalid = sum(verdict.assessment == "invalid" for verdict in run.verdicts)
+    parts = [f"{len(unexpected)} unexpected ({costs(unexpected)})"] if unexpected else []
+    parts += [f"{invalid} invalid"] if invalid else []
+    parts += [f"cut off after {run.cut_off}"] if run.cut_off else []
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def known_to_be_wrong(comparison: Comparison, index: int) -> str:
+    """`, with 3 known deviations: 1 loses mail, 2 crash; 2 are worse than debs:stock@`.
+
+    What is worse is counted among the known and the unexpected; "" where there is nothing to tell.
+    """
+    known = [verdict for verdict in comparison.runs[index].verdicts if shows_deviation(verdict)]
+    told = f", with {numbered(len(known), 'known deviation')}: {costs(known)}" if known else ""
+    odd = [row for row in comparison.worse(index) if tone(row.cells[index]) in ("bad", "doubtful")]
+    if odd and comparison.before is not None:
+        verb = "is" if len(odd) == 1 else "are"
+        told += f"; {len(odd)} {verb} worse than {one_line(comparison.labels[comparison.before])}"
+    return told
+
+
+def run_conclusions(comparison: Comparison) -> list[str]:
+    """`run_conclusion` of each run."""
+    return [run_conclusion(comparison, index) for index in range(len(comparison.runs))]
 
 
 def noteworthy(comparison: Comparison) -> list[tuple[int, Verdict]]:

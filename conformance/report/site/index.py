@@ -27,6 +27,7 @@ from conformance.report.words import (
     noteworthy,
     one_line,
     patch_title,
+    run_conclusions,
 )
 
 _NOTEWORTHY = 200  #: rows; the matrix holds them all
@@ -74,7 +75,8 @@ def _conclusion(comparison: Comparison) -> Html:
     parts = [tag("b", words, class_="good" if fine else "bad"), f". {exit_line(comparison).capitalize()}."]
     if len(comparison.runs) > 1:
         parts.append(f" {difference(comparison)}.")
-    return joined((tag("p", *parts, class_="lead"), specifications(comparison)))
+    each = bullets(run_conclusions(comparison), class_="conclusions")
+    return joined((tag("p", *parts, class_="lead"), each, specifications(comparison)))
 
 
 def _compared(comparison: Comparison) -> Html:
