@@ -158,6 +158,18 @@ def test_failures_at_once_are_noted_in_any_order() -> None:
     assert noted.endswith(r"by that name. (#5.1.1)\n\n']")
 
 
+def test_when_a_host_says_more_than_it_is_asked_is_chance() -> None:
+    host = {"steps": {"MAIL": "250-one\r\n \r\n\r\n250 two"}}
+    document: Document = {"deliver": [{"recipients": ["b@big.example"]}], "exchanger": [host]}
+    events = [event for event in told(played(document), in_any_order=True) if event.channel == "127.0.0.2:25"]
+    first = next(place for place, event in enumerate(events) if event.speaker == "exchanger")
+    assert all(event.speaker == "exchanger" for event in events[first:])
+    host = {"steps": {"MAIL": "250-one\r\n250 two"}}
+    plain: Document = {"deliver": [{"recipients": ["b@big.example"]}], "exchanger": [host]}
+    told_in_turns = [event.speaker for event in told(played(plain), in_any_order=True)]
+    assert told_in_turns != sorted(told_in_turns)
+
+
 def test_entries_of_an_mbox_come_in_any_order() -> None:
     def held(*senders: str) -> list[Event]:
         octets = "".join(f"From {sender} Thu Nov 26 10:00:00 2026\nS: x\n\ny\n\n" for sender in senders)

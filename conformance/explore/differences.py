@@ -15,6 +15,7 @@ from functools import lru_cache
 from conformance.pod import record as acts
 from conformance.pod.observation import MxSession, Observation, TranscriptEntry
 from conformance.pod.record import Record
+from conformance.pod.world import Exchanger
 from conformance.report.story import Event, Pair, events_of, side_by_side
 
 #: Seconds from which a wait is told, and by how much two may differ on a busy machine.
@@ -27,7 +28,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
-_ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"]From )(.*)(\\n\\n['\"]\]$)")
+_ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"])(From .*)(\\n\\n['\"]\]$)")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
 _LEAVES = re.compile(r"\[client ")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
@@ -108,7 +109,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
         events += _line_ends(record, observed)
     if not in_any_order:
         return events
-    slow = _slow_hosts(record)
+    # Whether a host that speaks slowly notices who goes meanwhile is chance.
+    slow = _hosts(record, lambda host: bool(host.pace))
     events = [event for event in events if event.channel not in slow or not _LEAVES.match(event.text)]
     # A host that has not expected a message answers its lines, and how many before qmail goes is chance.
     events = [event for event in events if event.text != _UNKNOWN or event.speaker != "exchanger"]
@@ -116,7 +118,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     talk = _talks_to_clients(record)
     if talk:  # and so is whether qmail-smtpd reads or writes when its client has gone
         events = [replace(event, text=event.text.replace(*_GONE)) for event in events]
-    return _by_speaker(list(_alphabetical(events)) if is_sending else events, talk)
+    talkative = frozenset(_hosts(record, lambda host: any(map(_is_more_than_one, _scripted(host)))))
+    return _by_speaker(list(_alphabetical(events)) if is_sending else events, talk, talkative)
 
 
 def without_lost(
@@ -197,10 +200,22 @@ def _in_whole_lines(record: Record) -> Record:
     return Record(tuple(map(of_act, record.acts)))
 
 
-def _slow_hosts(record: Record) -> set[str]:
-    """The channels of hosts that speak slowly: whether they notice who goes meanwhile is chance."""
+def _hosts(record: Record, wanted: Callable[[Exchanger], bool]) -> set[str]:
+    """The channels of such hosts."""
     worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
-    return {f"{host.address}:{host.port}" for world in worlds for host in world.exchangers if host.pace}
+    return {f"{host.address}:{host.port}" for world in worlds for host in world.exchangers if wanted(host)}
+
+
+def _scripted(host: Exchanger) -> Iterator[str]:
+    for replies in host.steps.values():
+        yield from [replies] if isinstance(replies, str) else replies
+
+
+def _is_more_than_one(reply: str) -> bool:
+    """Whether qmail-remote, which looks at the fourth octet of each line, reads more than one reply in it."""
+    lines = reply.split("\n")
+    ends = [place for place, line in enumerate(lines) if line[3:4] != "-"]
+    return bool(ends) and ends[0] < len(lines) - 1
 
 
 def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
@@ -213,7 +228,7 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         elif not event.text.startswith(_AT_ONCE):
             text = _RECIPIENTS.sub(_in_order(", "), event.text)
             text = _FAILURES.sub(_in_order(r"\n\n"), text)
-            text = _ENTRIES.sub(_in_order(r"\n\nFrom "), text)
+            text = _ENTRIES.sub(_in_order(r"\n\n"), text)
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 
@@ -229,13 +244,14 @@ def _talks_to_clients(record: Record) -> bool:
     return any(program.says for each in configurations for program in each.programs().values())
 
 
-def _by_speaker(events: Sequence[Event], programs_talk: bool) -> list[Event]:
+def _by_speaker(events: Sequence[Event], programs_talk: bool, talkative: frozenset[str]) -> list[Event]:
     """The events, with what somebody said at the end where there are replies that nobody has asked for.
 
-    A host answers more lines than qmail has meant where that ends one in LF alone; a client has more replies
-    than it knows of where a program talks to it. How much of it comes before the other goes on is chance.
+    A host answers more lines than qmail has meant where that ends one in LF alone, and `talkative` ones say
+    more than they are asked; a client has more replies than it knows of where a program talks to it. How
+    much of it comes before the other goes on is chance.
     """
-    doubtful = {event.channel for event in events if event.text == _LF_ALONE}
+    doubtful = {event.channel for event in events if event.text == _LF_ALONE} | talkative
 
     def is_late(event: Event) -> bool:
         if event.speaker == "exchanger":
