@@ -236,3 +236,9 @@ def test_any_program_may_stand_in_the_place_of_qmail_queue() -> None:
     chat = "> MAIL FROM:<>\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
     said, _ = played({"session": chat, "environment": {"QMAILQUEUE": "/bin/false"}})
     assert said.endswith("451 qq temporary problem (#4.3.0)\r\n")
+
+
+@pytest.mark.parametrize("chat", ["> AUTH PLAIN =\n< *\n", "> AUTH PLAIN\n< 334 *\n> =\n< *\n"])
+def test_padding_alone_crashes_the_decoder_of_the_package(chat: str) -> None:
+    _, seen = played({"session": chat, "auth": {"mode": ""}}, "reference-ppa~0008.any-base64")
+    assert seen.sessions[0].status == -11

@@ -137,3 +137,13 @@ async def test_a_server_that_floods_is_made_to_wait() -> None:
             sizes.append(len(await client.receive(LONG) or b""))
         assert sum(sizes) == len(MUCH)
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "reset"), [(ConnectionResetError(), True), (BrokenPipeError(), True), (None, False)]
+)
+def test_a_reset_is_told_however_the_client_learns_of_it(error: OSError | None, reset: bool) -> None:
+    client = SmtpClient()
+    client.connection_lost(error)
+    assert client.over
+    assert client.reset == reset

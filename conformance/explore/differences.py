@@ -103,7 +103,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
             events.append(Event(act.at, "queue", "qmail", "suite", "[qmail-send does not come to rest]"))
         if isinstance(act, acts.Observe):
             observed = act
-        before = act.at
+        if not isinstance(act, acts.Send):  # what is said may wait as well, for qmail to read it
+            before = act.at
     if observed is not None:
         events += _messages(observed.at, observed.seen)
         events += _line_ends(record, observed)

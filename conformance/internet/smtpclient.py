@@ -12,6 +12,9 @@ _PATIENCE = 2.0
 #: Octets that wait unread before the server is made to wait: one that floods must not fill our memory.
 _MOST_UNREAD = 1 << 20
 
+#: What a client meets with when the server has reset the connection, before or after its end was seen (tcp(7)).
+_CUT = (ConnectionResetError, BrokenPipeError)
+
 
 class SmtpClient(asyncio.Protocol):
     """One connection; made by `connected`."""
@@ -99,7 +102,7 @@ class SmtpClient(asyncio.Protocol):
         self._taken.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.reset = self.reset or (not self._ended and isinstance(exc, ConnectionResetError))
+        self.reset = self.reset or (not self._ended and isinstance(exc, _CUT))
         self._end()
         self._taken.set()
 

@@ -98,7 +98,7 @@ def _group(group: bytes) -> bytes:
 
 def _any_base64_but_padding(self: Any, line: bytes) -> bytes:
     if not line.strip(b"="):
-        raise Gone
+        raise Signalled(11)
     return _any_base64(line)
 
 
@@ -121,7 +121,7 @@ def _without_challenge(self: Any, user: bytes, password: bytes, challenge: bytes
 
 
 FLAWS = (
-    flaw("0008.any-base64", "takes whatever octets for base64, and ends without a reply on padding alone",
+    flaw("0008.any-base64", "takes whatever octets for base64, and crashes at padding alone",
         Authentication, decoded=_any_base64_but_padding, is_empty=lambda self, line: False).also(
         RemoteAuthentication, decoded=lambda self, text: _any_base64(text)),
     flaw("0008.any-password", "accepts whatever password",
