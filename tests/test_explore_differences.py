@@ -289,3 +289,17 @@ def _later_reply(record: Record) -> Record:
 def test_numbers_in_an_envelope_are_no_difference(sender: str) -> None:
     text = f"[queue/intd/1 holds {f'u64011{chr(0)}p11{chr(0)}F{sender}'!r}]"
     assert settled(text) == settled(text.replace("p11", "p1001"))
+
+
+def test_what_programs_complain_of_without_a_line_end_is_left_out_however_often() -> None:
+    document: Document = {
+        "session": CHAT + "> DATA\n< *\n> \\na\n",
+        "queue-program": {"complains": "x"},
+    }
+    record = played(document)
+    (seen,) = [act for act in record.acts if isinstance(act, acts.Observe)]
+    log = [f"xx{line}" if "newline" in line else line.removeprefix("x") for line in seen.seen.log]
+    changed = replace(seen, seen=replace(seen.seen, log=log))
+    other = Record(tuple(changed if act is seen else act for act in record.acts))
+    assert differences(told(record), told(other))
+    assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))

@@ -170,7 +170,8 @@ def _without_given_up(record: Record) -> Record:
 
 def _without_first(line: str, complaints: Sequence[str]) -> str:
     """A line of the log without what a program has begun it with."""
-    return line.removeprefix(next((each for each in complaints if line.startswith(each)), ""))
+    begun = "|".join(map(re.escape, sorted(complaints, key=len, reverse=True)))
+    return re.sub(rf"^(?:{begun})+", "", line) if begun else line
 
 
 def _in_whole_lines(record: Record) -> Record:

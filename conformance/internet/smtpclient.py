@@ -12,7 +12,7 @@ _PATIENCE = 2.0
 #: Octets that wait unread before the server is made to wait: one that floods must not fill our memory.
 _MOST_UNREAD = 1 << 20
 
-#: What a client meets with when the server has reset the connection, before or after its end was seen (tcp(7)).
+#: What a client meets with when the server has reset the connection, with or without its end before (tcp(7)).
 _CUT = (ConnectionResetError, BrokenPipeError)
 
 
