@@ -86,3 +86,14 @@ def test_what_is_made_does_not_depend_on_what_else_is_loaded() -> None:
         for before in ("pass", loads)
     )
     assert alone == beside
+
+
+def test_no_variant_has_the_mode_of_a_file_that_is_not_there() -> None:
+    one = {"mode": {"alice/.qmail": "0600", "alice": "0755"}, "dot-qmail": {"alice/.qmail": "#"}}
+    other = {"dot-qmail": {"bob/.qmail": "#"}}
+    found = [built_upon(Random(number), one, other) for number in range(50)]
+    assert all("alice" in each["mode"] for each in found)
+    assert {("alice/.qmail" in each["mode"]) == ("alice/.qmail" in each["dot-qmail"]) for each in found} == {
+        True
+    }
+    assert {"bob/.qmail" in each["dot-qmail"] for each in found} == {True, False}

@@ -31,6 +31,9 @@ def _mixed(random: Random, document: Document, other: Document) -> Document:
                 made[key] = deepcopy(other[key])
         else:
             made[key] = deepcopy(other[key] if key in other and random.random() < 0.3 else document[key])
+    if "mode" in made:  # only of files that are there
+        modes, files = made["mode"], made.get("dot-qmail", {})
+        made["mode"] = {name: modes[name] for name in modes if "/." not in name or name in files}
     return made
 
 
