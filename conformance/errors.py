@@ -11,7 +11,7 @@ EXIT_MEANINGS = {
     EXIT_REGRESSION: "a verdict is not as expected: a regression, or a deviation that no longer shows",
     EXIT_USAGE: "the command was used wrongly",
     EXIT_WORLD: "nothing was found wrong with qmail, and something could not be decided: the world failed "
-    "(Docker, network, image)",
+    "(Docker, network, image), or the case itself",
     EXIT_NOTHING: "nothing was selected",
 }
 

@@ -208,6 +208,8 @@ def test_each_kind_of_surprise_has_its_own_wording() -> None:
         (SKIPPED, "unsupported"),
     ):
         assert meaning(surprise).startswith(said)
+    mistaken = replace(INVALID, seen="the case itself failed: NameError: x (test_own.py, line 7)")
+    assert meaning(mistaken) == "invalid: a mistake in the case, so nothing is said about qmail"
     assert meaning(verdict(CHANGE, PPA, "met")) == ""
     placed = deviation(place="/home/somebody/own.toml, deviation 3")
     told = meaning(verdict(CHANGE, PPA, "met", deviations=[placed]))

@@ -388,6 +388,7 @@ def test_whatever_a_case_raises_is_its_own_failure(raised: BaseException) -> Non
     result = tried(case, ScriptedPod())
     assert result.outcome == "invalid"
     assert result.seen.startswith(f"the case itself failed: {type(raised).__name__}: {raised}")
+    assert result.seen.endswith(f" (test_recording.py, line {case.__code__.co_firstlineno + 2})")
     assert type(result.error) is type(raised)
 
 

@@ -8,7 +8,9 @@ import contextlib
 import time
 from dataclasses import dataclass
 from functools import cache
-from inspect import signature
+from inspect import signature, unwrap
+from pathlib import PurePath
+from traceback import walk_tb
 from typing import Any, Literal
 
 from conformance.cases.internet import Internet
@@ -22,6 +24,9 @@ from conformance.pod.recording import Recorder, Replay
 from conformance.pod.secrets import Secrets
 
 Outcome = Literal["met", "unmet", "invalid", "unsupported"]
+
+#: How it begins when a mistake in the case is why nothing is decided.
+CASE_FAILED = "the case itself failed: "
 
 
 @dataclass(frozen=True)
@@ -145,11 +150,22 @@ async def conclude(
         task = asyncio.current_task()
         if isinstance(error, KeyboardInterrupt) or (task is not None and task.cancelling()):
             raise
-        why = f"the case itself failed: {type(error).__name__}: {error}"
+        first, *more = f"{type(error).__name__}: {error}".split("\n")
+        why = "\n".join([f"{CASE_FAILED}{first}{_place(case, error)}", *more])
         if isinstance(error, TimeoutError) and whole.expired():
             why = f"the case did not end within {limit:g} s"
         return Attempt("invalid", why, error=error)
     return Attempt("met")
+
+
+def _place(case: Case, error: BaseException) -> str:
+    """The line of a case's own file that an error came from, in brackets; "" where it came from none."""
+    function: Any = unwrap(case)
+    if function.__module__.startswith("conformance.scenario"):  # whose lines are not ours to tell
+        return ""
+    file = function.__code__.co_filename
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    return f" ({PurePath(file).name}, line {lines[-1]})" if lines else ""
 
 
 async def _died(qmail: Qmail, words: str) -> str:

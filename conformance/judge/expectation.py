@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from conformance.cases.attempt import CASE_FAILED
 from conformance.catalogue.requirements import Requirement
 from conformance.catalogue.severity import Severity
 from conformance.errors import UsageError
@@ -101,6 +102,8 @@ def meaning(verdict: Verdict) -> str:
     An unexpected agreement has its own wording: it is as loud as a regression.
     """
     if verdict.assessment == "invalid":
+        if verdict.seen.startswith(CASE_FAILED):
+            return "invalid: a mistake in the case, so nothing is said about qmail"
         return "invalid: the world around qmail misbehaved, so nothing is said about qmail"
     if verdict.assessment == "unstable":
         tries = ", then ".join(verdict.attempts)
