@@ -278,6 +278,40 @@ def test_a_case_that_cannot_be_run_is_told_with_its_line_before_anything_runs(
             assert (done.returncode, says in done.stdout) == (status, True), done.stdout
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        (', severity="wrong words"', ', role="gard"', 6, "role is 'gard'"),
+        (', severity="wrong words"', ', level="may"', 6, "level is 'may'"),
+        (', severity="wrong words"', ', needs="0005"', 6, "needs is '0005'"),
+        (', severity="wrong words"', ', waits="5"', 6, "waits is '5'"),
+        (', severity="wrong words"', ", role=[]", 6, "role is []"),
+        (
+            "@req",
+            '@requirement("verbs.a", source="x")\n@req',
+            6,
+            "its case decides 'verbs.grob.words' already",
+        ),
+        ('    """GROB is answered with words of its own."""\n', "", 6, "it needs a docstring"),
+        ("verbs.grob.words", "verb.grob.words", 6, "there is no patch verb"),
+        ("verbs.grob.words", "0006.unknown.code", 6, "is decided by two cases"),
+        ("\n\n@req", "\nX = y\n@req", 5, "it cannot be imported: NameError: name 'y' is not defined"),
+        ("assert ", "assert (", 10, "it cannot be imported: SyntaxError: '(' was never closed"),
+        ("from conformance", "from gone", 2, "it cannot be imported: ModuleNotFoundError"),
+    ],
+)
+def test_a_case_file_that_cannot_be_read_is_told_with_its_line(
+    before: str, after: str, line: int, says: str, package: Path
+) -> None:
+    path = package / "conformance/cases/test_verbs.py"
+    path.write_text(path.read_text().replace(before, after, 1))
+    with pytest.raises(UsageError) as raised:
+        _ = read_project(package / FILE).catalogue
+    assert f"{path}, line {line}: " in raised.value.message
+    assert says in raised.value.message
+    assert ("standard library" in raised.value.hint) == ("ModuleNotFoundError" in says)
+
+
 # Where it is found
 
 

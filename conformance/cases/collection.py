@@ -7,7 +7,9 @@ import sys
 import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
+from inspect import unwrap
 from pathlib import Path
+from traceback import walk_tb
 
 from conformance.cases.checking import check_case
 from conformance.catalogue.builtin import BUILT_IN
@@ -34,7 +36,8 @@ def load_catalogue(parts: Sequence[Part], series: PatchSeries | None = None) -> 
         requirement = requirement_of(case)
         assert requirement is not None
         _refuse_second(path, files)
-        _check(requirement, path, series, found)
+        place = f"{path}, line {unwrap(case).__code__.co_firstlineno}" if path.suffix == ".py" else str(path)
+        _check(requirement, place, series, found)
         found[requirement.name] = requirement, case, path.resolve()
     ordered = sorted(found)
     return Catalogue(
@@ -84,13 +87,23 @@ def _module(path: Path) -> types.ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         del sys.modules[name]
+        place = _place(path, error)
         if isinstance(error, UsageError):
-            raise UsageError(f"{path}: {error.message}", error.hint) from error
-        what = f"{path}: it cannot be imported: {type(error).__name__}: {error}"
+            raise UsageError(f"{place}: {error.message}", error.hint) from error
+        hint = "A case file needs conformance and the standard library, and nothing else."
         raise UsageError(
-            what, "A case file needs conformance and the standard library, and nothing else."
+            f"{place}: it cannot be imported: {type(error).__name__}: {error}",
+            hint if isinstance(error, ImportError) else "",
         ) from error
     return module
+
+
+def _place(path: Path, error: BaseException) -> str:
+    """The file, and the line of it that an error came from, where that is known."""
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines = [line for line in (error.lineno,) if line is not None]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
 def _refuse_second(path: Path, files: dict[str, Path]) -> None:
@@ -101,16 +114,16 @@ def _refuse_second(path: Path, files: dict[str, Path]) -> None:
 
 def _check(
     requirement: Requirement,
-    path: Path,
+    place: str,
     series: PatchSeries,
     found: Mapping[str, tuple[Requirement, Case, Path]],
 ) -> None:
     if requirement.patch not in series.patches:
-        what = f"{path}: requirement {requirement.name!r}: there is no patch {requirement.patch}"
+        what = f"{place}: requirement {requirement.name!r}: there is no patch {requirement.patch}"
         raise UsageError(what, f"Known are {', '.join(series.patches)}; the name begins with its patch.")
     if requirement.name in found:
         other = found[requirement.name][0].case
-        what = f"{path}: requirement {requirement.name!r} is decided by two cases"
+        what = f"{place}: requirement {requirement.name!r} is decided by two cases"
         raise UsageError(what, f"The other is {other}; give one of the two another name.")
 
 

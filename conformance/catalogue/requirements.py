@@ -1,9 +1,9 @@
 """Requirements: observable promises, each with a stable name, a citation, a level and a role."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from conformance.catalogue.severity import Severity, check_severity, usual_severity
 from conformance.errors import UsageError
@@ -58,10 +58,21 @@ def requirement(
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"requirement {name!r}: a name reads 0005.mx.tcp-4096 or base.ehlo.extensions")
+    _check_words(name, "role", role, (None, *get_args(Role)))
+    _check_words(name, "level", level, get_args(Level))
+    if not isinstance(needs, tuple) or not all(isinstance(each, str) for each in needs):
+        raise UsageError(f"requirement {name!r}: needs is {needs!r}", 'Write needs=("0005",).')
+    if type(waits) is not int or waits < 0:
+        raise UsageError(f"requirement {name!r}: waits is {waits!r}", "Write whole seconds: waits=5.")
     patch = patch or name.partition(".")[0]
     costs = usual_severity(name) if severity is None else check_severity(f"requirement {name!r}", severity)
 
     def mark(case: Case) -> Case:
+        if (other := requirement_of(case)) is not None:
+            raise UsageError(
+                f"requirement {name!r}: its case decides {other.name!r} already",
+                "A case decides one requirement.",
+            )
         promise = " ".join((case.__doc__ or "").split())
         if not promise or not source:
             raise UsageError(f"requirement {name!r}: it needs a docstring (the promise) and a source")
@@ -75,6 +86,12 @@ def requirement(
         return case
 
     return mark
+
+
+def _check_words(name: str, key: str, given: object, known: Sequence[str | None]) -> None:
+    if given not in known:
+        words = ", ".join(word for word in known if word)
+        raise UsageError(f"requirement {name!r}: {key} is {given!r}", f"It is one of: {words}.")
 
 
 def requirement_of(case: object) -> Requirement | None:
