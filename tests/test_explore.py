@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,7 +19,7 @@ from conformance.explore.exploring import Budget, Exploration, Tally
 from conformance.explore.finding import Cause, Finding, features
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged
 from conformance.explore.playing import ReferenceSide
-from conformance.explore.stream import Stream
+from conformance.explore.stream import BATCH, Stream
 from conformance.pod.record import Record
 from conformance.targets.names import model_of, name_of_model, parse_target
 from conformance.targets.plan import Plan
@@ -190,6 +191,49 @@ def test_a_world_that_fails_is_no_finding() -> None:
     findings, tally = explore(Scripted(iter([broken, broken, broken])), "smtp", 3)
     assert findings == []
     assert (tally.sessions, tally.failed, tally.reasons) == (3, 3, ["no engine"])
+
+
+class Slow:
+    """Does not come to the end of its first scenario before it has begun one of the next batch."""
+
+    def __init__(self) -> None:
+        self.left = self.right = side("reference-ppa")
+        self.is_instant = False
+        self.begun: list[Made] = []
+        self._next_batch = asyncio.Event()
+
+    async def judge(self, made: Made, *, fresh: bool = False) -> Judged:
+        self.begun.append(made)
+        if len(self.begun) > BATCH:
+            self._next_batch.set()
+        if made is self.begun[0]:
+            await asyncio.wait_for(self._next_batch.wait(), 30)
+        return Judged((), Record(), Record())
+
+
+def test_a_scenario_that_waits_does_not_hold_up_the_next_batch() -> None:
+    judge = Slow()
+
+    async def run() -> list[int]:
+        exploration = Exploration(judge, Stream("smtp", "1"), 1, at_a_time=2)
+        tallies = [each async for each in exploration.run(Budget(sessions=2 * BATCH + 1))]
+        return [each.sessions for each in tallies if isinstance(each, Tally)]
+
+    assert asyncio.run(run()) == [BATCH, BATCH, 1]
+    assert len(judge.begun) == 2 * BATCH + 1
+
+
+def test_what_is_under_way_is_dropped_with_the_exploration() -> None:
+    judge = Slow()
+
+    async def run() -> int:
+        exploration = Exploration(judge, Stream("smtp", "1"), 1, at_a_time=2)
+        batches = cast(AsyncGenerator[object], exploration.run(Budget(sessions=10 * BATCH)))
+        await anext(batches)
+        await batches.aclose()
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
 
 
 def test_what_the_models_differ_in_is_set_apart() -> None:

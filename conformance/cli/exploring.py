@@ -38,7 +38,7 @@ FORM = "qmail-conformance explore"
 SECONDS = 60.0
 
 #: Pods of each target that every worker has where a target is real: while one waits for qmail, others go on.
-PODS = 6
+PODS = 10
 
 #: Seconds between two writings of findings.json.
 _EVERY = 5.0

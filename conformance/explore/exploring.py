@@ -20,7 +20,7 @@ from conformance.explore.stream import BATCH, Stream
 _SHRUNK = 3
 
 #: Scenarios of a batch for each that is played at a time, where there is a deadline.
-_AT_ONCE = 2
+_AT_ONCE = 4
 
 #: Reasons of a failed world that are kept.
 _REASONS = 5
@@ -56,8 +56,21 @@ class Tally:
             self.reached[sight] = self.reached.get(sight, 0) + times
 
 
+@dataclass
+class _Batch:
+    """Scenarios that are played. `first`: the number of the first one within the stream, counted from 1."""
+
+    first: int
+    tally: Tally
+    played: Awaitable[list[tuple[Made, Judged | None]]]
+
+
 class Exploration:
-    """One stream on one judge. `known` differences are counted and no findings. `tally`: of this batch."""
+    """One stream on one judge. `known` differences are counted and no findings.
+
+    Of several scenarios at a time most wait: a batch begins while the last ones of that before it are played
+    and looked into, and is drawn from what was learnt until then.
+    """
 
     def __init__(
         self, judge: Judge, stream: Stream, number: int, known: Iterable[Difference] = (), at_a_time: int = 1
@@ -67,32 +80,32 @@ class Exploration:
         self._number = number
         self._known = frozenset(known)
         self._at_a_time = at_a_time
+        self._turns = asyncio.Semaphore(at_a_time)
         self._shrunk: Counter[Difference] = Counter()  #: how many scenarios of each were shrunk
         self._of: dict[Difference, Finding] = {}  #: the first finding of each
-        self._sessions = 0
+        self._sessions = 0  #: drawn
         self._deadline: float | None = None  #: of time.monotonic
-        self.tally = Tally()
 
     async def run(self, budget: Budget) -> AsyncIterator[Finding | Tally]:
         """The findings as they come, each again as often as it is seen again, and a tally of each batch."""
         began = time.monotonic()
         self._deadline = None if budget.seconds is None else began + budget.seconds
-        while size := self._next(budget):
-            self.tally = Tally()
-            differing: list[tuple[int, Made, Judged]] = []
-            for made, judged in await self._played(self._stream.batch(size)[:size]):
-                self._sessions += 1
-                if judged is not None:
-                    self._learn(made, judged)
-                    if judged.differences:
-                        differing.append((self._sessions, made, judged))
-            self.tally.sessions = size
-            self.tally.differing = len(differing)
-            async for finding in self._found(differing):
-                yield finding
-            self.tally.seconds = time.monotonic() - began
-            began = time.monotonic()
-            yield self.tally
+        under_way: list[_Batch] = []
+        try:
+            while (size := self._next(budget)) or under_way:
+                if size:
+                    under_way.append(self._begin(size))
+                if len(under_way) < 2 and size and self._at_a_time > 1:
+                    continue
+                batch = under_way.pop(0)
+                async for finding in self._of_batch(batch):
+                    yield finding
+                batch.tally.seconds = time.monotonic() - began
+                began = time.monotonic()
+                yield batch.tally
+        finally:
+            for batch in under_way:
+                await _dropped(batch)
 
     def _next(self, budget: Budget) -> int:
         """The size of the next batch; 0 at the end. How long one takes on a real build nobody knows."""
@@ -102,35 +115,52 @@ class Exploration:
             return 0
         return BATCH if self._judge.is_instant else _AT_ONCE * self._at_a_time
 
-    async def _played(self, batch: list[Made]) -> list[tuple[Made, Judged | None]]:
+    def _begin(self, size: int) -> _Batch:
+        """Draw a batch, and have it played if others are played meanwhile."""
+        tally = Tally(sessions=size)
+        batch = self._stream.batch(size)[:size]
+        first = self._sessions + 1
+        self._sessions += size
+        played = self._played(batch, tally)
+        return _Batch(first, tally, asyncio.create_task(played) if self._at_a_time > 1 else played)
+
+    async def _of_batch(self, batch: _Batch) -> AsyncIterator[Finding]:
+        """What a batch finds, once all of it is played and learnt from."""
+        differing: list[tuple[int, Made, Judged]] = []
+        for session, (made, judged) in enumerate(await batch.played, batch.first):
+            if judged is not None:
+                self._learn(made, judged, batch.tally)
+                if judged.differences:
+                    differing.append((session, made, judged))
+        batch.tally.differing = len(differing)
+        async for finding in self._found(differing, batch.tally):
+            yield finding
+
+    async def _played(self, batch: list[Made], tally: Tally) -> list[tuple[Made, Judged | None]]:
         """The batch in order, None where the world failed."""
-        turns = asyncio.Semaphore(self._at_a_time)
 
         async def one(made: Made) -> Judged | None:
-            async with turns:
+            async with self._turns:
                 try:
                     return await self._judge.judge(made)
                 except WorldError as error:
-                    self._fail(error)
+                    _fail(tally, error)
                     return None
 
         if self._at_a_time == 1:
             return [(made, await one(made)) for made in batch]
         return list(zip(batch, await asyncio.gather(*map(one, batch)), strict=True))
 
-    def _fail(self, error: WorldError) -> None:
-        self.tally.failed += 1
-        if len(self.tally.reasons) < _REASONS and error.message not in self.tally.reasons:
-            self.tally.reasons.append(error.message)
-
-    def _learn(self, made: Made, judged: Judged) -> None:
+    def _learn(self, made: Made, judged: Judged, tally: Tally) -> None:
         self._stream.learn(made, set(judged.sights))
         for sight in judged.sights:
-            self.tally.reached[sight] = self.tally.reached.get(sight, 0) + 1
-        self.tally.explained += judged.explained
-        self.tally.known += not self._known.isdisjoint(judged.differences)
+            tally.reached[sight] = tally.reached.get(sight, 0) + 1
+        tally.explained += judged.explained
+        tally.known += not self._known.isdisjoint(judged.differences)
 
-    async def _found(self, differing: list[tuple[int, Made, Judged]]) -> AsyncIterator[Finding]:
+    async def _found(
+        self, differing: list[tuple[int, Made, Judged]], tally: Tally
+    ) -> AsyncIterator[Finding]:
         """What a batch finds: each by its first difference, or, where all is known of that, by the next.
 
         One that comes only together with others counts as theirs.
@@ -144,7 +174,7 @@ class Exploration:
                 others.append(judged.differences)
             else:
                 self._shrunk[wanted] += 1
-                searches.append(self._search(session, made, judged, wanted, settled))
+                searches.append(self._search(session, made, judged, wanted, settled, tally))
         # A search on real builds waits: others go on meanwhile. On references each is done before the next.
         for search in searches if self._at_a_time == 1 else asyncio.as_completed(searches):
             found = await search
@@ -163,6 +193,7 @@ class Exploration:
         judged: Judged,
         wanted: Difference,
         settled: frozenset[Difference],
+        tally: Tally,
     ) -> Finding | tuple[Difference, ...] | None:
         """The finding; all differences where the wanted one comes with others alone; None for none."""
         place = (self._stream.area.name, self._number, session)
@@ -170,7 +201,22 @@ class Exploration:
             found = await find(self._judge, made, wanted, settled, place, self._deadline)
             return judged.differences if found is None else found
         except WorldError as error:
-            self._fail(error)
+            _fail(tally, error)
         except Unstable:
-            self.tally.unstable += 1
+            tally.unstable += 1
         return None
+
+
+def _fail(tally: Tally, error: WorldError) -> None:
+    tally.failed += 1
+    if len(tally.reasons) < _REASONS and error.message not in tally.reasons:
+        tally.reasons.append(error.message)
+
+
+async def _dropped(batch: _Batch) -> None:
+    """End what is played of a batch that nobody waits for any more."""
+    if isinstance(batch.played, asyncio.Task):
+        batch.played.cancel()
+        await asyncio.gather(batch.played, return_exceptions=True)
+    elif asyncio.iscoroutine(batch.played):
+        batch.played.close()
