@@ -98,7 +98,7 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
     again = [*words, "--seed", "2", "--known", str(tmp_path / "first"), "--out", str(tmp_path / "second")]
     assert main(again) == 0
     assert "of a known finding" in capsys.readouterr().out
-    assert [path.name for path in (tmp_path / "second").iterdir()] == ["findings.json"]
+    assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["findings.html", "findings.json"]
 
 
 def test_a_finding_in_the_log_alone_is_a_scenario_that_fails_there(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from conformance.pod.observation import TranscriptEntry
 from conformance.pod.record import Failure, Record
 from conformance.report.site.citation import citation
 from conformance.report.site.event_table import ROWS
+from conformance.report.site.findings import Shown, findings_page
 from conformance.report.site.html import prose, tag, text
 from conformance.report.site.requirement import file_name
+from conformance.report.story import Event, Pair
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, SAMPLES, STOCK, run, verdict
 from tests.report_samples import NASTY, Page, alone, comparison, page, record, with_replies, with_texts
 
@@ -216,3 +218,19 @@ def test_text_is_escaped_unless_it_is_html_already() -> None:
     assert said == '<p title="&quot;">&lt;b&gt;&amp;<i>x</i></p>'
     assert prose("a `<b>` c") == "a <code>&lt;b&gt;</code> c"
     assert prose("a ` c") == "a ` c"
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_the_page_of_an_exploration_shows_each_finding_with_both_stories(nasty: str) -> None:
+    told = (("220 mx", "220 mx"), (f"250 {nasty}", "550 no"))
+    pairs = [
+        Pair(*(Event(-1, "smtpd 0", "qmail", "suite", text) for text in two), same=two[0] == two[1])
+        for two in told
+    ]
+    shown = [Shown(f"smtpd: {nasty}", "2 sessions", "a.toml", nasty, "try a.toml", pairs)] * 2
+    read = Page(findings_page(("a", nasty), [("Seed", nasty)], shown, [nasty], [nasty]))
+    assert len(read.ids) == len(set(read.ids))
+    assert {"#finding-1", "#finding-2", "#story-1-first", "#story-2-first"} <= set(read.links)
+    assert all(link.removeprefix("#") in read.ids for link in read.links)
+    assert not read.all("img")
+    assert "0.000" not in read.text

@@ -133,9 +133,10 @@ def run(options: argparse.Namespace) -> int:
             book.keep(finding)
         book.is_complete = True
         book.write()
+        write_text(out / "findings.html", html(book))
         for line in told(book):
             print(line)
-        print(printable(f"findings: {out / 'findings.json'}"))
+        print(printable(f"findings: {out / 'findings.json'}, page: {out / 'findings.html'}"))
     tally = book.result.tally
     if book.result.findings:
         return EXIT_REGRESSION
@@ -229,7 +230,7 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str], tried: Se
         f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
         f"and on {sides[1]}: {difference.right}",
         f"What is expected is what {sides[1]} does. Both stories side by side:",
-        shlex.join(["qmail-conformance", "try", file_name(finding), *(f"--target={name}" for name in tried)]),
+        _trying(finding, tried),
     ]
     comment = "".join(f"# {one_line(line)}\n" for line in lines)
     return f"{comment}\ntitle = {toml(one_line(str(difference)))}\n{finding.scenario}"
@@ -240,16 +241,53 @@ def told(book: _Book) -> Iterator[str]:
     result, tally = book.result, book.result.tally
     for number, finding in enumerate(result.in_order(), 1):
         yield f"\n{number}. {one_line(str(finding.difference))}"
-        yield one_line(
-            f"   {numbered(finding.times, 'session')} of area {finding.area}: {file_name(finding)}"
-        )
+        yield one_line(f"   {_seen(finding)}: {file_name(finding)}")
         yield ""
         yield from _indented(finding.scenario)
         yield from _story(finding, book.sides)
     yield ""
-    yield from coverage(tally.reached)
+    if reached := list(coverage(tally.reached)):
+        yield f"reached: {', '.join(reached)}"
     for reason in tally.reasons:
         yield one_line(f"the world failed: {reason}", 400)
+    yield f"{_played(book)}; seed {book.wish.seed}"
+    yield numbered(len(result.findings), "finding")
+
+
+def html(book: _Book) -> str:
+    """Everything as a page."""
+    from conformance.report.site.findings import Shown, findings_page
+
+    result, tally = book.result, book.result.tally
+    facts = [
+        ("Areas", ", ".join(book.wish.areas)),
+        ("Played", _played(book)),
+        ("Seed", str(book.wish.seed)),
+        *(("The world failed", reason) for reason in tally.reasons),
+    ]
+    shown = [
+        Shown(
+            str(finding.difference),
+            f"{_seen(finding)}, in {file_name(finding)}",
+            file_name(finding),
+            finding.scenario,
+            _trying(finding, book.tried),
+            _pairs(finding, at=-1),
+        )
+        for finding in result.in_order()
+    ]
+    warnings = [specification_sentence(each) for each in book.wish.plan.targets if is_specification(each)]
+    return findings_page(book.sides, facts, shown, coverage(tally.reached), warnings)
+
+
+def _seen(finding: "Finding") -> str:
+    """How often a finding came, and in which area."""
+    return f"{numbered(finding.times, 'session')} of area {finding.area}"
+
+
+def _played(book: _Book) -> str:
+    """How much was played, how fast, and what came of it."""
+    tally = book.result.tally
     counts = {
         "with a difference": tally.differing,
         "of a known finding": tally.known,
@@ -259,8 +297,14 @@ def told(book: _Book) -> Iterator[str]:
     details = "".join(f", {count} {what}" for what, count in counts.items() if count)
     explained = f"; {numbered(tally.explained, 'difference')} the models explain" if tally.explained else ""
     rate = f"{book.seconds:.1f} s, {tally.sessions / max(book.seconds, 0.1):.0f} a second"
-    yield f"{numbered(tally.sessions, 'session')} in {rate}{details}{explained}; seed {book.wish.seed}"
-    yield numbered(len(result.findings), "finding")
+    return f"{numbered(tally.sessions, 'session')} in {rate}{details}{explained}"
+
+
+def _trying(finding: "Finding", tried: Sequence[str]) -> str:
+    """The command that shows both stories of a finding."""
+    return shlex.join(
+        ["qmail-conformance", "try", file_name(finding), *(f"--target={name}" for name in tried)]
+    )
 
 
 def _indented(text: str) -> Iterator[str]:
@@ -269,17 +313,21 @@ def _indented(text: str) -> Iterator[str]:
 
 
 def _story(finding: "Finding", names: Sequence[str]) -> Iterator[str]:
-    def event(row: Any, text: str | None) -> Event | None:
-        return None if text is None else Event(0, row.channel, row.speaker, "suite", text)
-
-    pairs = [Pair(event(row, row.left), event(row, row.right), row.same) for row in finding.story]
+    pairs = _pairs(finding)
     first = next((index for index, pair in enumerate(pairs) if not pair.same), None)
     yield from stories_shown(pairs, first, [one_line(name) for name in names], max(columns(120), 40))
+
+
+def _pairs(finding: "Finding", at: float = 0) -> list[Pair]:
+    """The rows of the stories; `at` stands for times that a finding does not keep."""
+
+    def event(row: Any, text: str | None) -> Event | None:
+        return None if text is None else Event(at, row.channel, row.speaker, "suite", text)
+
+    return [Pair(event(row, row.left), event(row, row.right), row.same) for row in finding.story]
 
 
 def coverage(reached: dict[str, int]) -> Iterator[str]:
     """What was reached, counted by channel."""
     kinds = Counter(sight.partition(" ")[0] for sight in reached)
-    yield "reached: " + ", ".join(
-        f"{kinds[channel]} {what}" for channel, what in _CHANNELS.items() if kinds[channel]
-    )
+    yield from (f"{kinds[channel]} {what}" for channel, what in _CHANNELS.items() if kinds[channel])

@@ -62,10 +62,10 @@ def client_does(act: acts.Connect | acts.Pause | acts.Shut | acts.Close) -> str:
 class Event:
     """One thing that happened.
 
-    `at`: seconds since the case began. `channel` names the conversation: `smtpd 0` (the first connection to
-    qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger), `qmail-remote`, `queue`, `mailbox`, `log`,
-    `files`, `program`, `time-outs`, `set-up`, `world` (its failure). `text` is one line. `note` is what a
-    reader wants beside it (sizes, transport), "" for nothing.
+    `at`: seconds since the case began, negative where nobody has kept them. `channel` names the
+    conversation: `smtpd 0` (the first connection to qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger),
+    `qmail-remote`, `queue`, `mailbox`, `log`, `files`, `program`, `time-outs`, `set-up`, `world` (its
+    failure). `text` is one line. `note` is what a reader wants beside it (sizes, transport), "" for nothing.
     """
 
     at: float

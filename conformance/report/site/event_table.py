@@ -157,8 +157,9 @@ def _cells(event: Event | None, said: str, side: str = "") -> Html:
     if event is None:
         return Html(f'<td class="{side}none" colspan="3">{said}</td>')
     note = f" <small>{text(event.note)}</small>" if event.note else ""
+    at = "" if event.at < 0 else f"{event.at:.3f}"
     return Html(
-        f'<td class="{side}at">{event.at:.3f}</td><td class="by {event.speaker}">{event.speaker}</td>'
+        f'<td class="{side}at">{at}</td><td class="by {event.speaker}">{event.speaker}</td>'
         f"<td><code>{said}</code>{note}</td>"
     )
 
