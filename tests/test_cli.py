@@ -28,7 +28,18 @@ def _no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
     """One comparison of the references over a few requirements, two at a time on each."""
     directory = tmp_path_factory.mktemp("compared")
-    arguments = ("compare", "reference-stock", "reference-ppa", "--patch", "0006", "-n", "2", "--out", "out")
+    arguments = (
+        "compare",
+        "reference-stock",
+        "reference-ppa",
+        "--patch",
+        "0006",
+        "-n",
+        "2",
+        "--all",
+        "--out",
+        "out",
+    )
     return command(*arguments, directory=directory), directory / "out"
 
 
@@ -38,7 +49,7 @@ def test_compare_shows_a_matrix_and_ends_with_files_and_meaning(compared: tuple[
     first, second = finished.stdout.splitlines()[:2]
     assert re.fullmatch(r"\d+ cases on 2 targets, 2 at a time on each\.", first)
     assert second == "reference-stock is an executable specification, not qmail"
-    row = next(line for line in finished.stdout.splitlines() if "0006.unknown.code" in line)
+    row = next(line for line in finished.stdout.splitlines() if line.startswith("  0006.unknown.code"))
     assert row.split()[1:] == ["unmet", "met"]
     assert "run file: out/reference-ppa.jsonl" in finished.stdout
     assert finished.stdout.rstrip().endswith("exit status 0: every verdict is as expected")
@@ -59,7 +70,7 @@ def test_a_run_file_is_whole_and_the_other_reports_are_beside_it(compared: tuple
 
 def test_stored_runs_are_compared_without_running(compared: tuple[Finished, Path], tmp_path: Path) -> None:
     runs = [str(compared[1] / f"reference-{name}.jsonl") for name in ("stock", "ppa")]
-    finished = command("compare", *runs, directory=tmp_path)
+    finished = command("compare", *runs, "--all", directory=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert "0006.unknown.code" in finished.stdout
     assert list(tmp_path.iterdir()) == []
@@ -88,11 +99,11 @@ FLAWED = "reference-ppa~0006.dropped"
 
 def test_a_flaw_turns_the_gate_red_and_stands_in_every_report(tmp_path: Path) -> None:
     arguments = ("gate", FLAWED, "--against", "reference-ppa", "-k", "0006.unknown.code", "--out", "out")
-    finished = command(*arguments, directory=tmp_path)
+    finished = command(*arguments, "--all", directory=tmp_path)
     assert finished.returncode == 1, finished.stdout + finished.stderr
     told = f"gate: {FLAWED} does not pass: 1 unexpected (1 wrong words); 1 is worse than reference-ppa. "
     assert finished.stdout.splitlines()[-1].startswith(told)
-    row = next(line for line in finished.stdout.splitlines() if "0006.unknown.code" in line)
+    row = next(line for line in finished.stdout.splitlines() if line.startswith("  0006.unknown.code"))
     assert row.split()[1:] == ["unmet!", "met"]
     run = tmp_path / "out" / "reference-ppa-0006.dropped.jsonl"
     header, verdict, _ = run_lines(run)

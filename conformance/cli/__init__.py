@@ -111,6 +111,10 @@ def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
     made["clean"].add_argument("--all", action="store_true", help=everything)
     for name in ("run", "compare", "gate", "attribute"):
         _add_running(made[name], project)
+    for name in ("run", "compare", "gate"):
+        _add_stopping(made[name])
+    for name in ("run", "compare", "gate", "judge"):
+        _add_detail(made[name], differences=name == "compare")
     for names, written in (
         (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
@@ -265,6 +269,34 @@ def _add_running(parser: argparse.ArgumentParser, project: Project) -> None:
     many = "so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)"
     _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
     _add_patch(parser, project)
+
+
+def _add_stopping(parser: argparse.ArgumentParser) -> None:
+    after = parser.add_mutually_exclusive_group()
+    most = "stop after so many verdicts that are not as expected; --resume goes on"
+    _option(after, "--maxfail", "N", most, type=_positive, default=0)
+    after.add_argument("-x", dest="maxfail", action="store_const", const=1, help="as --maxfail 1")
+
+
+def _add_detail(parser: argparse.ArgumentParser, *, differences: bool) -> None:
+    """How much of a report goes to the terminal; the files hold it whole."""
+    group = parser.add_mutually_exclusive_group()
+    parser.set_defaults(detail="normal")
+    shown = [
+        (("-q", "--quiet"), "quiet", "print the conclusions alone"),
+        (("-v", "--verbose"), "verbose", "print lists whole, each line with its cause"),
+        (("--all",), "all", "print every requirement on every target, too"),
+    ]
+    if differences:
+        shown.append((("--differences",), "differences", "print only what changes for users, whole"))
+    for names, detail, what in shown:
+        group.add_argument(*names, dest="detail", action="store_const", const=detail, help=what)
+
+
+def _positive(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of at least 1")
+    return int(word)
 
 
 def _pods(word: str) -> int | None:

@@ -92,12 +92,14 @@ class Listener:
         }
         self.writers = writers
         self.trouble: WorldError | None = None
+        self.failures = 0  #: verdicts that are not as expected, as pytest counts them for --maxfail
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[plugin.PLAN] = self._plan
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        self.failures += bool(report.failed)
         if hasattr(report, "conformance"):
             target, line = report.conformance
             # A worker that died before it said that it was done told it; the one in its place plays it again.
@@ -142,13 +144,15 @@ def run_cases(
     resume: bool | None = None,
     repeat: bool = True,
     project: Project = NO_PROJECT,
+    maxfail: int = 0,
 ) -> list[Run]:
     """Run the selected cases on every target of the plan, on so many pods of each at a time; None is `auto`.
 
     `say` gets a line with that number. `progress` is asked for a display of so many verdicts. `judged` is the
     stored run that is judged again. `resume`: go on with the runs in `out`; None where nobody
     could ask for it. `repeat`: what is unexpected is run again in a fresh pod before it is believed. The
-    catalogue is that of `project`.
+    catalogue is that of `project`. `maxfail`: after so many verdicts that are not as expected nothing more is
+    run, and what was reached is told; 0: everything is run.
 
     Raises NothingSelected, UsageError for a wrong expression or for files that would be lost, WorldError when
     pytest itself fails: what was recorded then stays in the parts of the files.
@@ -192,16 +196,18 @@ def run_cases(
         if left:
             listener = Listener(plan, chosen, writers, progress(left), project)
             places = _places(catalogue.files[name] for name in names)
-            _run_pytest(places, listener, left, pods, repeat)
+            _run_pytest(places, listener, left, pods, repeat, maxfail)
         whole = all(writer.count == len(chosen) for writer in writers.values())
         for writer in writers.values():
             # What was judged of a run that was cut off is no more than that.
             writer.finish() if whole and not (judged and judged.cut_off) else writer.close()
-    if not whole:
+    stopped = bool(maxfail) and left > 0 and listener.failures >= maxfail
+    if not whole and not stopped:
         kept = "; ".join(PartialRun(writer.part).kept for writer in writers.values())
         raise WorldError("pytest ended and did not come to every case", kept)
     paths = [keeping.place(out, header) for header in headers]
-    return [read_reached(part_of(path) if judged and judged.cut_off else path) for path in paths]
+    part = not whole or (judged and judged.cut_off)
+    return [read_reached(part_of(path) if part and part_of(path).exists() else path) for path in paths]
 
 
 def _headers(plan: Plan, selection: str, total: int, judged: Run | None, project: Project) -> list[RunHeader]:
@@ -230,7 +236,9 @@ def _places(files: Iterable[Path]) -> list[str]:
     return sorted({str(file if file.parent == DIRECTORY else file.parent) for file in files})
 
 
-def _run_pytest(places: Sequence[str], listener: Listener, left: int, pods: int, repeat: bool) -> None:
+def _run_pytest(
+    places: Sequence[str], listener: Listener, left: int, pods: int, repeat: bool, maxfail: int
+) -> None:
     """Have pytest decide what is left of the cases in these places. Raises WorldError when it fails."""
     processes = process_count(left, pods)
     arguments = [*places, "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
@@ -238,6 +246,7 @@ def _run_pytest(places: Sequence[str], listener: Listener, left: int, pods: int,
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
     arguments += ["--tb", "no", "--shares", "--pods", str(pods), "--max-worker-restart", str(_DEATHS)]
     arguments += [] if repeat else ["--no-repeat"]
+    arguments += ["--maxfail", str(maxfail)] if maxfail else []
     output = io.StringIO()  # pytest speaks to people who run pytest; the command has words of its own
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
@@ -246,6 +255,8 @@ def _run_pytest(places: Sequence[str], listener: Listener, left: int, pods: int,
         listener.close()
     if listener.trouble is not None:
         raise listener.trouble
+    if maxfail and listener.failures >= maxfail:
+        return
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         interrupted = status == pytest.ExitCode.INTERRUPTED
         raise WorldError(

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.deviations import load_deviations
 from conformance.judge.outcome import worst_status
 from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
-from conformance.project.form import Project
 from conformance.report import baseline as baseline_report
 from conformance.report.annotations import annotations
 from conformance.report.junit import junit
@@ -58,8 +57,8 @@ def compare(options: argparse.Namespace) -> int:
         raise UsageError("--resume goes on with targets, and stored runs are not run", "Leave it out.")
     if stored:
         comparison = lay_side_by_side([read_reached(Path(name)) for name in stored])
-        show(comparison, sys.stdout)
-        _tell_claims(comparison, options.project)
+        show(comparison, sys.stdout, options.detail)
+        _tell_claims(comparison, options)
         return comparison.exit_status
     plan = _best_there_is(options) if not options.what else None
     return _measure(options.what, options, plan).exit_status
@@ -98,10 +97,10 @@ def judge(options: argparse.Namespace) -> int:
         places = [keeping.place(out, run.header) for run in runs]
         refuse_overwriting(places, options.runs)
         refuse_overwriting(map(part_of, places), options.runs)
-        return worst_status([_judge(run, out, options.project, alone=len(runs) == 1) for run in runs])
+        return worst_status([_judge(run, out, options, alone=len(runs) == 1) for run in runs])
 
 
-def _judge(before: Run, out: Path, project: Project, *, alone: bool) -> int:
+def _judge(before: Run, out: Path, options: argparse.Namespace, *, alone: bool) -> int:
     """One run judged again; the exit status."""
     names = tuple(verdict.requirement for verdict in before.verdicts)
     if not names:
@@ -114,12 +113,12 @@ def _judge(before: Run, out: Path, project: Project, *, alone: bool) -> int:
         Selection(),
         out=out,
         pods=1,
-        say=_say,
-        progress=_progress(),
+        say=_sayer(options),
+        progress=_progress(options),
         judged=before,
-        project=project,
+        project=options.project,
     )
-    comparison = _told(runs, out, project, "" if alone else f"{before.target.file_name}.")
+    comparison = _told(runs, out, options, "" if alone else f"{before.target.file_name}.")
     old = {verdict.requirement: verdict for verdict in before.verdicts}
     changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
     for new in changed[:_CHANGED]:
@@ -154,46 +153,54 @@ def _measure(
             selection,
             out=out,
             pods=options.pods,
-            say=_say,
-            progress=_progress(),
+            say=_sayer(options),
+            progress=_progress(options),
             resume=resume,
             project=options.project,
+            maxfail=options.maxfail,
         )
-        return _told(runs, out, options.project, baseline=baseline, before=before)
+        return _told(runs, out, options, baseline=baseline, before=before)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
     """Stock against patched with what this machine has; the first line says what that is."""
-    references = ["reference-stock", "reference-ppa"]
+    say, references = _sayer(options), ["reference-stock", "reference-ppa"]
     if os.environ.get(ENGINE_VARIABLE) == "none":
-        _say("The Docker engine is left out on request: the two embedded references are compared.")
+        say("The Docker engine is left out on request: the two embedded references are compared.")
         return make_ready(references, Images())
     given = images(options)
     try:
         make_ready(["stock"], given, note, options.project)
     except WorldError as error:
-        _say(
-            f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}"
-        )
+        say(f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}")
         return make_ready(references, Images())
     if not given.ppa:
-        _say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
+        say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
         return make_ready(["stock", "reference-ppa"], given, note, options.project)
     # A PPA that was named and cannot be had is an error: nothing else may stand in for it.
     plan = make_ready(["stock", "ppa"], given, note, options.project)
-    _say(f"Ubuntu's stock qmail is compared with that of {given.ppa}.")
+    say(f"Ubuntu's stock qmail is compared with that of {given.ppa}.")
     return plan
 
 
-def _progress() -> "partial[Progress]":
-    """A display on standard error as it is now: while pytest runs its place is taken."""
-    return partial(Progress, sys.stderr)
+def _progress(options: argparse.Namespace) -> Callable[[int], Progress | None]:
+    """A display on standard error as it is now: while pytest runs its place is taken. None for `quiet`."""
+    return _nothing if options.detail == "quiet" else partial(Progress, sys.stderr)
+
+
+def _nothing(total: int) -> None:
+    """The display that shows nothing."""
+
+
+def _sayer(options: argparse.Namespace) -> Callable[[str], None]:
+    """Where lines go that are no part of a report: not between those of one that shall stand alone."""
+    return _say if options.detail not in ("quiet", "differences") else _say_aside
 
 
 def _told(
     runs: Sequence[Run],
     out: Path,
-    project: Project,
+    options: argparse.Namespace,
     prefix: str = "",
     baseline: Run | None = None,
     before: int | None = None,
@@ -206,20 +213,25 @@ def _told(
     if since is not None:
         page += "\n" + baseline_report.page(since)
     write_text(out / f"{prefix}summary.md", page)
-    show(comparison, sys.stdout)
-    _tell_claims(comparison, project)
+    show(comparison, sys.stdout, options.detail)
+    _tell_claims(comparison, options)
     return comparison
 
 
-def _tell_claims(comparison: Comparison, project: Project) -> None:
+def _tell_claims(comparison: Comparison, options: argparse.Namespace) -> None:
     """A line for each run of which what it claims and what it was found to carry differ."""
-    requirements = project.catalogue.requirements
-    deviations = load_deviations(requirements, project=project)
+    say, requirements = _sayer(options), options.project.catalogue.requirements
+    deviations = load_deviations(requirements, project=options.project)
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         if line := difference(run, shares(run, deviations, requirements)):
-            _say(one_line(f"{label}: {line}"))
+            say(one_line(f"{label}: {line}"))
 
 
 def _say(line: str) -> None:
     """To standard output at once: in a CI log it must stand before what follows."""
     print(line, flush=True)
+
+
+def _say_aside(line: str) -> None:
+    """To standard error, beside a report that stands alone."""
+    print(line, file=sys.stderr, flush=True)

@@ -70,5 +70,9 @@ def _alike(was: Verdict, now: Verdict) -> bool:
     """Whether it failed before, against what was claimed, and does so in the same words now."""
     if was.verdict != "unmet" or was.unstable or (was.as_expected and was.deviation is None):
         return False
-    first, second = (_VARYING.sub("N", each.seen) for each in (was, now))
-    return first == second
+    return without_varying(was.seen) == without_varying(now.seen)
+
+
+def without_varying(text: str) -> str:
+    """What was seen, with `N` for numbers that differ from run to run."""
+    return _VARYING.sub("N", text)

@@ -116,9 +116,7 @@ class Comparison:
         if before is None:
             return ()
         return tuple(
-            row
-            for row in self.rows
-            if _surely(row.cells[index], "unmet") and _surely(row.cells[before], "met")
+            row for row in self.rows if surely(row.cells[index], "unmet") and surely(row.cells[before], "met")
         )
 
     @property
@@ -231,13 +229,13 @@ def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequ
     assessments = Counter(cell.assessment for cell in cells)
     changes = [row for row in rows if row.role == "change"]
     apart = sum(
-        _surely(row.cells[index], "met") and all(_surely(row.cells[other], "unmet") for other in without)
+        surely(row.cells[index], "met") and all(surely(row.cells[other], "unmet") for other in without)
         for row in changes
     )
     return PatchSummary(
         patch=patch,
         label=label,
-        met=sum(_surely(cell, "met") for cell in cells),
+        met=sum(surely(cell, "met") for cell in cells),
         total=len(cells),
         deviations=sum(cell.deviation is not None and cell.assessment == "expected" for cell in cells),
         **{name: assessments[name] for name in ("unexpected", "invalid", "unstable", "unsupported")},
@@ -246,7 +244,8 @@ def _summary(patch: str, index: int, runs: Sequence[Run], label: str, rows: Sequ
     )
 
 
-def _surely(verdict: Verdict, name: str) -> bool:
+def surely(verdict: Verdict, name: str) -> bool:
+    """Whether it is `met` or `unmet`, as `name` says, each time that the case ran."""
     return verdict.verdict == name and not verdict.unstable
 
 

@@ -7,6 +7,16 @@ from itertools import groupby
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_WORLD
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
+from conformance.judge.user_changes import UserChange, UserChanges, user_changes
+from conformance.report.user_changes import (
+    HEADING,
+    TITLES,
+    by_patch,
+    evidence_command,
+    explanation,
+    sides,
+    summary,
+)
 from conformance.report.words import (
     LEGEND,
     carry_line,
@@ -16,6 +26,7 @@ from conformance.report.words import (
     known_deviations,
     mark,
     noteworthy,
+    numbered,
     one_line,
     patch_title,
     repeat_command,
@@ -61,6 +72,7 @@ def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str
         f"**{word}**: {escape(exit_line(comparison))}",
         "\n".join(f"- {escape(sentence)}" for sentence in run_conclusions(comparison)),
         *(f"> {escape(sentence)}" for sentence in specification_sentences(comparison)),
+        *_user_changes(comparison),
         _compared(comparison),
         *_patches(comparison),
         *_noteworthy(comparison),
@@ -68,6 +80,43 @@ def markdown(comparison: Comparison, *, title: str = "qmail conformance") -> str
         *_matrix(comparison),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _user_changes(comparison: Comparison) -> list[str]:
+    """The first section: worse, better and otherwise than on the build of before."""
+    blocks: list[str] = []
+    for changes in user_changes(comparison):
+        blocks.append(f"**{escape(summary(comparison, changes))}**")
+        for kind, of_kind in changes.kinds.items():
+            if not of_kind:
+                continue
+            title, words = f"### {TITLES[kind]}", escape(explanation(comparison, changes, kind))
+            if kind == "better":  # the reason for the patches: many, and no surprise
+                rows = (
+                    f"- {escape(patch)}: {numbered(len(rows), 'promise')}"
+                    for patch, rows in by_patch(comparison, of_kind)
+                )
+                blocks += [title, words, "\n".join(rows)]
+            else:
+                blocks += [title, words, "\n".join(_bullets(comparison, changes, of_kind)[:_ROWS])]
+        if any(changes.kinds.values()):
+            blocks.append(
+                f"The evidence of one: {escape(evidence_command(comparison.runs[changes.after].path.name))}"
+            )
+    return [f"## {HEADING}", *blocks] if blocks else []
+
+
+def _bullets(comparison: Comparison, changes: UserChanges, of_kind: Iterable[UserChange]) -> list[str]:
+    """A line for each promise, those of one cause below it."""
+    lines = []
+    for change in of_kind:
+        cost = f"{change.severity}: " if change.severity else ""
+        if change.cause:
+            lines.append(f"- {escape(cost + change.cause)}")
+        for row in change.rows:
+            said = f"{row.promise} {sides(comparison, changes, row)} ({row.requirement})"
+            lines.append(f"  - {escape(said)}" if change.cause else f"- {escape(cost + said)}")
+    return lines
 
 
 def _compared(comparison: Comparison) -> str:
@@ -80,7 +129,8 @@ def _compared(comparison: Comparison) -> str:
     lines = [f"Suite {escape(header.suite)}, selection: {escape(selection)}."]
     if len(comparison.runs) > 1:
         lines.append(f"{escape(difference(comparison))}.")
-    return table(("target", "what it is", "verdicts", "run file"), rows) + "\n\n" + " ".join(lines)
+    compared = table(("target", "what it is", "verdicts", "run file"), rows)
+    return "\n\n".join(["## What was compared", compared, " ".join(lines)])
 
 
 def _patches(comparison: Comparison) -> list[str]:

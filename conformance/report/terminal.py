@@ -4,15 +4,28 @@ import io
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import TextIO
+from typing import Literal, TextIO
 
+from conformance.catalogue.severity import worst_first
 from conformance.harmless import NARROWEST, HarmlessStream, Tone, columns
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
+from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
 from conformance.judge.verdict import Verdict
+from conformance.report.user_changes import (
+    HEADING,
+    TITLES,
+    by_patch,
+    evidence_command,
+    explanation,
+    sides,
+    summary,
+)
 from conformance.report.words import (
     LEGEND,
+    KnownDeviation,
     carry_line,
     counts_line,
     difference,
@@ -20,6 +33,7 @@ from conformance.report.words import (
     known_deviations,
     mark,
     noteworthy,
+    numbered,
     one_line,
     patch_title,
     repeat_command,
@@ -31,6 +45,8 @@ from conformance.report.words import (
 
 _CELL = max(len("unmet!"), len("unmet~"))
 _DETAILS = 20  #: verdicts shown in full; the run file and the other reports hold them all
+_KNOWN = 5  #: known deviations that are shown where nobody asks for all
+_DIFFERENT = 5  #: of what both builds break in different ways, likewise
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
@@ -38,35 +54,87 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) ->
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
-def show(comparison: Comparison, stream: TextIO) -> None:
-    """Write the whole report to `stream`, in its width and with colours where they are wanted."""
-    _page(comparison, columns(100)).put(HarmlessStream.of(stream), wants_colour(stream))
+#: How much is shown. `quiet`: the conclusions alone; `differences`: what changes for users, and nothing else;
+#: `verbose`: lists are not cut short; `all`: the matrix of every requirement, too.
+Detail = Literal["quiet", "normal", "verbose", "all", "differences"]
 
 
-def render(comparison: Comparison, *, width: int = 100, colour: bool = False) -> str:
+def show(comparison: Comparison, stream: TextIO, detail: Detail = "normal") -> None:
+    """Write the report to `stream`, in its width and with colours where they are wanted."""
+    _page(comparison, columns(100), detail).put(HarmlessStream.of(stream), wants_colour(stream))
+
+
+def render(
+    comparison: Comparison, *, width: int = 100, colour: bool = False, detail: Detail = "normal"
+) -> str:
     """The report as text, each line within `width` columns (20 at least) save for paths and commands."""
     text = io.StringIO()
-    _page(comparison, max(width, NARROWEST)).put(HarmlessStream(text), colour)
+    _page(comparison, max(width, NARROWEST), detail).put(HarmlessStream(text), colour)
     return text.getvalue()
 
 
-def _page(comparison: Comparison, width: int) -> "_Page":
+def _page(comparison: Comparison, width: int, detail: Detail) -> "_Page":
     page = _Page(width)
     for sentence in specification_sentences(comparison):
         page.fold(sentence)
+    if detail == "quiet":
+        _conclusions(page, comparison)
+        return page
     for index, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
         page.fold(f"{_letter(index)} = {one_line(label)} ({setting(run)})")
-    for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
+    _user_changes(page, comparison, whole=detail != "normal")
+    if detail == "differences":
+        return page
+    if detail == "all":
+        for patch, rows in groupby(comparison.rows, key=lambda row: row.patch):
+            page.gap()
+            page.fold(patch_title(patch, comparison.titles))
+            _matrix(page, comparison, list(rows))
         page.gap()
-        page.fold(patch_title(patch, comparison.titles))
-        _matrix(page, comparison, list(rows))
-    page.gap()
-    page.fold(LEGEND)
+        page.fold(LEGEND)
     _summaries(page, comparison)
-    _deviations(page, comparison)
+    _deviations(page, comparison, whole=detail != "normal")
     _details(page, comparison)
     _ending(page, comparison)
     return page
+
+
+def _user_changes(page: "_Page", comparison: Comparison, *, whole: bool) -> None:
+    """What changes for users, by kind; `whole`: with every line and every cause."""
+    for changes in user_changes(comparison):
+        page.gap()
+        page.fold(f"{HEADING}. {summary(comparison, changes)}")
+        for kind, of_kind in changes.kinds.items():
+            if not of_kind:
+                continue
+            page.gap()
+            page.fold(f"{TITLES[kind]}: {explanation(comparison, changes, kind)}")
+            if kind == "better" and not whole:
+                for patch, rows in by_patch(comparison, of_kind):
+                    page.fold(f"{patch}: {numbered(len(rows), 'promise')}", indent=2)
+                continue
+            most = len(of_kind) if whole or kind == "worse" else _DIFFERENT
+            for change in of_kind[:most]:
+                _user_change(page, comparison, changes, change, kind, whole)
+            if len(of_kind) > most:
+                page.fold(f"… and {len(of_kind) - most} more; --verbose shows them all.", indent=2)
+        if any(changes.kinds.values()):
+            page.gap()
+            page.line(f"The evidence of one: {evidence_command(str(comparison.runs[changes.after].path))}")
+
+
+def _user_change(
+    page: "_Page", comparison: Comparison, changes: UserChanges, change: UserChange, kind: Kind, whole: bool
+) -> None:
+    """The promise and what each build does; the cause of several, or where it is asked for."""
+    for row in change.rows:
+        cost = row.cells[changes.after].severity if kind != "better" else None
+        how: Tone = "bad" if kind == "worse" else "plain"
+        cost_told = f"[{cost}] " if cost else ""
+        page.fold(f"{cost_told}{one_line(row.promise)} ({one_line(row.requirement)})", how, indent=2)
+        page.fold(sides(comparison, changes, row), indent=4)
+    if change.cause and (whole or len(change.rows) > 1):
+        page.fold(f"why: {one_line(change.cause)}", indent=4)
 
 
 class _Page:
@@ -145,22 +213,29 @@ def _stacked(page: _Page, heads: Sequence[str], cells: Sequence[Verdict]) -> Non
 def _summaries(page: _Page, comparison: Comparison) -> None:
     page.gap()
     several = len(comparison.runs) > 1
-    for summary in comparison.patches:
-        where = f"{one_line(summary.label)}: " if several else ""
-        page.fold(where + one_line(summary.sentence), "bad" if summary.unexpected else "plain")
+    for patch in comparison.patches:
+        where = f"{one_line(patch.label)}: " if several else ""
+        page.fold(where + one_line(patch.sentence), "bad" if patch.unexpected else "plain")
 
 
-def _deviations(page: _Page, comparison: Comparison) -> None:
-    known = known_deviations(comparison)
-    if not known:
+def _deviations(page: _Page, comparison: Comparison, *, whole: bool) -> None:
+    """Those that cost most first, each once with the targets on which it shows."""
+    targets: dict[KnownDeviation, list[str]] = {}
+    for each in known_deviations(comparison):
+        targets.setdefault(replace(each, target=""), []).append(each.target)
+    if not targets:
         return
+    known = sorted(targets, key=lambda each: worst_first(each.severity or ""))
+    most = len(known) if whole else _KNOWN
     page.gap()
     page.fold("Known deviations:")
-    for deviation in known:
-        where = ", ".join(map(one_line, (deviation.target, *deviation.requirements)))
-        since = f"since {one_line(deviation.since)}; {one_line(deviation.source)}"
-        where = f"[{deviation.severity}] {where}" if deviation.severity else where
-        page.fold(f"{where}: {one_line(deviation.reason)} ({since})", indent=2)
+    for each in known[:most]:
+        where = ", ".join(map(one_line, (*targets[each], *each.requirements)))
+        since = f"since {one_line(each.since)}; {one_line(each.source)}"
+        where = f"[{each.severity}] {where}" if each.severity else where
+        page.fold(f"{where}: {one_line(each.reason)} ({since})", indent=2)
+    if len(known) > most:
+        page.fold(f"… and {len(known) - most} more; --verbose shows them all.", indent=2)
 
 
 def _details(page: _Page, comparison: Comparison) -> None:
@@ -190,12 +265,16 @@ def _ending(page: _Page, comparison: Comparison) -> None:
     page.gap()
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
         page.fold(f"{one_line(label)}: {counts_line(run.footer.counts)}")
-    for sentence in run_conclusions(comparison):
-        page.fold(sentence)
     if len(comparison.runs) > 1:
         page.fold(difference(comparison))
     for run in comparison.runs:
         page.line(f"run file: {one_line(str(run.path))}")
     for line in filter(None, map(carry_line, comparison.runs)):
         page.line((line, "doubtful"))
+    _conclusions(page, comparison)
+
+
+def _conclusions(page: _Page, comparison: Comparison) -> None:
+    for sentence in run_conclusions(comparison):
+        page.fold(sentence)
     page.fold(exit_line(comparison), "good" if comparison.exit_status == 0 else "bad")

@@ -199,8 +199,11 @@ def run_conclusion(comparison: Comparison, index: int) -> str:
     `debs:ppa is as expected, with 3 known deviations: 1 loses mail, 2 crash; 2 are worse than debs:stock@`.
     """
     run = comparison.runs[index]
-    words = {EXIT_AS_EXPECTED: "is as expected", EXIT_REGRESSION: "is not as expected"}
-    word = "is not decided" if run.cut_off else words.get(exit_status(run.verdicts), "is not decided")
+    word, status = "is not decided", exit_status(run.verdicts)
+    if status == EXIT_REGRESSION:
+        word = "is not as expected"
+    elif status == EXIT_AS_EXPECTED and not run.cut_off:
+        word = "is as expected"
     label, told = comparison.labels[index], unexpected_or_undecided(run)
     return one_line(f"{label} {word}{told}{known_to_be_wrong(comparison, index)}")
 

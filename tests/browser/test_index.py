@@ -90,6 +90,22 @@ def test_an_address_put_in_by_hand_and_going_back_are_followed(page: Any, index:
     assert shown(page) == ["0006.unknown.code"]
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_changes_for_users_comes_first_and_leads_to_its_evidence(
+    page: Any, index: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(index)
+    assert page.locator("h2").first.inner_text() == "What changes for your users"
+    better = page.locator("details.better").first
+    better.locator("summary").click()
+    better.get_by_role("link").first.click()
+    assert page.url.endswith("#target-2")
+    page.go_back()
+    page.get_by_role("link", name="0008.cram.fresh").first.click()
+    assert page.url.endswith("requirements/0008.cram.fresh.html#target-2")
+
+
 def test_the_sentence_of_a_patch_leads_to_its_rows_whatever_is_filtered(page: Any, index: str) -> None:
     page.goto(f"{index}#patch=0005")
     page.get_by_role("link", name="0007: relay characters").click()

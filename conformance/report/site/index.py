@@ -1,21 +1,24 @@
 """The first page: what was compared, one sentence per patch, what needs a person, and the matrix."""
 
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from conformance import __version__
 from conformance.errors import EXIT_AS_EXPECTED
 from conformance.harmless import printable
-from conformance.judge.comparison import Comparison, PatchSummary
+from conformance.judge.comparison import Comparison, PatchSummary, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
+from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
 from conformance.report.site.citation import citation
 from conformance.report.site.html import Html, bullets, definitions, joined, prose, scrolling, tag
 from conformance.report.site.marks import chip
 from conformance.report.site.matrix import matrix, patch_anchor
 from conformance.report.site.page import page, section, specifications
 from conformance.report.site.requirement import file_name
+from conformance.report.user_changes import HEADING, TITLES, by_patch, explanation, sides, summary
 from conformance.report.words import (
     KnownDeviation,
     counts_line,
@@ -25,6 +28,7 @@ from conformance.report.words import (
     known_deviations,
     listed,
     noteworthy,
+    numbered,
     one_line,
     patch_title,
     run_conclusions,
@@ -52,6 +56,7 @@ def index_page(comparison: Comparison, throughput: Pictures | None = None) -> st
         tag("p", "qmail conformance", class_="kicker"),
         tag("h1", names),
         _conclusion(comparison),
+        _user_changes(comparison),
         section("compared", "What was compared", _compared(comparison)),
         section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
         _noteworthy(comparison),
@@ -77,6 +82,57 @@ def _conclusion(comparison: Comparison) -> Html:
         parts.append(f" {difference(comparison)}.")
     each = bullets(run_conclusions(comparison), class_="conclusions")
     return joined((tag("p", *parts, class_="lead"), each, specifications(comparison)))
+
+
+def _user_changes(comparison: Comparison) -> Html:
+    """The first section: worse, better and otherwise than on the build of before, each with its evidence."""
+    blocks = [
+        joined((tag("p", summary(comparison, changes), "."), *_kinds(comparison, changes)))
+        for changes in user_changes(comparison)
+    ]
+    return section("changes", HEADING, joined(blocks)) if blocks else Html("")
+
+
+def _kinds(comparison: Comparison, changes: UserChanges) -> Iterator[Html]:
+    """What is better is the reason for the patches and long, so it is folded up, patch by patch."""
+    for kind, of_kind in changes.kinds.items():
+        if not of_kind:
+            continue
+        yield tag("h3", TITLES[kind])
+        yield tag("p", explanation(comparison, changes, kind), class_="quiet")
+        if kind == "better":
+            for patch, rows in by_patch(comparison, of_kind):
+                title = tag("summary", f"{patch}: {numbered(len(rows), 'promise')}")
+                yield tag("details", title, _promises(comparison, changes, rows), class_="better")
+        else:
+            items = (_user_change(comparison, changes, change, kind) for change in of_kind)
+            yield bullets(items, class_="changed")
+
+
+def _user_change(comparison: Comparison, changes: UserChanges, change: UserChange, kind: Kind) -> Html:
+    how = "chip bad" if kind == "worse" else "chip quiet"
+    cost = tag("b", change.severity, class_=how) if change.severity else ""
+    why = tag("p", "Why: ", prose(change.cause), class_="quiet") if change.cause else ""
+    return joined((cost, _promises(comparison, changes, change.rows), why))
+
+
+def _promises(comparison: Comparison, changes: UserChanges, rows: Iterable[Row]) -> Html:
+    """Each promise with what both builds do, and the way to the evidence on the build of after."""
+    return joined(
+        tag(
+            "p",
+            prose(row.promise),
+            " ",
+            sides(comparison, changes, row),
+            ". ",
+            tag(
+                "a",
+                tag("code", row.requirement),
+                href=f"requirements/{file_name(row.requirement)}#target-{changes.after + 1}",
+            ),
+        )
+        for row in rows
+    )
 
 
 def _compared(comparison: Comparison) -> Html:
@@ -109,9 +165,9 @@ def _whole(words: str) -> Html:
 def _patches(comparison: Comparison) -> Html:
     several = len(comparison.runs) > 1
     items = []
-    for patch, summaries in groupby(comparison.patches, key=lambda summary: summary.patch):
+    for patch, summaries in groupby(comparison.patches, key=lambda each: each.patch):
         link = tag("a", patch_title(patch, comparison.titles), href=f"#{patch_anchor(patch)}")
-        items.append(joined((tag("h3", link), *(_summary(summary, several) for summary in summaries))))
+        items.append(joined((tag("h3", link), *(_summary(each, several) for each in summaries))))
     return bullets(items, class_="patches")
 
 

@@ -1,0 +1,73 @@
+"""What changes for users, in words: what the first section of a comparison says in every form."""
+
+import shlex
+from collections.abc import Iterator
+from itertools import groupby
+
+from conformance.judge.comparison import Comparison, Row
+from conformance.judge.user_changes import Kind, UserChange, UserChanges
+from conformance.judge.verdict import Verdict
+from conformance.report.words import costs, one_line, patch_title
+
+HEADING = "What changes for your users"
+
+TITLES: dict[Kind, str] = {
+    "worse": "Worse than before",
+    "better": "Better than before",
+    "different": "Different, and neutral",
+}
+
+_SEEN = 200  #: characters of what was seen; the evidence holds it whole
+
+
+def summary(comparison: Comparison, changes: UserChanges) -> str:
+    """`From debs:stock@ to debs:ppa: 23 worse (1 loses mail, 22 crash), 226 better, 33 different`."""
+    said = []
+    for kind in changes.kinds:
+        verdicts = changes.verdicts(kind)
+        cost = f" ({costs(verdicts)})" if kind == "worse" and verdicts else ""
+        said.append(f"{len(verdicts)} {kind}{cost}")
+    before, after = _label(comparison, changes.before), _label(comparison, changes.after)
+    return f"From {before} to {after}: {', '.join(said)}"
+
+
+def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str:
+    """What a kind means: `debs:stock@ keeps these promises, and debs:ppa does not`."""
+    before, after = _label(comparison, changes.before), _label(comparison, changes.after)
+    return {
+        "worse": f"{before} keeps these promises, and {after} does not.",
+        "better": f"{after} keeps these promises, and {before} does not.",
+        "different": "Both break these promises, each in its own way.",
+    }[kind]
+
+
+def does(verdict: Verdict) -> str:
+    """What a build does with a promise: `keeps it`, or the first line of what was seen."""
+    if verdict.verdict == "met":
+        return "keeps it"
+    return one_line(verdict.seen.partition("\n")[0], _SEEN) or "does not keep it"
+
+
+def sides(comparison: Comparison, changes: UserChanges, row: Row) -> str:
+    """What each of the two builds does: `debs:stock@ keeps it; debs:ppa: 250 was answered`."""
+    return "; ".join(
+        f"{_label(comparison, side)}{'' if row.cells[side].verdict == 'met' else ':'} {does(row.cells[side])}"
+        for side in (changes.before, changes.after)
+    )
+
+
+def by_patch(comparison: Comparison, changes: tuple[UserChange, ...]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of changes, below the title of their patch."""
+    rows = [row for change in changes for row in change.rows]
+    rows.sort(key=lambda row: (row.patch != "base", row.patch, row.requirement))
+    for patch, of_patch in groupby(rows, key=lambda row: row.patch):
+        yield patch_title(patch, comparison.titles), list(of_patch)
+
+
+def evidence_command(run_file: str) -> str:
+    """The command that tells the story of one of them on the build of after, out of its stored run."""
+    return f"qmail-conformance reproduce REQUIREMENT --from {shlex.quote(one_line(run_file))}"
+
+
+def _label(comparison: Comparison, index: int) -> str:
+    return one_line(comparison.labels[index])
