@@ -251,6 +251,13 @@ def test_what_is_wrong_in_a_packages_own_files_is_told(
             "smtp has no comand",
         ),
         ("reply = await", "qmail.enviroment = {}; reply = await", 9, "qmail has no enviroment"),
+        ("reply = await", "qmail.deliver(); reply = await", 9, "qmail.deliver(…) is not awaited"),
+        (
+            "reply = await",
+            "async with qmail.session() as smtp:\n        assert smtp.command('NOOP')\n    reply = await",
+            10,
+            "smtp.command(…) is not awaited",
+        ),
         (None, None, 8, "a case stands at the top of its file"),
     ],
 )

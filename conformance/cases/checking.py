@@ -5,7 +5,7 @@ import difflib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -21,6 +21,9 @@ HANDLES = ("internet", "qmail")
 
 #: What `async with qmail.session()` gives.
 SESSION = "session"
+
+#: What stands around an act that nobody can await any more.
+_NEVER_AWAITED = (ast.Expr, ast.Assert, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Attribute, ast.Subscript)
 
 
 def check_case(case: Case) -> None:
@@ -48,16 +51,25 @@ def _complaints(function: Any, line: int) -> Iterator[tuple[int, str, str]]:
         if parameter not in HANDLES:
             what = f"a case is given {' and '.join(HANDLES)}, and no {parameter}"
             yield line, what, "Leave it out, or make it in the case."
-    for node, handle in _attributes(function):
+    for node, handle, parents in _attributes(function):
         if node.attr not in (known := handle_attributes(handle)):
             near = difflib.get_close_matches(node.attr, known, 1, 0.5)
             meant = f"Did you mean {near[0]}? " if near else ""
             hint = f"{meant}What there is stands in {data('docs', 'cases.md')}."
             yield line + node.lineno - 1, f"{ast.unparse(node.value)} has no {node.attr}", hint
+        elif _is_act(handle, node.attr) and _is_never_awaited(node, parents):
+            said = f"{ast.unparse(node)}(…)"
+            yield line + node.lineno - 1, f"{said} is not awaited, and does nothing", f"Write await {said}."
 
 
-def _attributes(function: Any) -> Iterator[tuple[ast.Attribute, str]]:
-    """Where a case names what a handle has, with that handle, in the order of the text."""
+def _is_never_awaited(node: ast.Attribute, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether it is called, and nobody can await what that gives."""
+    call = parents[node]
+    return isinstance(call, ast.Call) and call.func is node and isinstance(parents[call], _NEVER_AWAITED)
+
+
+def _attributes(function: Any) -> Iterator[tuple[ast.Attribute, str, Mapping[ast.AST, ast.AST]]]:
+    """Where a case names what a handle has, with that handle, in the order of the text; and what is where."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # whoever plays it tells
@@ -68,14 +80,23 @@ def _attributes(function: Any) -> Iterator[tuple[ast.Attribute, str]]:
         if opened and isinstance(item.optional_vars, ast.Name):
             names[item.optional_vars.id] = SESSION
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
         if isinstance(node.value, ast.Name) and node.value.id in names:
-            yield node, names[node.value.id]
+            yield node, names[node.value.id], parents
 
 
 @cache
 def handle_attributes(handle: str) -> list[str]:
     """The names of all that a handle has: `internet`, `qmail`, or a session of `qmail`."""
+    return [name for name in dir(_made(handle)) if not name.startswith("__")]
+
+
+def _is_act(handle: str, name: str) -> bool:
+    return inspect.iscoroutinefunction(getattr(_made(handle), name))
+
+
+@cache
+def _made(handle: str) -> object:
     pod, internet = cast(Pod, None), Internet()
-    made = {"internet": internet, "qmail": Qmail(pod, internet), SESSION: Session(pod, 0)}[handle]
-    return [name for name in dir(made) if not name.startswith("__")]
+    return {"internet": internet, "qmail": Qmail(pod, internet), SESSION: Session(pod, 0)}[handle]
