@@ -20,7 +20,7 @@ from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
 from conformance.project.form import NO_PROJECT, Project
 from conformance.project.reading import DEFAULTS, FILE, KEYS, find_project, read_project
-from conformance.project.series import read_series
+from conformance.project.series import read_series, title_of
 from conformance.targets.names import parse_target
 from conformance.targets.target import Target
 from tests.packages import GREET_DELAY, PROJECT, write_package
@@ -129,6 +129,22 @@ def test_patches_are_read_from_each_form_of_a_package(tmp_path: Path) -> None:
     file = "debian/diff/0015-greet-delay.patch"
     diff = f"--- q.orig/x\n+++ q/x\n+x\n--- q.orig/{file}\n+++ q/{file}\n@@ -0,0 +1 @@\n{added}"
     assert read_series(source(tmp_path, "q.diff.gz", gzip.compress(diff.encode()))) == [GREETING]
+
+
+@pytest.mark.parametrize(
+    ("head", "title"),
+    [
+        (
+            "Description: early talkers are refused\n Of what they say nothing is kept.\nAuthor: A\n",
+            "early talkers are refused",
+        ),
+        ("Author: A\nDescription:\n early talkers are refused\n .\n More.\n", "early talkers are refused"),
+        ("Subject: [PATCH 2/2] early talkers\n are refused\nDescription: x\n", "early talkers are refused"),
+        ("Author: A\nBug-Description: x\n", ""),
+    ],
+)
+def test_a_title_is_a_folded_subject_or_the_first_line_of_a_description(head: str, title: str) -> None:
+    assert title_of(head) == title
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,11 @@ _LARGEST = 64 * MIB
 _XZ_MEMORY = 128 * MIB
 
 _DIFF = re.compile(r"[^/]+\.(diff|patch|dpatch)")
-_SUBJECT = re.compile(r"(?:Subject|Description):[ \t]*(?:\[[^]\n]*\][ \t]*)?(.+(?:\n[ \t]+\S.*)*)")
+#: A Subject may be folded; of a Description the first line is the short one, as of a package.
+_SUBJECT = re.compile(
+    r"^(?:Subject:[ \t]*(?:\[[^]\n]*\][ \t]*)?(.+(?:\n[ \t]+\S.*)*)|Description:[ \t]*(?:\n[ \t]+)?(.+))",
+    re.MULTILINE,
+)
 
 
 def read_series(path: Path) -> list[tuple[str, str]]:
@@ -58,7 +62,7 @@ def _told(names: list[str], texts: Mapping[str, str], where: str) -> list[tuple[
 def title_of(head: str) -> str:
     """What the first lines of a patch say that it is: its Subject or Description, as DEP 3 has them."""
     found = _SUBJECT.search(head)
-    return " ".join(found[1].split()) if found else ""
+    return " ".join((found[1] or found[2]).split()) if found else ""
 
 
 def _head(octets: bytes) -> str:
