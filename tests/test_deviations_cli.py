@@ -137,6 +137,9 @@ def test_requirements_are_carried_by_name(known: Path, tmp_path: Path, capsys: T
     assert main(["deviations", "carry", *twice]) == EXIT_USAGE
     assert "carry: 0007.rcpt.bang stands there twice" in capsys.readouterr().err
     assert text(known) == before
+    assert main(["deviations", "carry", "0007.rcpt.bag", "--to", "qmail=1.06-6.3"]) == EXIT_USAGE
+    told = capsys.readouterr().err
+    assert "carry: there is no requirement '0007.rcpt.bag'\n  Did you mean '0007.rcpt.bang'?" in told
     for wrong in (["carry"], ["carry", "0006.unknown.code", "--to", "qmail=2"], ["carry", "x", "--to", "y"]):
         assert main(["deviations", *wrong]) == EXIT_USAGE
 
@@ -154,7 +157,8 @@ def test_what_nobody_knows_is_drafted_and_refused_until_it_has_a_reason(
     shutil.copy(draft, known)
     assert main(["deviations", "check"]) == EXIT_USAGE
     told = capsys.readouterr().out
-    assert told.count("reason is empty") == count, "it does not end at the first one"
+    what = 'reason and source are empty: Write reason = "…" and source = "…".\n'
+    assert told.count(what) == count, "it does not end at the first one, nor at the first key"
     assert told.endswith(f" entries: {count} wanting\n")
     filled = draft.read_text().replace('reason = ""', 'reason = "r"').replace('source = ""', 'source = "s"')
     (known / "new.toml").write_text(filled)

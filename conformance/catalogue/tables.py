@@ -24,9 +24,12 @@ def check_table(place: str, entry: dict[str, Any], required: Sequence[str], opti
     known = (*required, *optional)
     if unknown := sorted(set(entry) - set(known)):
         raise UsageError(f"{place}: unknown key: {', '.join(unknown)}", f"Known are {', '.join(known)}.")
+    if missing := [key for key in required if key not in entry]:
+        raise UsageError(f"{place}: missing: {', '.join(missing)}", f"Needed are {', '.join(required)}.")
+    if len(empty := [key for key in required if isinstance(entry[key], str) and not entry[key].strip()]) > 1:
+        hint = " and ".join(f'{key} = "…"' for key in empty)
+        raise UsageError(f"{place}: {' and '.join(empty)} are empty", f"Write {hint}.")
     for key in required:
-        if key not in entry:
-            raise UsageError(f"{place}: missing: {key}", f"Needed are {', '.join(required)}.")
         if not isinstance(entry[key], str):
             raise UsageError(f"{place}: {key} is no text", f'Write {key} = "…".')
         if not entry[key].strip():

@@ -103,7 +103,7 @@ def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement])
     found = load_deviations(requirements, project=options.project, refuse=refused.append)
     known = Known(requirements, found)
     for error in refused:
-        print(one_line(f"{error.message}  {error.hint}"))
+        print(one_line(_sentence(error)))
     for line in dict.fromkeys(_strangers(known, options.project)):
         print(one_line(f"warning: {line}"))
     wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
@@ -112,7 +112,7 @@ def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement])
         try:
             lines = [*keeping.drop([stored], known)[1], *_unexplained(stored, known)]
         except UsageError as error:  # two entries speak of one requirement
-            lines = [f"{error.message}  {error.hint}"]
+            lines = [_sentence(error)]
         wanting += [f"{stored.path.name}: {line}" for line in lines]
     for line in dict.fromkeys(wanting):
         print(one_line(line))
@@ -122,6 +122,10 @@ def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement])
     if refused:
         return EXIT_USAGE
     return EXIT_REGRESSION if wanting else EXIT_AS_EXPECTED
+
+
+def _sentence(error: UsageError) -> str:
+    return f"{error.message}: {error.hint}" if error.hint else error.message
 
 
 def _strangers(known: Known, project: Project) -> Iterator[str]:
@@ -223,6 +227,13 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
     else:
         if twice := sorted({name for name in options.what if options.what.count(name) > 1}):
             raise UsageError(f"carry: {listed(twice)} stands there twice", "Name each requirement once.")
+        for name in options.what:
+            if name not in known.requirements and not any(
+                name == each.requirement for each in known.deviations
+            ):
+                near = difflib.get_close_matches(name, known.requirements, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else "`qmail-conformance list` has them all."
+                raise UsageError(f"carry: there is no requirement {name!r}", hint)
         carried = [keeping.named_elsewhere(name, options.to, known.deviations) for name in options.what]
     target = carried[0].target
     into, files = _into(options), list[DeviationFile]()
