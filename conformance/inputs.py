@@ -85,6 +85,10 @@ def read_toml(path: Path, hint: str, most: int = WRITTEN) -> dict[str, Any]:
 
 def parse_toml(text: str, path: Path, hint: str) -> dict[str, Any]:
     """What a text in TOML holds; `path` is for messages. Raises UsageError."""
+    if text.startswith("\ufeff"):
+        raise UsageError(
+            f"{path}, line 1: it begins with a byte order mark", "Write it in UTF-8 without one."
+        )
     try:
         # What tomllib does with a key takes time that grows with the square of its parts.
         deep = _has_deep_key(text) or _is_deep(data := tomllib.loads(text))
