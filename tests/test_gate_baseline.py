@@ -75,6 +75,16 @@ def test_a_baseline_of_something_else_is_refused() -> None:
         against_baseline(run(PPA, [MET]), run(PPA, [verdict(BASE, PPA)]))
 
 
+def test_what_the_same_selection_no_longer_has_is_told() -> None:
+    before = run(PPA, [MET, verdict(GUARD, PPA)])
+    found = against_baseline(run(PPA, [MET]), before)
+    told = f"in the baseline and no longer in this run: {GUARD.name}"
+    assert report.lines(found)[-1] == f"  {told}"
+    assert told in report.page(found)
+    for now in (run(PPA, [MET], selection="-k x"), replace(run(PPA, [MET]), cut_off="1 of 2")):
+        assert "no longer" not in "\n".join(report.lines(against_baseline(now, before)))
+
+
 def test_the_page_names_what_is_new_with_what_it_costs() -> None:
     now = replace(unmet(), severity="loses mail")
     found = against_baseline(run(PPA, [now]), run(PPA, [MET]))

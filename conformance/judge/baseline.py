@@ -19,12 +19,14 @@ class AgainstBaseline:
     """`newly`: unmet now and not before, or in other words, or of a requirement that the baseline lacks.
 
     `known`: newly unmet, as a deviation says. `before`: not as expected, and unmet before in the same words.
+    `gone`: requirements that the baseline decided, and that the same selection no longer has.
     """
 
     baseline: Run
     newly: tuple[Verdict, ...]
     known: tuple[Verdict, ...]
     before: tuple[Verdict, ...]
+    gone: tuple[str, ...] = ()
 
     def exit_status(self, run: Run, others: Sequence[Run]) -> int:
         """That of a gate: what was unmet before does not fail it; everything else does as ever."""
@@ -50,7 +52,10 @@ def against_baseline(run: Run, baseline: Run) -> AgainstBaseline:
             newly.append(verdict)
         elif odd:
             same.append(verdict)
-    return AgainstBaseline(baseline, tuple(newly), tuple(known), tuple(same))
+    gone = set(before) - {verdict.requirement for verdict in run.verdicts}
+    if run.cut_off or run.header.selection != baseline.header.selection:
+        gone = set()
+    return AgainstBaseline(baseline, tuple(newly), tuple(known), tuple(same), tuple(sorted(gone)))
 
 
 def refuse_nothing_in_common(requirements: Iterable[str], baseline: Run) -> None:

@@ -34,7 +34,8 @@ def lines(found: AgainstBaseline) -> list[str]:
         told += [f"    {_line(verdict)}" for verdict in group[:_SHOWN]]
         if len(group) > _SHOWN:
             told.append(f"    … and {len(group) - _SHOWN} more; the run file holds them all.")
-    return [*told, *(["  nothing is newly unmet"] if not found.newly else [])]
+    told += ["  nothing is newly unmet"] if not found.newly else []
+    return [*told, *([f"  {_gone(found)}"] if found.gone else [])]
 
 
 def page(found: AgainstBaseline) -> str:
@@ -50,6 +51,7 @@ def page(found: AgainstBaseline) -> str:
         for verdict in group
     ]
     blocks = ["## Against the baseline", f"{escape(sentence(found))}."]
+    blocks += [f"{escape(_gone(found))}."] if found.gone else []
     return (
         "\n\n".join([*blocks, table(("requirement", "since", "severity", "seen"), rows)] if rows else blocks)
         + "\n"
@@ -61,6 +63,12 @@ def ending(name: str, word: str, found: AgainstBaseline, status: int, verdicts: 
     meaning = EXIT_MEANINGS[status] if status else "nothing is newly unmet, and all else is as expected"
     said = f"{numbered(len(verdicts), 'verdict')}: {sentence(found)}"
     return one_line(f"gate: {name} {word}. {said}; exit status {status}: {meaning}")
+
+
+def _gone(found: AgainstBaseline) -> str:
+    """What nobody would miss otherwise: a case that was taken away fails no more."""
+    more = f" and {len(found.gone) - _SHOWN} more" if len(found.gone) > _SHOWN else ""
+    return f"in the baseline and no longer in this run: {', '.join(found.gone[:_SHOWN])}{more}"
 
 
 def _groups(found: AgainstBaseline) -> list[tuple[str, tuple[Verdict, ...]]]:
