@@ -182,6 +182,7 @@ def test_list_tells_name_promise_and_citation(capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().out
     assert "0005.mx.octets-65535  (must, change)" in told
     assert "rfc1035:4.2.2" in told
+    assert told.endswith("\n1 requirement\n")
     assert main(["list", "--json"]) == 0
     requirements = json.loads(capsys.readouterr().out)["requirements"]
     assert len(requirements) >= 60

@@ -9,6 +9,7 @@ from conformance.catalogue import Patch
 from conformance.catalogue.catalogue import Catalogue
 from conformance.catalogue.promises import Promise, unnamed
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
+from conformance.report.words import numbered
 
 #: Why a promise has no case where it does not say why itself.
 _UNWRITTEN = "none is written yet"
@@ -50,7 +51,7 @@ def _requirements(options: argparse.Namespace) -> int:
         (each.patch, f"{each.name}  ({each.level}, {each.role})", each.promise, each.source)
         for each in chosen
     ]
-    return _by_patch(catalogue, "requirements", entries, sources=True)
+    return _by_patch(catalogue, "requirement", entries, sources=True)
 
 
 def _promises(options: argparse.Namespace) -> int:
@@ -63,7 +64,7 @@ def _promises(options: argparse.Namespace) -> int:
     for each in chosen:
         deciding = ", ".join(each.requirements(names)) or f"no case: {each.uncovered or _UNWRITTEN}"
         entries.append((each.section, each.id, each.text, deciding))
-    return _by_patch(_catalogue(options), "promises", entries)
+    return _by_patch(_catalogue(options), "promise", entries)
 
 
 def _chosen_promises(options: argparse.Namespace) -> list[Promise]:
@@ -85,7 +86,7 @@ def _by_patch(
             for entry in of_patch:
                 print("  " + "\n      ".join(entry))
             print()
-    print(f"{len(entries)} {noun}")
+    print(numbered(len(entries), noun))
     return EXIT_AS_EXPECTED
 
 
