@@ -7,6 +7,7 @@ import os
 import tarfile
 import textwrap
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -334,6 +335,16 @@ def test_a_case_file_that_cannot_be_read_is_told_with_its_line(
     assert f"{path}, line {line}: " in raised.value.message
     assert says in raised.value.message
     assert ("standard library" in raised.value.hint) == ("ModuleNotFoundError" in says)
+
+
+@pytest.mark.parametrize("made", [lambda path: path.symlink_to("/gone"), lambda path: path.mkdir()])
+def test_what_is_called_a_case_file_and_is_none_is_told(
+    made: Callable[[Path], None], package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = package / "conformance/cases/test_gone.py"
+    made(path)
+    assert main(["list", "--project", str(package / FILE)]) == 2
+    assert f"{path}: this is no file" in capsys.readouterr().err
 
 
 # Where it is found

@@ -53,6 +53,10 @@ def _cases(parts: Sequence[Part]) -> Iterator[tuple[Path, Case]]:
     """Every case, with its file."""
     for part in parts:
         for path in (path for directory in part.cases for path in sorted(directory.glob("test_*.py"))):
+            if not path.is_file():  # a directory, or a link that leads nowhere
+                raise UsageError(
+                    f"{path}: this is no file", "Only files of cases are called test_*.py there."
+                )
             module = _module(path.resolve())
             for case in {id(case): case for case in _cases_in(module)}.values():
                 if path.resolve().parent != DIRECTORY:  # ours are looked at by the tests of this suite
