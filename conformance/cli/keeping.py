@@ -108,7 +108,8 @@ def _refuse_another(path: Path, there: RunHeader, here: RunHeader) -> None:
         if was.get(name) != now.get(name)
     ]
     if (there.suite, there.digest) != (here.suite, here.digest):
-        differences.append(("another suite", f"{there.suite} {there.digest}", f"{here.suite} {here.digest}"))
+        what = "another suite" if there.suite != here.suite else "other cases, the project's or the suite's"
+        differences.append((what, f"{there.suite} {there.digest}", f"{here.suite} {here.digest}"))
     if (there.selection, there.total) != (here.selection, here.total):
         differences.append(("another selection", _selected(there), _selected(here)))
     for what, before, after in differences:

@@ -392,7 +392,7 @@ def header(part: Path, change: Callable[[dict[str, Any]], Any]) -> None:
         (
             lambda data: data.update(digest="0123456789ab"),
             [*BOTH, *FEW],
-            "another suite: it was .* 0123456789ab",
+            "other cases, the project's or the suite's: it was .* 0123456789ab",
         ),
         (lambda data: data.update(suite="0.0.1"), [*BOTH, *FEW], "another suite: it was 0.0.1"),
         (lambda data: None, [*BOTH, "-k", "0006.unknown"], "another selection: it was -k '0006.unknown or"),
