@@ -17,7 +17,7 @@ from conformance.errors import UsageError
 from conformance.places import data
 from conformance.pod.configuration import Configuration, PasswordCheck, Program, QueueProgram, RecipientCheck
 from conformance.pod.observation import HookCall
-from conformance.targets.docker.scripts import program_script, session_script
+from conformance.targets.docker.scripts import behaviour, program_script, session_script
 from conformance.targets.target_agent import read_hook_call
 
 AGENT = data("docker", "target", "agent.pl")
@@ -259,3 +259,24 @@ def test_an_argument_of_qmail_smtpd_is_what_it_is_whatever_it_holds() -> None:
 def test_a_variable_that_cannot_be_set_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         session_script(Configuration(environment={name: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("program", "envelope", "given"),
+    [
+        (QueueProgram(gives="FX\0\0", queues=False), "Fa\0Tb\0\0", "FX\0\0"),
+        (QueueProgram(gives="FX\0\0", queues=False), "", ""),
+        (QueueProgram(gives="FX\0\0", queues=False, reads=False), "", "FX\0\0"),
+    ],
+)
+def test_an_envelope_is_given_in_the_place_of_one(
+    program: QueueProgram, envelope: str, given: str, tmp_path: Path
+) -> None:
+    """With a message that is given up there is none."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "envelope").write_text(envelope)
+    script = "\n".join(behaviour(program, "qmail-queue", str(tmp_path)))
+    with (tmp_path / "envelope").open() as descriptor:  # it is read from descriptor 1
+        subprocess.run(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=descriptor, check=True)
+    (written,) = (tmp_path / "runs").glob("*.given")
+    assert written.read_text() == given

@@ -13,8 +13,8 @@ from conformance.explore.document import WAIT, Document
 _LONG = "x" * 300
 
 
-def _of_one_line(*lines: str) -> list[Any]:
-    """A file of which the first line counts, in all manners."""
+def _of_one_line(*lines: str, nul: bool = True) -> list[Any]:
+    """A file of which the first line counts, in all manners; `nul`: among them one that a NUL ends."""
     found: list[Any] = [False, "", " ", "\n", "#", "# comment"]
     for line in lines:
         found += [
@@ -30,7 +30,8 @@ def _of_one_line(*lines: str) -> list[Any]:
             f"{line}\r",
             rf"{line}\c",
         ]
-        found += [f"{line} # comment", f"{line}{_LONG}", [f"{line}\t", ""], f"{line}\u00fc", f"{line}\0more"]
+        found += [f"{line} # comment", f"{line}{_LONG}", [f"{line}\t", ""], f"{line}\u00fc"]
+        found += [f"{line}\0more"] * nul
     return found
 
 
@@ -86,9 +87,10 @@ def _seconds(*numbers: int) -> list[Any]:
 _NEGATIVE = tuple(map(str, (2**31, 2**32 - 1, 2**64 - 1)))
 
 _CONTROL: dict[str, list[Any]] = {
-    "me": _of_one_line("mx.here.example"),
+    # What RELAYCLIENT adds to an address of these stands behind their NUL.
+    "me": _of_one_line("mx.here.example", nul=False),
     "smtpgreeting": _of_one_line("greeting.here.example", "a greeting of words"),
-    "localiphost": _of_one_line("here.example", "local.example"),
+    "localiphost": _of_one_line("here.example", "local.example", nul=False),
     "helohost": _of_one_line("helo.here.example"),
     "bouncefrom": _of_one_line("daemon"),
     "bouncehost": _of_one_line("bounce.here.example"),

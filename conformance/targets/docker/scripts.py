@@ -139,12 +139,14 @@ def behaviour(program: Program, name: str, state: str = STATE) -> list[str]:
 
 
 def _hand_on(program: QueueProgram, runs: str) -> list[str]:
-    """Give qmail-queue what was read, or another envelope."""
+    """Give qmail-queue what was read, or another envelope in the place of one."""
     lines, envelope = [], f"{runs}/$$.envelope"
     if program.gives:
-        envelope = f"{runs}/$$.given"
         octets = "".join(f"\\{ord(octet):03o}" for octet in program.gives)
-        lines.append(f"printf '{octets}' >{envelope}")
+        # None comes with a message that is given up.
+        read = f"[ ! -s {envelope} ] || " if program.reads else ""
+        envelope = f"{runs}/$$.given"
+        lines += [f": >{envelope}", f"{read}printf '{octets}' >{envelope}"]
     if program.queues:
         given = f"<{runs}/$$.input 1<{envelope}"
         lines.append(f'[ "$status" -ne 0 ] || exec {HOME}/bin/qmail-queue {given}')
