@@ -303,3 +303,23 @@ def test_what_programs_complain_of_without_a_line_end_is_left_out_however_often(
     other = Record(tuple(changed if act is seen else act for act in record.acts))
     assert differences(told(record), told(other))
     assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))
+
+
+def test_what_a_client_says_behind_a_lost_reply_is_lost_too() -> None:
+    document: Document = {"session": "> NOOP\n> NOOP\n< *\n> QUIT\n< *\n"}
+    record = played(document)
+    told_last = [n for n, act in enumerate(record.acts) if "221" in (getattr(act, "data", "") or "")]
+    said_last = [n for n, act in enumerate(record.acts) if isinstance(act, acts.Send) and "QUIT" in act.data]
+    less = [act for n, act in enumerate(record.acts) if n not in (*told_last, *said_last)]
+    other = Record(tuple(map(_reset, less)))
+    assert differences(told(other), told(record))
+    assert not differences(*without_lost((told(other), told(record)), (other, record)))
+
+
+def test_the_reference_waits_before_a_client_ends_its_side_and_qmail_behind_it() -> None:
+    document: Document = {
+        "session": "> MAIL FROM:<>\n! cut\n> RCPT TO:<bob@here.example>\n> QUIT\n! half-close\n",
+        "verifying": "mute",
+        "environment": {"VERIFY": ":"},
+    }
+    assert any(event.text == "[after 5 s]" for event in told(played(document)))

@@ -103,7 +103,7 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
             events.append(Event(act.at, "queue", "qmail", "suite", "[qmail-send does not come to rest]"))
         if isinstance(act, acts.Observe):
             observed = act
-        if not isinstance(act, acts.Send):  # what is said may wait as well, for qmail to read it
+        if not isinstance(act, acts.Send | acts.Shut):  # the reference has its waits there, qmail later
             before = act.at
     if observed is not None:
         events += _messages(observed.at, observed.seen)
@@ -116,17 +116,16 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     # A host that has not expected a message answers its lines, and how many before qmail goes is chance.
     events = [event for event in events if event.text != _UNKNOWN or event.speaker != "exchanger"]
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
-    talk = _talks_to_clients(record)
-    if talk:  # and so is whether qmail-smtpd reads or writes when its client has gone
+    if _talks_to_clients(record):  # and so is whether qmail-smtpd reads or writes when its client has gone
         events = [replace(event, text=event.text.replace(*_GONE)) for event in events]
     talkative = frozenset(_hosts(record, lambda host: any(map(_is_more_than_one, _scripted(host)))))
-    return _by_speaker(list(_alphabetical(events)) if is_sending else events, talk, talkative)
+    return _by_speaker(list(_alphabetical(events)) if is_sending else events, talkative)
 
 
 def without_lost(
     stories: tuple[list[Event], list[Event]], records: tuple[Record, Record]
 ) -> tuple[list[Event], list[Event]]:
-    """The stories without replies that one side alone has where some may be lost on either.
+    """The stories without what one side alone has said or heard where a reply may be lost on either.
 
     Linux drops what a client has not read yet when qmail goes while that client still talks; and a client
     that hears what a program says, and takes it for the last reply, is gone before that comes.
@@ -135,16 +134,22 @@ def without_lost(
     talk = any(map(_talks_to_clients, records))
     lost = {f"smtpd {each.connection}" for one in seen for each in one.sessions if each.reset or talk}
     for channel in lost:
-        replies = [[event for event in story if _is_reply_in(channel, event)] for story in stories]
-        most = min(map(len, replies))
-        dropped = {id(event) for side in replies for event in side[most:]}
-        one, other = ([event for event in story if id(event) not in dropped] for story in stories)
-        stories = one, other
+        for speaker in ("qmail", "client"):
+            said = [[event for event in story if _is_said(event, channel, speaker)] for story in stories]
+            most = min(map(len, said))
+            dropped = {id(event) for side in said for event in side[most:]}
+            one, other = ([event for event in story if id(event) not in dropped] for story in stories)
+            stories = _without(channel, one), _without(channel, other)
     return stories
 
 
-def _is_reply_in(channel: str, event: Event) -> bool:
-    return (event.channel, event.speaker) == (channel, "qmail") and not event.text.startswith("[")
+def _is_said(event: Event, channel: str, speaker: str) -> bool:
+    return (event.channel, event.speaker) == (channel, speaker) and not event.text.startswith("[")
+
+
+def _without(channel: str, story: list[Event]) -> list[Event]:
+    """The story without what a client says of its end there, which it need not come to."""
+    return [event for event in story if (event.channel, event.text) != (channel, "[will send no more]")]
 
 
 def _without_given_up(record: Record) -> Record:
@@ -246,19 +251,18 @@ def _talks_to_clients(record: Record) -> bool:
     return any(program.says for each in configurations for program in each.programs().values())
 
 
-def _by_speaker(events: Sequence[Event], programs_talk: bool, talkative: frozenset[str]) -> list[Event]:
-    """The events, with what somebody said at the end where there are replies that nobody has asked for.
+def _by_speaker(events: Sequence[Event], talkative: frozenset[str]) -> list[Event]:
+    """The events, with what somebody said at the end where what comes before the other goes on is chance.
 
     A host answers more lines than qmail has meant where that ends one in LF alone, and `talkative` ones say
-    more than they are asked; a client has more replies than it knows of where a program talks to it. How
-    much of it comes before the other goes on is chance.
+    more than they are asked; a client of qmail-smtpd need not wait for a reply.
     """
     doubtful = {event.channel for event in events if event.text == _LF_ALONE} | talkative
 
     def is_late(event: Event) -> bool:
         if event.speaker == "exchanger":
             return event.channel in doubtful
-        return programs_talk and event.channel.startswith("smtpd") and event.speaker == "qmail"
+        return event.channel.startswith("smtpd") and event.speaker == "qmail"
 
     return sorted(events, key=is_late)
 

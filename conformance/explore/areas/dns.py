@@ -35,7 +35,7 @@ _TARGETS = (
     "lost", "gone", ".", "two.other.example.", "ONE", "One.Big.Example.", "127.0.0.4.", "one.big.example.",
     "\\127.x", "zero",
 )  # fmt: skip
-_PREFERENCES = (0, 10, 10, 20, 20, 30, 65535)
+_PREFERENCES = (0, 1, 10, 20, 30, 32768, 65535)
 #: Domains of the zone, beside its origin.
 _DOMAINS = """\
 plain MX 10 one
@@ -171,7 +171,9 @@ _RESOLVERS = (
 
 
 def _exchangers(choices: Choices) -> str:
-    return "".join(f"@ MX {choices.of(_PREFERENCES)} {target}\n" for target in some(choices, _TARGETS, 4))
+    """Some, each with a preference of its own: which of two equal ones is tried first is chance."""
+    found = {choices.of(_PREFERENCES): target for target in some(choices, _TARGETS, 4)}
+    return "".join(f"@ MX {preference} {target}\n" for preference, target in found.items())
 
 
 #: What stands at the origin of the zone.

@@ -116,7 +116,7 @@ def _databytes_of_session(self: Any, queued: Any, recipients: int, size: int) ->
 def _nowhere(self: Any, line: str) -> str:
     place = Wire.place(self, line)
     unset = line.startswith("Unable to read controls")
-    return place.rpartition(" ")[0] + " (not yet set)" if unset else place
+    return place.partition(" from ")[0] + " from (not yet set)" if unset else place
 
 
 def _lines(change: Any) -> Any:
