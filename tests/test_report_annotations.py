@@ -11,7 +11,7 @@ from tests.judge_samples import BASE, CHANGE, PPA, STOCK, many, run, verdict, wr
 
 
 def test_each_verdict_that_is_not_as_expected_has_one() -> None:
-    failed = verdict(CHANGE, PPA, "unmet", seen="assert 1 == 2\n::error title=x::50% more")
+    failed = verdict(CHANGE, PPA, "unmet", seen="it said\r::error title=x::50% more\nassert 1 == 2")
     stock = [verdict(BASE, STOCK), verdict(CHANGE, STOCK, "unmet", seen="no")]
     made = annotations(compare([run(STOCK, stock), run(PPA, [verdict(BASE, PPA), failed])]))
     (line,) = made.splitlines()
@@ -19,7 +19,7 @@ def test_each_verdict_that_is_not_as_expected_has_one() -> None:
     assert line.startswith(
         f"::error title={title}::An answer of 4,096 octets is read whole. regression: met was"
     )
-    assert line.endswith("seen: assert 1 == 2 ::error title=x::50%25 more")
+    assert line.endswith("seen: it said ::error title=x::50%25 more")
 
 
 def test_no_more_than_github_shows_and_how_many_there_are_besides() -> None:

@@ -149,7 +149,7 @@ def test_how_much_a_terminal_shows(detail: Detail) -> None:
     text = render(sample(), detail=detail, width=500)
     section, better, matrix = DETAILS[detail]
     assert (SUMMARY in text) is section
-    assert ("stock: assert 1 == 2; ppa keeps it" in text) is better
+    assert ("stock: what was seen: 1; 2 was promised; ppa keeps it" in text) is better
     assert ("deviation known; ? invalid" in text) is matrix
     assert ("exit status 0" in text) is (detail != "differences")
     assert ("run file: " in text) is (detail not in ("quiet", "differences"))

@@ -33,6 +33,7 @@ from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import Verdict
 from conformance.project.form import Project
 from conformance.report.progress import Progress
+from conformance.report.sentences import sentence
 from conformance.report.words import is_specification, listed, one_line
 from conformance.targets.names import parse_target
 from conformance.targets.ready import make_ready
@@ -79,7 +80,7 @@ def _bisect(
         build = by_patches[patches]
         runs.append(runner.run(build))
         found = next(each for each in runs[-1].verdicts if each.requirement == requirement.name)
-        seen = f"  {one_line(found.seen, _SEEN)}" if found.seen else ""
+        seen = f"  {one_line(sentence(found), _SEEN)}" if found.seen else ""
         print(f"{len(runs):4}  {_called(build)}: {found.verdict}{seen}", flush=True)
         _refuse_undecided(found, build, runner.out)
         if found.verdict == "unmet":
@@ -259,7 +260,7 @@ def _exactly(name: str, known: Mapping[str, Requirement]) -> tuple[Requirement, 
 def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:
     if verdict.verdict in ("met", "unmet") and not verdict.unstable:
         return
-    what = f"{verdict.verdict}: {one_line(verdict.seen, 300)}"
+    what = f"{verdict.verdict}: {one_line(sentence(verdict), 300)}"
     if verdict.unstable:
         what = f"unstable: {', then '.join(verdict.attempts)} in a fresh pod"
     raise WorldError(

@@ -99,7 +99,6 @@ class Listener:
         config.stash[plugin.PLAN] = self._plan
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        self.failures += bool(report.failed)
         if hasattr(report, "conformance"):
             target, line = report.conformance
             # A worker that died before it said that it was done told it; the one in its place plays it again.
@@ -123,6 +122,7 @@ class Listener:
         except WorldError as error:
             self.trouble = error  # pytest has other words for it
             raise
+        self.failures += verdict.assessment in ("unexpected", "invalid")
         if self._progress is not None:
             self._progress.step(verdict)
 

@@ -30,6 +30,7 @@ from conformance.report.annotations import annotations
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.progress import Progress
+from conformance.report.sentences import sentence
 from conformance.report.terminal import show
 from conformance.report.words import conclusion, known_to_be_wrong, one_line, unexpected_or_undecided
 from conformance.targets.image_options import Images
@@ -123,7 +124,7 @@ def _judge(before: Run, out: Path, options: argparse.Namespace, *, alone: bool) 
     changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
     for new in changed[:_CHANGED]:
         was = old[new.requirement].verdict
-        print(one_line(f"{new.requirement}: was {was}, is now {new.verdict}. {new.seen}", 600))
+        print(one_line(f"{new.requirement}: was {was}, is now {new.verdict}. {sentence(new)}", 600))
     if len(changed) > _CHANGED:
         print(f"… and {len(changed) - _CHANGED} more; {out} holds them all.")
     return comparison.exit_status

@@ -8,6 +8,7 @@ from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
+from conformance.report.sentences import sentence
 from conformance.report.words import one_line, patch_title
 
 #: What GitHub shows of one kind.
@@ -52,7 +53,7 @@ def _shortened(command: str, lines: list[str]) -> list[str]:
 
 def _line(command: str, label: str, verdict: Verdict, comparison: Comparison) -> str:
     title = f"{verdict.requirement} ({patch_title(verdict.patch, comparison.titles)}) on {one_line(label)}"
-    seen = f"; seen: {one_line(verdict.seen, 200)}" if verdict.seen else ""
+    seen = f"; seen: {one_line(sentence(verdict), 200)}" if verdict.seen else ""
     return _command(command, title, f"{one_line(verdict.promise)} {one_line(meaning(verdict))}{seen}")
 
 

@@ -6,6 +6,7 @@ from conformance.errors import EXIT_MEANINGS
 from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.verdict import Verdict
 from conformance.report.markdown import escape, table
+from conformance.report.sentences import sentence as what_came
 from conformance.report.words import costs, numbered, one_line
 
 _SHOWN = 20  #: requirements that are named; the run file holds them all
@@ -45,7 +46,7 @@ def page(found: AgainstBaseline) -> str:
             escape(verdict.requirement),
             escape(TITLES[kind]),
             escape(verdict.severity or ""),
-            escape(verdict.seen, _SEEN),
+            escape(what_came(verdict), _SEEN),
         )
         for kind, group in _groups(found)
         for verdict in group
@@ -78,4 +79,4 @@ def _groups(found: AgainstBaseline) -> list[tuple[str, tuple[Verdict, ...]]]:
 
 def _line(verdict: Verdict) -> str:
     costs = f" [{verdict.severity}]" if verdict.severity else ""
-    return one_line(f"{verdict.requirement}{costs}: {one_line(verdict.seen, _SEEN)}")
+    return one_line(f"{verdict.requirement}{costs}: {one_line(what_came(verdict), _SEEN)}")

@@ -15,6 +15,7 @@ from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.export import picked, said_of
 from conformance.report.markdown import escape, table
+from conformance.report.sentences import sentence
 from conformance.report.words import counts_line, mark, one_line, repeat_command, setting
 
 FORM = "qmail-conformance changes"
@@ -188,7 +189,7 @@ def _what(kind: str, change: Change) -> str:
     if kind == "expectation" and old and new:
         return f"expected {_expected(old)}; now {_expected(new)}"
     said = ", ".join([*([f"was {mark(old)}"] if old else []), *([f"now {mark(new)}"] if new else [])])
-    why = [meaning(new), new.seen] if new else []
+    why = [meaning(new), sentence(new)] if new else []
     return "; ".join([said, *(one_line(text, 300) for text in why if text)])
 
 

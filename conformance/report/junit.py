@@ -19,6 +19,7 @@ from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.baseline import TITLES
 from conformance.report.export import picked
+from conformance.report.sentences import sentence
 from conformance.report.words import (
     is_specification,
     repeat_command,
@@ -94,7 +95,8 @@ def _case(suite: ET.Element, run: Run, verdict: Verdict, since: AgainstBaseline 
     if verdict.unstable:
         facts["unstable"] = ", ".join(verdict.attempts)
     _properties(case, facts)
-    shown = picked(verdict, "promise", "source", "expected", "verdict", "seen")
+    shown = picked(verdict, "promise", "source", "expected", "verdict")
+    shown |= {"what came": sentence(verdict), "seen": verdict.seen}
     # What is quoted may have lines, which must not look like these.
     said = "".join(f"{name}: {value}\n".replace("\n", "\n    ")[:-4] for name, value in shown.items())
     said += f"repeat: {repeat_command(run.target, verdict.requirement)}"

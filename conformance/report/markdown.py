@@ -8,6 +8,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_WORLD
 from conformance.judge.comparison import Comparison
 from conformance.judge.expectation import meaning
 from conformance.judge.user_changes import UserChange, UserChanges, user_changes
+from conformance.report.sentences import with_introspection
 from conformance.report.user_changes import (
     HEADING,
     TITLES,
@@ -158,7 +159,7 @@ def _noteworthy(comparison: Comparison) -> list[str]:
             escape(meaning(verdict)),
             escape(verdict.promise),
             _citation(verdict.source),
-            escape(verdict.seen, _SEEN),
+            escape(with_introspection(verdict, _SEEN)),
             escape(repeat_command(comparison.runs[index].target, verdict.requirement)),
         )
         for index, verdict in found[:_ROWS]

@@ -14,6 +14,7 @@ from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
 from conformance.judge.verdict import Verdict
+from conformance.report.sentences import sentence
 from conformance.report.user_changes import (
     HEADING,
     TITLES,
@@ -75,8 +76,8 @@ def render(
 
 def _page(comparison: Comparison, width: int, detail: Detail) -> "_Page":
     page = _Page(width)
-    for sentence in specification_sentences(comparison):
-        page.fold(sentence)
+    for said in specification_sentences(comparison):
+        page.fold(said)
     if detail == "quiet":
         _conclusions(page, comparison)
         return page
@@ -251,6 +252,7 @@ def _details(page: _Page, comparison: Comparison) -> None:
             continue
         reason = verdict.deviation["reason"] if verdict.deviation is not None else ""
         facts = {"promise": verdict.promise, "source": verdict.source, "deviation": reason}
+        facts["what came"] = sentence(verdict)
         facts["seen"] = one_line(verdict.seen, 600)
         for name, text in facts.items():
             if text:
@@ -275,6 +277,6 @@ def _ending(page: _Page, comparison: Comparison) -> None:
 
 
 def _conclusions(page: _Page, comparison: Comparison) -> None:
-    for sentence in run_conclusions(comparison):
-        page.fold(sentence)
+    for said in run_conclusions(comparison):
+        page.fold(said)
     page.fold(exit_line(comparison), "good" if comparison.exit_status == 0 else "bad")

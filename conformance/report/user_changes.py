@@ -7,6 +7,7 @@ from itertools import groupby
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.user_changes import Kind, UserChange, UserChanges
 from conformance.judge.verdict import Verdict
+from conformance.report.sentences import sentence
 from conformance.report.words import costs, one_line, patch_title
 
 HEADING = "What changes for your users"
@@ -42,10 +43,10 @@ def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str
 
 
 def does(verdict: Verdict) -> str:
-    """What a build does with a promise: `keeps it`, or the first line of what was seen."""
+    """What a build does with a promise: `keeps it`, or the sentence on what came."""
     if verdict.verdict == "met":
         return "keeps it"
-    return one_line(verdict.seen.partition("\n")[0], _SEEN) or "does not keep it"
+    return one_line(sentence(verdict), _SEEN) or "does not keep it"
 
 
 def sides(comparison: Comparison, changes: UserChanges, row: Row) -> str:

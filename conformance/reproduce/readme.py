@@ -6,6 +6,7 @@ from conformance.harmless import printable
 from conformance.judge.verdict import Verdict
 from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
+from conformance.report.sentences import sentence
 from conformance.report.story import events_of, shortened
 from conformance.report.words import is_specification, one_line, repeat_command
 from conformance.reproduce.scene import Scene
@@ -30,7 +31,7 @@ def heading(scene: Scene) -> list[str]:
         f"expected: {verdict.expected}" + _known(verdict),
     ]
     if verdict.seen:
-        lines.append(f"seen:     {verdict.seen}")
+        lines += [f"came:     {sentence(verdict)}", f"seen:     {verdict.seen}"]
     if is_specification(target):
         lines.append("note:     this is an executable specification, not qmail")
     return [one_line(line) for line in lines]
@@ -75,7 +76,7 @@ def readme(scene: Scene, files: Iterable[str]) -> str:
 
 def _what(scene: Scene) -> list[str]:
     verdict = scene.verdict
-    seen = escape(verdict.seen) if verdict.seen else "what is promised; the story below shows it"
+    seen = escape(sentence(verdict)) if verdict.seen else "what is promised; the story below shows it"
     kept = "kept" if verdict.verdict == "met" else "not kept"
     expected = "as expected of it" if verdict.as_expected else f"though {verdict.expected} was expected of it"
     if verdict.unlike_described:

@@ -12,6 +12,7 @@ from conformance.judge.comparison import Comparison, PatchSummary, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
+from conformance.report.sentences import sentence
 from conformance.report.site.citation import citation
 from conformance.report.site.html import Html, bullets, definitions, joined, prose, scrolling, tag
 from conformance.report.site.marks import chip
@@ -200,7 +201,9 @@ def _noteworthy(comparison: Comparison) -> Html:
             tag("th", _link(verdict.requirement), scope="row"),
             tag("td", comparison.labels[index]),
             tag("td", chip(verdict)),
-            tag("td", tag("p", meaning(verdict)), tag("p", one_line(verdict.seen, _SEEN), class_="quiet")),
+            tag(
+                "td", tag("p", meaning(verdict)), tag("p", one_line(sentence(verdict), _SEEN), class_="quiet")
+            ),
         )
         for index, verdict in found[:_NOTEWORTHY]
     )

@@ -12,6 +12,7 @@ from conformance.harmless import printable
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.verdict import Verdict
+from conformance.report.sentences import sentence
 from conformance.report.site.citation import citation
 from conformance.report.site.evidence import evidence
 from conformance.report.site.html import Html, definitions, joined, pre, prose, tag
@@ -92,7 +93,8 @@ def _card(index: int, label: str, verdict: Verdict) -> Html:
     if verdict.severity and verdict.verdict == "unmet":
         facts.append(("Severity", verdict.severity))
     if verdict.seen:
-        facts.append(("Seen", pre(verdict.seen, tabindex="0", aria_label="what was seen")))
+        facts.append(("What came", sentence(verdict)))
+        facts.append(("For developers", pre(verdict.seen, tabindex="0", aria_label="what was seen")))
     if (known := verdict.deviation) is not None:
         source = (" Source: ", citation(known["source"]), f". Since {known['since']}.")
         facts.append(("Known deviation", joined((prose(known["reason"]), *source))))

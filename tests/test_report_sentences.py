@@ -1,0 +1,137 @@
+"""What came of a promise in one sentence: no verdict is explained by an assertion or by objects."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import main
+from conformance.judge.runfile import read_run
+from conformance.judge.verdict import Verdict
+from conformance.pod.record import Connect, Receive, Record, Send
+from conformance.report.sentences import looks_like_code, sentence, with_introspection
+from conformance.report.user_changes import does
+from tests.judge_samples import CHANGE, PPA, verdict
+
+SESSION = (
+    ("", "220 mx ESMTP\r\n"),
+    ("EHLO c\r\n", "250-mx\r\n250 8BITMIME\r\n"),
+    ("MAIL FROM:<a@b.example>\r\n", "250 ok\r\n"),
+    ("RCPT TO:<a%b@here.example>\r\n", "250 ok\r\n"),
+    ("DATA\r\n", "354 go ahead\r\n"),
+    ("Subject: hello\r\n\r\nhello\r\n.\r\n", "250 ok 17 qp 4\r\n"),
+)
+
+
+def record() -> Record:
+    acts: list[Connect | Receive | Send] = [Connect(at=0.0, connection=0)]
+    for at, (said, answered) in enumerate(SESSION, 1):
+        if said:
+            acts.append(Send(at=at / 10, connection=0, data=said, taken=True))
+        acts.append(Receive(at=at / 10 + 0.01, connection=0, data=answered))
+    return Record(tuple(acts))
+
+
+def unmet(seen: str) -> Verdict:
+    return replace(verdict(CHANGE, PPA, "unmet", seen=seen), record=record())
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (
+            "<reply 250 'ok'>\nassert 250 == 553\n +  where 250 = <reply 250 'ok'>.code",
+            "RCPT TO:<a%b@here.example> was answered 250 ok; 553 was promised",
+        ),
+        (
+            "[250, 250]\nassert [250, 250] == [553, 503]",
+            "MAIL FROM:<a@b.example> was answered 250 ok; 553 was promised",
+        ),
+        ("assert (250, 354) == (250, 503)", "DATA was answered 354 go ahead; 503 was promised"),
+        ("assert [421, 421] == [250, 250]", "the replies were 421, 421; 250, 250 were promised"),
+        ("<reply 250 'ok 17 qp 4'>", "the message was answered 250 ok 17 qp 4"),
+        (
+            "<reply 501 'no'>\nassert 501 in (503, 554)\n +  where 501 = <reply 501 'no'>.code",
+            "the client was answered 501 no; one of 503, 554 was promised",
+        ),
+        (
+            "<no reply: silent for 4 s after RCPT TO:<a@b>>\nassert 0 == 421",
+            "no reply came (silent for 4 s after RCPT TO:<a@b>); 421 was promised",
+        ),
+        (
+            "assert False\n +  where False = <delivery 'Z' 'CNAME lookup failed. (#4.4.3)'>.accepted",
+            "the message was deferred: CNAME lookup failed. (#4.4.3); that a host takes it was promised",
+        ),
+        (
+            "<delivery 'rK' 'ok\\nsaid'>\nassert 'K' == 'Z'\n"
+            " +  where 'K' = Report(letter='K', text='').letter",
+            "the message was reported delivered: ok said; that it is deferred was promised",
+        ),
+        (
+            "assert 'rK' == 'hD'",
+            "the message was reported delivered; that it is refused for good (hD) was promised",
+        ),
+        (
+            "assert 0 == 1\n +  where 0 = len([])\n +    where [] = messages()\n"
+            " +      where messages = internet.messages",
+            "0 messages that a host took; 1 was promised",
+        ),
+        (
+            "assert ['ANY', 'ANY'...', ...] == ['MX', 'A']\n  \n  At index 0 diff: 'ANY' != 'MX'",
+            "'ANY' was seen where 'MX' was promised",
+        ),
+        ("assert {'A', 'ANY'} == {'A'}", "what was seen: 'A', 'ANY'; 'A' was promised"),
+        ("assert [] == ['a > b']", "what was seen: nothing; 'a > b' was promised"),
+        ("assert 'x' in 'a in b'", "'x' was promised in 'a in b', and is not there"),
+        ("assert 'x' not in ['x']", "'x' was promised not to be in 'x', and is there"),
+        ("authenticated as []\nassert [] == ['alice']", "authenticated as nothing; 'alice' was promised"),
+        ("it chose ['AUTH LOGIN']\nassert False", "it chose 'AUTH LOGIN'"),
+        ("0 bounces, and 0 queued\nassert 0 == 1", "0 bounces, and 0 queued"),
+        (
+            "HELO mx\nassert False\n"
+            " +  where False = <built-in method startswith of str object at 0x7f>('EHLO')\n"
+            " +    where <built-in method startswith of str object at 0x7f> = 'HELO mx'.startswith",
+            "'HELO mx' was seen; what starts with 'EHLO' was promised",
+        ),
+        (
+            "[HookCall(program='qmail-queue', arguments=[])]",
+            "what was seen is not what was promised: a run of qmail-queue",
+        ),
+        ("", ""),
+        ("an assertion without words", "an assertion without words"),
+    ],
+)
+def test_what_came_is_said_in_words(seen: str, said: str) -> None:
+    assert sentence(unmet(seen)) == said
+    assert not looks_like_code(said or "nothing")
+
+
+def test_what_pytest_says_stands_behind_it() -> None:
+    made = unmet("assert 'rK' == 'Z'")
+    said = "the message was reported delivered; that it is deferred was promised"
+    assert with_introspection(made, 100) == f"{said} (assert 'rK' == 'Z')"
+    assert with_introspection(unmet("all went to one"), 100) == "all went to one"
+    assert does(made) == said
+    assert (
+        sentence(replace(made, verdict="invalid", seen="the container ended\nmore")) == "the container ended"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "assert 0 == 1", "seen: <reply 250 'ok'>", "[250]", "1 == 2", "<object at 0x17>", "it is at 0x17"],
+)
+def test_code_is_known_as_such(text: str) -> None:
+    assert looks_like_code(text)
+
+
+#: No patch, and flaws of every area of base: what came of hundreds of requirements.
+FLAWED = "reference-stock~smtpd.mail-empty,smtpd.rcpt-empty,smtpd.literal-wraps,remote.data-2xx-sent"
+
+
+def test_no_verdict_of_a_run_is_explained_by_code(tmp_path: Path) -> None:
+    main(["run", FLAWED, "-q", "-n", "2", "--out", str(tmp_path)])
+    [path] = tmp_path.glob("*.jsonl")
+    unmet = [verdict for verdict in read_run(path).verdicts if verdict.verdict == "unmet"]
+    assert len(unmet) > 200
+    assert [(each.requirement, sentence(each)) for each in unmet if looks_like_code(sentence(each))] == []
