@@ -12,6 +12,7 @@ from conformance.pod.record import Connect, Receive, Record, Send
 from conformance.report.sentences import looks_like_code, sentence, with_introspection
 from conformance.report.user_changes import does
 from tests.judge_samples import CHANGE, PPA, verdict
+from tests.report_samples import NASTY
 
 SESSION = (
     ("", "220 mx ESMTP\r\n"),
@@ -20,6 +21,7 @@ SESSION = (
     ("RCPT TO:<a%b@here.example>\r\n", "250 ok\r\n"),
     ("DATA\r\n", "354 go ahead\r\n"),
     ("Subject: hello\r\n\r\nhello\r\n.\r\n", "250 ok 17 qp 4\r\n"),
+    ("<login of bob>\r\n", "535 no\r\n"),
 )
 
 
@@ -98,6 +100,15 @@ def unmet(seen: str) -> Verdict:
             "what was seen is not what was promised: a run of qmail-queue",
         ),
         ("", ""),
+        (
+            "<reply 220 'mx ESMTP'>\nassert 'mx ESMTP' == 'other'\n"
+            " +  where 'mx ESMTP' = <reply 220 'mx ESMTP'>.text",
+            "the client, which connects, was answered 220 mx ESMTP; 'other' was promised",
+        ),
+        (
+            "assert 535 == 235\n +  where 535 = <reply 535 'no'>.code",
+            "the client's login of bob was answered 535 no; 235 was promised",
+        ),
         ("an assertion without words", "an assertion without words"),
     ],
 )
@@ -115,6 +126,27 @@ def test_what_pytest_says_stands_behind_it() -> None:
     assert (
         sentence(replace(made, verdict="invalid", seen="the container ended\nmore")) == "the container ended"
     )
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        *NASTY,
+        "assert {[]: 1} == {'\\d'}",
+        "assert " + "(" * 9_000 + " == 250",
+        "assert " + "9" * 9_000 + " == 250",
+        "<reply 250 '" + "\\" * 9_000 + "\nassert '\x00' == [250]",
+        "<delivery '" * 2_000,
+        "<no reply: " + "> " * 9_000,
+    ],
+    ids=range(len(NASTY) + 6),
+)
+def test_whatever_a_build_says_there_is_one_line(seen: str, recwarn: pytest.WarningsRecorder) -> None:
+    for text in (seen, f"assert {seen}", f"assert [{seen}] == 250", f"said {seen}\nassert 0 == 1"):
+        said = sentence(unmet(text))
+        assert said.isprintable()
+        assert len(said) < 600
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(

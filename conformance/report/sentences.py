@@ -6,6 +6,7 @@ developers: where a report shows them, they stand below.
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from conformance.report.story import events_of
 from conformance.report.words import one_line
 
 _LONGEST = 160  #: characters of one value in a sentence
+_READ = 20_000  #: characters of what was seen that are read for it
 
 _QUOTED = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _REPLY = re.compile(rf"<reply (\d+) {_QUOTED}>")
@@ -89,7 +91,7 @@ def looks_like_code(text: str) -> bool:
 
 def _parts(seen: str) -> tuple[str, str, list[str]]:
     """The case's own words, what was claimed (without `assert`), and where its values come from."""
-    lines = seen.split("\n")
+    lines = seen[:_READ].split("\n")
     at = next((i for i, line in enumerate(lines) if line.lstrip().startswith("assert ")), len(lines))
     claim = lines[at].strip().removeprefix("assert ") if at < len(lines) else ""
     wheres = [found[1] for line in lines[at + 1 :] if (found := _WHERE.match(line))]
@@ -133,10 +135,20 @@ def _value(text: str) -> str:
     if text in ("''", '""'):
         return "nothing"
     try:
-        said = _words(ast.literal_eval(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        said = _words(_literal(text))
+    except ValueError:
         said = _plain(text).strip("[](){}")
     return one_line(said, _LONGEST)
+
+
+def _literal(text: str) -> Any:
+    """What a value in Python's form is. Raises ValueError for anything else, whatever it holds."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes
+            return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"no literal: {text[:80]!r}") from error
 
 
 def _words(value: Any) -> str:
@@ -166,8 +178,8 @@ def _delivery(found: re.Match[str]) -> str:
 
 def _unquoted(text: str) -> str:
     try:
-        return " ".join(str(ast.literal_eval(text)).split())
-    except (ValueError, SyntaxError):
+        return " ".join(str(_literal(text)).split())
+    except ValueError:
         return " ".join(text.strip("'\"").split())
 
 
@@ -234,6 +246,10 @@ def _of_replies(message: str, claim: str, wheres: list[str], record: Record | No
 
 def _reply_to(command: str, line: str) -> str:
     said = "the message" if command == "." else one_line(command, _LONGEST)
+    if command.startswith("["):  # what it did, and no line that it said
+        said = f"the client, which {command.strip('[]')},"
+    elif command.startswith("<"):  # the name of what is hidden in a record
+        said = f"the client's {command.strip('<>')}"
     return f"{said or 'the client'} was answered {line}"
 
 
@@ -244,8 +260,8 @@ def _fits(pairs: list[tuple[str, str]], codes: list[int]) -> bool:
 def _codes(text: str) -> list[int]:
     """Reply codes as a claim compares them: `250`, `[250, 553]`; none where it is about something else."""
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = _literal(text)
+    except ValueError:
         return []
     values = value if isinstance(value, (list, tuple)) else [value]
     fine = all(isinstance(each, int) and (200 <= each < 600 or each == 0) for each in values)
