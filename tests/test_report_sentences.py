@@ -9,7 +9,8 @@ from conformance.cli import main
 from conformance.judge.runfile import read_run
 from conformance.judge.verdict import Verdict
 from conformance.pod.record import Connect, Receive, Record, Send
-from conformance.report.sentences import looks_like_code, sentence, with_introspection
+from conformance.report.sentences import deciding, looks_like_code, sentence, with_introspection
+from conformance.report.story import events_of
 from conformance.report.user_changes import does
 from tests.judge_samples import CHANGE, PPA, verdict
 from tests.report_samples import NASTY
@@ -155,6 +156,25 @@ def test_whatever_a_build_says_there_is_one_line(seen: str, recwarn: pytest.Warn
 )
 def test_code_is_known_as_such(text: str) -> None:
     assert looks_like_code(text)
+
+
+@pytest.mark.parametrize(
+    ("seen", "event"),
+    [
+        ("assert 250 == 553\n +  where 250 = <reply 250 'ok'>.code", "250 ok"),
+        ("assert [250, 354] == [250, 503]", "354 go ahead"),
+        ("<no reply: silent for 4 s after x>\nassert 0 == 421", "<login of bob>"),
+        ("assert [] == [1]\n  At index 0 diff: 'RCPT TO:<a%b' != 'x'", "RCPT TO:<a%b@here.example>"),
+        ("said ['MAIL FROM:<a@b.example>', 'hello']\nassert False", "MAIL FROM:<a@b.example>"),
+        ("assert 'rK' == 'Z'", None),
+        ("assert 1 == 2", None),
+    ],
+)
+def test_the_event_that_decides_is_found(seen: str, event: str | None) -> None:
+    made = unmet(seen)
+    found = deciding(made, events_of(made.record))
+    assert (found.text if found else None) == event
+    assert deciding(replace(made, verdict="met"), events_of(made.record)) is None
 
 
 #: No patch, and flaws of every area of base: what came of hundreds of requirements.

@@ -12,7 +12,7 @@ from conformance.cases.collection import all_requirements
 from conformance.cli.reporting import write_site
 from conformance.judge.comparison import Comparison, compare
 from conformance.pod.observation import TranscriptEntry
-from conformance.pod.record import Failure, Record
+from conformance.pod.record import Connect, Failure, Receive, Record, Send
 from conformance.report.site.citation import citation
 from conformance.report.site.event_table import ROWS
 from conformance.report.site.findings import Shown, findings_page
@@ -235,3 +235,63 @@ def test_the_page_of_an_exploration_shows_each_finding_with_both_stories(nasty: 
     assert all(link.removeprefix("#") in read.ids for link in read.links)
     assert not read.all("img")
     assert "0.000" not in read.text
+
+
+EHLO = "EHLO c\r\n"
+STOCK_EHLO, OTHER_EHLO = "250-mx\r\n250 8BITMIME\r\n", "250-mx\r\n250-SIZE 0\r\n250 8BITMIME\r\n"
+
+
+def session(*lines: str) -> Record:
+    """A session in which client and server speak by turns, the server first."""
+    acts: list[Connect | Receive | Send] = [Connect(at=0.0, connection=0)]
+    for at, line in enumerate(lines, 1):
+        if at % 2:
+            acts.append(Receive(at=at / 10, connection=0, data=line))
+        else:
+            acts.append(Send(at=at / 10, connection=0, data=line, taken=True))
+    return Record(tuple(acts))
+
+
+def decided(tmp_path: Path, patch: str) -> Page:
+    """The page of a requirement whose stories differ in what EHLO announces, and in what decides."""
+    seen = "<reply 250 'ok'>\nassert 250 == 553\n +  where 250 = <reply 250 'ok'>.code"
+    mail = "MAIL FROM:<a%b@c.example>\r\n"
+    old, new = verdict(CHANGE, STOCK, "unmet", seen=seen), verdict(CHANGE, PPA)
+    name = CHANGE.name.replace("0005", patch)
+    old, new = (replace(each, patch=patch, requirement=name) for each in (old, new))
+    old = replace(
+        old, record=session("220 mx\r\n", EHLO, STOCK_EHLO, mail, "250 ok\r\n", "QUIT\r\n", "221 mx\r\n")
+    )
+    new = replace(
+        new, record=session("220 mx\r\n", EHLO, OTHER_EHLO, mail, "553 no\r\n", "QUIT\r\n", "221 mx\r\n")
+    )
+    return written(compare([run(STOCK, [old]), run(PPA, [new])]), tmp_path)[name]
+
+
+def test_the_line_that_decides_is_marked_and_what_ehlo_announces_for_another_patch_is_no_first_difference(
+    tmp_path: Path,
+) -> None:
+    read = decided(tmp_path, "0005")
+    assert "#difference-1-decides" in read.links
+    rows = read.html.split("<tr ")
+    [row] = [row for row in rows if 'id="difference-1-decides"' in row]
+    assert row.index("this decides") < row.index('class="other at"'), "on the side that is unmet"
+    assert "553" in row
+    assert 'id="difference-1-first"' in row, "it is also what differs first"
+    [other] = [row for row in rows if "SIZE 0" in row and "differs" in row]
+    assert "of patch 0008" in other
+    assert "RCPT" not in row
+    assert "MAIL FROM:&lt;a%b@c.example&gt; was answered 250 ok; 553 was promised" in read.html
+
+
+def test_what_ehlo_announces_is_the_first_difference_of_the_patch_that_it_belongs_to(tmp_path: Path) -> None:
+    read = decided(tmp_path, "0008")
+    [first] = [row for row in read.html.split("<tr ") if 'id="difference-1-first"' in row]
+    assert "SIZE 0" in first
+    assert "of patch 0008" not in read.html
+
+
+def test_a_story_alone_has_its_deciding_line_too(tmp_path: Path) -> None:
+    known = verdict(CHANGE, PPA, "unmet", seen="assert 250 == 553\n +  where 250 = <reply 250 'ok'>.code")
+    known = replace(known, record=session("220 mx\r\n", "NOOP\r\n", "250 ok\r\n"))
+    assert "this decides" in written(compare([run(PPA, [known])]), tmp_path)[CHANGE.name].text

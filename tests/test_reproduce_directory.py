@@ -177,6 +177,15 @@ def test_the_failure_of_the_world_is_told_and_not_played() -> None:
     assert list(story_lines(failed))[-1].endswith("[the world failed: the pod is gone]")
 
 
+def test_the_line_that_decides_is_marked_in_the_story() -> None:
+    made = scene_of("0006.unknown.code")
+    seen = "assert 500 == 502\n +  where 500 = <reply 500 'unrecognised (#5.5.2)'>.code"
+    unmet = scene(dataclasses.replace(made.verdict, verdict="unmet", seen=seen), made.target)
+    [line] = [line for line in story_lines(unmet) if line.endswith("<-- this decides")]
+    assert " 500 " in line
+    assert not [line for line in story_lines(made) if "decides" in line]
+
+
 def test_what_a_target_says_is_harmless_on_a_terminal_and_in_the_readme() -> None:
     made = scene_of("0006.unknown.code")
     verdict = changed(made.verdict, Receive, data="500 \x1b[2J\x07```\r\n")

@@ -7,18 +7,19 @@ developers: where a report shows them, they stand below.
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from conformance.judge.verdict import Verdict
-from conformance.pod.record import Record
-from conformance.report.story import events_of
+from conformance.report.story import Event, events_of
 from conformance.report.words import one_line
 
 _LONGEST = 160  #: characters of one value in a sentence
+_TELLING = 3  #: characters that a value must have for an event to be known by it
 _READ = 20_000  #: characters of what was seen that are read for it
 
 _QUOTED = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_QUOTES = re.compile(_QUOTED)
 _REPLY = re.compile(rf"<reply (\d+) {_QUOTED}>")
 _NO_REPLY = re.compile(r"<no reply: (.*?)>(?=[\s,;:\])]|$)", re.MULTILINE)
 _DELIVERY = re.compile(rf"<delivery {_QUOTED} {_QUOTED}(, still running at the limit)?(, crashed by [^>]*)?>")
@@ -67,7 +68,7 @@ def sentence(verdict: Verdict) -> str:
     said = (
         _of_beginning(wheres)
         or _prose(message, claim)
-        or _of_replies(message, claim, wheres, verdict.record)
+        or _of_replies(message, claim, wheres, events_of(verdict.record))
         or _of_delivery(message, claim, wheres)
         or _of_first_difference(claim, verdict.seen)
         or _of_claim(claim, wheres)
@@ -194,12 +195,44 @@ def _prose(message: str, claim: str) -> str:
     return _joined(_plain(first), _promised(operator, right) if plain else "")
 
 
-def _answered(record: Record | None) -> list[tuple[str, str]]:
+def deciding(verdict: Verdict, events: Sequence[Event]) -> Event | None:
+    """The event that the failing assertion looked at: a reply, a silence, a report; None where nobody knows.
+
+    `events` are those of the verdict's record.
+    """
+    if verdict.verdict != "unmet":
+        return None
+    message, claim, wheres = _parts(verdict.seen)
+    if found := _decisive_reply(message, claim, wheres, events):
+        return found[1]
+    texts = [message, *wheres]
+    if any(_NO_REPLY.search(text) for text in texts):
+        said = [each for each in events if each.channel.startswith("smtpd") and each.speaker == "client"]
+        return said[-1] if said else None
+    left, _, right = _split(claim)
+    if any(_deliveries(texts)) or (_is_report(left) and _is_report(right)):
+        told = [each for each in events if each.channel == "qmail-remote" and each.speaker == "qmail"]
+        return told[-1] if told else None
+    return _quoting([*_DIFFERS.findall(verdict.seen)[:1], (left, ""), (message, "")], events)
+
+
+def _quoting(texts: Iterable[tuple[str, str]], events: Sequence[Event]) -> Event | None:
+    """The last event that holds what one of these texts quotes, the longest of it first."""
+    for text, _ in texts:
+        quoted = (_unquoted(found[1]) for found in _QUOTES.finditer(text))
+        for value in sorted((value for value in quoted if len(value) >= _TELLING), key=len, reverse=True):
+            holding = [event for event in events if event.channel != "set-up" and value in event.text]
+            if holding:
+                return holding[-1]
+    return None
+
+
+def _answered(events: Iterable[Event]) -> list[tuple[str, Event]]:
     """Each last line of a reply of qmail-smtpd, with what the client had said for it."""
     said: dict[str, list[str]] = {}
     pairs = []
     content = set()  # channels on which a message is on its way
-    for event in events_of(record):
+    for event in events:
         if not event.channel.startswith("smtpd"):
             continue
         waiting = said.setdefault(event.channel, [])
@@ -209,39 +242,68 @@ def _answered(record: Record | None) -> list[tuple[str, str]]:
             content.discard(event.channel)
             waiting.append(event.text)
         elif re.match(r"\d{3}( |$)", event.text):
-            pairs.append((waiting.pop(0) if waiting else "", event.text))
+            pairs.append((waiting.pop(0) if waiting else "", event))
             if event.text.startswith("354"):
                 content.add(event.channel)
     return pairs
 
 
-def _of_replies(message: str, claim: str, wheres: list[str], record: Record | None) -> str:
+def _decisive_reply(
+    message: str, claim: str, wheres: list[str], events: Iterable[Event]
+) -> tuple[str, Event] | None:
+    """The reply that is not as promised, with what the client had said for it."""
+    left, _, right = _split(claim)
+    codes, wanted, shown = _codes(left), _codes(right), _shown(message, wheres)
+    pairs = _answered(events)
+    if _several(codes, wanted, shown):
+        differs = _first_unlike(codes, wanted)
+        starts = (at for at in range(len(pairs) - len(codes), -1, -1) if _fits(pairs[at:], codes))
+        start = next(starts, None)
+        return None if start is None else pairs[start + differs]
+    if shown is None:
+        return None
+    code, words = shown[1], _unquoted(shown[2])
+    ending = [pair for pair in pairs if pair[1].text[:3] == code and words.endswith(pair[1].text[4:])]
+    return ending[-1] if ending else None
+
+
+def _several(codes: list[int], wanted: list[int], shown: re.Match[str] | None) -> bool:
+    """Whether a claim compares several replies, or one that is not shown whole."""
+    return bool(codes) and len(codes) == len(wanted) and (len(codes) > 1 or shown is None)
+
+
+def _first_unlike(codes: list[int], wanted: list[int]) -> int:
+    return next((at for at, code in enumerate(codes) if code != wanted[at]), 0)
+
+
+def _shown(message: str, wheres: list[str]) -> re.Match[str] | None:
+    """The one reply that an assertion is about, where it shows one alone."""
+    there = [found for where in wheres for found in _REPLY.finditer(where)]
+    told = list(_REPLY.finditer(message))
+    if there:
+        return there[0]
+    return told[0] if len(told) == 1 else None
+
+
+def _of_replies(message: str, claim: str, wheres: list[str], events: Sequence[Event]) -> str:
     """`RCPT TO:<a%b@here.example> was answered 250 ok; 553 was promised`."""
     left, operator, right = _split(claim)
-    told = [*_REPLY.finditer(message)]
-    shown = [found for where in wheres for found in _REPLY.finditer(where)] or told
-    silent = _NO_REPLY.search("\n".join([message, *wheres]))
-    codes, wanted = _codes(left), _codes(right)
-    if codes and wanted and len(codes) == len(wanted) and (len(codes) > 1 or not shown):
-        differs = next((at for at, code in enumerate(codes) if code != wanted[at]), 0)
-        pairs = _answered(record)
-        starts = (at for at in range(len(pairs) - len(codes), -1, -1) if _fits(pairs[at:], codes))
-        if (start := next(starts, None)) is not None:
-            command, line = pairs[start + differs]
-            return _joined(_reply_to(command, line), f"{wanted[differs]} was promised")
+    codes, wanted, shown = _codes(left), _codes(right), _shown(message, wheres)
+    found = _decisive_reply(message, claim, wheres, events)
+    if _several(codes, wanted, shown):
+        if found is not None:
+            return _joined(
+                _reply_to(found[0], found[1].text), f"{wanted[_first_unlike(codes, wanted)]} was promised"
+            )
         replies = ", ".join(map(str, codes))
         return _joined(f"the replies were {replies}", f"{', '.join(map(str, wanted))} were promised")
-    if silent:
+    if silent := _NO_REPLY.search("\n".join([message, *wheres])):
         return _joined(f"no reply came ({silent[1]})", _promised(operator, right) if wanted else "")
-    if not shown or (shown is told and len(told) > 1):
+    if shown is None:
         return ""
-    code, words = shown[0][1], _unquoted(shown[0][2])
-    line = f"{code} {words}".rstrip()
-    matching = [
-        command for command, told in _answered(record) if line.endswith(told[4:]) and told[:3] == code
-    ]
-    promised = _promised(operator, right) if left in (code, shown[0][2]) or _codes(right) else ""
-    return _joined(_reply_to(matching[-1] if matching else "", line), promised)
+    promised = _promised(operator, right) if left in (shown[1], shown[2]) or wanted else ""
+    line = f"{shown[1]} {_unquoted(shown[2])}".rstrip()
+    return _joined(_reply_to(found[0] if found else "", line), promised)
 
 
 def _reply_to(command: str, line: str) -> str:
@@ -253,8 +315,8 @@ def _reply_to(command: str, line: str) -> str:
     return f"{said or 'the client'} was answered {line}"
 
 
-def _fits(pairs: list[tuple[str, str]], codes: list[int]) -> bool:
-    return [line[:3] for _, line in pairs[: len(codes)]] == [str(code) for code in codes]
+def _fits(pairs: list[tuple[str, Event]], codes: list[int]) -> bool:
+    return [event.text[:3] for _, event in pairs[: len(codes)]] == [str(code) for code in codes]
 
 
 def _codes(text: str) -> list[int]:

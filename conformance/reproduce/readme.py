@@ -6,7 +6,7 @@ from conformance.harmless import printable
 from conformance.judge.verdict import Verdict
 from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
-from conformance.report.sentences import sentence
+from conformance.report.sentences import deciding, sentence
 from conformance.report.story import events_of, shortened
 from conformance.report.words import is_specification, one_line, repeat_command
 from conformance.reproduce.scene import Scene
@@ -50,12 +50,15 @@ def _packages(target: Target) -> str:
 
 
 def story_lines(scene: Scene, most: int = 400) -> Iterator[str]:
-    """The story, one line an event, harmless to show."""
-    for event in shortened(events_of(scene.verdict.record), most):
+    """The story, one line an event, harmless to show; the one that decides says so."""
+    events = events_of(scene.verdict.record)
+    decides = deciding(scene.verdict, events)
+    for event in shortened(events, most):
         who = f"{event.speaker} > {event.listener}"
         text = printable(event.text)
         text = text if len(text) <= _LINE else f"{text[:_LINE]} … ({len(event.text)} characters)"
         note = f"  ({event.note})" if event.note else ""
+        note += "  <-- this decides" if event is decides else ""
         yield printable(f"{event.at:9.4f}  {event.channel:<16} {who:<18} {text}{note}")
 
 

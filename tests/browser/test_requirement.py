@@ -35,6 +35,16 @@ def test_the_link_leads_to_the_first_difference(page: Any, index: str) -> None:
     assert "≠" in row.inner_text()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_link_leads_to_the_line_that_decides(page: Any, index: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(requirement(index, "0006.unknown.code"))
+    page.get_by_role("link", name="Jump to what decides").click()
+    assert page.url.endswith("#difference-1-decides")
+    assert page.locator("#difference-1-decides").is_visible()
+    assert "EHLO" not in page.locator("#difference-1-first").inner_text()
+
+
 @pytest.mark.parametrize(("width", "axis", "extent"), [(1280, "x", "width"), (390, "y", "height")])
 def test_transcripts_stand_beside_each_other_and_on_a_phone_below(
     page: Any, index: str, width: int, axis: str, extent: str

@@ -1,7 +1,8 @@
 """Events as a table, conversation by conversation; two stories stand side by side, what differs marked."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from conformance.report.site.html import Html, joined, tag, text
@@ -24,6 +25,10 @@ _NAMES = {
 }
 _SET_UP = "set-up"  #: told by the configuration, which the page shows
 _WIDTHS = tag("col", class_="at") + tag("col", class_="by") + tag("col")
+_NO_REMARK = Html("")
+#: What a reply to EHLO announces, and the patch that adds to it.
+_KEYWORD = re.compile(r"250[- ](AUTH|SIZE|8BITMIME|PIPELINING)\b")
+EHLO_PATCH = "0008"
 _SESSION = re.compile(r"smtpd (\d{1,6})")
 
 
@@ -34,16 +39,35 @@ def channel_name(channel: str) -> str:
     return _NAMES.get(channel, f"Exchanger {channel}")
 
 
-def two_columns(pairs: Sequence[Pair], left: str, right: str, name: str) -> Html:
-    """The table of two stories, with links to its differences above it. `name` makes its ids its own."""
+def two_columns(
+    pairs: Sequence[Pair],
+    left: str,
+    right: str,
+    name: str,
+    deciding: Collection[int] = (),
+    patch: str = EHLO_PATCH,
+) -> Html:
+    """The table of two stories, with links to its differences above it. `name` makes its ids its own.
+
+    `deciding` are the `id`s of the events that a failing assertion looked at. What differs for another patch
+    than `patch` is no first difference, unless nothing else differs.
+    """
     pairs = [pair for pair in pairs if _channel(pair) != _SET_UP]
-    first = first_difference(pairs)
+    others = {index for index, pair in enumerate(pairs) if not pair.same and of_other_patch(pair, patch)}
+    own = [replace(pair, same=True) if index in others else pair for index, pair in enumerate(pairs)]
+    first = first_difference(own)
+    first = first_difference(pairs) if first is None else first
+    decides = next((index for index, pair in enumerate(pairs) if _decides(pair, deciding)), None)
     numbers = _places(pairs)
 
     def row(index: int) -> Html:
         place = f"{name}-{numbers[index]}" if index in numbers else None
         same_channel = index > 0 and _channel(pairs[index - 1]) == _channel(pairs[index])
-        return _row(pairs[index], pairs[index - 1] if same_channel else None, place, index == first)
+        before = pairs[index - 1] if same_channel else None
+        remark = _remark(name if index == decides else "", index in others, _decides(pairs[index], deciding))
+        return _row(
+            pairs[index], before, place, index == first, remark, _decides_left(pairs[index], deciding)
+        )
 
     heads = (
         tag("td", tag("span", "differs", class_="unseen")),
@@ -52,16 +76,38 @@ def two_columns(pairs: Sequence[Pair], left: str, right: str, name: str) -> Html
     )
     columns = tag("col", class_="sign") + _WIDTHS * 2
     table = _table(f"{left} and on {right}", columns, heads, _body(pairs, first, row, 7), "two")
-    return joined((_jumps(pairs, first, numbers, name), table))
+    return joined((_jumps(pairs, first, numbers, name, decides), table))
 
 
-def one_column(events: Sequence[Event], label: str) -> Html:
-    """The table of a single story."""
+def of_other_patch(pair: Pair, patch: str) -> bool:
+    """Whether lines differ for what EHLO announces, which 0008 adds to, where another patch is looked at."""
+    texts = [event.text for event in pair.sides if event is not None]
+    return patch != EHLO_PATCH and all(map(_KEYWORD.match, texts))
+
+
+def _decides_left(pair: Pair, deciding: Collection[int]) -> bool:
+    return pair.left is not None and id(pair.left) in deciding
+
+
+def _decides(pair: Pair, deciding: Collection[int]) -> bool:
+    return any(id(event) in deciding for event in pair.sides if event is not None)
+
+
+def _remark(name: str, other: bool, decides: bool) -> Html:
+    """What stands behind a row's lines; `name`: it is the one that the link above leads to."""
+    if decides:
+        return tag("b", "◆ this decides", class_="decides", id=f"{name}-decides" if name else None)
+    return tag("i", f"of patch {EHLO_PATCH}", class_="other-patch") if other else Html("")
+
+
+def one_column(events: Sequence[Event], label: str, deciding: Collection[int] = ()) -> Html:
+    """The table of a single story; `deciding` as above."""
     pairs = [pair for pair in side_by_side(events, events) if _channel(pair) != _SET_UP]
 
     def row(index: int) -> Html:
         event = pairs[index].left
-        return tag("tr", _cells(event, text(_cut(event)) if event else ""))
+        remark = _remark("", other=False, decides=_decides(pairs[index], deciding))
+        return tag("tr", _cells(event, text(_cut(event)) if event else "", remark=remark))
 
     heads = (tag("th", label, scope="col", colspan="3"),)
     return _table(label, _WIDTHS, heads, _body(pairs, None, row, 3), "one")
@@ -119,10 +165,16 @@ def _kept(pairs: Sequence[Pair], first: int | None) -> Iterator[tuple[int, int]]
         before = index
 
 
-def _jumps(pairs: Sequence[Pair], first: int | None, numbers: dict[int, int], name: str) -> Html:
+def _jumps(
+    pairs: Sequence[Pair], first: int | None, numbers: dict[int, int], name: str, decides: int | None
+) -> Html:
+    shown = {index for index, _ in _kept(pairs, first)}
+    links = [tag("a", "Jump to what decides", href=f"#{name}-decides", class_="jump")]
+    links = links if decides in shown else []
     if first is None:
-        return tag("p", "No difference, save in times, process numbers and challenges.", class_="jumps")
-    links = [tag("a", "Jump to the first difference", href=f"#{name}-first", class_="jump")]
+        same = "No difference, save in times, process numbers and challenges."
+        return tag("p", joined((*links, same), " "), class_="jumps")
+    links += [tag("a", "Jump to the first difference", href=f"#{name}-first", class_="jump")]
     if len(numbers) > 1:
         reachable = [numbers[index] for index, _ in _kept(pairs, first) if index in numbers]
         every = joined((tag("a", str(number), href=f"#{name}-{number}") for number in reachable[:12]), " ")
@@ -131,8 +183,11 @@ def _jumps(pairs: Sequence[Pair], first: int | None, numbers: dict[int, int], na
     return tag("p", joined(links, " "), class_="jumps")
 
 
-def _row(pair: Pair, before: Pair | None, place: str | None, first: bool) -> Html:
-    """One row; a side that has nothing to say says so once, not on every row."""
+def _row(pair: Pair, before: Pair | None, place: str | None, first: bool, remark: Html, left: bool) -> Html:
+    """One row; a side that has nothing to say says so once, not on every row.
+
+    `remark` stands behind what the left side says, where it is about that (`left`), or else the right one.
+    """
 
     def said(side: int) -> str:
         event, other = pair.sides[side], pair.sides[1 - side]
@@ -140,7 +195,10 @@ def _row(pair: Pair, before: Pair | None, place: str | None, first: bool) -> Htm
             return "nothing" if before is None or before.sides[side] is not None else ""
         return text(_cut(event)) if pair.same or other is None else _marked(event, other)
 
-    cells = _cells(pair.left, said(0)) + _cells(pair.right, said(1), "other ")
+    # On a narrow screen what is the same stands there once, on the left.
+    at_left = left or pair.same or pair.right is None
+    ours = _cells(pair.left, said(0), remark=remark if at_left else _NO_REMARK)
+    cells = joined((ours, _cells(pair.right, said(1), "other ", _NO_REMARK if at_left else remark)))
     if pair.same:
         return Html(f"<tr><td></td>{cells}</tr>")
     anchor = f'<a id="{text(place)}"></a>' if place else ""
@@ -153,14 +211,14 @@ def _row(pair: Pair, before: Pair | None, place: str | None, first: bool) -> Htm
     )
 
 
-def _cells(event: Event | None, said: str, side: str = "") -> Html:
+def _cells(event: Event | None, said: str, side: str = "", remark: Html = _NO_REMARK) -> Html:
     if event is None:
         return Html(f'<td class="{side}none" colspan="3">{said}</td>')
     note = f" <small>{text(event.note)}</small>" if event.note else ""
     at = "" if event.at < 0 else f"{event.at:.3f}"
     return Html(
         f'<td class="{side}at">{at}</td><td class="by {event.speaker}">{event.speaker}</td>'
-        f"<td><code>{said}</code>{note}</td>"
+        f"<td><code>{said}</code>{note}{' ' if remark else ''}{remark}</td>"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from conformance.judge.comparison import Row
+from conformance.report.sentences import deciding
 from conformance.report.site.event_table import one_column, two_columns
 from conformance.report.site.html import Html, joined, scrolling, tag
 from conformance.report.site.sequence import picture
@@ -17,6 +18,7 @@ class Story:
 
     label: str
     events: list[Event]
+    deciding: Event | None  #: what the failing assertion looked at
 
 
 def evidence(row: Row, labels: Sequence[str]) -> Html:
@@ -25,18 +27,20 @@ def evidence(row: Row, labels: Sequence[str]) -> Html:
     problems: list[Html] = []
     for label, verdict in zip(labels, row.cells, strict=True):
         if events := events_of(verdict.record):
-            stories.append(Story(label, events))
+            stories.append(Story(label, events, deciding(verdict, events)))
         else:
             why = "its record holds nothing" if verdict.record else "the run file holds no record of it"
             problems.append(tag("p", f"{label}: {why}.", class_="quiet"))
     kinds = _same_stories(stories)
     if len(stories) == 1:
-        table = one_column(stories[0].events, stories[0].label)
+        table = one_column(stories[0].events, stories[0].label, _deciding(stories))
         return joined((*problems, table, _pictures([(stories[0], ())])))
-    parts = [_two(kinds[0], other, number, len(kinds) - 1) for number, other in enumerate(kinds[1:], 1)]
+    parts = [
+        _two(kinds[0], other, number, len(kinds) - 1, row.patch) for number, other in enumerate(kinds[1:], 1)
+    ]
     if len(kinds) == 1:
         first, second, *others = stories
-        parts = [_two([first, *others], [second], 1, 1)]
+        parts = [_two([first, *others], [second], 1, 1, row.patch)]
     return joined((*problems, *parts))
 
 
@@ -52,8 +56,8 @@ def _same_stories(stories: Sequence[Story]) -> list[list[Story]]:
     return list(kinds.values())
 
 
-def _two(left: Sequence[Story], right: Sequence[Story], number: int, count: int) -> Html:
-    """Two kinds of stories, by the first of each; `number` of `count` on the page."""
+def _two(left: Sequence[Story], right: Sequence[Story], number: int, count: int, patch: str) -> Html:
+    """Two kinds of stories, by the first of each; `number` of `count` on the page. `patch` is the row's."""
     ours, theirs = left[0], right[0]
     pairs = side_by_side(ours.events, theirs.events)
     notes = []
@@ -61,10 +65,16 @@ def _two(left: Sequence[Story], right: Sequence[Story], number: int, count: int)
         others = listed(story.label for story in rest)
         if rest:
             notes.append(tag("p", f"The same as on {first.label} happened on {others}.", class_="quiet"))
-    table = two_columns(pairs, ours.label, theirs.label, f"difference-{number}")
+    name, decides = f"difference-{number}", _deciding((ours, theirs))
+    table = two_columns(pairs, ours.label, theirs.label, name, decides, patch)
     title = tag("h3", f"{ours.label} and {theirs.label}") if count > 1 else ""
     drawing = _pictures([(ours, _differing(pairs, 0)), (theirs, _differing(pairs, 1))])
     return joined((title, *notes, table, drawing))
+
+
+def _deciding(stories: Sequence[Story]) -> frozenset[int]:
+    """The `id`s of the events that decide."""
+    return frozenset(id(story.deciding) for story in stories if story.deciding is not None)
 
 
 def _differing(pairs: Sequence[Pair], side: int) -> frozenset[int]:
