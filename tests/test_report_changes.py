@@ -3,15 +3,17 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from conformance.cli import main
 from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
 from conformance.report.changes import KINDS, Changes, changes, conclusion, markdown, render, to_json
 from conformance.report.export import dumps
-from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
-from tests.report_samples import beside, change
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, many, run, verdict, write
+from tests.report_samples import beside, change, page
 from tests.schemas import faults
 
 
@@ -51,6 +53,21 @@ def test_each_change_has_its_kind(old: Verdict, new: Verdict, kind: list[str], s
     found = between(old, new)
     assert kinds(found) == {name: [CHANGE.name] for name in kind}
     assert found.exit_status == status
+
+
+@pytest.mark.parametrize(
+    ("times", "slower"),
+    [
+        (1.0, [CHANGE.name]),  # it alone took longer
+        (3.5, []),  # the machine was busier
+    ],
+)
+def test_a_case_is_slower_where_it_stands_out(times: float, slower: list[str]) -> None:
+    others = [replace(verdict(sample, PPA), seconds=0.1 + i / 100) for i, sample in enumerate(many(3))]
+    later = [replace(each, seconds=each.seconds * (times + i % 3 / 10)) for i, each in enumerate(others)]
+    old, new = (change(seconds=seconds) for seconds in (0.1, 0.4))
+    found = changes(run(PPA, [*others, old]), run(PPA, [*later, new]))
+    assert [each.requirement for each in found.kinds["slower"]] == slower
 
 
 def test_what_fails_otherwise_than_its_deviation_describes_is_newly_unmet() -> None:
@@ -117,3 +134,21 @@ def test_every_kind_stands_in_every_form(kind: str, old: list[Verdict], new: lis
     page = markdown(found)
     assert KINDS[kind].partition(" (")[0].capitalize() in page
     assert CHANGE.name in page
+
+
+def test_the_site_has_each_change_with_its_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = "no <b>reply</b>\nassert 0 == 1"
+    old = write(tmp_path / "old.jsonl", PPA, [verdict(BASE, PPA), change("met")])
+    new = write(tmp_path / "new.jsonl", PPA, [verdict(GUARD, PPA), change("unmet", seen=seen)])
+    assert main(["report", "--diff", str(old), str(new), "--html", str(tmp_path / "site")]) == 1
+    assert "1 newly unmet" in capsys.readouterr().out
+    index, evidence = page(tmp_path / "site" / "index.html"), tmp_path / "site" / "requirements"
+    assert index.links[1:] == [f"requirements/{CHANGE.name}.html#target-2"]
+    for part in ("1 newly unmet, 1 gone, 1 new", BASE.name, GUARD.name, "no <b>reply</b>"):
+        assert part in index.text
+    assert [path.name for path in evidence.iterdir()] == [f"{CHANGE.name}.html"]
+    shown = page(evidence / f"{CHANGE.name}.html").text
+    assert "ppa (old)" in shown
+    assert "ppa (new)" in shown

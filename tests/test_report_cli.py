@@ -81,7 +81,7 @@ def test_diff_tells_what_is_newly_unmet(runs: Path, tmp_path: Path, capsys: Told
         (["cut.jsonl", "--badges", "badges"], "cut off"),
         (["--diff", "cut.jsonl", "cut.jsonl"], "cut off"),
         (["runs", "--markdown", "-", "--json", "-"], "cannot both go to standard output"),
-        (["--diff", "runs", "--html", "site"], "--html"),
+        (["--diff", "runs", "--badges", "site"], "--badges"),
         (["--diff", "runs", "--badges", "badges"], "--badges"),
         (["--diff", "runs/a-stock.jsonl"], "two runs"),
         (["--diff", "runs", "runs"], "two runs, and here are 4"),

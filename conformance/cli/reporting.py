@@ -143,9 +143,9 @@ def run_files(names: Sequence[str]) -> list[Path]:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    for option in ("html", "junit", "annotations", "badges", "bench"):
+    for option in ("junit", "annotations", "badges", "bench"):
         if getattr(options, option):
-            raise UsageError(f"--diff has no form --{option}", "It has text, --markdown and --json.")
+            raise UsageError(f"--diff has no form --{option}", "It has text, --html, --markdown and --json.")
     paths = run_files(options.runs)
     if len(paths) != 2:
         raise UsageError(
@@ -159,6 +159,12 @@ def _diff(options: argparse.Namespace) -> int:
         _put(options.markdown, changes.markdown(found))
     if options.json:
         _put(options.json, export.dumps(changes.to_json(found)))
+    if options.html:
+        from conformance.report.site.changes import INDEX, changes_files
+
+        for name, text in changes_files(found, options.project.catalogue):
+            write_text(Path(options.html) / name, text)
+        _note(Path(options.html) / INDEX)
     if STANDARD_OUTPUT not in (options.markdown, options.json):
         sys.stdout.write(changes.render(found))
     return found.exit_status

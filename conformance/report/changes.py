@@ -2,11 +2,14 @@
 
 `slower` is a hint and no verdict: a run keeps one duration for each case, so there is no median to compare.
 A case counts as slower when both verdicts are the same and it took at least twice as long and 50 ms more:
-below that the start of a process and the machine's other work are larger than what is looked for.
+below that the start of a process and the machine's other work are larger than what is looked for. Where the
+runs have cases enough to tell, it must also stand out from them: a machine that was busier makes all slower.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
@@ -23,6 +26,10 @@ SCHEMA = 1
 
 SLOWER_TIMES = 2.0
 SLOWER_SECONDS = 0.05
+#: Cases with the same verdict in both runs, from which on their spread says what is noise; and how many
+#: standard deviations of it (as the median deviation estimates them) a case must lie above the median.
+ENOUGH_CASES = 10
+DEVIATIONS = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ KINDS = {
     "expectation": "other expectation or deviation",
     "gone": "gone",
     "added": "new",
-    "slower": "slower (a hint: at least twice as long and 50 ms more)",
+    "slower": "slower (a hint: twice as long and 50 ms more at least, and more than noise)",
 }
 
 
@@ -84,14 +91,31 @@ def changes(old: Run, new: Run) -> Changes:
             "Name two runs of the same target and selection, the old one first.",
         )
     found = Changes(old, new, tuple(_caveats(old, new)), {kind: [] for kind in KINDS})
+    least = max(SLOWER_TIMES, _noise(before, after))
     for name in sorted({*before, *after}, key=lambda name: (not name.startswith("base."), name)):
         change = Change(name, before.get(name), after.get(name))
-        for kind in _kinds(change):
+        for kind in _kinds(change, least):
             found.kinds[kind].append(change)
     return found
 
 
-def _kinds(change: Change) -> Iterator[str]:
+def _noise(before: Mapping[str, Verdict], after: Mapping[str, Verdict]) -> float:
+    """How many times longer a case may take for no reason of its own; 0 where too few can tell."""
+    ratios = [
+        math.log(after[name].seconds / old.seconds)
+        for name, old in before.items()
+        if name in after and _sure(old) and _sure(old) == _sure(after[name])
+        if min(old.seconds, after[name].seconds) > 0
+    ]
+    if len(ratios) < ENOUGH_CASES:
+        return 0.0
+    middle = median(ratios)
+    spread = 1.4826 * median(abs(ratio - middle) for ratio in ratios)
+    return math.exp(min(middle + DEVIATIONS * spread, 50.0))
+
+
+def _kinds(change: Change, least: float) -> Iterator[str]:
+    """The kinds of a change; what took `least` times as long, and enough in seconds, is slower."""
     old, new = change.old, change.new
     if old is None or new is None:
         yield "gone" if new is None else "added"
@@ -101,7 +125,7 @@ def _kinds(change: Change) -> Iterator[str]:
         yield now or "undecided"
     elif new.unlike_described and not old.unlike_described:
         yield "unmet"  # it was before, but as is known
-    elif now and new.seconds >= SLOWER_TIMES * old.seconds and new.seconds - old.seconds >= SLOWER_SECONDS:
+    elif now and new.seconds >= least * old.seconds and new.seconds - old.seconds >= SLOWER_SECONDS:
         yield "slower"
     if (old.expected, old.deviation) != (new.expected, new.deviation):
         yield "expectation"
@@ -134,12 +158,12 @@ def _caveats(old: Run, new: Run) -> Iterator[str]:
 
 def render(found: Changes) -> str:
     """The changes as text for a terminal."""
-    lines = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *map(one_line, found.caveats)]
+    lines = [f"old: {caption(found.old)}", f"new: {caption(found.new)}", *map(one_line, found.caveats)]
     for kind, of_kind in found.kinds.items():
         if not of_kind:
             continue
         lines += ["", f"{KINDS[kind]}: {len(of_kind)}"]
-        lines += [f"  {one_line(change.requirement)}  {_what(kind, change)}" for change in of_kind]
+        lines += [f"  {one_line(change.requirement)}  {what(kind, change)}" for change in of_kind]
         if kind in ("unmet", "undecided"):
             commands = (repeat_command(found.new.target, change.requirement) for change in of_kind)
             lines += ["", *(f"  repeat: {command}" for command in commands)]
@@ -148,12 +172,12 @@ def render(found: Changes) -> str:
 
 def markdown(found: Changes) -> str:
     """The changes as a page in Markdown."""
-    heads = [f"old: {_name(found.old)}", f"new: {_name(found.new)}", *found.caveats]
+    heads = [f"old: {caption(found.old)}", f"new: {caption(found.new)}", *found.caveats]
     blocks = ["# What changed", f"**{escape(conclusion(found))}**"]
     blocks.append("\n".join(f"- {escape(sentence)}" for sentence in heads))
     for kind, of_kind in found.kinds.items():
         if of_kind:
-            rows = [(escape(change.requirement), escape(_what(kind, change))) for change in of_kind]
+            rows = [(escape(change.requirement), escape(what(kind, change))) for change in of_kind]
             blocks += [f"## {escape(KINDS[kind].capitalize())}", table(("requirement", "what"), rows)]
     return "\n\n".join(blocks) + "\n"
 
@@ -181,7 +205,7 @@ def conclusion(found: Changes) -> str:
     return (", ".join(shown) or "nothing changed") + f"{loud}; exit status {found.exit_status}"
 
 
-def _what(kind: str, change: Change) -> str:
+def what(kind: str, change: Change) -> str:
     """What is to be said of a change, on one line: the two verdicts, and why."""
     old, new = change.old, change.new
     if kind == "slower" and old and new:
@@ -201,7 +225,8 @@ def _expected(verdict: Verdict) -> str:
     return f"{known} ({one_line(said, 200)})" if said else known
 
 
-def _name(run: Run) -> str:
+def caption(run: Run) -> str:
+    """A run's target, what it is made of, and what came of it, on one line."""
     return one_line(f"{run.target.name} ({setting(run)}), {counts_line(run.footer.counts)}")
 
 
