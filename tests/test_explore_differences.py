@@ -323,3 +323,10 @@ def test_the_reference_waits_before_a_client_ends_its_side_and_qmail_behind_it()
         "environment": {"VERIFY": ":"},
     }
     assert any(event.text == "[after 5 s]" for event in told(played(document)))
+
+
+def test_how_much_of_an_envelope_was_written_hangs_on_a_number() -> None:
+    def holding(pid: int, count: int) -> str:
+        return f"[queue/intd/{pid} holds {f'u64011{chr(0)}p{pid}{chr(0)}F' + 'a' * count!r}]"
+
+    assert settled(holding(11, 800)) == settled(holding(1001, 798)).replace("/1001 ", "/11 ")

@@ -197,7 +197,7 @@ def test_a_response_of_cram_md5_ends_at_a_nul() -> None:
 
 
 def test_an_initial_response_may_crash_as_a_later_one() -> None:
-    chat = "> AUTH LOGIN AA=\n< *\n"
+    chat = "> AUTH PLAIN AA=\n< *\n"
     record = {"session": chat, "auth": {"mode": ""}}
     _, seen = played(record, "reference-ppa~0008.short-answer-crashes")
     assert seen.sessions[0].status == -11
@@ -242,3 +242,14 @@ def test_any_program_may_stand_in_the_place_of_qmail_queue() -> None:
 def test_padding_alone_crashes_the_decoder_of_the_package(chat: str) -> None:
     _, seen = played({"session": chat, "auth": {"mode": ""}}, "reference-ppa~0008.any-base64")
     assert seen.sessions[0].status == -11
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [("> =\n< 334 *\n> \\{password:bob}\n< *\n", -11), ("> AA=\n< 334 *\n> A===\n< 501 *\n", 1)],
+)
+def test_login_crashes_where_what_was_not_read_is_used(answers: str, status: int) -> None:
+    flaws = "0008.any-base64,0008.short-answer-crashes"
+    document: Document = {"session": f"> AUTH LOGIN\n< 334 *\n{answers}", "auth": {"mode": ""}}
+    _, seen = played(document, f"reference-ppa~{flaws}")
+    assert seen.sessions[0].status == status

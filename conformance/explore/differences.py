@@ -44,6 +44,7 @@ _OF_RUNS = (
     (re.compile(r"\bbounce/\d+"), "bounce/NUMBER"),
     (re.compile(r"qp_\d+"), "qp_NUMBER"),
     (re.compile(r"(bounce msg NUMBER|bounce msg \d+) qp \d+"), "bounce msg NUMBER qp NUMBER"),
+    (re.compile(r"(?<=\[queue/intd/)(\d+ holds .*?)(.)\2{99,}"), r"\1\2 many times"),
     (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"), "DATE"),
 )
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")

@@ -551,7 +551,8 @@ def test_a_worker_that_dies_right_after_a_verdict_does_not_cost_it(tmp_path: Pat
     writer = RunWriter(tmp_path / "ppa.jsonl", header)
     listener = Listener(Plan((PPA_TARGET,)), [case], {PPA_TARGET.name: writer}, None)
     name = f"{case.case}[{PPA_TARGET.name}]"
-    listener.pytest_runtest_logreport(SimpleNamespace(conformance=(PPA_TARGET.name, verdict_line(told))))
+    report = SimpleNamespace(conformance=(PPA_TARGET.name, verdict_line(told)), failed=False)
+    listener.pytest_runtest_logreport(report)
     listener.pytest_runtest_logreport(SimpleNamespace(nodeid=name, failed=True, longreprtext="crashed"))
     writer.finish()
     assert [each.verdict for each in read_run(tmp_path / "ppa.jsonl").verdicts] == ["met"]
@@ -564,7 +565,7 @@ def test_what_the_one_in_the_place_of_a_dead_worker_tells_once_more_is_not_told_
     listener = Listener(Plan((PPA_TARGET,)), [case], {PPA_TARGET.name: writer}, None)
     for seen in ("", "once more"):
         told = (PPA_TARGET.name, verdict_line(verdict(case, PPA_TARGET, "met", seen=seen)))
-        listener.pytest_runtest_logreport(SimpleNamespace(conformance=told))
+        listener.pytest_runtest_logreport(SimpleNamespace(conformance=told, failed=False))
     writer.finish()
     assert [each.seen for each in read_run(tmp_path / "ppa.jsonl").verdicts] == [""]
 

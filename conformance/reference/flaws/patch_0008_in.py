@@ -26,6 +26,22 @@ def _crashes_at_padding(read: Callable[[Any, bytes], bytes]) -> Callable[[Any, b
     return reads
 
 
+def _login_crashes_late(self: Authentication, initial: bytes) -> Engine:
+    """As LOGIN, but that what cannot be read is an error only where user and password are used."""
+    crashes = False
+    try:
+        user: bytes = self.initial_response(initial) if initial else (yield from self.ask(b"VXNlcm5hbWU6"))
+    except Signalled:
+        user, crashes = b"-", True
+    try:
+        password: bytes = yield from self.ask(b"UGFzc3dvcmQ6")
+    except Signalled:
+        password, crashes = b"-", True
+    if crashes and user and password:
+        raise Signalled(11)
+    return user, password, b""
+
+
 def _announces_after_helo(self: Any, argument: bytes) -> Engine:
     yield from SmtpdSession.helo(self, argument)
     if self.authentication.methods:
@@ -228,7 +244,7 @@ FLAWS = (
         self, response.partition(b"\0")[0])),
     flaw("0008.short-answer-crashes", "crashes at an answer with more padding than octets", Authentication,
         response=_crashes_at_padding(Authentication.response),
-        initial_response=_crashes_at_padding(Authentication.initial_response)),
+        initial_response=_crashes_at_padding(Authentication.initial_response), login=_login_crashes_late),
     flaw("0008.unset-enables", "takes SMTPAUTH unset for SMTPAUTH empty",
         Authentication, mode=lambda self, value: Authentication.mode(self, value or "")),
 )  # fmt: skip
