@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from conformance.reference.acts import Engine, Receive
 from conformance.reference.conversation import Conversation
@@ -53,10 +53,10 @@ def _reads_on(self: Routes, entry: bytes, file: str) -> Tuple[bytes, bytes, byte
 
 
 def _no_method_gives_up(self: Conversation, route: Route, extensions: bytes) -> Engine:
-    parameter, note = yield from Conversation.authenticated(self, route, extensions)
-    if note:
+    found: Any = yield from Conversation.authenticated(self, route, extensions)
+    if self.build.of(RemoteAuthentication)(self.dialogue).method(extensions) is None:
         yield from self.dialogue.give_up(b"Z", " but no supported AUTH method found")
-    return parameter, note
+    return found
 
 
 def _no_helo_after_ehlo(self: Conversation) -> Engine:
