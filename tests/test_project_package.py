@@ -76,7 +76,7 @@ def test_a_package_of_ones_own_goes_the_whole_way(installed: Path, package: Path
         installed, package, "list", "--without-a-case", "--patch", "verbs"
     )
 
-    told = _run(installed, package, "run", "candidate", "-k", "verbs or 0006", "--out", "out")
+    told = _run(installed, package, "run", "candidate", "-k", "verbs or 0006", "--all", "--out", "out")
     header, *verdicts, footer = map(json.loads, (package / "out/candidate.jsonl").read_text().splitlines())
     assert [faults("run-2", line) for line in (header, *verdicts, footer)] == [[]] * (len(verdicts) + 2)
     assert (header["target"]["name"], header["titles"]["verbs"]) == ("candidate", "verbs that nobody knows")

@@ -89,6 +89,7 @@ def unmet(seen: str) -> Verdict:
         ("assert 'x' not in ['x']", "'x' was promised not to be in 'x', and is there"),
         ("authenticated as []\nassert [] == ['alice']", "authenticated as nothing; 'alice' was promised"),
         ("it chose ['AUTH LOGIN']\nassert False", "it chose 'AUTH LOGIN'"),
+        ("asked about ['']\nassert [''] == []", "asked about ''; nothing was promised"),
         ("0 bounces, and 0 queued\nassert 0 == 1", "0 bounces, and 0 queued"),
         (
             "HELO mx\nassert False\n"

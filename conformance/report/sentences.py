@@ -166,7 +166,7 @@ def _plain(text: str) -> str:
     text = _REPLY.sub(lambda found: f"{found[1]} {_unquoted(found[2])}".rstrip(), text)
     text = _NO_REPLY.sub(r"no reply (\1)", text)
     text = _DELIVERY.sub(lambda found: _delivery(found), text)
-    text = re.sub(r"\[\]|\[''\]|set\(\)|\(\)", "nothing", text)
+    text = re.sub(r"\[\]|set\(\)|\(\)", "nothing", text)
     return re.sub(r"\[('[^']*'(?:, '[^']*')*)\]", r"\1", text)
 
 
