@@ -47,18 +47,21 @@ def _area(
         setup = Setup(choices)
         arrange(setup, choices)
         session = chats.sessions(choices, setup.around, moves)
-        if _PIPELINED.search("\n".join([session] if isinstance(session, str) else session)):
-            _let_be(setup.document)
+        pipelined = _PIPELINED.search("\n".join([session] if isinstance(session, str) else session))
+        _let_be(setup.document, may_read=not pipelined)
         return {"session": session, **setup.document}
 
     return Area(name, title, documents(document))
 
 
-def _let_be(document: Document) -> None:
-    """No program reads the connection, for who gets what of commands that come at once is chance."""
+def _let_be(document: Document, may_read: bool) -> None:
+    """No program reads the connection where more may come than one command: who gets what then is chance.
+
+    A client that is told something by a program goes on before qmail-smtpd does.
+    """
     password = document.get("auth", {})
     for table in (document.get("rcptcheck"), password.get("checkprogram"), password.get("subprogram")):
-        if isinstance(table, dict):
+        if isinstance(table, dict) and (table.get("says") or not may_read):
             table.pop("reads", None)
 
 
