@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.explore.differences import Difference, differ, differences, settled, told, without_lost
+from conformance.explore.chance import without_lost
+from conformance.explore.differences import Difference, differ, differences
 from conformance.explore.document import Document, made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.rules import RULES, Rule, kept
+from conformance.explore.settling import settled
+from conformance.explore.telling import told
 from conformance.pod import record as acts
 from conformance.pod.configuration import Configuration
 from conformance.pod.observation import FileSeen, MxSession, Observation, TranscriptEntry

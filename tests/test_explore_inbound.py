@@ -11,11 +11,11 @@ from conformance.explore.areas.choosing import Choices
 from conformance.explore.areas.commands import BODY, FIELDS, RESPONSES, Around
 from conformance.explore.areas.setups import THINGS, Setup
 from conformance.explore.coverage import sights
-from conformance.explore.differences import told
 from conformance.explore.document import Document, made, text_of
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.steering import Steer
 from conformance.explore.stream import Stream
+from conformance.explore.telling import told
 from conformance.scenario.chat import read_chat
 from conformance.scenario.escapes import expand
 from conformance.targets.names import parse_target

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from conformance.explore.differences import is_challenge, settled
 from conformance.explore.document import Document, Made, text_of
 from conformance.explore.driving import Done
+from conformance.explore.settling import is_challenge, settled
 from conformance.pod import record as acts
 from conformance.pod.base import octets
 from conformance.pod.delivery import Report, read_reports

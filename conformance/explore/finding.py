@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from conformance.errors import UsageError, WorldError
-from conformance.explore.differences import Difference, told
+from conformance.explore.differences import Difference
 from conformance.explore.document import Document, Made, made, text_of
 from conformance.explore.expecting import expecting
 from conformance.explore.judging import Judge, Judged
 from conformance.explore.playing import ReferenceSide
+from conformance.explore.telling import told
 from conformance.pod.codec import decode, encode
 from conformance.pod.secrets import fixture_secrets
 from conformance.report.story import side_by_side

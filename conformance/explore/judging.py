@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from conformance.explore.chance import without_lost
 from conformance.explore.coverage import sights
-from conformance.explore.differences import (
-    Difference,
-    differ,
-    differences,
-    promise_broken,
-    told,
-    without_lost,
-)
+from conformance.explore.differences import Difference, differ, differences, promise_broken
 from conformance.explore.document import Made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import Side
 from conformance.explore.rules import kept
+from conformance.explore.telling import told
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
 from conformance.report.story import events_of
