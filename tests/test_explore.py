@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -234,6 +235,26 @@ def test_what_is_under_way_is_dropped_with_the_exploration() -> None:
         return len(asyncio.all_tasks())
 
     assert asyncio.run(run()) == 1
+
+
+def test_what_waits_for_its_turn_when_the_time_is_up_is_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real builds wait: a batch that is drawn in time may take long."""
+    judge = Slow()
+    now = iter(range(10**6))
+    monkeypatch.setattr("conformance.explore.exploring.time", SimpleNamespace(monotonic=lambda: next(now)))
+
+    async def judged(made: Made, *, fresh: bool = False) -> Judged:
+        judge.begun.append(made)
+        return Judged((), Record(), Record())
+
+    monkeypatch.setattr(judge, "judge", judged)
+
+    async def run() -> int:
+        exploration = Exploration(judge, Stream("smtp", "1"), 1, at_a_time=2)
+        tallies = [each async for each in exploration.run(Budget(seconds=5))]
+        return sum(each.sessions for each in tallies if isinstance(each, Tally))
+
+    assert asyncio.run(run()) == len(judge.begun) < 6
 
 
 def test_what_the_models_differ_in_is_set_apart() -> None:

@@ -111,9 +111,13 @@ class Exploration:
         """The size of the next batch; 0 at the end. How long one takes on a real build nobody knows."""
         if budget.sessions is not None:
             return min(BATCH, budget.sessions - self._sessions)
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._is_over():
             return 0
         return BATCH if self._judge.is_instant else _AT_ONCE * self._at_a_time
+
+    def _is_over(self) -> bool:
+        """Whether the time is up."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _begin(self, size: int) -> _Batch:
         """Draw a batch, and have it played if others are played meanwhile."""
@@ -141,6 +145,9 @@ class Exploration:
 
         async def one(made: Made) -> Judged | None:
             async with self._turns:
+                if self._is_over():  # what waits for its turn then is not played
+                    tally.sessions -= 1
+                    return None
                 try:
                     return await self._judge.judge(made)
                 except WorldError as error:

@@ -271,7 +271,7 @@ def _stalls(host: Exchanger) -> bool:
 def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
     """After QUIT the connection is closed; it may be reset where the client has gone on talking."""
     for conversation, session in zip(conversations_of(record), _last_seen(record).sessions, strict=False):
-        lines = [line.rstrip("\r").upper() for line in conversation.said.split("\n")]
+        lines = [line.strip().upper() for line in conversation.said.split("\n")]
         codes = codes_of(conversation.heard) or [0]
         if session.reset and codes[-1] == 221 and lines[-2:] == ["QUIT", ""] and lines.count("QUIT") == 1:
             yield "a connection is reset after QUIT"
