@@ -18,7 +18,7 @@ from conformance.pod.codec import decode
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
 
-#: Streams of an exploration: as many whoever explores, so that a seed finds the same with any number of
+#: Streams of so many sessions: as many whoever explores, so that a seed finds the same with any number of
 #: workers; shared by the areas, and one for each at least.
 STREAMS = 16
 
@@ -41,7 +41,9 @@ class Wish:
 
     def tasks(self, workers: int) -> list[Task]:
         """The streams, the first of every area first."""
-        count = max(1, -(-STREAMS // len(self.areas)))
+        # At the end of each stream workers wait for its last scenarios: where there is a time, few will do.
+        streams = workers if self.sessions is None else STREAMS
+        count = max(1, -(-streams // len(self.areas)))
         places = [(area, number) for number in range(1, count + 1) for area in self.areas]
         budgets = self._budgets(len(places), workers)
         return [
