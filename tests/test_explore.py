@@ -311,3 +311,10 @@ def test_a_finding_crosses_to_json_and_back() -> None:
     finding = Finding(ONE, ("NOOP",), "smtp", 1, 2, "session = ''", {"session": ""}, ())
     assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
     assert replace(finding, times=3) == finding.again(2)
+
+
+def test_where_there_is_a_time_workers_have_few_streams_to_end() -> None:
+    target = parse_target("reference-ppa")
+    wish = Wish(Plan((target,)), (target,), ("smtp",), 1, seconds=60)
+    assert [task.budget.seconds for task in wish.tasks(2)] == [60, 60]
+    assert len(replace(wish, seconds=None, sessions=1600).tasks(2)) == 16

@@ -172,3 +172,11 @@ def test_what_a_message_needs_while_it_comes_is_no_growth() -> None:
     grown = {"qmail-smtpd holds more and more descriptors", "qmail-smtpd has more and more children"}
     assert grown.isdisjoint(seen_broken(*talk))
     assert grown <= set(seen_broken(*talk, held(0.7, 5, 1)))
+
+
+def test_a_client_that_talks_behind_a_quit_with_blanks_may_be_reset() -> None:
+    chat = "> QUIT \n> QUIT\n"
+    document: Document = {"session": chat}
+    one = made(document)
+    record = asyncio.run(ReferenceSide(parse_target("reference-ppa~smtpd.quit-resets")).play(one))
+    assert "a connection is reset after QUIT" not in broken(record, one.scenario)

@@ -141,7 +141,7 @@ class Exploration:
             yield finding
 
     async def _played(self, batch: list[Made], tally: Tally) -> list[tuple[Made, Judged | None]]:
-        """The batch in order, None where the world failed."""
+        """The batch in order, None where the world failed or the time was up."""
 
         async def one(made: Made) -> Judged | None:
             async with self._turns:
