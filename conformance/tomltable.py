@@ -1,6 +1,5 @@
 """One table of a TOML file that people write, read key by key: mistakes are told with file and line."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from math import inf
@@ -9,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from conformance.errors import UsageError
+from conformance.nearest import did_you_mean
 from conformance.pod.codec import shown
 from conformance.tomllines import Path as Key
 
@@ -45,9 +45,8 @@ class TomlTable:
         names = list(known)
         for key in self.data:
             if key not in names:
-                near = difflib.get_close_matches(key, names, 1, 0.5)
-                meant = f"did you mean {near[0]!r}? " if near else ""
-                self.wrong((key,), "there is no such key", f"{meant}known: {', '.join(names)}")
+                hint = did_you_mean(key, names, f"known: {', '.join(names)}")
+                self.wrong((key,), "there is no such key", hint)
 
     def make(self, wanted: type[T], *others: str, **readers: "Reader") -> T:
         """A dataclass whose fields are the keys of this table, each read as its type says.

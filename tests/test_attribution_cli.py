@@ -175,8 +175,8 @@ def test_attribute_writes_the_table_and_is_loud_about_a_wrong_name_and_reads_sto
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["bisect", "0008.mode", "--targets", "reference"], "do you mean 0008.mode"),
-        (["bisect", "0008.mode.requird", "--targets", "reference"], "do you mean 0008.mode.required"),
+        (["bisect", "0008.mode", "--targets", "reference"], "did you mean '0008.mode"),
+        (["bisect", "0008.mode.requird", "--targets", "reference"], "did you mean '0008.mode.required"),
         (["bisect", NAME], "--targets"),
         (["bisect", NAME, "--targets", "nowhere"], "no such directory"),
         (["bisect", NAME, "--targets", "reference", "--from", "only-0099"], "0099"),

@@ -134,7 +134,7 @@ def test_compare_without_an_engine_says_so_first(tmp_path: Path) -> None:
     ("arguments", "status", "says"),
     [
         (["run", "sendmail"], 2, "there is no target 'sendmail'"),
-        (["run", "reference-ppa~0006.droped"], 2, "near it are 0006.dropped"),
+        (["run", "reference-ppa~0006.droped"], 2, "did you mean '0006.dropped'"),
         (["run", "ppa"], 2, "QMAIL_PPA"),
         (["run", "debs:nowhere-at-all"], 2, "nowhere-at-all"),
         (["run", "reference-ppa", "-n", "0"], 2, "at least one case at a time"),

@@ -139,7 +139,7 @@ def test_requirements_are_carried_by_name(known: Path, tmp_path: Path, capsys: T
     assert text(known) == before
     assert main(["deviations", "carry", "0007.rcpt.bag", "--to", "qmail=1.06-6.3"]) == EXIT_USAGE
     told = capsys.readouterr().err
-    assert "carry: there is no requirement '0007.rcpt.bag'\n  Did you mean '0007.rcpt.bang'?" in told
+    assert "carry: there is no requirement '0007.rcpt.bag'\n  did you mean '0007.rcpt.bang'" in told
     for wrong in (["carry"], ["carry", "0006.unknown.code", "--to", "qmail=2"], ["carry", "x", "--to", "y"]):
         assert main(["deviations", *wrong]) == EXIT_USAGE
 

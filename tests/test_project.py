@@ -185,7 +185,7 @@ def test_a_file_of_the_series_is_known_by_its_name(tmp_path: Path) -> None:
         ("series = 'gone'", 1, "No such file", "debian/patches/series"),
         ("built-in-deviations = 1", 1, "neither true nor false", "built-in-deviations = false"),
         ("carries = ['0006', 'o006']", 1, "there is no patch 'o006'", "did you mean '0006'?"),
-        (OWN.replace("name", "nmae"), 2, "nmae: there is no such key", "did you mean 'name'?"),
+        (OWN.replace("name", "nmae"), 2, "nmae: there is no such key", "did you mean 'name'"),
         (OWN.replace("verbs", "Verbs", 1), 2, "'Verbs' is no name of a patch", "lower-case"),
         (OWN.replace("verbs", "stock", 1), 2, "'stock' is no name of a patch", "lower-case"),
         (OWN.replace('name = "verbs"', 'number = "15"'), 2, "'15' is no number", "0010"),

@@ -42,8 +42,8 @@ def test_a_stored_run_is_enough_and_nothing_is_started(
     ("arguments", "status", "said"),
     [
         (["0006.unknown.code"], 2, "it is not said on which target"),
-        (["0006.unknown.cod", "--target", "reference-ppa"], 4, "near it are 0006.unknown.code"),
-        (["0006.unknown.cod", "--from", "RUN"], 4, "near it are 0006.unknown.code"),
+        (["0006.unknown.cod", "--target", "reference-ppa"], 4, "did you mean '0006.unknown.code'"),
+        (["0006.unknown.cod", "--from", "RUN"], 4, "did you mean '0006.unknown.code'"),
         (["0006.unknown.code", "--from", "RUN", "--target", "stock"], 2, "a run of debs:ppa, not of stock"),
         (["0006.unknown.code", "--from", "none.jsonl"], 2, "No such file"),
         (["0006.unknown.code", "--target", "nonsense"], 2, "there is no target 'nonsense'"),

@@ -97,7 +97,7 @@ def test_a_model_does_what_is_known_of_the_package_and_a_named_flaw_goes_before_
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("reference-ppa~0006.droped", "there is no flaw '0006.droped'", "near it are 0006.dropped"),
+        ("reference-ppa~0006.droped", "there is no flaw '0006.droped'", "did you mean '0006.dropped'"),
         ("reference-ppa~", "there is no flaw ''", "conformance/reference/flaws"),
         ("reference-ppa~0006.dropped,,", "there is no flaw ''", "conformance/reference/flaws"),
         ("reference@base~smtpd.log-twice", "a flaw of a patch that is not in this build", "out"),

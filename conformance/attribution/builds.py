@@ -18,6 +18,7 @@ from conformance.catalogue.builtin import PPA_PATCHES, SERIES, STOCK_PATCHES
 from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.errors import UsageError
 from conformance.inputs import read_text
+from conformance.nearest import did_you_mean
 from conformance.report.words import listed
 
 REFERENCE = "reference"  #: what `--targets` calls the embedded reference
@@ -116,8 +117,9 @@ def _named(builds: Sequence[Build], name: str, series: PatchSeries) -> Build:
     by_name = [build for build in builds if build.name == name]
     if found := by_name or [build for build in builds if build.patches == patches]:
         return found[0]
-    names = ", ".join(build.name for build in builds) if len(builds) <= 20 else "0004+0005 and the like"
-    raise UsageError(f"there is no build {name!r}", f"there are: {names}")
+    names = [build.name for build in builds]
+    there = ", ".join(names) if len(names) <= 20 else "0004+0005 and the like"
+    raise UsageError(f"there is no build {name!r}", did_you_mean(name, names, f"there are: {there}"))
 
 
 def _only(builds: Sequence[Build], end: Build, option: str) -> Build:

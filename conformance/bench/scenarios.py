@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from conformance.errors import NothingSelected
+from conformance.nearest import did_you_mean
 
 KIBI = 1024
 
@@ -125,7 +126,8 @@ def select(patterns: Sequence[str]) -> tuple[LoadScenario, ...]:
             or (scenario.default if pattern == "default" else fnmatchcase(scenario.name, pattern))
         }
         if not found:
-            names = ", ".join(scenario.name for scenario in SCENARIOS)
-            raise NothingSelected(f"no scenario is named {pattern!r}", f"there are: all, default, {names}")
+            names = ["all", "default", *(scenario.name for scenario in SCENARIOS)]
+            hint = did_you_mean(pattern, names, f"there are: {', '.join(names)}")
+            raise NothingSelected(f"no scenario is named {pattern!r}", hint)
         chosen |= found
     return tuple(scenario for scenario in SCENARIOS if scenario.name in chosen)

@@ -1,7 +1,6 @@
 """Whether a case that somebody wrote can be run at all: told where it stands, before anything is started."""
 
 import ast
-import difflib
 import inspect
 import re
 import textwrap
@@ -13,6 +12,7 @@ from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue.requirements import Case, requirement_of
 from conformance.errors import UsageError
+from conformance.nearest import did_you_mean
 from conformance.places import data
 from conformance.pod.base import Pod
 from conformance.smtp.session import Session
@@ -53,9 +53,7 @@ def _complaints(function: Any, line: int) -> Iterator[tuple[int, str, str]]:
             yield line, what, "Leave it out, or make it in the case."
     for node, handle, parents in _attributes(function):
         if node.attr not in (known := handle_attributes(handle)):
-            near = difflib.get_close_matches(node.attr, known, 1, 0.5)
-            meant = f"Did you mean {near[0]}? " if near else ""
-            hint = f"{meant}What there is stands in {data('docs', 'cases.md')}."
+            hint = did_you_mean(node.attr, known, f"What there is stands in {data('docs', 'cases.md')}.")
             yield line + node.lineno - 1, f"{ast.unparse(node.value)} has no {node.attr}", hint
         elif _is_act(handle, node.attr) and _is_never_awaited(node, parents):
             said = f"{ast.unparse(node)}(…)"

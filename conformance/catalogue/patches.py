@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from conformance.errors import UsageError
+from conformance.nearest import did_you_mean
 
 #: Unpatched qmail, which every build is made from.
 BASE = "base"
@@ -84,14 +84,8 @@ class PatchSeries:
     def check(self, number: str, whose: str) -> None:
         """Raise UsageError unless there is a patch of this number."""
         if number not in self.patches:
-            raise UsageError(f"{whose}: there is no patch {number!r}", near(number, self.patches))
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """What to write instead of an unknown word: the nearest that is known, and all."""
-    names = list(known)
-    meant = get_close_matches(word, names, 1)
-    return (f"did you mean {meant[0]!r}? " if meant else "") + f"known: {', '.join(names)}"
+            hint = did_you_mean(number, self.patches, f"known: {', '.join(self.patches)}")
+            raise UsageError(f"{whose}: there is no patch {number!r}", hint)
 
 
 def series_of(patches: Iterable[Patch], package: Collection[str] | None = None) -> PatchSeries:

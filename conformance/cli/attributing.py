@@ -1,7 +1,6 @@
 """`bisect` and `attribute`: which patch did it? They run builds that carry different patches."""
 
 import argparse
-import difflib
 import json
 import re
 import sys
@@ -31,6 +30,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, Wo
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import Verdict
+from conformance.nearest import did_you_mean
 from conformance.project.form import Project
 from conformance.report.progress import Progress
 from conformance.report.sentences import sentence
@@ -250,8 +250,7 @@ def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
 def _exactly(name: str, known: Mapping[str, Requirement]) -> tuple[Requirement, str]:
     """The requirement of this very name, and a -k expression that selects it and no other."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or [other for other in known if name in other][:3]
-        hint = f"do you mean {' or '.join(near)}?" if near else "`qmail-conformance list` shows them"
+        hint = did_you_mean(name, known, "`qmail-conformance list` shows them.")
         raise UsageError(f"there is no requirement {one_line(name)!r}", hint)
     longer = [other for other in known if name in other and other != name]
     return known[name], " and not ".join([name, *longer])

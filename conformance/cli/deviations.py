@@ -1,7 +1,6 @@
 """`deviations`: the known deviations listed, checked, drafted, carried over to a version, and dropped."""
 
 import argparse
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
 from conformance.judge.keeping_deviations import Known
 from conformance.judge.runfile import PART, Run, read_run
 from conformance.judge.verdict import Verdict
+from conformance.nearest import did_you_mean
 from conformance.places import is_installed
 from conformance.project.form import Project
 from conformance.reference.flaws import FLAWS
@@ -137,9 +137,8 @@ def _strangers(known: Known, project: Project) -> Iterator[str]:
             try:
                 parse_target(target, ppa="ppa:anybody/anything", project=project)
             except UsageError:
-                near = difflib.get_close_matches(target, project.aliases, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else ""
-                yield f"{each.place}: no target is called {target!r}{meant}"
+                meant = did_you_mean(target, project.aliases)
+                yield f"{each.place}: no target is called {target!r}{'; ' * bool(meant)}{meant}"
 
 
 def _exercised(stored: Run, known: Known) -> str:
@@ -231,8 +230,7 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
             if name not in known.requirements and not any(
                 name == each.requirement for each in known.deviations
             ):
-                near = difflib.get_close_matches(name, known.requirements, 1)
-                hint = f"Did you mean {near[0]!r}?" if near else "`qmail-conformance list` has them all."
+                hint = did_you_mean(name, known.requirements, "`qmail-conformance list` has them all.")
                 raise UsageError(f"carry: there is no requirement {name!r}", hint)
         carried = [keeping.named_elsewhere(name, options.to, known.deviations) for name in options.what]
     target = carried[0].target

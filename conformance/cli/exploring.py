@@ -19,6 +19,7 @@ from conformance.cli.options import images, note, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
 from conformance.harmless import columns, harmless, printable
+from conformance.nearest import did_you_mean
 from conformance.report.story import Event, Pair
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.scenario.pieces import toml
@@ -150,7 +151,8 @@ def _wish(options: argparse.Namespace) -> "Wish":
 
     for area in options.area:
         if area not in AREAS:
-            raise UsageError(f"there is no area {area!r}", f"known: {', '.join(AREAS)}")
+            hint = did_you_mean(area, AREAS, f"known: {', '.join(AREAS)}")
+            raise UsageError(f"there is no area {area!r}", hint)
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"-n {options.workers}: at least one worker is needed")
     if any(much is not None and much <= 0 for much in (options.sessions, options.seconds)):

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
 from conformance.judge.runfile import read_reached
 from conformance.judge.verdict import Verdict
+from conformance.nearest import did_you_mean
 from conformance.project.form import Project
 from conformance.report.words import one_line
 from conformance.reproduce.directory import MARK, directory, directory_name, mode, refuse_other_things
@@ -101,6 +101,5 @@ def _measured(name: str, target_name: str, given: Images, project: Project) -> t
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> NothingSelected:
-    near = get_close_matches(name, list(known), 3)
-    hint = f"; near it are {', '.join(near)}" if near else ""
-    return NothingSelected(f"{what} {name!r}{hint}", "`qmail-conformance list` shows what there is.")
+    hint = did_you_mean(name, known, "`qmail-conformance list` shows what there is.")
+    return NothingSelected(f"{what} {name!r}", hint)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from conformance.catalogue import part as parts
 from conformance.catalogue.builtin import BUILT_IN, SERIES
-from conformance.catalogue.patches import BASE, Patch, near, series_of
+from conformance.catalogue.patches import BASE, Patch, series_of
 from conformance.errors import UsageError
 from conformance.harmless import printable
+from conformance.nearest import did_you_mean
 from conformance.project.form import NO_PROJECT, Alias, Defaults, Project
 from conformance.project.series import read_series
 from conformance.tomltable import TomlTable, is_number
@@ -137,7 +138,8 @@ def _check_known(table: TomlTable, index: int, number: str, known: list[str], ow
         table.wrong(("carries",), "a patch carries others, not itself", "leave it out")
     if number not in known:
         at = ("carries", index) if isinstance(table.data["carries"], list) else ("carries",)
-        table.wrong(at, f"there is no patch {number!r}", near(number, known))
+        hint = did_you_mean(number, known, f"known: {', '.join(known)}")
+        table.wrong(at, f"there is no patch {number!r}", hint)
 
 
 def _series(top: TomlTable) -> list[tuple[str, str]]:

@@ -3,11 +3,11 @@
 import os
 import re
 from dataclasses import replace
-from difflib import get_close_matches
 
 from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.catalogue.patches import STOCK_PATCHES
 from conformance.errors import UsageError
+from conformance.nearest import did_you_mean
 from conformance.project.form import NO_PROJECT, Alias, Project
 from conformance.project.reading import alias_of
 from conformance.targets.target import Kind, Target
@@ -17,6 +17,9 @@ PPA_VARIABLE = "QMAIL_PPA"
 
 #: The version of the package that a model stands for.
 MODELLED = "1.06-6.2"
+
+#: Targets that are a name alone.
+_NAMES = ("stock", "ppa", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
 
 _KNOWN = (
     "known: stock, ppa, debs:DIRECTORY, debs:DIRECTORY@0004,0005, image:REFERENCE, "
@@ -54,8 +57,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
     if not target.specification:
         raise UsageError(f"target {name!r}: only a reference has flaws", "as reference-ppa~0006.dropped")
     for flaw in unknown:
-        near = get_close_matches(flaw, FLAWS) or [known for known in FLAWS if flaw and flaw in known][:3]
-        hint = f"near it are {', '.join(near)}; " * bool(near) + "they stand in conformance/reference/flaws"
+        hint = did_you_mean(flaw, FLAWS, "they stand in conformance/reference/flaws")
         raise UsageError(f"target {name!r}: there is no flaw {flaw!r}", hint)
     try:
         build_with(target.patches, flaws)
@@ -104,10 +106,9 @@ def _build(name: str, ppa: str | None, project: Project) -> Target:
         return _located(name, "debs", name.removeprefix("debs:"), "a directory with .deb files", project)
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image", project)
-    near = get_close_matches(name, [*project.aliases, "stock", "ppa", "reference-stock", "reference-ppa"], 1)
     own = f"{', '.join(project.aliases)} in {project.file}; " if project.aliases else ""
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"there is no target {name!r}", f"{meant}{own}{_KNOWN}")
+    hint = did_you_mean(name, [*project.aliases, *_NAMES], own + _KNOWN)
+    raise UsageError(f"there is no target {name!r}", hint)
 
 
 def model_of(target: Target, project: Project = NO_PROJECT) -> Target:
