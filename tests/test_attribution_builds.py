@@ -39,6 +39,9 @@ def build(directory: Path, name: str, patches: str | None = None) -> Path:
         ("without-0004", None, ALL - {"0004"}),
         ("without-0004+0005", None, ALL - {"0004", "0005"}),
         ("0004+0005", None, STOCK | {"0004", "0005"}),
+        ("only-4", None, STOCK | {"0004"}),
+        ("without-4+5", None, ALL - {"0004", "0005"}),
+        ("1.06-7", "0004,5", STOCK | {"0004", "0005"}),
         ("1.06-7", "0004 0005\n0006\n", STOCK | {"0004", "0005", "0006"}),
         ("20240501", "0004", STOCK | {"0004"}),
         ("plain", "", STOCK),
@@ -66,8 +69,8 @@ def test_a_build_declares_by_its_file_or_its_name(
     [
         ({"mine": None}, "it is not said which patches", "a file `patches`"),
         ({"mine": "0012"}, "there is no patch '0012'", "0004"),
-        ({"mine": "4"}, "there is no patch '4'", "0004"),
-        ({"mine": "0004 0004"}, "stands there twice", "once"),
+        ({"mine": "44"}, "there is no patch '44'", "0004"),
+        ({"mine": "0004 4"}, "stands there twice", "once"),
         ({"only-0012": None}, "there is no patch '0012'", "0004"),
         (
             {"only-0004": "0004 0005"},

@@ -146,7 +146,21 @@ def test_compare_without_an_engine_says_so_first(tmp_path: Path) -> None:
         (["list", "-k", "no-such-word-anywhere"], 4, "no requirement is selected"),
         (["judge", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["compare", "reference-ppa", "run.jsonl"], 2, "at once"),
-        (["frobnicate"], 2, "frobnicate"),
+        (["frobnicate"], 2, "there is no command 'frobnicate'"),
+        (["comapre"], 2, "did you mean 'compare'?"),
+        (["help", "comapre"], 2, "did you mean 'compare'?"),
+        (["run", "reference-ppa", "--patches", "4"], 2, "did you mean '--patch'?"),
+        (["run", "reference-ppa", "--patch", "0004,0012"], 2, "there is no patch '0012'"),
+        (["run", "reference-ppa", "again"], 2, "'again' is one argument too many"),
+        (["run", "Reference-ppa"], 2, "did you mean 'reference-ppa'"),
+        (["deviations", "lst"], 2, "did you mean 'list'?"),
+        (["bench", "stock", "--scenario", "inbound/aut"], 4, "did you mean 'inbound/auth'"),
+        (["explore", "reference-ppa", "--area", "smpt"], 2, "did you mean 'smtp'?"),
+        (
+            ["bisect", "0006.unknown.code", "--targets", "reference", "--from", "stokc"],
+            2,
+            "did you mean 'stock'",
+        ),
         ([], 2, "COMMAND"),
     ],
 )
@@ -164,6 +178,37 @@ def test_wrong_use_is_one_message_and_a_status(
     assert says in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "reference-ppa", "--frobnicate"], ["run", "x", "y"]])
+def test_wrong_use_shows_the_usage_of_its_own_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("qmail-conformance: run: ")
+    assert "usage: qmail-conformance run " in error
+    assert "`qmail-conformance run --help` tells more.\n" in error
+
+
+def test_help_tells_of_a_command_and_of_all(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, arguments in (("run", ["run", "--help"]), ("", ["--help"])):
+        assert main(arguments) == 0
+        asked = capsys.readouterr().out
+        assert main(["help", *filter(None, [command])]) == 0
+        assert capsys.readouterr().out == asked
+
+
+@pytest.mark.parametrize("patches", [["6"], ["0006"], ["6,0006"], ["6", "--patch", "0006"]])
+def test_a_patch_is_known_by_its_number_however_it_is_written(
+    patches: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", "--json", "--patch", *patches]) == 0
+    requirements = json.loads(capsys.readouterr().out)["requirements"]
+    assert {each["patch"] for each in requirements} == {"0006"}
+    assert main(["list", "--json", "--patch", "5,6"]) == 0
+    requirements = json.loads(capsys.readouterr().out)["requirements"]
+    assert {each["patch"] for each in requirements} == {"0005", "0006"}
 
 
 def test_no_engine_is_the_worlds_failure_and_stands_in_the_way(capsys: pytest.CaptureFixture[str]) -> None:

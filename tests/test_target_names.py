@@ -23,6 +23,7 @@ def _no_ppa(monkeypatch: pytest.MonkeyPatch) -> None:
         ("stock", "stock", STOCK_PATCHES, ""),
         ("debs:build", "debs", PPA_PATCHES, "build"),
         ("debs:../out/@0005,0004", "debs", (*STOCK_PATCHES, "0004", "0005"), "../out/"),
+        ("debs:build@5,4", "debs", (*STOCK_PATCHES, "0004", "0005"), "build"),
         ("debs:build@", "debs", STOCK_PATCHES, "build"),
         ("debs:build@base", "debs", (), "build"),
         ("debs:build@0005,base", "debs", ("0005",), "build"),

@@ -236,7 +236,7 @@ def test_a_broken_bar_is_exit_status_1(
         (["-k", "no-such-word"], 4, "no flaw and no requirement is selected"),
         (["-k", "and and"], 2, "pytest's -k"),
         (["-k", "0006 0007"], 2, "pytest's -k"),
-        (["-n", "0"], 2, "at least one worker"),
+        (["-n", "0"], 2, "at least one"),
     ],
 )
 def test_wrong_use(

@@ -1,7 +1,7 @@
 """The builds that are looked at: a directory of packages that declare their patches, or the reference.
 
-A build declares its patches by a text file `patches` in its directory (numbers, separated by blanks or
-lines), or by the directory's name: `stock`, `ppa` or `all`, `only-0004`, `without-0004`, `0004+0005`. Both
+A build declares its patches by a text file `patches` in its directory (numbers, separated by blanks, commas
+or lines), or by the directory's name: `stock`, `ppa` or `all`, `only-0004`, `without-0004`, `0004+0005`. Both
 are read as a list of a target's name is: stock's own patches come besides, unless `base` or one of them is
 named. An empty file is stock, `base` netqmail itself.
 """
@@ -25,8 +25,8 @@ REFERENCE = "reference"  #: what `--targets` calls the embedded reference
 DECLARATION = "patches"  #: the file that declares
 
 _HOW = (
-    f"write its patches into a file `{DECLARATION}` in it, numbers separated by blanks, empty for stock; "
-    "or name the directory base, stock, ppa, only-0004, without-0004 or 0004+0005"
+    f"write its patches into a file `{DECLARATION}` in it, numbers with blanks or commas between, empty for "
+    "stock; or name the directory base, stock, ppa, only-0004, without-0004 or 0004+0005"
 )
 
 
@@ -163,9 +163,9 @@ def _declared(path: Path, series: PatchSeries) -> Patches:
         if by_name is None:
             raise UsageError(f"{path}: it is not said which patches it carries", _HOW)
         return by_name
-    words = read_text(file, _HOW).split()
-    by_file = _known(words, file, series)
-    if len(words) > len(set(words)):
+    numbers = [series.number(word, str(file)) for word in read_text(file, _HOW).replace(",", " ").split()]
+    by_file = frozenset(series.claimed(numbers))
+    if len(numbers) > len(set(numbers)):
         raise UsageError(f"{file}: a patch stands there twice", "write each number once")
     if by_name is not None and by_name != by_file:
         raise UsageError(
@@ -183,19 +183,13 @@ def _by_name(name: str, series: PatchSeries) -> Patches | None:
     if name in ("ppa", "all"):
         return frozenset(series.package)
     if name in series.patches:
-        return _known([name], name, series)
+        return frozenset(series.claimed([name]))
     form = re.fullmatch(r"(?P<how>only-|without-)?(?P<numbers>[a-z0-9-]+(\+[a-z0-9-]+)*)", name)
     if form is None:
         return None
-    numbers = form["numbers"].split("+")
-    if not all(number.isdigit() or number in series.patches for number in numbers):
+    words = form["numbers"].split("+")
+    if not all(word.isdigit() or word in series.patches for word in words):
         return None
-    named = _known(numbers, name, series)
+    numbers = [series.number(word, name) for word in words]
+    named = frozenset(series.claimed(numbers))
     return frozenset(series.without(numbers)) if form["how"] == "without-" else named
-
-
-def _known(numbers: Sequence[str], where: object, series: PatchSeries) -> Patches:
-    """These patches, and what they carry."""
-    for number in numbers:
-        series.check(number, str(where))
-    return frozenset(series.claimed(numbers))

@@ -76,16 +76,16 @@ class PatchSeries:
 
     def read(self, listed: str, whose: str) -> tuple[str, ...]:
         """The patches that a list such as `0004,0005` claims. Raises UsageError."""
-        wanted = [number.strip() for number in listed.split(",")] if listed.strip() else []
-        for number in wanted:
-            self.check(number, whose)
-        return self.claimed(wanted)
+        return self.claimed([self.number(word, whose) for word in listed.split(",") if listed.strip()])
 
-    def check(self, number: str, whose: str) -> None:
-        """Raise UsageError unless there is a patch of this number."""
+    def number(self, word: str, whose: str) -> str:
+        """The patch that a word names, `4` as well as `0004`. Raises UsageError where there is none."""
+        word = word.strip()
+        number = word.zfill(4) if word.isdecimal() else word
         if number not in self.patches:
             hint = did_you_mean(number, self.patches, f"known: {', '.join(self.patches)}")
-            raise UsageError(f"{whose}: there is no patch {number!r}", hint)
+            raise UsageError(f"{whose}: there is no patch {word!r}", hint)
+        return number
 
 
 def series_of(patches: Iterable[Patch], package: Collection[str] | None = None) -> PatchSeries:

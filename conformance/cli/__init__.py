@@ -8,7 +8,8 @@ from typing import Any
 
 from conformance import __version__, stopping
 from conformance.catalogue.builtin import PPA_PATCHES
-from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError, UsageError
+from conformance.cli.parsing import CommandParser
+from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError
 from conformance.harmless import harmless_output
 from conformance.project.form import NO_PROJECT, Project
 from conformance.project.reading import FILE, find_project
@@ -16,6 +17,7 @@ from conformance.unforeseen import told
 
 #: Subcommand -> (module of this package, function, what it does).
 COMMANDS = {
+    "help": ("", "", "tell what a command does and takes, or which commands there are"),
     "init": ("starting", "init", "write a project file for a package of one's own, with comments"),
     "list": ("listing", "run", "patches and requirements, with citation and level"),
     "targets": ("machine", "targets", "what can be run here and, for what cannot, why and what to do"),
@@ -52,17 +54,11 @@ DEVIATIONS = {
 RESUMED = ("run", "compare", "gate", "zoo", "bench")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """A wrong option is exit status 2 with one message, as every other wrong use."""
-        raise UsageError(f"{self.prog}: {message}", f"`{self.prog} --help` shows what it takes.")
-
-
-def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
+def parser(project: Project = NO_PROJECT) -> CommandParser:
     """The whole command line, with the patches and the defaults of a project."""
     meanings = "; ".join(f"{status}: {meaning}" for status, meaning in EXIT_MEANINGS.items())
     ended = ", ".join(f"{128 + number} ({number.name})" for number in stopping.ENDING)
-    top = _Parser(
+    top = CommandParser(
         prog="qmail-conformance",
         description="Say, with evidence, what each patch in a patched qmail package really changes.",
         epilog=f"Exit status: {meanings}; {ended}: it was ended by a signal.",
@@ -70,10 +66,11 @@ def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
     project_file = f"the project file (the nearest {FILE} upwards)"
     _option(top, "--project", "FILE", project_file)
     top.add_argument("--version", action="version", version=__version__)
-    subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     made = {
         name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()
     }
+    made["help"].add_argument("topic", metavar="COMMAND", nargs="?", choices=list(COMMANDS))
     _add_list(made["list"], project)
     what = "where it is written (here)"
     made["init"].add_argument("directory", metavar="DIRECTORY", nargs="?", default=".", help=what)
@@ -95,7 +92,8 @@ def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
     _add_identify(made["identify"])
     zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
     _option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
-    _option(made["zoo"], "-n", "WORKERS", "worker processes (2)", dest="workers", type=int, default=2)
+    workers = "worker processes (2; auto: one for each core)"
+    _option(made["zoo"], "-n", "WORKERS", workers, dest="workers", type=_pods, default=2)
     quick = "no more than the bars need: what settles a flaw ends its trial"
     made["zoo"].add_argument("--quick", action="store_true", help=quick)
     _add_explore(made["explore"])
@@ -134,7 +132,8 @@ def parser(project: Project = NO_PROJECT) -> argparse.ArgumentParser:
     for name in (*with_images.split(), "identify"):
         _add_images(made[name])
     for name, each in made.items():
-        if name != "init":
+        each.set_defaults(parser=each)
+        if name not in ("init", "help"):
             _option(each, "--project", "FILE", project_file)
         _set_defaults(name, each, project)
     return top
@@ -260,8 +259,11 @@ def _add_explore(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_patch(parser: argparse.ArgumentParser, project: Project) -> None:
-    patches = list(project.series.patches)
-    parser.add_argument("--patch", action="append", default=[], choices=patches, help="only of this patch")
+    def patches(listed: str) -> list[str]:
+        return [project.series.number(word, "--patch") for word in listed.split(",")]
+
+    which = "only of this patch (4), or of these (0004,0005); may be given more than once"
+    _option(parser, "--patch", "PATCH", which, action="extend", default=[], type=patches)
 
 
 def _add_running(parser: argparse.ArgumentParser, project: Project) -> None:
@@ -323,7 +325,7 @@ def _project(given: list[str]) -> Project:
 
     Whoever asks for help, or for a new file, is not kept from it by one that is wrong.
     """
-    if given[:1] == ["init"] or not given or {"-h", "--help", "--version"} & set(given):
+    if given[:1] in (["init"], ["help"]) or not given or {"-h", "--help", "--version"} & set(given):
         return NO_PROJECT
     named = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     named.add_argument("--project")
@@ -337,7 +339,12 @@ def _status(arguments: list[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         project = _project(given)
-        options = parser(project).parse_args(given)
+        whole = parser(project)
+        options, unknown = whole.parse_known_args(given)
+        if unknown:
+            options.parser.refuse_unknown(unknown)
+        if options.command == "help":
+            whole.parse_args([*filter(None, [options.topic]), "--help"])
     except SystemExit as ended:  # of --help and --version
         return int(ended.code or 0)
     options.project = project

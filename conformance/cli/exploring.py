@@ -153,8 +153,6 @@ def _wish(options: argparse.Namespace) -> "Wish":
         if area not in AREAS:
             hint = did_you_mean(area, AREAS, f"known: {', '.join(AREAS)}")
             raise UsageError(f"there is no area {area!r}", hint)
-    if options.workers is not None and options.workers < 1:
-        raise UsageError(f"-n {options.workers}: at least one worker is needed")
     if any(much is not None and much <= 0 for much in (options.sessions, options.seconds)):
         raise UsageError("nothing is explored in no time", "Give --seconds 60 or --sessions 1000.")
     names = [options.target, *([options.against] if options.against else [])]

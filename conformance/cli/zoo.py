@@ -12,12 +12,12 @@ from conformance.cli.keeping import Part, refuse_another, refuse_foreign
 from conformance.cli.keywords import matcher
 from conformance.cli.options import note, output_directory
 from conformance.cli.writing import write_text
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected, UsageError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected
 from conformance.harmless import printable
 from conformance.judge.runfile import suite_digest
 from conformance.reference.flaws import FLAWS
 from conformance.report.words import numbered, one_line
-from conformance.targets.capacity import cut_down_workers
+from conformance.targets.capacity import core_count, cut_down_workers
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.own import OwnCatches, own_catches, own_requirements
@@ -93,11 +93,9 @@ def _chosen(keyword: str, own: Iterable[str] = ()) -> set[str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.workers < 1:
-        raise UsageError(f"-n {options.workers}: at least one worker is needed")
     every_own = own_requirements(options.project)
     chosen = _chosen(options.keyword, every_own)
-    options.workers = cut_down_workers(options.workers, print)
+    options.workers = cut_down_workers(options.workers or core_count(), print)
     began = time.monotonic()
     of = {"selection": options.keyword, "quick": options.quick}
     what = {"form": FORM, "suite": __version__, "digest": options.project.digest(suite_digest()), **of}
