@@ -38,7 +38,7 @@ def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str
     return {
         "worse": f"{before} keeps these promises, and {after} does not.",
         "better": f"{after} keeps these promises, and {before} does not.",
-        "different": "Both break these promises, each in its own way.",
+        "different": "Neither keeps these promises, each in its own way.",
     }[kind]
 
 
@@ -51,10 +51,16 @@ def does(verdict: Verdict) -> str:
 
 def sides(comparison: Comparison, changes: UserChanges, row: Row) -> str:
     """What each of the two builds does: `debs:stock@ keeps it; debs:ppa: 250 was answered`."""
-    return "; ".join(
-        f"{_label(comparison, side)}{'' if row.cells[side].verdict == 'met' else ':'} {does(row.cells[side])}"
-        for side in (changes.before, changes.after)
-    )
+    return "; ".join(_does(comparison, side, row) for side in (changes.before, changes.after))
+
+
+def _does(comparison: Comparison, side: int, row: Row) -> str:
+    label, cell = _label(comparison, side), row.cells[side]
+    if cell.verdict == "met":
+        return f"{label} keeps it"
+    if row.patch != "base" and row.patch not in comparison.runs[side].target.patches:
+        return f"{label} does not have {row.patch}"  # it has promised none of it
+    return f"{label}: {does(cell)}"
 
 
 def by_patch(comparison: Comparison, changes: tuple[UserChange, ...]) -> Iterator[tuple[str, list[Row]]]:
