@@ -159,7 +159,7 @@ def _requirement(item: Any) -> Requirement | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if _requirement(metafunc) is not None:
         refuse_wrong(metafunc.function)
-        names = [target.name for target in _plan(metafunc.config).targets]
+        names = [target.label for target in _plan(metafunc.config).targets]
         metafunc.fixturenames.append("conformance_target")
         metafunc.parametrize("conformance_target", names, ids=names)
 
@@ -182,7 +182,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.extra_keyword_matches.update((requirement.name, requirement.role, requirement.level))
             wanted = not patches or requirement.patch in patches
             wanted = wanted and (not selected or requirement.name in selected)
-            wanted = wanted and requirement.name not in decided.get(_target(item).name, ())
+            wanted = wanted and requirement.name not in decided.get(_target(item).label, ())
         (kept if wanted else left_out).append(item)
     kept.sort(key=lambda item: getattr(_requirement(item), "waits", 0))  # the quick ones first
     items[:] = kept
@@ -198,7 +198,7 @@ def _target(item: pytest.Item) -> Target:
 def _shared_by(item: pytest.Item) -> tuple[str, str]:
     """The target, and what the item's case shares with others; "" for nothing."""
     requirement = _requirement(item)
-    return (_target(item).name, requirement.shares) if requirement else ("", "")
+    return (_target(item).label, requirement.shares) if requirement else ("", "")
 
 
 @cache
@@ -239,8 +239,8 @@ class Worker:
     async def _decide(self, item: pytest.Function, requirement: Requirement) -> tuple[Verdict, Attempt]:
         target = _target(item)
         expectation = expect(requirement, target, self._deviations)
-        if target.name in self.plan.stored:
-            verdicts = _stored_verdicts(self.plan.stored[target.name])
+        if target.label in self.plan.stored:
+            verdicts = _stored_verdicts(self.plan.stored[target.label])
             stored = of_record(item.function, verdicts[requirement.name])
             return await decide(requirement, expectation, stored, repeat=False)
         if item not in self._jobs and _shared_by(item) not in self._shared:
@@ -336,8 +336,8 @@ def _tell_pytest(verdict: Verdict, attempt: Attempt) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """What a listener is told of a case: its target's name, and its verdict's line."""
+    """What a listener is told of a case: its target's label, and its verdict's line."""
     report = yield
     if report.when == "call" and VERDICT in item.stash:
-        report.conformance = (_target(item).name, item.stash[VERDICT])
+        report.conformance = (_target(item).label, item.stash[VERDICT])
     return report

@@ -144,7 +144,7 @@ class _Part:
 
 def participants(targets: Sequence[Target]) -> list[Participant]:
     """The targets by number, each with a label of its own: a name that comes again bears its number."""
-    names = [target.name for target in targets]
+    names = [target.label for target in targets]
     labels = [
         name if name not in names[:at] else f"{name} ({names[: at + 1].count(name)})"
         for at, name in enumerate(names)

@@ -86,7 +86,7 @@ class Listener:
         self._progress = progress
         #: Target and requirement by pytest's name of a case, which escapes what is not ASCII.
         self._cases = {
-            f"{requirement.case}[{target.name}]".encode("unicode_escape").decode(): (target, requirement)
+            f"{requirement.case}[{target.label}]".encode("unicode_escape").decode(): (target, requirement)
             for requirement in chosen
             for target in plan.targets
         }
@@ -109,12 +109,12 @@ class Listener:
             if report.nodeid not in self._cases:
                 raise WorldError(f"pytest failed outside a case: {report.longreprtext}")
             target, requirement = self._cases[report.nodeid]
-            if requirement.name in self.writers[target.name].names:
+            if requirement.name in self.writers[target.label].names:
                 return  # the worker had told its verdict, and died before it said that it was done
             known = load_deviations(self._project.catalogue.requirements, project=self._project)
             expectation = expect(requirement, target, known)
             invalid = verdict_of(requirement, expectation, [Attempt("invalid", str(report.longreprtext))])
-            self._note(target.name, verdict_line(invalid))
+            self._note(target.label, verdict_line(invalid))
 
     def _note(self, target: str, line: str) -> None:
         try:
@@ -175,7 +175,7 @@ def run_cases(
     else:
         writers = keeping.begin(out, headers, say, judged=judged is not None)
     names = tuple(requirement.name for requirement in chosen)
-    decided = {target.name: names for target in plan.targets if target.name not in writers}
+    decided = {target.label: names for target in plan.targets if target.label not in writers}
     decided |= {name: writer.names for name, writer in writers.items()}
     plan = replace(plan, selected=names, decided=decided, project=str(project.file or ""))
     total = len(chosen) * len(plan.targets)

@@ -37,7 +37,7 @@ def begin(
         part = part_of(place(out, header))
         if part.exists() and PartialRun(part).verdicts:
             keep_aside(part, say)
-    return {header.target.name: RunWriter(place(out, header), header) for header in headers}
+    return {header.target.label: RunWriter(place(out, header), header) for header in headers}
 
 
 def refuse_foreign(out: Path, names: Iterable[str], ours: str) -> None:
@@ -65,8 +65,11 @@ def _refuse_loss(path: Path, header: RunHeader, judged: bool) -> None:
     if there is None or partial.problem:
         what = "something else" if there is None else f"a run that is not whole ({partial.kept})"
         raise UsageError(f"{path}: {what} stands there", hint)
-    if there.target.name != header.target.name:
-        raise UsageError(f"{path}: the run of another target stands there, {there.target.name}", hint)
+    if there.target.label != header.target.label:
+        raise UsageError(f"{path}: the run of another target stands there, {there.target.label}", hint)
+    if there.target.base and there.target.base != header.target.base:
+        what = f"a run of {there.target.label} on another base stands there, {there.target.base}"
+        raise UsageError(f"{path}: {what}", hint)
     if there.selection != header.selection:
         what = f"a run of {_selected(there)} stands there, and this would be one of {_selected(header)}"
         raise UsageError(f"{path}: {what}", hint)
@@ -87,14 +90,14 @@ def go_on(out: Path, headers: Sequence[RunHeader]) -> dict[str, RunWriter]:
         path = place(out, header)
         partial = parts.pop(part_of(path), None) or (PartialRun(path) if path.exists() else None)
         if partial is None:
-            raise UsageError(f"{out}: there is no run of {header.target.name} to go on with", ANEW)
+            raise UsageError(f"{out}: there is no run of {header.target.label} to go on with", ANEW)
         if partial.header is None or not (partial.cut_off or not partial.problem):
             raise UsageError(f"{partial.path}: {partial.problem}", ANEW)
         _refuse_another(partial.path, partial.header, header)
         begun.add(partial.header.started)
         if partial.footer is None:
             decided = [verdict for verdict in partial.verdicts if verdict.verdict != "invalid"]
-            writers[header.target.name] = RunWriter(path, partial.header, kept=decided)
+            writers[header.target.label] = RunWriter(path, partial.header, kept=decided)
     _refuse_mixture(out, begun, parts)
     return writers
 
@@ -122,7 +125,7 @@ def _refuse_mixture(out: Path, begun: set[str], others: dict[Path, PartialRun]) 
         raise UsageError(f"{out}: its runs were not begun together: {', '.join(sorted(begun))}", ANEW)
     for partial in others.values():
         if partial.header is not None and partial.header.started in begun:
-            name = partial.header.target.name
+            name = partial.header.target.label
             raise UsageError(f"{partial.path}: {name} was run too", "Name the targets that were run.")
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from conformance.cli.options import images
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, ConformanceError, UsageError
 from conformance.project.form import Alias
 from conformance.report.words import one_line
 from conformance.targets.docker import engine
@@ -16,6 +16,7 @@ from conformance.targets.docker.doctor import MachineCheck, check_engine, check_
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
+from conformance.targets.ready import refuse_without_qmail
 
 
 def targets(options: argparse.Namespace) -> int:
@@ -32,7 +33,7 @@ def targets(options: argparse.Namespace) -> int:
             "",
             "the same, with the known deviations as flaws",
         ),
-        ("stock", no_engine, f"qmail from Ubuntu {chosen.release or '20.04'}"),
+        ("stock", _no_stock(chosen) or no_engine, f"qmail from the archive of {chosen.target_base}"),
         ("ppa", no_engine or no_ppa, f"qmail from {chosen.ppa}"),
         ("debs:DIRECTORY[@0004,0005]", no_engine, six),
         ("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"),
@@ -46,6 +47,15 @@ def targets(options: argparse.Namespace) -> int:
             "`qmail-conformance doctor` tells more."
         )
     return EXIT_AS_EXPECTED
+
+
+def _no_stock(chosen: Images) -> str:
+    """Why the archive of a release has no qmail; "" where it has one."""
+    try:
+        refuse_without_qmail(chosen)
+    except UsageError as error:
+        return f"{error.message}: {error.hint}"
+    return ""
 
 
 def _alias(alias: Alias, options: argparse.Namespace, no_engine: str) -> tuple[str, str, str]:
@@ -97,6 +107,7 @@ def _loopback() -> MachineCheck:
 def _resolution(chosen: Images) -> MachineCheck:
     """With Ubuntu's qmail, or with whatever qmail the base can get."""
     try:
+        refuse_without_qmail(chosen)
         client = engine.connect()
         try:
             target = target_image(client, parse_target("stock"), chosen)

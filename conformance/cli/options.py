@@ -20,9 +20,16 @@ from conformance.targets.image_options import Images
 STANDARD_OUTPUT = "-"
 
 
-def images(options: argparse.Namespace) -> Images:
-    """How images are made, by the options, by the environment and by the project."""
-    return Images.chosen(lambda name: getattr(options, name), options.project.defaults)
+def images(options: argparse.Namespace, *, several: bool = False) -> Images:
+    """How images are made, by the options, by the environment and by the project.
+
+    Raises UsageError for what is wrong with that, and for several releases unless there may be `several`.
+    """
+    chosen = Images.chosen(lambda name: getattr(options, name), options.project.defaults)
+    if len(chosen.each_release()) > 1 and not several:
+        what = f"`{options.command}` takes one release, and here are several: {chosen.release}"
+        raise UsageError(what, "Name one with --release; `run`, `compare` and `gate` take several.")
+    return chosen
 
 
 @contextlib.contextmanager

@@ -68,6 +68,9 @@ def compare(options: argparse.Namespace) -> int:
 def gate(options: argparse.Namespace) -> int:
     """One line of conclusion at the end; the exit status covers the build and what it is compared with."""
     names = [options.target] + ([options.against] if options.against else [])
+    if options.baseline and len(images(options, several=True).each_release()) > 1:
+        what = "--baseline is the run of one release, and this would be one of several"
+        raise UsageError(what, "Name one release with --release.")
     baseline = read_run(Path(options.baseline)) if options.baseline else None
     refuse_standard_output(options.annotations)
     if options.annotations and options.baseline:
@@ -81,14 +84,36 @@ def gate(options: argparse.Namespace) -> int:
     if options.annotations:
         write_text(Path(options.annotations), annotations(comparison, found))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
-    known = known_to_be_wrong(comparison, 0)
     if found is not None:
+        word += known_to_be_wrong(comparison, 0)
         verdicts = comparison.runs[0].verdicts
-        print(baseline_report.ending(options.target, word + known, found, status, verdicts))
+        print(baseline_report.ending(comparison.labels[0], word, found, status, verdicts))
     else:
-        word += unexpected_or_undecided(comparison.runs[0])
-        print(f"gate: {one_line(options.target)} {word}{known}. {conclusion(comparison)}")
+        several = len(_gated(comparison)) > 1
+        name = comparison.runs[0].target.name if several else comparison.labels[0]
+        print(f"gate: {one_line(name)} {word}{_of_each(comparison)}. {conclusion(comparison)}")
     return status
+
+
+def _gated(comparison: Comparison) -> list[int]:
+    """The runs of the build that is gated: one for each release."""
+    name = comparison.runs[0].target.name
+    return [index for index, run in enumerate(comparison.runs) if run.target.name == name]
+
+
+def _of_each(comparison: Comparison) -> str:
+    """What is unexpected and what is known of the build that is gated, on each release."""
+    gated = _gated(comparison)
+    told = [
+        unexpected_or_undecided(comparison.runs[index]) + known_to_be_wrong(comparison, index)
+        for index in gated
+    ]
+    if len(gated) == 1:
+        return told[0]
+    labels = (one_line(comparison.labels[index]) for index in gated)
+    return "; " + "; ".join(
+        f"{label}{said or ': as expected'}" for label, said in zip(labels, told, strict=True)
+    )
 
 
 def judge(options: argparse.Namespace) -> int:
@@ -108,7 +133,7 @@ def _judge(before: Run, out: Path, options: argparse.Namespace, *, alone: bool) 
         raise WorldError(
             f"{before.path}: it was cut off before its first verdict", "--resume goes on with it."
         )
-    plan = Plan((before.target,), selected=names, stored={before.target.name: str(before.path.resolve())})
+    plan = Plan((before.target,), selected=names, stored={before.target.label: str(before.path.resolve())})
     runs = run_cases(
         plan,
         Selection(),
@@ -144,7 +169,7 @@ def _measure(
         if chosen:
             refuse_nothing_in_common((requirement.name for requirement in chosen), baseline)
     with output_directory(options) as out:
-        plan = plan or make_ready(names, images(options), note, options.project)
+        plan = plan or make_ready(names, images(options, several=True), note, options.project)
         resume = bool(options.resume)
         if baseline is not None:
             written = [out / f"{target.file_name}.jsonl" for target in plan.targets]
@@ -169,7 +194,7 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
     if os.environ.get(ENGINE_VARIABLE) == "none":
         say("The Docker engine is left out on request: the two embedded references are compared.")
         return make_ready(references, Images())
-    given = images(options)
+    given = images(options, several=True)
     try:
         make_ready(["stock"], given, note, options.project)
     except WorldError as error:

@@ -92,7 +92,7 @@ class Comparison:
     """One or more runs of the same suite and selection. `labels` name them, each once.
 
     `before` is the index of the run that users have today, with which the others are compared; None where
-    there is one run alone.
+    there is one run alone. On other releases it is the run of the same target there: see `before_of`.
     """
 
     runs: tuple[Run, ...]
@@ -110,9 +110,24 @@ class Comparison:
         """Rows that differ, and not as expected."""
         return tuple(row for row in self.differing if not row.explained)
 
+    def before_of(self, index: int) -> int | None:
+        """The run of before that the one at `index` is compared with; None for that of before itself.
+
+        Where the target of before was run on several releases, another target is compared with it on its own.
+        """
+        if self.before is None or index == self.before:
+            return None
+        mine, before = self.runs[index].target, self.runs[self.before].target
+        if mine.name == before.name:
+            return self.before
+        for other, run in enumerate(self.runs):
+            if (run.target.name, run.target.release) == (before.name, mine.release):
+                return other
+        return self.before
+
     def worse(self, index: int) -> tuple[Row, ...]:
         """What the run at `index` does not keep, and the run of before does; nothing for that one itself."""
-        before = self.before
+        before = self.before_of(index)
         if before is None:
             return ()
         return tuple(
@@ -140,7 +155,7 @@ class Comparison:
 def compare(runs: Sequence[Run], before: int | None = None) -> Comparison:
     """Lay runs side by side; a single one is laid out in the same way.
 
-    `before` is the index of the run that users have today; where nobody says it, that of the one run whose
+    `before` is the index of the run that users have today; where nobody says it, that of the one target whose
     patches every other claims besides more, or else the first.
 
     Where one was cut off, what all have reached is laid out. Raises UsageError when they are not runs of the
@@ -165,9 +180,9 @@ def compare(runs: Sequence[Run], before: int | None = None) -> Comparison:
 
 
 def _before(runs: Sequence[Run]) -> int:
-    claims = [frozenset(run.target.patches) for run in runs]
-    for index, mine in enumerate(claims):
-        if all(mine < other for other in claims[:index] + claims[index + 1 :]):
+    for index, mine in enumerate(run.target for run in runs):
+        others = (run.target for run in runs if run.target.name != mine.name)
+        if all(set(mine.patches) < set(other.patches) for other in others):
             return index
     return 0
 
@@ -200,15 +215,30 @@ def _refuse_unlike(first: Run, other: Run) -> None:
 
 
 def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Target names; when one target was run more than once, numbered in the order given."""
-    often = Counter(run.target.name for run in runs)
-    seen: Counter[str] = Counter()
+    """The targets' labels; what is called the same with what tells it apart, or else by its number."""
+    settings = [_setting(run) for run in runs]
     labels = []
-    for run in runs:
-        name = run.target.name
-        seen[name] += 1
-        labels.append(f"{name} #{seen[name]}" if often[name] > 1 else name)
+    for run, mine in zip(runs, settings, strict=True):
+        alike = [each for other, each in zip(runs, settings, strict=True) if _same_name(other, run)]
+        apart = [word for place, word in enumerate(mine) if len({each[place] for each in alike}) > 1]
+        words = ", ".join(filter(None, apart))
+        labels.append(f"{run.target.label} ({words})" if words else run.target.label)
+    often, seen = Counter(labels), Counter[str]()
+    for index, label in enumerate(labels):
+        seen[label] += 1
+        if often[label] > 1:
+            labels[index] = f"{label} #{seen[label]}"
     return tuple(labels)
+
+
+def _same_name(one: Run, other: Run) -> bool:
+    return one.target.label == other.target.label
+
+
+def _setting(run: Run) -> tuple[str, ...]:
+    """What may tell two runs of one target apart: its base, the architecture, the queue's place."""
+    queue = f"queue: {run.header.queue}" if run.header.queue else ""
+    return run.target.base, run.target.architecture, queue
 
 
 def _summaries(runs: Sequence[Run], labels: Sequence[str], rows: Sequence[Row]) -> tuple[PatchSummary, ...]:

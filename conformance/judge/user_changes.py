@@ -43,14 +43,14 @@ class UserChanges:
 
 
 def user_changes(comparison: Comparison) -> list[UserChanges]:
-    """What changes from the run of before to each other one; nothing where there is one run alone.
+    """What changes from the run of before to each other one, on its own release where that was run there.
+
+    Nothing where there is one run alone.
 
     What is unstable, invalid or unsupported on either side is left out: it says nothing about either.
     """
-    before = comparison.before
-    if before is None:
-        return []
-    return [_between(comparison, before, after) for after in range(len(comparison.runs)) if after != before]
+    pairs = ((comparison.before_of(after), after) for after in range(len(comparison.runs)))
+    return [_between(comparison, before, after) for before, after in pairs if before is not None]
 
 
 def _between(comparison: Comparison, before: int, after: int) -> UserChanges:

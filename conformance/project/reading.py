@@ -184,6 +184,8 @@ def _defaults(table: TomlTable) -> Defaults:
     texts = {name: table.argument(name, "") for name in DEFAULTS if name not in ("workers", "scenarios")}
     if texts["against"].startswith("debs:"):
         table.wrong(("against",), "a directory needs a name", "give it one in [targets], and write that here")
+    if texts["release"] and texts["base"]:
+        table.wrong(("base",), "it and release both say what targets are built on", "leave one of them out")
     out = texts.pop("out")
     return Defaults(
         **{name.replace("-", "_"): text for name, text in texts.items()},

@@ -29,7 +29,9 @@ def lines(found: AgainstBaseline) -> list[str]:
     """Each of them by name, below what it is."""
     baseline = found.baseline
     packages = ", ".join(f"{name} {version}" for name, version in sorted(baseline.target.packages.items()))
-    told = [one_line(f"Against the baseline {baseline.path} ({packages or baseline.target.name}):")]
+    what = packages or baseline.target.name
+    what += f" on {baseline.target.release}" if baseline.target.release else ""
+    told = [one_line(f"Against the baseline {baseline.path} ({what}):")]
     for kind, group in _groups(found):
         told.append(f"  {TITLES[kind]}: {len(group)}")
         told += [f"    {_line(verdict)}" for verdict in group[:_SHOWN]]

@@ -19,7 +19,7 @@ from conformance.judge.verdict import Verdict
 from conformance.report.export import picked, said_of
 from conformance.report.markdown import escape, table
 from conformance.report.sentences import sentence
-from conformance.report.words import counts_line, mark, one_line, repeat_command, setting
+from conformance.report.words import counts_line, mark, one_line, repeat_command, setting, stands_on
 
 FORM = "qmail-conformance changes"
 SCHEMA = 1
@@ -137,8 +137,8 @@ def _sure(verdict: Verdict) -> str:
 
 
 def _caveats(old: Run, new: Run) -> Iterator[str]:
-    if old.target.name != new.target.name:
-        yield f"These are different targets: {old.target.name} and {new.target.name}."
+    if old.target.label != new.target.label:
+        yield f"These are different targets: {old.target.label} and {new.target.label}."
     if set(old.target.patches) != set(new.target.patches):
         claims, claimed = (", ".join(run.target.patches) or "none" for run in (new, old))
         yield f"The patches claimed are others: {claimed}; now {claims}."
@@ -146,6 +146,9 @@ def _caveats(old: Run, new: Run) -> Iterator[str]:
         was, now = old.target.packages.get(package, "none"), new.target.packages.get(package, "none")
         if was != now:
             yield f"Package {package}: {was}; now {now}."
+    if stands_on(old.target) != stands_on(new.target):
+        was, now = (stands_on(run.target) or "nothing that is known" for run in (old, new))
+        yield f"They stand on different systems: {was}; now {now}."
     if old.target.image != new.target.image:
         yield "The image is another one."
     for what in ("suite", "selection", "queue"):
@@ -227,7 +230,7 @@ def _expected(verdict: Verdict) -> str:
 
 def caption(run: Run) -> str:
     """A run's target, what it is made of, and what came of it, on one line."""
-    return one_line(f"{run.target.name} ({setting(run)}), {counts_line(run.footer.counts)}")
+    return one_line(f"{run.target.label} ({setting(run)}), {counts_line(run.footer.counts)}")
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from conformance.report.words import KnownDeviation, is_specification, known_dev
 FORM = "qmail-conformance report"
 SCHEMA = 1
 
+#: What a target's image stands on; told where there is one.
+STANDS_ON = ("release", "base", "system", "architecture")
+
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data. Verdicts stand in the order of `targets`, which names each label once."""
@@ -53,6 +56,7 @@ def _target(label: str, run: Run) -> dict[str, Any]:
         **picked(run.target, "name", "kind"),
         "specification": is_specification(run.target),
         **picked(run.target, "patches", "packages", "image"),
+        **{name: value for name, value in picked(run.target, *STANDS_ON).items() if value},
         **picked(run.header, "queue", "started"),
         "finished": run.footer.finished,
         "run_file": run.path.name,

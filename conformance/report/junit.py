@@ -18,7 +18,7 @@ from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.verdict import Verdict
 from conformance.report.baseline import TITLES
-from conformance.report.export import picked
+from conformance.report.export import STANDS_ON, picked
 from conformance.report.sentences import sentence
 from conformance.report.words import (
     is_specification,
@@ -68,6 +68,7 @@ def _suite(root: ET.Element, label: str, run: Run, conclusion: str, since: Again
         "patches": " ".join(run.target.patches),
         **{f"package.{name}": version for name, version in run.target.packages.items()},
         "image": run.target.image,
+        **picked(run.target, *STANDS_ON),
         **picked(run.header, "queue", "suite", "selection"),
         "exit_status": str(run.footer.exit_status),
         "specification": specification,

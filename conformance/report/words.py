@@ -50,7 +50,7 @@ def is_specification(target: Target) -> bool:
 
 
 def specification_sentence(target: Target) -> str:
-    return f"{one_line(target.name)} is an executable specification, not qmail"
+    return f"{one_line(target.label)} is an executable specification, not qmail"
 
 
 def specification_sentences(comparison: Comparison) -> list[str]:
@@ -61,13 +61,24 @@ def specification_sentences(comparison: Comparison) -> list[str]:
 
 
 def setting(run: Run) -> str:
-    """What a target is made of, and where its queue was: `qmail 1.06-6.2; claims 0004; queue: tmpfs; …`."""
+    """What a target is made of and stands on, and where its queue was.
+
+    `qmail 1.06-6.2; on Ubuntu 20.04.6 LTS (ubuntu:20.04), amd64; claims 0004; queue: tmpfs; …`.
+    """
     target = run.target
     parts = [", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))]
+    parts += [f"on {stands_on(target)}"] if stands_on(target) else []
     parts.append(f"claims {', '.join(target.patches)}" if target.patches else "claims no patch")
     parts.append(f"queue: {run.header.queue}")
     parts.append(f"started {run.header.started}")
     return one_line("; ".join(part for part in parts if part))
+
+
+def stands_on(target: Target) -> str:
+    """`Ubuntu 20.04.6 LTS (ubuntu:20.04), amd64`; "" where there is no image, or nobody said it."""
+    base = f"({target.base})" if target.system and target.base else target.base
+    system = " ".join(filter(None, (target.system, base)))
+    return ", ".join(filter(None, (system, target.architecture)))
 
 
 def shows_deviation(verdict: Verdict) -> bool:
@@ -134,7 +145,8 @@ def exit_line(comparison: Comparison) -> str:
 def repeat_command(target: Target, requirement: str) -> str:
     """The command that runs one requirement on one target again (without options for making images)."""
     name = shlex.quote(one_line(target.command_name or target.name))
-    return f"qmail-conformance run {name} -k {shlex.quote(one_line(requirement))}"
+    on = f" --release {shlex.quote(one_line(target.release))}" if target.release else ""
+    return f"qmail-conformance run {name}{on} -k {shlex.quote(one_line(requirement))}"
 
 
 def conclusion(comparison: Comparison) -> str:
@@ -226,9 +238,10 @@ def known_to_be_wrong(comparison: Comparison, index: int) -> str:
     known = [verdict for verdict in comparison.runs[index].verdicts if shows_deviation(verdict)]
     told = f", with {numbered(len(known), 'known deviation')}: {costs(known)}" if known else ""
     odd = [row for row in comparison.worse(index) if tone(row.cells[index]) in ("bad", "doubtful")]
-    if odd and comparison.before is not None:
+    before = comparison.before_of(index)
+    if odd and before is not None:
         verb = "is" if len(odd) == 1 else "are"
-        told += f"; {len(odd)} {verb} worse than {one_line(comparison.labels[comparison.before])}"
+        told += f"; {len(odd)} {verb} worse than {one_line(comparison.labels[before])}"
     return told
 
 

@@ -63,4 +63,4 @@ def refuse_other_things(out: Path, files: Mapping[str, bytes]) -> None:
 
 def directory_name(scene: Scene) -> str:
     """`0006.unknown.code-debs-ppa`: requirement and target, harmless as a file name."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{scene.verdict.requirement}-{scene.target.name}").strip("-.")
+    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{scene.verdict.requirement}-{scene.target.label}").strip("-.")

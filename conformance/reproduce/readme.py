@@ -8,7 +8,7 @@ from conformance.pod.ordinary import HOST
 from conformance.report.markdown import escape
 from conformance.report.sentences import deciding, sentence
 from conformance.report.story import events_of, shortened
-from conformance.report.words import is_specification, one_line, repeat_command
+from conformance.report.words import is_specification, one_line, repeat_command, stands_on
 from conformance.reproduce.scene import Scene
 from conformance.reproduce.zonefiles import fault_words
 from conformance.targets.docker.confinement import command_options
@@ -22,11 +22,12 @@ def heading(scene: Scene) -> list[str]:
     """The promise, its citation, the target and the verdict, a line each."""
     verdict, target = scene.verdict, scene.target
     packages = _packages(target)
+    on = f"on {stands_on(target)}; " if stands_on(target) else ""
     lines = [
-        f"{verdict.requirement} on {target.name}: {verdict.verdict}",
+        f"{verdict.requirement} on {target.label}: {verdict.verdict}",
         f"promise:  {verdict.promise}",
         f"citation: {verdict.source}",
-        f"target:   {packages or 'no package is named'}; "
+        f"target:   {packages or 'no package is named'}; {on}"
         + (f"claims {', '.join(target.patches)}" if target.patches else "claims no patch"),
         f"expected: {verdict.expected}" + _known(verdict),
     ]
@@ -66,7 +67,7 @@ def readme(scene: Scene, files: Iterable[str]) -> str:
     """README.md; `files` are the names of all other files of the directory."""
     names = set(files)
     blocks = [
-        f"# {escape(scene.verdict.requirement)} on {escape(scene.target.name)}: {scene.verdict.verdict}",
+        f"# {escape(scene.verdict.requirement)} on {escape(scene.target.label)}: {scene.verdict.verdict}",
         *_what(scene),
         *_run(scene),
         *_by_hand(scene, names),
@@ -96,7 +97,8 @@ def _what(scene: Scene) -> list[str]:
         blocks.append(f"**A known deviation{otherwise}:** {escape(verdict.deviation['reason'])}")
     claims = ", ".join(scene.target.patches) or "no patch"
     what = escape(_packages(scene.target)) or "no package"
-    blocks.append(f"**Recorded on:** {escape(scene.target.name)} ({what}), claims {claims}.")
+    what += f" on {escape(stands_on(scene.target))}" if stands_on(scene.target) else ""
+    blocks.append(f"**Recorded on:** {escape(scene.target.label)} ({what}), claims {claims}.")
     check = scene.configuration.password_check
     if check is not None and check.fate == "missing":
         blocks.append(

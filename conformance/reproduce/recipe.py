@@ -70,7 +70,7 @@ def _image_lines(target: Target, images: Images, files: dict[str, bytes]) -> str
             "fi\n"
         )
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] for name in sorted(files)))
-    base = images.base or f"ubuntu:{images.release or '20.04'}"
+    base = target.base or images.target_base
     arguments = {"BASE": "$base", "SOURCE": {"debs": "candidate"}.get(target.kind, target.kind)}
     lines = [f"base=${{QMAIL_BASE:-{_default(base)}}}"]
     if target.kind == "image":

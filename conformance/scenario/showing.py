@@ -56,7 +56,7 @@ def _text(event: Event | None) -> str:
 def _stories(tried: Tried, other: Tried | None, width: int) -> Iterator[str]:
     """What happened on one target, or on two: side by side, or in a narrow terminal one below the other."""
     pairs = side_by_side(_events(tried), _events(other) if other else [])
-    names = [one_line(each.target.name) for each in (tried, other) if each]
+    names = [one_line(each.target.label) for each in (tried, other) if each]
     yield from stories_shown(pairs, first_difference(pairs) if other else None, names, width)
 
 
@@ -109,7 +109,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _expectations(tried: Sequence[Tried], width: int) -> Iterator[str]:
     """Each expectation in order, with the line it stands in; where it is not met, what was seen instead."""
-    names = [one_line(each.target.name) for each in tried]
+    names = [one_line(each.target.label) for each in tried]
     yield "expected:"
     for checks in zip(*(each.checks for each in tried), strict=True):
         check = checks[0]

@@ -14,7 +14,7 @@ class Plan:
 
     `internet_image` is the image of the internet container, "" when no target needs one; `engine_memory` is
     what the engine's machine has, in MiB, 0 where it does not say. `selected` names the requirements that are
-    decided on each, none of them for all; `decided` maps a target's name to those that need it no more.
+    decided on each, none of them for all; `decided` maps a target's label to those that need it no more.
     `stored` maps one to the run file from whose records that is done again. `project` is the path of the
     project file, "" where there is none.
     """
@@ -27,8 +27,8 @@ class Plan:
     stored: dict[str, str] = field(default_factory=dict)
     project: str = ""
 
-    def target(self, name: str) -> Target:
-        return next(target for target in self.targets if target.name == name)
+    def target(self, label: str) -> Target:
+        return next(target for target in self.targets if target.label == label)
 
     def dumps(self) -> str:
         return json.dumps(encode(self))

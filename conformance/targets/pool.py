@@ -80,20 +80,20 @@ class PodPool:
         engine is gone it waits, and once that has been so for GONE seconds it and all others fail.
         """
         job = Job(target, script, asyncio.get_running_loop().create_future())
-        self._jobs[target.name].append(job)
+        self._jobs[target.label].append(job)
         self._see_to_servers(target)
         return job
 
     def _see_to_servers(self, target: Target) -> None:
         """One more server for what is to be played, unless there are as many as may be."""
-        servers = self._servers[target.name]
+        servers = self._servers[target.label]
 
         def ended(server: asyncio.Task[None]) -> None:
             servers.discard(server)
             if not self._disposed:  # a job may have come just as it ended
                 self._see_to_servers(target)
 
-        if self._jobs[target.name] and len(servers) < self.size:
+        if self._jobs[target.label] and len(servers) < self.size:
             # One begins with the last, so that quick scripts are played while the others wait for qmail.
             server = asyncio.create_task(self._serve(target, last_first=not servers))
             servers.add(server)
@@ -151,7 +151,7 @@ class PodPool:
 
     async def _serve(self, target: Target, *, last_first: bool) -> None:
         """Play the jobs of a target on one pod after the other, until none is left."""
-        jobs, idle = self._jobs[target.name], self._idle[target.name]
+        jobs, idle = self._jobs[target.label], self._idle[target.label]
         take = jobs.pop if last_first else jobs.popleft
         while jobs:
             async with self._starting:

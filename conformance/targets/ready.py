@@ -1,10 +1,12 @@
 """From names to targets that stand ready: names are understood, images are built, once and in one place."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from conformance.errors import UsageError
 from conformance.project.form import NO_PROJECT, Project
-from conformance.targets.image_options import Images
+from conformance.targets.image_options import RELEASES, Images
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
@@ -16,9 +18,9 @@ def make_ready(
     note: Callable[[str], None] = lambda line: None,
     project: Project = NO_PROJECT,
 ) -> Plan:
-    """A plan for these targets, as a project names them.
+    """A plan for these targets, as a project names them, on each release that is named.
 
-    Raises UsageError for a name, WorldError for an engine or an image.
+    Raises UsageError for a name or a release, WorldError for an engine or an image.
 
     `note` gets a line when something takes long. Leftovers of earlier runs are removed on the way.
     """
@@ -31,6 +33,7 @@ def make_ready(
     from conformance.targets.docker.images import internet_image, target_image
     from conformance.targets.docker.sweep import sweep
 
+    wanted = _on_each_release(targets, images)
     for target in targets:
         if target.kind == "debs":
             read_debs(Path(target.location))  # a wrong directory is told before an engine is looked for
@@ -38,10 +41,37 @@ def make_ready(
     try:
         sweep(client)
         ready: list[Target] = [
-            target if target.kind == "reference" else target_image(client, target, images, note)
-            for target in targets
+            target if target.kind == "reference" else target_image(client, target, its, note)
+            for target, its in wanted
         ]
         internet = internet_image(client, images, note)
         return Plan(tuple(ready), internet, engine_memory=engine.memory(client), project=place)
     finally:
         client.close()
+
+
+def _on_each_release(targets: Sequence[Target], images: Images) -> list[tuple[Target, Images]]:
+    """Each target on each release, with how its image is made there; those of one release stand together.
+
+    What is built on no base of ours is there once. Raises UsageError where a release has no qmail.
+    """
+    found = []
+    for at, each in enumerate(images.each_release()):
+        for target in targets:
+            if target.kind in ("reference", "image"):
+                found += [(target, each)] if at == 0 else []
+                continue
+            if target.kind == "stock":
+                refuse_without_qmail(each)
+            found.append((replace(target, release=each.release), each))
+    return found
+
+
+def refuse_without_qmail(images: Images) -> None:
+    """UsageError where Ubuntu's release has no qmail in its archive."""
+    if images.release and images.release not in RELEASES:
+        *others, last = RELEASES
+        raise UsageError(
+            f"Ubuntu {images.release} has no qmail in its archive",
+            f"{', '.join(others)} and {last} have it; on others there are targets debs:DIRECTORY and ppa.",
+        )

@@ -19,6 +19,10 @@ class Target:
     gave it, `written` is what that stands for, and `command_name` is what a command calls it where no project
     knows that name (`new=debs:DIRECTORY`, without its place). `specification` is True for the reference,
     which is not qmail.
+
+    `release` is the Ubuntu release that was asked for (`18.04`), "" for the default one. What its image was
+    built on is `base`; `system` is what that calls itself (`Ubuntu 18.04.6 LTS`), and `architecture` the
+    engine's word for it (`amd64`). They are "" where there is no image.
     """
 
     name: str
@@ -30,6 +34,10 @@ class Target:
     flaws: tuple[str, ...] = ()
     written: str = ""
     command_name: str = ""
+    release: str = ""
+    base: str = ""
+    system: str = ""
+    architecture: str = ""
 
     @property
     def specification(self) -> bool:
@@ -42,11 +50,18 @@ class Target:
 
     @property
     def file_name(self) -> str:
-        """The name as that of a file: `debs:build/@0004` becomes `debs-build-0004`."""
-        return re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-.") or "target"
+        """The label as that of a file: `debs:build/@0004` on 18.04 becomes `debs-build-0004-18.04`."""
+        name = f"{self.name}-{self.release}" if self.release else self.name
+        return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.") or "target"
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from all others of a run: its name, on the release that was asked for."""
+        return f"{self.name} on {self.release}" if self.release else self.name
 
     def to_json(self) -> dict[str, Any]:
-        """What reports tell of it: not its place here; flaws and `command_name` where it has any."""
+        """What reports tell of it: not its place here; of flaws, `command_name` and the like what it has."""
         left_out = {"location", "written"}
-        left_out |= {name for name in ("flaws", "command_name") if not getattr(self, name)}
+        optional = ("flaws", "command_name", "release", "base", "system", "architecture")
+        left_out |= {name for name in optional if not getattr(self, name)}
         return {name: value for name, value in encode(self).items() if name not in left_out}

@@ -33,7 +33,7 @@ def _beside(found: Changes) -> Comparison:
     """The two runs side by side, with what changed alone: they need not be of one suite or selection."""
     changed = {change.requirement: change for of_kind in found.kinds.values() for change in of_kind}
     rows = tuple(Row.of([change.old, change.new]) for change in changed.values() if change.old and change.new)
-    labels = (f"{found.old.target.name} (old)", f"{found.new.target.name} (new)")
+    labels = (f"{found.old.target.label} (old)", f"{found.new.target.label} (new)")
     return Comparison((found.old, found.new), labels, rows, (), before=0)
 
 

@@ -33,6 +33,7 @@ from conformance.report.words import (
     one_line,
     patch_title,
     run_conclusions,
+    stands_on,
 )
 
 _NOTEWORTHY = 200  #: rows; the matrix holds them all
@@ -146,6 +147,8 @@ def _target(label: str, run: Run) -> Html:
     if target.packages:
         versions = (_whole(f"{name} {version}") for name, version in sorted(target.packages.items()))
         facts.append(("Packages", joined(versions, ", ")))
+    if stands_on(target):
+        facts.append(("Stands on", stands_on(target)))
     if target.image:
         facts.append(("Image", tag("code", target.image, class_="digest")))
     if is_specification(target):

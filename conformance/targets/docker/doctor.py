@@ -15,7 +15,6 @@ from conformance.targets.docker.images import (
     IMAGE_LABEL,
     PROBE_REPOSITORY,
     Recipe,
-    base_of,
     build,
     internet_image,
 )
@@ -44,7 +43,7 @@ def check_engine(images: Images) -> list[MachineCheck]:
                 version = client.version()
             told = f"{version['Version']} on {version['Os']}/{version['Arch']}"
             checks.append(MachineCheck(what, True, told))
-            checks.append(_check_building(client, base_of(images)))
+            checks.append(_check_building(client, images.target_base))
             what = "internet image"
             checks.append(MachineCheck(what, True, internet_image(client, images)))
     except ConformanceError as error:

@@ -63,17 +63,14 @@ class Recipe:
     made_by: str = ""
 
 
-def base_of(images: Images) -> str:
-    """The image that targets are built on: a chosen one, or Ubuntu's."""
-    return images.base or f"ubuntu:{images.release or '20.04'}"
-
-
 def target_image(client: Any, target: Target, images: Images, note: Note = lambda line: None) -> Target:
-    """The target with its image standing: `image` is its id, `packages` the versions in it.
+    """The target with its image standing: `image` is its id, `packages` the versions in it, and what it is
+    built on is told.
 
     `note` gets a line when something takes long. Raises UsageError (the directory) or WorldError (the build).
     """
-    arguments = {"BASE": base_of(images), "SOURCE": target.kind, "MIRROR": images.mirror}
+    base = images.target_base
+    arguments = {"BASE": base, "SOURCE": target.kind, "MIRROR": images.mirror}
     context = target_context()
     if target.kind == "ppa":
         # A PPA changes under its name: a new day looks again.
@@ -83,10 +80,11 @@ def target_image(client: Any, target: Target, images: Images, note: Note = lambd
         context = target_context(read_debs(Path(target.location)))
     elif target.kind == "image":
         arguments = {"BASE": target.location, "SOURCE": "image"}
+        base = ""
     made_by = digest(target_context(), {"FRESH": arguments.get("FRESH", "")})
-    recipe = Recipe(f"the image of {target.name}", context, arguments, made_by=made_by)
+    recipe = Recipe(f"the image of {target.label}", context, arguments, made_by=made_by)
     image = ensure_image(client, TARGET_REPOSITORY, recipe, note)
-    return dataclasses.replace(target, image=image, packages=packages(client, image))
+    return dataclasses.replace(target, image=image, base=base, **_facts(client, image))
 
 
 def internet_image(client: Any, images: Images, note: Note = lambda line: None) -> str:
@@ -114,18 +112,36 @@ def _today() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
-def packages(client: Any, image: str) -> dict[str, str]:
-    """Versions of the qmail packages and of ucspi-tcp in an image, from dpkg's own file; nothing is run."""
+def _facts(client: Any, image: str) -> dict[str, Any]:
+    """Packages, system and architecture of an image, as its own files and the engine say; nothing is run."""
     with complaints("reading the package versions of an image"):
+        architecture = str(client.images.get(image).attrs.get("Architecture") or "")
         container = client.containers.create(image, labels={OWNER_LABEL: owner(), ROLE_LABEL: "packages"})
         try:
-            stream, _ = container.get_archive("/var/lib/dpkg/status")
-            content = b"".join(stream)
+            status = _file(container, "/var/lib/dpkg/status")
+            system = _system(container)
         finally:
             container.remove(force=True)
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        file = tar.extractfile(tar.getmembers()[0])
-        return read_packages(file.read().decode("utf-8", "replace") if file is not None else "")
+    return {"packages": read_packages(status), "system": system, "architecture": architecture}
+
+
+def _system(container: Any) -> str:
+    """`Ubuntu 18.04.6 LTS`; "" where the image does not say."""
+    # What stands in /etc is a link, and old releases have the file itself there.
+    for place in ("/usr/lib/os-release", "/etc/os-release"):
+        with contextlib.suppress(sdk().errors.NotFound):
+            if found := re.search(r'^PRETTY_NAME="?([^"\n]*)', _file(container, place), re.MULTILINE):
+                return found[1].strip()
+    return ""
+
+
+def _file(container: Any, place: str) -> str:
+    """A file's content; "" for what is none."""
+    stream, _ = container.get_archive(place)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+        member = tar.getmembers()[0]
+        file = tar.extractfile(member) if member.isfile() else None
+        return file.read().decode("utf-8", "replace") if file is not None else ""
 
 
 def read_packages(status: str) -> dict[str, str]:
