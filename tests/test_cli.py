@@ -1,5 +1,6 @@
 """The command as a person meets it: words, files, exit statuses. Runs are subprocesses, as at home."""
 
+import errno
 import json
 import os
 import re
@@ -220,6 +221,20 @@ def test_no_engine_is_the_worlds_failure_and_stands_in_the_way(capsys: pytest.Ca
     told = capsys.readouterr().out
     assert "yes  reference-stock" in told
     assert "no   stock\n       no Docker engine answers" in told
+
+
+def test_who_may_not_open_the_engines_socket_is_told_how_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    assert main(["run", "stock"]) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("qmail-conformance: this user may not open the socket of the Docker engine")
+    for way in ("group docker", "rootless Docker", "Podman", "reference-…"):
+        assert way in error
 
 
 def test_list_tells_name_promise_and_citation(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Images: contexts, tags, .deb files, package versions, and what a failed build says. No engine needed."""
 
 import gzip
+import hashlib
 import io
 import lzma
 import tarfile
@@ -50,6 +51,50 @@ def test_a_package_is_known_by_its_control_file_or_else_by_its_name(
     assert read_deb(path) == Deb(path, "qmail", version, "amd64")
 
 
+def written_changes(directory: Path, *names: str, listed: bytes | None = None) -> Path:
+    """That of a build with these packages, which stand beside it; `listed`: as it has them."""
+    lines = []
+    for name in names:
+        content = deb(name.partition("_")[0])
+        (directory / name).write_bytes(content)
+        content = listed or content
+        lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n")
+    path = directory / "qmail_1.06-7_amd64.changes"
+    path.write_text(
+        f"Format: 1.8\nChecksums-Sha1:\n 00 1 x.deb\nChecksums-Sha256:\n{''.join(lines)}Files:\n 00 1 x.deb\n"
+    )
+    return path
+
+
+def test_of_a_changes_file_the_packages_are_those_that_it_lists(tmp_path: Path) -> None:
+    (tmp_path / "qmail_1.06-6_amd64.deb").write_bytes(deb("qmail"))
+    names = ("qmail-uids-gids_1.06-7_all.deb", "qmail_1.06-7_amd64.deb")
+    changes = written_changes(tmp_path, *names)
+    assert [found.path.name for found in read_debs(changes)] == list(names)
+    assert [found.path.name for found in read_debs(tmp_path / names[1])] == [names[1]], "and one file is one"
+    text = changes.read_text()
+    changes.write_text(
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{text}\n-----BEGIN PGP SIGNATURE-----\n"
+    )
+    assert len(read_debs(changes)) == 2
+
+
+def test_a_changes_file_that_is_not_of_these_packages_is_refused(tmp_path: Path) -> None:
+    name = "qmail_1.06-7_amd64.deb"
+    changes = written_changes(tmp_path, name, listed=deb("qmail") + b"\n")
+    with pytest.raises(UsageError, match=f"{name}: this is not the file that .*changes lists"):
+        read_debs(changes)
+    (tmp_path / name).unlink()
+    with pytest.raises(UsageError, match=f"{name}: No such file") as raised:
+        read_debs(changes)
+    assert "beside" in raised.value.hint
+    with pytest.raises(UsageError, match=r"lists no \.deb file"):
+        read_debs(written_changes(tmp_path))
+    (tmp_path / "qmail.tar").touch()
+    with pytest.raises(UsageError, match=r"no directory, no \.deb and no \.changes file"):
+        read_debs(tmp_path / "qmail.tar")
+
+
 def tar_header(name: str, size: bytes, kind: bytes) -> bytes:
     """The header of a member whose declared size is in the manner of GNU tar, and need not be true."""
     fields = name.encode().ljust(100, b"\0") + b"0000644\0" * 3 + size + b"0" * 12
@@ -97,7 +142,7 @@ def test_a_directory_with_a_qmail_is_a_candidate(tmp_path: Path, package: str) -
     [
         ({}, "", r"no \.deb file at all"),
         ({"a.deb": "qmail-uids-gids"}, "", r"but a\.deb"),
-        ({}, "missing", "no such directory"),
+        ({}, "missing", "no such file or directory"),
         ({"a.deb": "qmail", "b.deb": "qmail"}, "", r"a\.deb and b\.deb are the same package"),
     ],
 )

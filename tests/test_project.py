@@ -443,7 +443,7 @@ def test_a_directory_that_is_not_there_is_no_target_that_can_be_run(
     monkeypatch.setattr("conformance.targets.docker.engine.available", lambda: "")
     assert main(["targets"]) == 0
     told = capsys.readouterr().out
-    assert f"no   candidate\n       debs:{tmp_path}/build: there is no such directory" in told
+    assert f"no   candidate\n       debs:{tmp_path}/build: there is no such file or directory" in told
 
 
 def test_a_projects_own_deviations_go_before_ours_or_instead(package: Path) -> None:

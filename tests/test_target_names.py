@@ -1,10 +1,13 @@
 """Target names: what each form means, and what is said about a wrong one."""
 
+from pathlib import Path
+
 import pytest
 
 from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
 from conformance.errors import UsageError
 from conformance.pod.codec import decode
+from conformance.project.reading import FILE, find_project
 from conformance.report.words import repeat_command
 from conformance.targets.names import parse_target
 from conformance.targets.target import Target
@@ -108,7 +111,7 @@ def test_a_model_does_what_is_known_of_the_package_and_a_named_flaw_goes_before_
         ("debs:out~0006.dropped", "only a reference has flaws", "reference-ppa~0006.dropped"),
         ("exim~0006.dropped", "there is no target 'exim'", "reference-ppa~FLAW"),
         *((name, "there is no target", "reference-stock") for name in ("", "Stock", "reference", "docker:x")),
-        *((name, "there is no target", "debs:DIRECTORY") for name in ("debs", "image", "reference-ppa@0004")),
+        *((name, "there is no target", "debs:PATH") for name in ("debs", "image", "reference-ppa@0004")),
         *(
             (f"debs:x@{patch}", "there is no patch", "0004, 0005, 0006")
             for patch in ("0012", "stock", "0004,")
@@ -139,3 +142,59 @@ def test_what_repeats_a_run_says_what_a_name_of_the_command_line_stands_for() ->
     assert repeat_command(stored, "0004.x") == command
     assert repeat_command(parse_target("stock"), "0004.x") == "qmail-conformance run stock -k 0004.x"
     assert "command_name" not in parse_target("stock").to_json()
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for directory in ("build", "stock", "a~b", "below/new"):
+        (tmp_path / directory).mkdir(parents=True)
+    for file in ("old.deb", "qmail~rc1.changes", "build.tar"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize(
+    ("written", "name", "location", "patches"),
+    [
+        ("build", "debs:build", "build", PPA_PATCHES),
+        ("./build/", "debs:build", "build", PPA_PATCHES),
+        (".", "debs:.", ".", PPA_PATCHES),
+        ("below/new@4,5", "debs:below/new@4,5", "below/new", (*STOCK_PATCHES, "0004", "0005")),
+        ("build@", "debs:build@", "build", STOCK_PATCHES),
+        ("old.deb", "debs:old.deb", "old.deb", PPA_PATCHES),
+        ("gone.deb", "debs:gone.deb", "gone.deb", PPA_PATCHES),
+        (
+            "./qmail~rc1.changes",
+            "debs:qmail~rc1.changes",
+            "qmail~rc1.changes",
+            PPA_PATCHES,
+        ),
+        ("a~b", "debs:a~b", "a~b", PPA_PATCHES),
+        ("./stock", "debs:stock", "stock", PPA_PATCHES),
+        ("new=./build/", "new", "build", PPA_PATCHES),
+    ],
+)
+def test_a_path_is_packages(written: str, name: str, location: str, patches: tuple[str, ...]) -> None:
+    target = parse_target(written)
+    assert (target.kind, target.name, target.location, target.patches) == ("debs", name, location, patches)
+
+
+@pytest.mark.usefixtures("places")
+def test_what_is_a_target_is_none_and_what_could_be_two_things_is_asked_for() -> None:
+    assert parse_target("stock").kind == "stock", "whatever is called so here"
+    assert parse_target("reference@4").kind == "reference"
+    for written in ("host.example/qmail:1.06", "./nowhere", "below/gone"):
+        with pytest.raises(UsageError, match="no such file or directory") as raised:
+            parse_target(written)
+        assert raised.value.hint == "Write debs:PATH for packages, image:REFERENCE for an image."
+    with pytest.raises(UsageError, match=r"there is no target 'build\.tar'"):
+        parse_target("build.tar")
+
+
+@pytest.mark.usefixtures("places")
+def test_a_path_in_a_project_file_is_seen_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / FILE).write_text("[targets]\ncandidate = 'build'\n")
+    monkeypatch.chdir(tmp_path / "below")
+    target = parse_target("candidate", project=find_project(None))
+    assert (target.kind, target.location) == ("debs", str(tmp_path / "build"))

@@ -182,7 +182,7 @@ def _defaults(table: TomlTable) -> Defaults:
     if workers is not None and workers != "auto" and not is_number(workers, 1, 1000):
         table.wrong(("workers",), f"{workers!r} is neither a number nor 'auto'", "write workers = 4")
     texts = {name: table.argument(name, "") for name in DEFAULTS if name not in ("workers", "scenarios")}
-    if texts["against"].startswith("debs:"):
+    if texts["against"].startswith(("debs:", ".", "/")):
         table.wrong(("against",), "a directory needs a name", "give it one in [targets], and write that here")
     if texts["release"] and texts["base"]:
         table.wrong(("base",), "it and release both say what targets are built on", "leave one of them out")

@@ -10,6 +10,7 @@ from conformance.pod.ordinary import HOST
 from conformance.project.form import NO_PROJECT, Project
 from conformance.reproduce.scene import Scene
 from conformance.targets.docker.confinement import command_options
+from conformance.targets.docker.debs import deb_files
 from conformance.targets.docker.scripts import quoted
 from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
@@ -29,7 +30,7 @@ def programs() -> dict[str, bytes]:
 def image_files(target: Target) -> dict[str, bytes]:
     """What the image is built from; nothing for a reference, which is no qmail.
 
-    Raises UsageError when .deb files are named that are not there.
+    Raises UsageError for a place that holds no .deb files.
     """
     if target.specification:
         return {}
@@ -38,8 +39,8 @@ def image_files(target: Target) -> dict[str, bytes]:
         "image/install": data("docker", "target", "install").read_bytes(),
     }
     if target.kind == "debs":
-        directory = Path(target.location)
-        for path in sorted(directory.glob("*.deb")) if directory.is_dir() else []:
+        place = Path(target.location)
+        for path in deb_files(place) if target.location and place.exists() else []:
             files[f"image/{path.name}"] = path.read_bytes()
     return files
 

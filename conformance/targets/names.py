@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.catalogue.patches import STOCK_PATCHES
@@ -10,6 +11,7 @@ from conformance.errors import UsageError
 from conformance.nearest import did_you_mean
 from conformance.project.form import NO_PROJECT, Alias, Project
 from conformance.project.reading import alias_of
+from conformance.targets.paths import with_kind
 from conformance.targets.target import Kind, Target
 
 #: Environment variable that names the PPA when no option does.
@@ -22,7 +24,7 @@ MODELLED = "1.06-6.2"
 _NAMES = ("stock", "ppa", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
 
 _KNOWN = (
-    "known: stock, ppa, debs:DIRECTORY, debs:DIRECTORY@0004,0005, image:REFERENCE, "
+    "known: stock, ppa, debs:PATH, debs:PATH@0004,0005, a path of packages, image:REFERENCE, "
     "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, "
     "reference-ppa~FLAW,FLAW, model-stock, model-ppa, model@0004,0005; NAME=TARGET gives one a name"
 )
@@ -31,7 +33,7 @@ _PPA = re.compile(r"ppa:[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*|de
 
 
 def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PROJECT) -> Target:
-    """The target that a person named; nothing is looked up yet.
+    """The target that a person named; nothing is looked up yet but whether a path is there.
 
     `ppa` is the option `--ppa`; without it the variable QMAIL_PPA counts. `NAME=TARGET`, or a name that the
     project has for one, is that target under this name. A directory or an image without `@` claims every
@@ -42,6 +44,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
     """
     if (alias := alias_of(name)) is not None:
         return _called(alias, ppa, project)
+    name = with_kind(name, (*project.aliases, *_NAMES), Path())
     build, tilde, listed = name.rpartition("~")
     if not tilde:
         return _build(name, ppa, project)
@@ -72,6 +75,7 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
         if alias.written in project.aliases:
             what = f"{alias.written!r} is a name of the project itself"
             raise UsageError(what, f"Write what it stands for: {project.aliases[alias.written].written}")
+        alias = replace(alias, written=with_kind(alias.written, _NAMES, alias.directory))
         target = parse_target(alias.written, ppa=ppa, project=replace(project, aliases={}))
         if target.is_model:  # a run of one is known by its name
             raise UsageError(f"{alias.written} keeps its own name", "Name it as it is.")
@@ -103,7 +107,7 @@ def _build(name: str, ppa: str | None, project: Project) -> Target:
     if name.startswith("reference@"):
         return Target(name, "reference", series.read(name.removeprefix("reference@"), f"target {name!r}"))
     if name.startswith("debs:"):
-        return _located(name, "debs", name.removeprefix("debs:"), "a directory with .deb files", project)
+        return _located(name, "debs", name.removeprefix("debs:"), "the place of .deb files", project)
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image", project)
     own = f"{', '.join(project.aliases)} in {project.file}; " if project.aliases else ""

@@ -1,5 +1,6 @@
-"""Candidate .deb files: what a directory holds, read without dpkg."""
+"""Candidate .deb files: those of a directory, of a .changes file, or one alone, read without dpkg."""
 
+import hashlib
 import io
 import lzma
 import os
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import UsageError
-from conformance.inputs import MIB, read_octets
+from conformance.inputs import MIB, read_octets, read_text
 
 #: Packages that are a qmail.
 QMAIL = ("qmail", "netqmail", "notqmail", "qmail-reference")
@@ -20,6 +21,8 @@ LARGEST_PACKAGE = 128 * MIB
 _LARGEST_CONTROL = 16 * MIB
 #: What xz may take to unpack it: dpkg-deb packs with 64 MiB at most.
 _XZ_MEMORY = 128 * MIB
+
+_PLACE_HINT = "Name a directory that holds .deb files, one of them, or a build's .changes file."
 
 PACKAGE_HINT = "Leave only whole .deb files in the directory."
 
@@ -36,19 +39,48 @@ class Deb:
     architecture: str
 
 
-def read_debs(directory: Path) -> list[Deb]:
-    """The packages in a directory, by file name. One of them must be a qmail, and no package may come twice.
+def deb_files(place: Path) -> list[Path]:
+    """Those in a directory by name, those that a .changes file lists, or the one. Raises UsageError."""
+    if os.path.isdir(place):
+        return sorted(place.glob("*.deb"))
+    if not os.path.exists(place):
+        raise UsageError(f"debs:{place}: there is no such file or directory", _PLACE_HINT)
+    if place.suffix == ".changes":
+        return _listed(place)
+    if place.suffix != ".deb":
+        raise UsageError(f"debs:{place}: this is no directory, no .deb and no .changes file", _PLACE_HINT)
+    return [place]
+
+
+def _listed(changes: Path) -> list[Path]:
+    """The .deb files that it lists, which stand beside it and are as it says. Raises UsageError."""
+    text = read_text(changes, _PLACE_HINT)
+    field = re.search(r"^Checksums-Sha256:[ \t]*\n((?:[ \t]+\S.*\n)+)", f"{text}\n", re.MULTILINE)
+    sums = re.findall(r"^[ \t]+(\S+) (\d{1,12}) ([^\s/]+\.deb)$", field[1] if field else "", re.MULTILINE)
+    found = []
+    for digest, size, name in sums:
+        path = changes.parent / name
+        octets = read_octets(path, f"{changes.name} lists it: it must stand beside that.", LARGEST_PACKAGE)
+        if (len(octets), hashlib.sha256(octets).hexdigest()) != (int(size), digest):
+            what = f"{path}: this is not the file that {changes.name} lists, by its size or its SHA-256"
+            raise UsageError(what, "Build the package anew, or name the .deb file itself.")
+        found.append(path)
+    if not found:
+        what = f"{changes}: it lists no .deb file with a SHA-256"
+        raise UsageError(what, "That of a source upload does not: build the package for this machine.")
+    return sorted(found)
+
+
+def read_debs(place: Path) -> list[Deb]:
+    """The packages of a place, as `deb_files` finds them. One must be a qmail, and none may come twice.
 
     Raises UsageError.
     """
-    if not os.path.isdir(directory):
-        hint = "name the directory that holds the .deb files"
-        raise UsageError(f"debs:{directory}: there is no such directory", hint)
-    debs = [read_deb(path) for path in sorted(directory.glob("*.deb"))]
+    debs = [read_deb(path) for path in deb_files(place)]
     if not any(deb.package in QMAIL for deb in debs):
         found = ", ".join(deb.path.name for deb in debs) or "no .deb file at all"
         raise UsageError(
-            f"debs:{directory}: it holds no package {', '.join(QMAIL[:-1])} or {QMAIL[-1]}, but {found}",
+            f"debs:{place}: it holds no package {', '.join(QMAIL[:-1])} or {QMAIL[-1]}, but {found}",
             "build the package first, or name the directory that its .deb files are in",
         )
     seen: dict[tuple[str, str], Deb] = {}
@@ -56,7 +88,7 @@ def read_debs(directory: Path) -> list[Deb]:
         other = seen.setdefault((deb.package, deb.architecture), deb)
         if other is not deb:
             raise UsageError(
-                f"debs:{directory}: {other.path.name} and {deb.path.name} are the same package",
+                f"debs:{place}: {other.path.name} and {deb.path.name} are the same package",
                 "leave one of them in the directory",
             )
     return debs

@@ -13,6 +13,13 @@ PATIENCE = 60
 
 _HINT = "start Docker, or name an engine in DOCKER_HOST; without one, the targets reference-… still run"
 
+_FORBIDDEN_HINT = (
+    "join the group docker (`sudo usermod -aG docker $USER`, then log in anew), or name an engine of your "
+    "own in DOCKER_HOST: rootless Docker, unix://$XDG_RUNTIME_DIR/docker.sock, or Podman, "
+    "unix://$XDG_RUNTIME_DIR/podman/podman.sock (`systemctl --user start podman.socket`); without one, the "
+    "targets reference-… still run"
+)
+
 
 def sdk() -> Any:
     """The Docker SDK, which is optional and untyped; WorldError when it is not installed."""
@@ -35,7 +42,11 @@ def connect() -> Any:
     except Exception as error:  # the SDK lets errors of requests, urllib3 and sockets through
         if client is not None:
             client.close()
-        raise EngineGone(f"no Docker engine answers: {_reason(error)}", _HINT) from error
+        reason = _reason(error)
+        if "Permission denied" in reason:
+            what = f"this user may not open the socket of the Docker engine: {reason}"
+            raise EngineGone(what, _FORBIDDEN_HINT) from error
+        raise EngineGone(f"no Docker engine answers: {reason}", _HINT) from error
     return client
 
 
