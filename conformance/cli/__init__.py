@@ -20,6 +20,7 @@ COMMANDS = {
     "help": ("", "", "tell what a command does and takes, or which commands there are"),
     "init": ("starting", "init", "write a project file for a package of one's own, with comments"),
     "list": ("listing", "run", "patches and requirements, with citation and level"),
+    "find": ("searching", "run", "what speaks of a symptom, a reply, an RFC's section, a file"),
     "targets": ("machine", "targets", "what can be run here and, for what cannot, why and what to do"),
     "doctor": ("machine", "doctor", "check Python, Docker engine, image building, ports and name resolution"),
     "clean": ("cleaning", "run", "remove what is left of us on the Docker engine: containers, images"),
@@ -72,6 +73,7 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     }
     made["help"].add_argument("topic", metavar="COMMAND", nargs="?", choices=list(COMMANDS))
     _add_list(made["list"], project)
+    _add_find(made["find"])
     what = "where it is written (here)"
     made["init"].add_argument("directory", metavar="DIRECTORY", nargs="?", default=".", help=what)
     forms = "stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa~0006.dropped"
@@ -166,6 +168,13 @@ def _add_list(parser: argparse.ArgumentParser, project: Project) -> None:
     ):
         instead.add_argument(option, action="store_true", help=what)
     _add_patch(parser, project)
+
+
+def _add_find(parser: argparse.ArgumentParser) -> None:
+    words = "as it was seen: 'CNAME lookup failed temporarily', 'RFC 5321 4.5.3.1', 5.7.1, control/rcpthosts"
+    _option(parser, "words", "WORD", words, nargs="+")
+    parser.add_argument("--all", action="store_true", help="print all that was found, whole")
+    parser.add_argument("--json", action="store_true", help="as JSON, all of it")
 
 
 def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:

@@ -37,6 +37,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "deviations": ("list",),
     "identify": (RUNS[1],),
     "list": (),
+    "find": ("rcpthosts",),
     "targets": (),
     "doctor": (),  # misses the engine: 3, as does `clean`
     "clean": ("--dry-run",),
