@@ -12,6 +12,7 @@ from conformance.reference import acts
 from conformance.reference.client import Client
 from conformance.reference.driver import drive
 from conformance.reference.smtpd import SmtpdSettings, session
+from conformance.reference.smtpd_auth import Authentication
 
 CONTROL = {"me": "mx.here.example\n", "rcpthosts": "here.example\n.here.example\n"}
 ENVELOPE = "MAIL FROM:<x@there.example>\r\nRCPT TO:<alice@here.example>\r\n"
@@ -121,3 +122,8 @@ def test_trouble_in_the_queue_is_told(error: str, reply: str) -> None:
 def test_a_variable_of_tcpserver_that_is_empty_is_told_as_it_is() -> None:
     client = Client({"TCPREMOTEIP": "", "TCPREMOTEHOST": "", "TCPLOCALHOST": "", "TCPLOCALIP": "127.0.0.1"})
     assert client.received(0).startswith(b"Received: from  ()\n  by  with SMTP")
+
+
+def test_the_last_space_of_a_response_ends_the_user() -> None:
+    parted = Authentication.user_and_digest(Authentication.__new__(Authentication), b"two  words  0123")
+    assert parted == (b"two  words ", b"0123")

@@ -196,7 +196,7 @@ class Authentication:
         user, space, digest = response.rpartition(b" ")
         if not space:
             raise Abandoned(*self.malformed)
-        return user.rstrip(b" "), digest
+        return user, digest
 
     def unique(self, now: int) -> bytes:
         """What no other challenge has: the process, the time in seconds, and a number within the session."""
