@@ -67,14 +67,16 @@ def _check_kind(path: Path, found: os.stat_result, hint: str) -> None:
 
 
 def read_text(path: Path, hint: str, most: int = WRITTEN) -> str:
-    """The text of a file in UTF-8, its lines ended by LF alone. Raises UsageError."""
+    """The text of a file in UTF-8 without its byte order mark, lines ended by LF alone. Raises UsageError."""
     octets = read_octets(path, hint, most)
     try:
-        text = octets.decode("utf-8")
+        text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         what = f"octet {octets[error.start]:#04x} is no UTF-8"
-        raise UsageError(f"{path}, line {line}: {what}", "Write it in UTF-8.") from error
+        written = "UTF-16" if octets[:2] in (b"\xff\xfe", b"\xfe\xff") else "LATIN1"
+        hint = f"Write it in UTF-8: `iconv -f {written} -t UTF-8` makes that of it."
+        raise UsageError(f"{path}, line {line}: {what}", hint) from error
     return re.sub(r"(?<!\r)\r+\n", "\n", text)
 
 
@@ -85,10 +87,6 @@ def read_toml(path: Path, hint: str, most: int = WRITTEN) -> dict[str, Any]:
 
 def parse_toml(text: str, path: Path, hint: str) -> dict[str, Any]:
     """What a text in TOML holds; `path` is for messages. Raises UsageError."""
-    if text.startswith("\ufeff"):
-        raise UsageError(
-            f"{path}, line 1: it begins with a byte order mark", "Write it in UTF-8 without one."
-        )
     try:
         # What tomllib does with a key takes time that grows with the square of its parts.
         deep = _has_deep_key(text) or _is_deep(data := tomllib.loads(text))

@@ -1,5 +1,6 @@
 """The command as a person meets it: words, files, exit statuses. Runs are subprocesses, as at home."""
 
+import ast
 import errno
 import json
 import os
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import conformance
+from conformance.__main__ import main as start
 from conformance.cli import main
 from tests.processes import Finished, python, run_lines
 from tests.schemas import faults
@@ -260,6 +263,18 @@ def test_a_broken_zone_file_is_told_with_file_and_line_before_anything_runs(
     error = capsys.readouterr().err
     assert f"{broken}, line 3" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_a_python_that_is_too_old_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("__init__.py", "__main__.py"):
+        text = (Path(conformance.__file__).parent / name).read_text(encoding="utf-8")
+        top = ast.parse(text, feature_version=(3, 6)).body
+        assert not [each for each in top if isinstance(each, ast.ImportFrom)], "it may not be readable"
+    monkeypatch.setattr("sys.version_info", (3, 10, 4))
+    assert start() == 3
+    assert capsys.readouterr().err.startswith("qmail-conformance: Python 3.11 or newer is needed, not 3.10\n")
 
 
 def test_cases_are_listed_without_what_only_runs_them() -> None:

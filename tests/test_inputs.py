@@ -13,8 +13,9 @@ from conformance.cli import main
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.inputs import LONG, MIB, STORED_RUN, WRITTEN, parse_toml, read_octets, read_text
 from conformance.internet.zones import read_zone
-from conformance.judge.deviations import load_deviations
+from conformance.judge.deviations import DIRECTORY, load_deviations
 from conformance.pod.mailboxes import load_users
+from conformance.project.series import read_series
 from conformance.scenario.escapes import pattern
 from conformance.targets.docker.debs import LARGEST_PACKAGE, read_debs
 
@@ -178,6 +179,11 @@ def test_what_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"a\r\nb\n\xe9\n")
     with pytest.raises(UsageError, match="latin, line 3: octet 0xe9 is no UTF-8"):
         read_text(tmp_path / "latin", "")
+    (tmp_path / "wide").write_text("a\n", encoding="utf-16")
+    for name, written in (("latin", "LATIN1"), ("wide", "UTF-16")):
+        with pytest.raises(UsageError) as raised:
+            read_text(tmp_path / name, "")
+        assert f"iconv -f {written} -t UTF-8" in raised.value.hint
     (tmp_path / "lines").write_bytes(b"a\r\nb\rc\n")
     assert read_text(tmp_path / "lines", "") == "a\nb\rc\n"
 
@@ -213,3 +219,44 @@ def test_a_pattern_of_many_wildcards_is_looked_for_once() -> None:
 def test_ends_of_lines_are_read_in_a_time_that_grows_with_their_number(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"a" + 400_000 * b"\r" + b"b\r\r\nc\r\n")
     assert read_text(tmp_path / "x", "", LONG)[400_000:] == "\rb\nc\n"
+
+
+@pytest.mark.parametrize(
+    "kind", ["scenario", "deviations", "project", "series", "patches", "zone", "transcript"]
+)
+def test_a_byte_order_mark_says_nothing(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As editors and PowerShell write it before everything else."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8-sig")
+        return name
+
+    match kind:
+        case "scenario":
+            assert main(["try", write("x.toml", "title = 'x'\nsession = '> NOOP'\n")]) == 0
+        case "deviations":
+            entry = next(each for each in sorted(DIRECTORY.glob("*.toml")))
+            write("known/x.toml", entry.read_text(encoding="utf-8"))
+            assert load_deviations(directory=tmp_path / "known")
+        case "project":
+            write("qmail-conformance.toml", "[targets]\nnew = 'reference-stock'\n")
+            assert main(["run", "new", "-k", "0006.empty", "-q"]) == 0
+        case "series":
+            assert read_series(tmp_path / write("series", "0001-x.patch\n")) == [("0001-x.patch", "")]
+        case "patches":
+            for name, carried in (("one", "0004"), ("two", "0005")):
+                write(f"builds/{name}/patches", carried)
+                (tmp_path / "builds" / name / "x.deb").touch()
+            assert len(read_builds(tmp_path / "builds")) == 2
+        case "zone":
+            text = "$ORIGIN x.example.\n$TTL 60\n@ SOA ns mail 1 2 3 4 5\n"
+            read_zone(tmp_path / write("x.example.zone", text))
+        case "transcript":
+            write("log", "220 here.example ESMTP\nHELO x\n250 here.example\nQUIT\n221 here.example\n")
+            assert main(["try", "--from-transcript", "log"]) == 0
+    assert "qmail-conformance: " not in capsys.readouterr().err

@@ -207,7 +207,6 @@ def test_a_file_of_the_series_is_known_by_its_name(tmp_path: Path) -> None:
         ("[defaults]\nworkers = 0", 2, "neither a number nor 'auto'", "workers = 4"),
         ("[defaults]\nworker = 4", 2, "there is no such key", "did you mean 'workers'?"),
         ("cases = = 1", 1, "Invalid value", "TOML"),
-        ("\ufeff" + OWN, 1, "a byte order mark", "without one"),
     ],
 )
 def test_what_is_wrong_is_told_with_line_and_what_to_write(

@@ -39,7 +39,7 @@ def read_series(path: Path) -> list[tuple[str, str]]:
         return _told(sorted(filter(_DIFF.fullmatch, texts)), texts, str(path))
     if path.suffix == ".dsc":
         return _of_source(path)
-    names = _listed(read_octets(path, _HINT).decode("utf-8", "replace"))
+    names = _listed(read_octets(path, _HINT).decode("utf-8-sig", "replace"))
     texts = {}
     for name in names:
         if os.path.isfile(path.parent / name):
@@ -67,9 +67,8 @@ def title_of(head: str) -> str:
 
 def _head(octets: bytes) -> str:
     """What stands before the first change."""
-    return re.split(r"^(?:---|diff|===|Index:) ", octets.decode("utf-8", "replace"), maxsplit=1, flags=re.M)[
-        0
-    ]
+    text = octets.decode("utf-8-sig", "replace")
+    return re.split(r"^(?:---|diff|===|Index:) ", text, maxsplit=1, flags=re.M)[0]
 
 
 def _of_source(path: Path) -> list[tuple[str, str]]:
