@@ -19,7 +19,7 @@ PAGE = data("docs", "cases.md").read_text(encoding="utf-8")
 _OURS = {
     "internet": {"arrange", "is_of_a_file", "seen", "zones", "paddings", "faults", "exchangers", "tcp"},
     "qmail": {
-        *("configure", "check_ends", "ended_by_signal", "programs"),
+        *("configure", "check_ends", "ended_by_signal", "programs", "signal"),
         *("password_check", "recipient_check", "queue_program", "timeouts"),
     },
 }

@@ -11,7 +11,7 @@ from conformance.explore.areas.hosts import ROOT
 from conformance.explore.document import text_of
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import Stream
-from conformance.pod.record import Observe, Record, Remote
+from conformance.pod.record import Observe, Record, Remote, Signal
 from conformance.scenario.reading import read_scenario
 from conformance.targets.names import parse_target
 
@@ -113,6 +113,14 @@ def test_deliveries_reach_mailboxes_programs_bounces_and_the_queue() -> None:
     assert any(file.path.endswith("/mbox") for each in seen for file in each.files)
     assert any(each.queue for each in seen)
     assert {user for each in seen for user in each.mailboxes} >= {"alice", "bob", "carol", "alias"}
+
+
+def test_qmail_send_gets_signals_alone_and_with_files_that_change() -> None:
+    signals = [act for _, record in played("delivery") for act in record.acts if isinstance(act, Signal)]
+    assert {(each.name, bool(each.control)) for each in signals} >= {
+        ("ALRM", False), ("ALRM", True), ("HUP", True),
+    }  # fmt: skip
+    assert {"locals", "virtualdomains"} <= {name for each in signals for name in each.control}
 
 
 def test_files_and_variables_come_in_every_shape() -> None:

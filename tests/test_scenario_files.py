@@ -22,6 +22,7 @@ from conformance.tomllines import lines, statements
 FILE = Path("bug.toml")
 NOOP = "session = '> NOOP'\n"
 DELIVER = "[deliver]\nrecipients = ['b@big.example']\n"
+SENDING = NOOP + "delivering = true\n"
 
 
 def read(text: str) -> Scenario:
@@ -245,6 +246,11 @@ def test_control_files_are_lines_numbers_or_absent_and_a_text_crosses_as_its_oct
         (NOOP + "[control]\n'../me' = 'x'", 3, "no name of a control file"),
         (NOOP + "[environment]\n'A=' = 'x'", 3, "no variable"),
         (NOOP + "[environment]\nA = 1", 3, "is no text"),
+        (NOOP + "[[signal]]\nname = 'ALRM'", 2, "qmail-send does not run"),
+        (SENDING + "[[signal]]\nname = 'TERM'", 4, "'TERM' is not known"),
+        (SENDING + "[[signal]]\nname = 'HUP'\nafter = 2", 5, "from 1 to 1"),
+        (SENDING + "[signal]\nname = 'HUP'\ncontrol = { locals = false }", 5, "no file is taken away"),
+        (DELIVER.replace("[", "delivering = true\n[signal]\nname = 'HUP'\n[", 1), 2, "is no session"),
         (NOOP + "[rcptcheck]\ndefault = 256", 3, "from 0 to 255"),
         (NOOP + "[rcptcheck]\nexits = 100", 3, "is no table"),
         (NOOP + "[auth]\nmod = '!'", 3, "did you mean 'mode'"),

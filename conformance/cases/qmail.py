@@ -5,7 +5,7 @@ import copy
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from conformance.cases.internet import Internet
 from conformance.pod.base import Pod, PodFailure, text
@@ -281,12 +281,17 @@ class Qmail(Configuration):
 
     async def try_again(self) -> Observation:
         """Have everything in the queue delivered now (qmail-send(8), ALRM); then `delivered`."""
-        await self._pod.signal("ALRM", {})
+        await self.signal("ALRM", {})
         return await self.delivered()
 
     async def reread(self, **control: str) -> None:
         """Change control files while qmail-send runs, and have it read them again (qmail-send(8), HUP)."""
-        await self._pod.signal("HUP", control)
+        await self.signal("HUP", control)
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        """Send qmail-send a signal, once these control files stand."""
+        await self._ready()
+        await self._told.signal(name, control)
 
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
@@ -322,6 +327,10 @@ class Told:
         self.unobserved = True
         self.words.append(text(data))
         return await self._pod.send(connection, data)
+
+    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
+        self.words += control.values()
+        await self._pod.signal(name, control)
 
     async def remote(
         self, host: str, sender: str, recipients: list[str], message: bytes, limit: float

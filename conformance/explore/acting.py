@@ -22,7 +22,13 @@ async def act_text(pod: Pod, text: str, path: str) -> None:
 async def act(scenario: Scenario, pod: Pod) -> list[Done]:
     """Do all that the scenario says, and observe; what was done in each chat."""
     await pod.prepare(scenario.world, scenario.configuration)
-    done = [await _session(chat, pod) for chat in scenario.sessions]
+    done: list[Done] = []
+    for number, chat in enumerate(scenario.sessions, 1):
+        done.append(await _session(chat, pod))
+        for signal in scenario.signals_after(number):
+            await pod.wait_until_idle(DELIVERY_LIMIT)
+            await pod.signal(signal.name, signal.control)
+            await pod.wait_until_idle(DELIVERY_LIMIT)
     for each in scenario.deliveries:
         await pod.remote(each.host, each.sender, list(each.recipients), each.message, each.limit)
     if scenario.configuration.delivering:

@@ -40,6 +40,15 @@ def made(document: Document, drawn: Iterable[str] = ()) -> Made:
     return Made(document, scenario_of(document, PATH), tuple(drawn))
 
 
+def fitted(document: Document) -> Document:
+    """The document with signals after the last session at the latest."""
+    if "signal" not in document:
+        return document
+    sessions = len(_listed(document.get("session", [])))
+    signals = [{**each, "after": min(each.get("after", sessions), sessions)} for each in document["signal"]]
+    return {**document, "signal": signals}
+
+
 def of_file(path: Path) -> Document:
     """The document of a scenario file: what is done in it, without all that it expects. Raises UsageError."""
     load_scenario(path)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from conformance.errors import UsageError, WorldError
 from conformance.explore.differences import Difference
-from conformance.explore.document import Document, Made, made, text_of
+from conformance.explore.document import Document, Made, fitted, made, text_of
 from conformance.explore.expecting import expecting
 from conformance.explore.judging import Judge, Judged
 from conformance.explore.playing import ReferenceSide
@@ -176,7 +176,7 @@ async def _shrunk(
 def fewer_chats(document: Document) -> list[Document]:
     """The document with each of its chats alone."""
     chats = document.get("session")
-    return [{**document, "session": chat} for chat in chats] if isinstance(chats, list) else []
+    return [fitted({**document, "session": chat}) for chat in chats] if isinstance(chats, list) else []
 
 
 def _read(text: str) -> Document:

@@ -5,7 +5,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from conformance.explore.document import Document
+from conformance.explore.document import Document, fitted
 
 
 def built_upon(random: Random, document: Document, other: Document) -> Document:
@@ -17,7 +17,7 @@ def built_upon(random: Random, document: Document, other: Document) -> Document:
         place = random.randrange(len(listed))
         listed[place] = _changed(random, listed[place])
         made["session"] = listed[0] if len(listed) == 1 else listed
-    return made
+    return fitted(made)
 
 
 def _mixed(random: Random, document: Document, other: Document) -> Document:

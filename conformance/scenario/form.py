@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from conformance.cases.qmail import DELIVERY_LIMIT, MESSAGE
 from conformance.catalogue.requirements import Level, Role
@@ -32,6 +33,16 @@ class Deliver:
     message: bytes = MESSAGE
     limit: float = DELIVERY_LIMIT
     reports: tuple[ExpectedReport, ...] = ()
+
+
+@dataclass(frozen=True)
+class SendSignal:
+    """qmail-send gets a signal when it rests, after so many sessions, once these control files stand."""
+
+    name: Literal["ALRM", "HUP"]
+    after: int
+    number: int
+    control: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,8 +83,13 @@ class Scenario:
     source: str = ""
     text: str = ""
     sessions: tuple[Chat, ...] = ()
+    signals: tuple[SendSignal, ...] = ()
     deliveries: tuple[Deliver, ...] = ()
     expected: tuple[Sighting, ...] = ()
     world: World = field(default_factory=World)
     configuration: Configuration = field(default_factory=Configuration)
     claim: Claim | None = None
+
+    def signals_after(self, sessions: int) -> list[SendSignal]:
+        """Those that qmail-send gets once so many sessions are over, in order."""
+        return [signal for signal in self.signals if signal.after == sessions]

@@ -12,7 +12,7 @@ from conformance.pod.delivery import DeliveryReport
 from conformance.pod.observation import Observation
 from conformance.scenario.chat import Chat, Expected, HalfClose, Pause, ReplyLine, Said, Write
 from conformance.scenario.escapes import is_cut, pattern
-from conformance.scenario.form import Deliver, ExpectedReport, Scenario, Sighting
+from conformance.scenario.form import Deliver, ExpectedReport, Scenario, SendSignal, Sighting
 from conformance.scenario.reading import read_scenario
 from conformance.smtp.reply import SILENT, Reply
 from conformance.smtp.session import PATIENCE, Session
@@ -45,17 +45,14 @@ async def play(scenario: Scenario, internet: Internet, qmail: Qmail) -> list[Che
     internet.arrange(scenario.world)
     qmail.configure(scenario.configuration)
     checks: list[Check] = []
-    for chat in scenario.sessions:
+    for number, chat in enumerate(scenario.sessions, 1):
         checks += await _session(chat, qmail)
+        for signal in scenario.signals_after(number):
+            checks += await _signal(signal, qmail)
     for deliver in scenario.deliveries:
         checks += await _deliver(deliver, qmail)
     if scenario.configuration.delivering:
-        met, seen = True, "it rests"
-        try:
-            await qmail.delivered()
-        except AssertionError as error:
-            met, seen = False, str(error)
-        checks.append(Check(1, "delivering: qmail-send comes to rest", met, seen))
+        checks.append(await _rested(qmail, 1, "delivering: qmail-send comes to rest"))
     with contextlib.suppress(AssertionError):  # said above, of the delivery
         await qmail.observe()
     assert internet.seen is not None
@@ -140,6 +137,21 @@ def _judged(expected: Expected, reply: Reply, after: str) -> Check:
     else:
         met = bool(reply.code) and all(line.is_met(reply) for line in expected.lines)
     return Check(expected.number, expected.shown, met, seen, mark, after)
+
+
+async def _signal(signal: SendSignal, qmail: Qmail) -> list[Check]:
+    """The checks of one signal: qmail-send rests before it, and again before anything else is done."""
+    before = await _rested(qmail, signal.number, f"qmail-send comes to rest before {signal.name}")
+    await qmail.signal(signal.name, signal.control)
+    return [before, await _rested(qmail, signal.number, f"qmail-send comes to rest after {signal.name}")]
+
+
+async def _rested(qmail: Qmail, number: int, what: str) -> Check:
+    try:
+        await qmail.delivered()
+    except AssertionError as error:
+        return Check(number, what, False, str(error))
+    return Check(number, what, True, "it rests")
 
 
 async def _deliver(deliver: Deliver, qmail: Qmail) -> list[Check]:

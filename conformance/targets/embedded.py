@@ -136,7 +136,7 @@ class ReferencePod:
         environment["TCPREMOTEPORT"] = str(next(self._ports))
         environment.update(variables(self._configuration, STATE))
         settings = SmtpdSettings(
-            control=self._configuration.control,
+            control=self._control,
             environment=environment,
             build=self._build,
             checkprogram=tuple(smtpd_command(self._configuration, PROGRAMS, STATE)[1:]),
@@ -240,7 +240,7 @@ class ReferencePod:
     def _deliver(self, host: str, sender: str, recipients: list[str], message: bytes) -> bytes:
         process = next(self._processes)
         settings = RemoteSettings(
-            control=self._configuration.control,
+            control=self._control,
             build=self._build,
             resolver=self._configuration.resolver,
             random=int(self.clock.now()) + (process << 16),

@@ -49,6 +49,12 @@ def put(choices: Choices, table: Table, name: str, values: Sequence[Any], one_in
         table[name] = choices.of(values)
 
 
+def table(made: dict[str, Any], name: str) -> Table:
+    """A table of a document, there from now on."""
+    found: Table = made.setdefault(name, {})
+    return found
+
+
 # What hosts say
 
 _WORDS = (
