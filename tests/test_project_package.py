@@ -19,6 +19,7 @@ from tests.processes import Finished, python
 from tests.schemas import faults
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = list((ROOT / "fixtures" / "scenarios").glob("*.toml"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,18 @@ def _run(installed: Path, package: Path, *arguments: str, status: int = 0) -> st
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_examples_have_names_and_pages_have_paths_in_an_empty_directory(
+    installed: Path, tmp_path: Path
+) -> None:
+    names = _run(installed, tmp_path, "try", "--list").splitlines()
+    assert [name.partition(":")[0] for name in names[:-1]] == sorted(path.stem for path in EXAMPLES)
+    assert (tmp_path / names[-1].partition(" explains ")[0]).is_file()
+    told = _run(installed, tmp_path, "try", "unknown-command", "--target", "reference-ppa")
+    assert told.endswith("9 of 9 expectations met\n")
+    wrong = python("-P", "-m", "conformance", "try", "x.toml", directory=tmp_path, executable=str(installed))
+    assert (tmp_path / wrong.stderr.rpartition("see ")[2].strip().removesuffix(".")).is_file()
 
 
 def test_a_package_of_ones_own_goes_the_whole_way(installed: Path, package: Path) -> None:

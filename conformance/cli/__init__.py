@@ -11,6 +11,7 @@ from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.cli.parsing import CommandParser
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError
 from conformance.harmless import harmless_output
+from conformance.places import located
 from conformance.project.form import NO_PROJECT, Project
 from conformance.project.reading import FILE, find_project
 from conformance.unforeseen import told
@@ -178,10 +179,12 @@ def _add_find(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:
-    _option(attempt, "file", "SCENARIO.toml", "see docs/scenarios.md", nargs="?")
+    named = "a file, or a name of `try --list`: see docs/scenarios.md"
+    _option(attempt, "file", "SCENARIO", named, nargs="?")
+    attempt.add_argument("--list", action="store_true", help="the scenarios that have names; nothing is run")
     made = "make a scenario from the transcript of a session instead"
     _option(attempt, "--from-transcript", "FILE", made)
-    shrink.add_argument("scenario", metavar="SCENARIO.toml")
+    _option(shrink, "scenario", "SCENARIO", named)
     often = "may be given more than once (reference-stock and reference-ppa)"
     for parser in (attempt, shrink):
         _option(parser, "--target", "TARGET", often, action="append", default=[])
@@ -375,7 +378,7 @@ def main(arguments: list[str] | None = None) -> int:
             status = _status(arguments)
             sys.stdout.flush()
         except ConformanceError as error:
-            print(f"qmail-conformance: {error}", file=sys.stderr)
+            print(f"qmail-conformance: {located(str(error))}", file=sys.stderr)
             status = error.exit_status
         except KeyboardInterrupt:
             print("qmail-conformance: interrupted", file=sys.stderr)

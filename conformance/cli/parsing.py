@@ -6,10 +6,14 @@ from typing import Any, NoReturn
 
 from conformance.errors import UsageError
 from conformance.nearest import did_you_mean
+from conformance.places import located
 
 
 class CommandParser(argparse.ArgumentParser):
     """Wrong use is a UsageError in the place of argparse's own exit."""
+
+    def format_help(self) -> str:
+        return located(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         self.refuse(message)

@@ -9,9 +9,11 @@ from conformance.cli.options import images, note, refuse_overwriting
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
 from conformance.harmless import HarmlessStream, columns, harmless, printable
+from conformance.places import located
 from conformance.pod.codec import encode
 from conformance.report.words import one_line
 from conformance.scenario.making import load_transcript
+from conformance.scenario.named import named_scenarios, scenario_path
 from conformance.scenario.reading import load_scenario
 from conformance.scenario.showing import shown
 from conformance.scenario.shrinking import shrunk
@@ -24,17 +26,21 @@ TARGETS = ("reference-stock", "reference-ppa")
 
 def attempt(options: argparse.Namespace) -> int:
     """`try`: run a scenario, or make one from a transcript."""
+    if options.list:
+        return _list(options)
     if options.from_transcript is not None:
         return _from_transcript(options)
     if options.file is None:
-        raise UsageError("try: which scenario?", "Give a file, or --from-transcript FILE.")
+        hint = "Give a file, the name of one of `try --list`, or --from-transcript FILE."
+        raise UsageError("try: which scenario?", hint)
     if options.o is not None:
         raise UsageError("-o belongs to --from-transcript", "Records are written with --out DIR.")
-    scenario = load_scenario(Path(options.file))
+    path = scenario_path(options.file, options.project)
+    scenario = load_scenario(path)
     plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note, options.project)
     if options.out:
         places = [Path(options.out) / f"{target.file_name}.json" for target in plan.targets]
-        refuse_overwriting(places, [options.file])
+        refuse_overwriting(places, [path])
     with Trials(plan) as trials:
         tried = trials.run(scenario)
     sys.stdout.write(shown(scenario, tried, columns(120)))
@@ -50,6 +56,14 @@ def attempt(options: argparse.Namespace) -> int:
             write_text(out / f"{trial.target.file_name}.json", json.dumps(data, indent=1) + "\n")
         print(printable(f"the records: {out}"))
     return EXIT_AS_EXPECTED if all(trial.met for trial in tried) else EXIT_REGRESSION
+
+
+def _list(options: argparse.Namespace) -> int:
+    """The scenarios that have names."""
+    for name, path in named_scenarios(options.project).items():
+        print(f"{name}: {one_line(load_scenario(path).title)}")
+    print(located("docs/scenarios.md explains the form."))
+    return EXIT_AS_EXPECTED
 
 
 def _from_transcript(options: argparse.Namespace) -> int:
@@ -80,7 +94,7 @@ def _give(text: str, place: str | None, then: str = "") -> None:
 
 def shrink(options: argparse.Namespace) -> int:
     """`shrink`: with two targets while they differ, with one while the same expectation stays unmet."""
-    path = Path(options.scenario)
+    path = scenario_path(options.scenario, options.project)
     refuse_overwriting(filter(None, [options.o]), [path])
     load_scenario(path)
     names = list(dict.fromkeys(options.target)) or list(TARGETS)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from inspect import unwrap
-from pathlib import Path
 from typing import Any, Literal
 
 from conformance.catalogue.requirements import Case
 from conformance.errors import UsageError
 from conformance.judge.deviations import Deviation, load_deviations
 from conformance.project.form import Project
+from conformance.scenario.named import named_scenarios
 from conformance.scenario.reading import load_scenario
 from conformance.search.heard import load_heard
 
@@ -45,18 +45,13 @@ def entries_of(project: Project) -> Iterator[Entry]:
     known = load_deviations(requirements, project=project)
     yield from _requirements(project, known)
     yield from _deviations(known, requirements)
-    for path in scenario_files(project):
+    for path in named_scenarios(project).values():
         try:
             scenario = load_scenario(path)
         except UsageError:  # whoever runs it is told
             continue
         if scenario.claim is None:
             yield Entry("scenario", path.stem, scenario.title, works=scenario.source)
-
-
-def scenario_files(project: Project) -> list[Path]:
-    """The scenarios that come with this suite, and those of a project."""
-    return [path for part in project.parts for each in part.scenarios for path in sorted(each.glob("*.toml"))]
 
 
 def _requirements(project: Project, known: Iterable[Deviation]) -> Iterator[Entry]:
