@@ -80,6 +80,53 @@ def test_stored_runs_are_compared_without_running(compared: tuple[Finished, Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_directory_stands_for_the_runs_in_it(
+    compared: tuple[Finished, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs = str(compared[1])
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", runs, "-q"]) == 0
+    assert main(["judge", runs, "--out", "again", "-q"]) == 0
+    assert {path.name for path in Path("again").glob("*.jsonl")} == {
+        "reference-stock.jsonl",
+        "reference-ppa.jsonl",
+    }
+    assert main(["deviations", "check", runs]) == 0
+    capsys.readouterr()
+    reproduced = ["reproduce", "0006.unknown.code", "--out", "it", "--from", runs]
+    assert main([*reproduced, "--target", "reference-ppa"]) == 0
+    assert main(reproduced) == 2
+    assert "2 runs are in it" in capsys.readouterr().err
+    gate = ["gate", "reference-ppa", "-k", "0006.unknown.code", "--out", "gate", "-q", "--baseline", runs]
+    assert main(gate) == 0
+
+
+def test_latest_leads_to_the_last_run_that_was_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    some = ["run", "reference-ppa", "-k", "0006.empty", "-q"]
+    latest = Path("reports/latest")
+    for out in ([], ["--out", "reports/mine"], ["--out", "elsewhere"], ["--out", "reports/latest"]):
+        assert main([*some, *out]) == 0
+    assert os.readlink(latest) == "mine"
+    assert (latest / "reference-ppa.jsonl").is_file()
+    assert main([*some, "-k", "nothing-is-called-so"]) == 4
+    assert os.readlink(latest) == "mine"
+    latest.unlink()
+    latest.mkdir()
+    assert main(some) == 0
+    assert not latest.is_symlink(), "what has the name already keeps it"
+    latest.rmdir()
+    monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
+    assert main([*some, "--out", "reports/third"]) == 0
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def test_a_stored_run_is_judged_again_by_what_its_records_hold(
     compared: tuple[Finished, Path], tmp_path: Path
 ) -> None:
@@ -229,9 +276,6 @@ def test_no_engine_is_the_worlds_failure_and_stands_in_the_way(capsys: pytest.Ca
 def test_who_may_not_open_the_engines_socket_is_told_how_to(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
     monkeypatch.setattr("socket.socket.connect", refuse)
     assert main(["run", "stock"]) == 3
     error = capsys.readouterr().err

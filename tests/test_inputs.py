@@ -10,10 +10,12 @@ import pytest
 
 from conformance.attribution.builds import read_builds
 from conformance.cli import main
+from conformance.cli.stored import run_file
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.inputs import LONG, MIB, STORED_RUN, WRITTEN, parse_toml, read_octets, read_text
 from conformance.internet.zones import read_zone
 from conformance.judge.deviations import DIRECTORY, load_deviations
+from conformance.judge.runfile import read_run
 from conformance.pod.mailboxes import load_users
 from conformance.project.series import read_series
 from conformance.scenario.escapes import pattern
@@ -108,11 +110,15 @@ def test_every_command_says_the_same(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_directory_of_runs_is_told_with_one_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["judge", str(SAMPLE.parent)]) == EXIT_USAGE
+def test_where_one_run_is_meant_its_directory_is_too_and_of_several_the_targets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["identify", str(SAMPLE.parent)]) == EXIT_USAGE
     said = capsys.readouterr().err
-    assert "this is a directory" in said
-    assert f"such as {SAMPLE.parent}/debs-candidate" in said
+    assert said.startswith(f"qmail-conformance: {SAMPLE.parent}: 3 runs are in it, and one is meant\n")
+    assert SAMPLE.name in said
+    target = read_run(SAMPLE).target.name
+    assert run_file(str(SAMPLE.parent), target) == SAMPLE
 
 
 def _deviations(place: Path) -> object:

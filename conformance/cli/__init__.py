@@ -77,16 +77,18 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     _add_find(made["find"])
     what = "where it is written (here)"
     made["init"].add_argument("directory", metavar="DIRECTORY", nargs="?", default=".", help=what)
-    forms = "stock, ppa, debs:DIR, image:REF, reference-stock, reference-ppa~0006.dropped"
+    a_directory = "stored runs, or a directory for all that are in it"
+    forms = "stock, ppa, a path of .deb files, image:REF, reference-stock, reference-ppa~0006.dropped"
     made["run"].add_argument("target", help=forms)
-    _option(made["compare"], "what", "TARGET|RUN.jsonl", "by default the best there is here", nargs="*")
+    what = f"by default the best there is; {a_directory}"
+    _option(made["compare"], "what", "TARGET|RUN.jsonl", what, nargs="*")
     made["gate"].add_argument("target", help="the build to be released")
     _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
     last = "the last release's run: what is newly unmet fails, what was unmet before is told apart"
-    _option(made["gate"], "--baseline", "RUN.jsonl", last)
+    _option(made["gate"], "--baseline", "RUN.jsonl", f"{last}; in a directory that of the target")
     workflow = "workflow commands for GitHub: what is not as expected, and not as it was before"
     _option(made["gate"], "--annotations", "FILE", workflow)
-    made["judge"].add_argument("runs", nargs="+", metavar="RUN.jsonl")
+    _option(made["judge"], "runs", "RUN.jsonl", a_directory, nargs="+")
     _add_scenarios(made["try"], made["shrink"])
     _add_deviations(made["deviations"])
     _add_report(made["report"])
@@ -102,7 +104,7 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     _add_explore(made["explore"])
     made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
     _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
-    stored = "take its record from a stored run; nothing is started"
+    stored = "take its record from a stored run, in a directory that of --target; nothing is started"
     _option(made["reproduce"], "--from", "RUN.jsonl", stored, dest="stored")
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     carried = "the patches it carries; empty for stock"

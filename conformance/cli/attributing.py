@@ -24,7 +24,7 @@ from conformance.catalogue.builtin import PATCHES, SERIES, claim_words
 from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
-from conformance.cli.reporting import run_files
+from conformance.cli.stored import run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError, WorldError
 from conformance.judge.comparison import compare

@@ -17,6 +17,7 @@ from conformance.cases.collection import DIRECTORY, forget_modules
 from conformance.catalogue import Requirement
 from conformance.cli import keeping
 from conformance.cli.keywords import matcher
+from conformance.cli.stored import mark_latest
 from conformance.cli.workers import pod_count, process_count
 from conformance.errors import NothingSelected, WorldError
 from conformance.internet.zones import check_zones
@@ -207,6 +208,8 @@ def run_cases(
         raise WorldError("pytest ended and did not come to every case", kept)
     paths = [keeping.place(out, header) for header in headers]
     part = not whole or (judged and judged.cut_off)
+    if not part:
+        mark_latest(out)
     return [read_reached(part_of(path) if part and part_of(path).exists() else path) for path in paths]
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from conformance.catalogue.builtin import BUILT_IN
 from conformance.catalogue.requirements import Requirement
 from conformance.catalogue.severity import worst_first
+from conformance.cli.stored import is_stored, run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_USAGE, NothingSelected, UsageError
 from conformance.judge import keeping_deviations as keeping
 from conformance.judge.deviation_files import DeviationFile
 from conformance.judge.deviations import DIRECTORY, Deviation, load_deviations
 from conformance.judge.keeping_deviations import Known
-from conformance.judge.runfile import PART, Run, read_run
+from conformance.judge.runfile import Run, read_run
 from conformance.judge.verdict import Verdict
 from conformance.nearest import did_you_mean
 from conformance.places import is_installed
@@ -107,7 +108,7 @@ def _check(options: argparse.Namespace, requirements: Mapping[str, Requirement])
     for line in dict.fromkeys(_strangers(known, options.project)):
         print(one_line(f"warning: {line}"))
     wanting = [f"{each.place}: {what}" for each in known.deviations for what in _wanting(each, known)]
-    for stored in [read_run(_stored(file)) for file in options.what]:
+    for stored in _stored(options.what):
         print(one_line(f"{stored.path.name}: {_exercised(stored, known)}"))
         try:
             lines = [*keeping.drop([stored], known)[1], *_unexplained(stored, known)]
@@ -211,8 +212,7 @@ def _elsewhere(stored: Run, known: Known) -> str:
 def _carry(options: argparse.Namespace, known: Known) -> int:
     if options.to:
         keeping.check_version(options.to)
-    runs = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
-    if runs:
+    if any(map(is_stored, options.what)):
         stored = _one_run(options)
         carried = keeping.shown_elsewhere(stored, known)
         if options.to:
@@ -255,7 +255,7 @@ def _carry(options: argparse.Namespace, known: Known) -> int:
 def _drop(options: argparse.Namespace, known: Known) -> int:
     if not options.what:
         raise UsageError("drop takes stored runs", "`deviations drop RUN.jsonl`, one of each build.")
-    runs = [read_run(_stored(name)) for name in options.what]
+    runs = _stored(options.what)
     files, lines = keeping.drop(runs, known)
     lines += [line for stored in runs for line in _otherwise(stored, known)]
     for line in lines:
@@ -296,15 +296,17 @@ def _into(options: argparse.Namespace) -> Path | None:
     return Path(options.o) if options.o else None
 
 
-def _stored(name: str) -> Path:
-    if not name.endswith((".jsonl", f".jsonl{PART}")):
-        raise UsageError(f"{name}: this is no stored run", "Name a RUN.jsonl.")
-    return Path(name)
+def _stored(names: Sequence[str]) -> list[Run]:
+    for name in names:
+        if not is_stored(name):
+            raise UsageError(f"{name}: this is no stored run", "Name a RUN.jsonl, or where one is.")
+    return [read_run(path) for path in run_files(names)]
 
 
 def _one_run(options: argparse.Namespace) -> Run:
-    if len(options.what) != 1:
+    runs = _stored(options.what)
+    if len(runs) != 1:
         raise UsageError(
             f"{options.action} takes one stored run", f"`deviations {options.action} RUN.jsonl`."
         )
-    return read_run(_stored(options.what[0]))
+    return runs[0]

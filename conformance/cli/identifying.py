@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from conformance.attribution.carried import Share, shares
@@ -16,9 +15,10 @@ from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
 from conformance.cli.case_run import Selection, run_cases
 from conformance.cli.options import images, note, output_directory
+from conformance.cli.stored import is_stored, run_file
 from conformance.errors import EXIT_AS_EXPECTED, WorldError
 from conformance.judge.deviations import load_deviations
-from conformance.judge.runfile import PART, Run, read_run
+from conformance.judge.runfile import Run, read_run
 from conformance.pod.recording import Replay
 from conformance.pod.secrets import fixture_secrets
 from conformance.project.form import Project
@@ -32,8 +32,8 @@ _UNMET = 5  #: changes that are named as lacking; the run file holds them all
 
 def run(options: argparse.Namespace) -> int:
     """A stored run is looked at as it is; of a target the changes are run, its session and programs seen."""
-    if options.target.endswith((".jsonl", f".jsonl{PART}")):
-        found = _of_run(read_run(Path(options.target)), options.project)
+    if is_stored(options.target):
+        found = _of_run(read_run(run_file(options.target)), options.project)
     else:
         found = _of_target(options)
     if options.json:

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from conformance import stopping
+from conformance.cli.stored import REPORTS
 from conformance.cli.writing import unwritable
 from conformance.errors import UsageError
 from conformance.harmless import printable
@@ -43,7 +44,7 @@ def output_directory(options: argparse.Namespace) -> Iterator[Path]:
         raise UsageError(f"--resume {resumed}: there is no such directory", "Name the --out of the run.")
     given = resumed or options.out
     made = stopping.directories
-    path = Path(given) if given else Path("reports") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    path = Path(given) if given else REPORTS / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     try:
         for missing in reversed([each for each in path.parents if not each.exists()]):
             missing.mkdir(exist_ok=True)

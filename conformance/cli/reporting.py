@@ -8,12 +8,12 @@ reached. `report --diff` ends with 1 when something is newly unmet and not as ex
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.catalogue.catalogue import Catalogue
 from conformance.cli.options import STANDARD_OUTPUT, refuse_overwriting, refuse_standard_output
+from conformance.cli.stored import run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
 from conformance.judge.comparison import Comparison, compare
@@ -120,26 +120,6 @@ def _throughput(name: str) -> "Pictures | None":
     ]
     drawn = ("Ratios with their 95 % intervals", ratio_plot(bench)), ("Latency", latency_plot(bench))
     return Pictures(conclusion(bench)[1], drawn, tuple(told))
-
-
-def run_files(names: Sequence[str]) -> list[Path]:
-    """The run files that are meant: a directory stands for every *.jsonl in it, in order of their names.
-
-    A run that was cut off later than the one in its place was whole stands in for it: it is the newer one.
-    """
-    found: list[Path] = []
-    for name in names:
-        path = Path(name)
-        inside = [path]
-        if os.path.isdir(path):
-            parts = sorted(path.glob(f"*.jsonl{PART}"))
-            inside = sorted({*path.glob("*.jsonl"), *parts} - {part.with_suffix("") for part in parts})
-        if not inside:
-            raise UsageError(
-                f"{path}: there is no run file (*.jsonl) in it", "Name a run file, or where one is."
-            )
-        found += inside
-    return found
 
 
 def _diff(options: argparse.Namespace) -> int:

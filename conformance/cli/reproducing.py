@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conformance.cases.script import script_of
 from conformance.cli.options import images, note
+from conformance.cli.stored import run_file
 from conformance.cli.writing import write_directory
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, NothingSelected, UsageError, WorldError
 from conformance.judge.decider import decide, of_case
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     given = images(options)
     cut_off = ""
     if options.stored:
-        verdict, target, cut_off = _stored(options.requirement, options.target, Path(options.stored))
+        path = run_file(options.stored, options.target)
+        verdict, target, cut_off = _stored(options.requirement, options.target, path)
         target = located(target, given, options.project)
     elif options.target:
         verdict, target = _measured(options.requirement, options.target, given, options.project)
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     place = one_line(str(out))
     print(f"\n{place}: {len(files)} files; `sh {place}/reproduce.sh` shows it")
     if cut_off:
-        print(f"{options.stored} was cut off after {cut_off}; this one was reached", file=sys.stderr)
+        print(f"{path} was cut off after {cut_off}; this one was reached", file=sys.stderr)
     return EXIT_WORLD if cut_off else EXIT_AS_EXPECTED
 
 

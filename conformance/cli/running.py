@@ -17,6 +17,7 @@ from conformance.cli.options import (
     refuse_overwriting,
     refuse_standard_output,
 )
+from conformance.cli.stored import is_stored, run_file, run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_WORLD, UsageError, WorldError
 from conformance.judge.baseline import against_baseline, refuse_nothing_in_common
@@ -24,7 +25,7 @@ from conformance.judge.comparison import Comparison
 from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.deviations import load_deviations
 from conformance.judge.outcome import worst_status
-from conformance.judge.runfile import PART, Run, part_of, read_reached, read_run
+from conformance.judge.runfile import Run, part_of, read_reached, read_run
 from conformance.report import baseline as baseline_report
 from conformance.report.annotations import annotations
 from conformance.report.junit import junit
@@ -34,6 +35,7 @@ from conformance.report.sentences import sentence
 from conformance.report.terminal import show
 from conformance.report.words import conclusion, known_to_be_wrong, one_line, unexpected_or_undecided
 from conformance.targets.image_options import Images
+from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
 from conformance.targets.ready import make_ready
 
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Targets are run; stored runs are read, and nothing is started."""
-    stored = [name for name in options.what if name.endswith((".jsonl", f".jsonl{PART}"))]
+    stored = [name for name in options.what if is_stored(name)]
     if stored and len(stored) < len(options.what):
         raise UsageError(
             "targets and stored runs cannot be compared at once", "Run the targets first, with --out."
@@ -57,7 +59,7 @@ def compare(options: argparse.Namespace) -> int:
     if stored and options.resume:
         raise UsageError("--resume goes on with targets, and stored runs are not run", "Leave it out.")
     if stored:
-        comparison = lay_side_by_side([read_reached(Path(name)) for name in stored])
+        comparison = lay_side_by_side([read_reached(path) for path in run_files(stored)])
         show(comparison, sys.stdout, options.detail)
         _tell_claims(comparison, options)
         return comparison.exit_status
@@ -71,10 +73,10 @@ def gate(options: argparse.Namespace) -> int:
     if options.baseline and len(images(options, several=True).each_release()) > 1:
         what = "--baseline is the run of one release, and this would be one of several"
         raise UsageError(what, "Name one release with --release.")
-    baseline = read_run(Path(options.baseline)) if options.baseline else None
+    baseline = read_run(_baseline(options)) if options.baseline else None
     refuse_standard_output(options.annotations)
-    if options.annotations and options.baseline:
-        refuse_overwriting([options.annotations], [options.baseline])
+    if options.annotations:
+        refuse_overwriting([options.annotations], [baseline.path] if baseline else [])
     comparison = _measure(names, options, baseline=baseline, before=1 if options.against else None)
     status, found = comparison.exit_status, None
     if baseline is not None:
@@ -93,6 +95,12 @@ def gate(options: argparse.Namespace) -> int:
         name = comparison.runs[0].target.name if several else comparison.labels[0]
         print(f"gate: {one_line(name)} {word}{_of_each(comparison)}. {conclusion(comparison)}")
     return status
+
+
+def _baseline(options: argparse.Namespace) -> Path:
+    """The run file that --baseline means: in a directory the one of the build that is gated."""
+    ppa = images(options, several=True).ppa
+    return run_file(options.baseline, parse_target(options.target, ppa=ppa, project=options.project).name)
 
 
 def _gated(comparison: Comparison) -> list[int]:
@@ -118,11 +126,12 @@ def _of_each(comparison: Comparison) -> str:
 
 def judge(options: argparse.Namespace) -> int:
     """Each stored run is judged from its records by today's cases; the runs themselves stay as they are."""
-    runs = [read_reached(Path(name)) for name in options.runs]
+    paths = run_files(options.runs)
+    runs = [read_reached(path) for path in paths]
     with output_directory(options) as out:
         places = [keeping.place(out, run.header) for run in runs]
-        refuse_overwriting(places, options.runs)
-        refuse_overwriting(map(part_of, places), options.runs)
+        refuse_overwriting(places, paths)
+        refuse_overwriting(map(part_of, places), paths)
         return worst_status([_judge(run, out, options, alone=len(runs) == 1) for run in runs])
 
 
