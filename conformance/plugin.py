@@ -1,7 +1,8 @@
 """The pytest plugin: each case runs once for each target, and what is decided becomes pytest's outcome.
 
-It is thin: a case is decided by `judge.decider`. The verdict travels with the test report as the line of a
-run file, and whoever listens in the controller of pytest-xdist writes that line down.
+It acts where it is named (`-p conformance.plugin`), and has no part in the pytest of others. It is thin: a
+case is decided by `judge.decider`. The verdict travels with the test report as the line of a run file, and
+whoever listens in the controller of pytest-xdist writes that line down.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from conformance.shares import ShareScheduling
 from conformance.targets import capacity
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
-from tests.processes import Finished, python, run_own_cases
+from tests.processes import PYTEST, Finished, python, run_own_cases
 
 BOTH = ("--target", "reference-stock", "--target", "reference-ppa")
 PPA = ("--target", "reference-ppa")
@@ -99,7 +99,7 @@ async def test_{_name}(qmail: Qmail) -> None:
 
 
 def _pytest(*arguments: str, told: str = "") -> Finished:
-    return python("-m", "pytest", "-p", "no:cacheprovider", *arguments, told=told)
+    return python(*PYTEST, *arguments, told=told)
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2")])
@@ -169,6 +169,52 @@ def test_cases_of_ones_own_need_not_stand_in_the_package(tmp_path: Path) -> None
     done = _pytest(str(own), "--target", "reference-stock")
     assert done.returncode == 1
     assert len(re.findall(r"(?m)^E +AssertionError: assert 250 == 251", done.stdout)) == 3
+
+
+# Where it has no part
+
+
+FOREIGN_CONFTEST = """
+import sys
+
+
+def pytest_addoption(parser):
+    for option in ("--target", "--patch", "--project", "--pods", "--release", "--base"):
+        parser.addoption(option, default="their own")
+
+
+def pytest_unconfigure(config):
+    known = [name for name in sys.modules if name.partition(".")[0] == "conformance"]
+    print("of ours are loaded:", known)
+"""
+FOREIGN_TEST = """
+import pytest
+
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("number", [1, 2])
+
+
+def test_with_names_of_ours(number, request):
+    assert request.config.getoption("--target") == "moon"
+    assert request.config.getoption("--release") == "their own"
+
+
+def test_that_fails(number):
+    raise TimeoutError
+"""
+
+
+@pytest.mark.parametrize("processes", [(), ("-n", "2")])
+def test_nothing_of_ours_is_in_the_pytest_of_others(processes: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(FOREIGN_CONFTEST)
+    (tmp_path / "test_theirs.py").write_text(FOREIGN_TEST)
+    done = python(
+        *("-m", "pytest", "-p", "no:cacheprovider", "--target", "moon", "-s", *processes), directory=tmp_path
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 failed, 2 passed" in done.stdout
+    assert "of ours are loaded: []" in done.stdout
 
 
 # The order of cases, and shares of them

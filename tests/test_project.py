@@ -25,7 +25,7 @@ from conformance.project.series import read_series, title_of
 from conformance.targets.names import parse_target
 from conformance.targets.target import Target
 from tests.packages import GREET_DELAY, PROJECT, write_package
-from tests.processes import python
+from tests.processes import PYTEST, python
 from tests.schemas import DIRECTORY as SCHEMAS
 from tests.schemas import faults
 
@@ -297,8 +297,7 @@ def test_a_case_that_cannot_be_run_is_told_with_its_line_before_anything_runs(
     assert says in told
     if not says.endswith("pytest collects"):
         for workers, status in (((), 2), (("-n", "2"), 1)):  # with workers pytest itself has no other
-            arguments = ("-p", "no:cacheprovider", str(path), "--target", "candidate", *project, *workers)
-            done = python("-m", "pytest", *arguments)
+            done = python(*PYTEST, str(path), "--target", "candidate", *project, *workers)
             assert (done.returncode, says in done.stdout) == (status, True), done.stdout
 
 

@@ -22,7 +22,7 @@ from conformance.errors import UsageError, WorldError
 from conformance.judge.comparison import compare
 from tests.bench_samples import bench
 from tests.judge_samples import STOCK, run
-from tests.processes import python
+from tests.processes import PYTEST, python
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = [str(ROOT / "reports" / "sample" / f"debs-{name}.jsonl") for name in ("stock", "ppa")]
@@ -449,6 +449,6 @@ def test_pytest_ends_with_the_status_of_a_failed_test_for_qmail_alone(
     (tmp_path / "broken.py").write_text(BROKEN.format(where=where))
     arguments = [str(DIRECTORY), "--target", target, "-k", "0006.unknown.code", "-n", processes]
     path = f"{tmp_path}{os.pathsep}{ROOT}"
-    done = python("-m", "pytest", "-p", "no:cacheprovider", "-p", "broken", *arguments, PYTHONPATH=path)
+    done = python(*PYTEST, "-p", "broken", *arguments, PYTHONPATH=path)
     assert done.returncode == status, done.stdout
     assert "\x1b" not in done.stdout + done.stderr
