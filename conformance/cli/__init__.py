@@ -40,6 +40,7 @@ COMMANDS = {
     "explore": ("exploring", "run", "play what nobody wrote on a build and its model; tell what differs"),
     "bench": ("benching", "run", "measure the throughput of targets side by side, and judge the difference"),
     "reproduce": ("reproducing", "run", "write a directory that shows one requirement without this project"),
+    "completion": ("completion", "run", "print what completes commands, options and names in a shell"),
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
 }
 
@@ -109,6 +110,10 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     carried = "the patches it carries; empty for stock"
     _option(made["reference-deb"], "--patches", "PATCHES", carried, default=",".join(PPA_PATCHES))
+    how = "`source <(qmail-conformance completion bash)`, or into a file where your shell looks for it"
+    made["completion"].add_argument(
+        "shell", metavar="SHELL", choices=["bash", "zsh"], help=f"bash or zsh; {how}"
+    )
     made["clean"].add_argument("--dry-run", action="store_true", help="list it, and remove nothing")
     everything = "the images that this version would use, too; the next run builds them again"
     made["clean"].add_argument("--all", action="store_true", help=everything)

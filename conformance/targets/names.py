@@ -21,7 +21,7 @@ PPA_VARIABLE = "QMAIL_PPA"
 MODELLED = "1.06-6.2"
 
 #: Targets that are a name alone.
-_NAMES = ("stock", "ppa", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
+NAMES = ("stock", "ppa", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
 
 _KNOWN = (
     "known: stock, ppa, debs:PATH, debs:PATH@0004,0005, a path of packages, image:REFERENCE, "
@@ -44,7 +44,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
     """
     if (alias := alias_of(name)) is not None:
         return _called(alias, ppa, project)
-    name = with_kind(name, (*project.aliases, *_NAMES), Path())
+    name = with_kind(name, (*project.aliases, *NAMES), Path())
     build, tilde, listed = name.rpartition("~")
     if not tilde:
         return _build(name, ppa, project)
@@ -75,7 +75,7 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
         if alias.written in project.aliases:
             what = f"{alias.written!r} is a name of the project itself"
             raise UsageError(what, f"Write what it stands for: {project.aliases[alias.written].written}")
-        alias = replace(alias, written=with_kind(alias.written, _NAMES, alias.directory))
+        alias = replace(alias, written=with_kind(alias.written, NAMES, alias.directory))
         target = parse_target(alias.written, ppa=ppa, project=replace(project, aliases={}))
         if target.is_model:  # a run of one is known by its name
             raise UsageError(f"{alias.written} keeps its own name", "Name it as it is.")
@@ -111,7 +111,7 @@ def _build(name: str, ppa: str | None, project: Project) -> Target:
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image", project)
     own = f"{', '.join(project.aliases)} in {project.file}; " if project.aliases else ""
-    hint = did_you_mean(name, [*project.aliases, *_NAMES], own + _KNOWN)
+    hint = did_you_mean(name, [*project.aliases, *NAMES], own + _KNOWN)
     raise UsageError(f"there is no target {name!r}", hint)
 
 

@@ -33,6 +33,8 @@ BISECT = ("0006.unknown.code", "--targets", "reference", "--from", "stock", "--t
 
 #: Subcommand -> arguments with which it ends with 0, in an empty directory and without an engine.
 GOOD: dict[str, tuple[str, ...]] = {
+    "help": ("run",),
+    "completion": ("bash",),
     "init": (),
     "deviations": ("list",),
     "identify": (RUNS[1],),

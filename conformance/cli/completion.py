@@ -1,0 +1,62 @@
+"""`completion`: what a shell needs to complete commands, options, targets, patches and files; made by shtab."""
+
+import argparse
+
+import shtab
+
+from conformance.cli import parser
+from conformance.errors import EXIT_AS_EXPECTED
+from conformance.targets.names import NAMES
+
+_PATCHES = "_qmail_conformance_patches"
+_TARGETS = (
+    "_qmail_conformance_targets_file"  #: its last word tells shtab's bash that there are names of files
+)
+
+_SHELLS = ("bash", "zsh")
+
+_PREAMBLES = {
+    "bash": """
+{patches}() {{ compgen -W "{numbers}" -- "$1"; }}
+{targets}() {{ compgen -W "{names}" -- "$1"; compgen -f -- "$1"; }}
+""",
+    "zsh": """
+{patches}() {{ compadd {numbers} }}
+{targets}() {{ compadd {names}; _files }}
+""",
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it for `options.shell`, with the project's own patches and names of targets."""
+    whole = parser(options.project)
+    _mark(whole)
+    words = {
+        "numbers": " ".join(options.project.series.patches),
+        "names": " ".join((*options.project.aliases, *NAMES)),
+    }
+    preamble = _PREAMBLES[options.shell].format(patches=_PATCHES, targets=_TARGETS, **words)
+    print(shtab.complete(whole, options.shell, preamble=preamble))
+    return EXIT_AS_EXPECTED
+
+
+def _mark(whole: argparse.ArgumentParser) -> None:
+    """Say of each argument what completes it, by what stands for its value in the help."""
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                _mark(each)
+        elif action.nargs != 0 and not action.choices:
+            complete = _complete(str(action.metavar or action.dest.upper()))
+            if complete is not None:
+                setattr(action, "complete", complete)  # noqa: B010  argparse knows no such attribute
+
+
+def _complete(value: str) -> dict[str, str] | None:
+    if "TARGET" in value:
+        return dict.fromkeys(_SHELLS, _TARGETS)
+    if value == "PATCH":
+        return dict.fromkeys(_SHELLS, _PATCHES)
+    if "DIR" in value:
+        return shtab.DIRECTORY
+    return shtab.FILE if "FILE" in value or "." in value else None
