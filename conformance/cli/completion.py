@@ -1,6 +1,8 @@
-"""`completion`: what a shell needs to complete commands, options, targets, patches and files; made by shtab."""
+"""`completion`: what a shell needs to complete commands, options, targets, patches and files, by shtab."""
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 import shtab
 
@@ -9,9 +11,7 @@ from conformance.errors import EXIT_AS_EXPECTED
 from conformance.targets.names import NAMES
 
 _PATCHES = "_qmail_conformance_patches"
-_TARGETS = (
-    "_qmail_conformance_targets_file"  #: its last word tells shtab's bash that there are names of files
-)
+_TARGETS = "_qmail_conformance_targets_file"  #: by `_file` shtab knows that names of files are among them
 
 _SHELLS = ("bash", "zsh")
 
@@ -52,7 +52,7 @@ def _mark(whole: argparse.ArgumentParser) -> None:
                 setattr(action, "complete", complete)  # noqa: B010  argparse knows no such attribute
 
 
-def _complete(value: str) -> dict[str, str] | None:
+def _complete(value: str) -> Mapping[str, Any] | None:
     if "TARGET" in value:
         return dict.fromkeys(_SHELLS, _TARGETS)
     if value == "PATCH":
