@@ -16,11 +16,12 @@ from conformance.explore.areas import AREAS
 from conformance.explore.campaign import Wish, explored
 from conformance.explore.differences import Difference
 from conformance.explore.document import Made
-from conformance.explore.exploring import Budget, Exploration, Tally
+from conformance.explore.exploring import Budget, Exploration
 from conformance.explore.finding import Cause, Finding, features
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import BATCH, Stream
+from conformance.explore.tally import Tally
 from conformance.pod.record import Record
 from conformance.targets.names import model_of, name_of_model, parse_target
 from conformance.targets.plan import Plan

@@ -199,7 +199,13 @@ def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentPa
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "runs", "RUN.jsonl", "stored runs, or a directory for all that are in it", nargs="+")
+    _option(
+        parser,
+        "runs",
+        "RUN.jsonl",
+        "stored runs, findings.json, or a directory for all that are in it",
+        nargs="+",
+    )
     parser.add_argument("--diff", action="store_true", help="what changed between two runs: OLD, then NEW")
     for option, metavar, what in (
         ("--html", "DIR", "a site of plain files, to open from disk"),

@@ -7,20 +7,20 @@ import re
 import secrets
 import shlex
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, stopping
+from conformance import stopping
 from conformance.cli.keeping import refuse_another
 from conformance.cli.options import images, note, output_directory
+from conformance.cli.reporting import FINDINGS
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
 from conformance.harmless import columns, harmless, printable
 from conformance.nearest import did_you_mean
-from conformance.report.story import Event, Pair
+from conformance.report.explored import FORM, Explored, Kept, pairs, seen
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.scenario.pieces import toml
 from conformance.scenario.showing import stories_shown
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from conformance.explore.document import Document
     from conformance.explore.finding import Finding
 
-FORM = "qmail-conformance explore"
-
 #: Seconds that are explored where neither these nor a number of sessions is given.
 SECONDS = 60.0
 
@@ -43,16 +41,6 @@ PODS = 10
 
 #: Seconds between two writings of findings.json.
 _EVERY = 5.0
-
-#: Kinds of what was reached that are told of a channel.
-_CHANNELS = {
-    "session": "states, commands and replies of sessions",
-    "dns": "questions and outcomes of the DNS",
-    "host": "what was said to hosts and by them",
-    "qmail-remote": "reports of qmail-remote",
-    "program": "runs of programs",
-    "log": "lines of the log",
-}
 
 
 @dataclass
@@ -76,23 +64,14 @@ class _Book:
 
     def write(self) -> None:
         """findings.json as of now."""
-        write_text(self.out / "findings.json", json.dumps(self.to_json(), indent=1) + "\n")
+        write_text(self.out / FINDINGS, json.dumps(self.explored().to_json(), indent=1) + "\n")
 
-    def to_json(self) -> dict[str, Any]:
-        tally = self.result.tally
-        return {
-            **_of(self.wish),
-            "schema": 1,
-            "suite": __version__,
-            "models": [target.to_json() for target in self.wish.models],
-            "complete": self.is_complete,
-            **vars(tally),
-            "seconds": self.seconds,
-            "reached": dict(sorted(tally.reached.items())),
-            "findings": [
-                {"file": file_name(finding), **finding.to_json()} for finding in self.result.in_order()
-            ],
-        }
+    def explored(self) -> Explored:
+        """What there is of it now."""
+        found = (Kept(file_name(each), _trying(each, self.tried), each) for each in self.result.in_order())
+        wish, tally = self.wish, replace(self.result.tally, seconds=self.seconds)
+        complete, kept = self.is_complete, tuple(found)
+        return Explored(wish.plan.targets, wish.models, wish.areas, wish.seed, complete, tally, kept)
 
     def keep(self, finding: "Finding") -> None:
         """The scenario of a finding, as a file."""
@@ -125,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         if options.known and out.samefile(options.known):
             hint = "Name another --out: what is known stays as it is."
             raise UsageError(f"--known {options.known}: it is the --out of this exploration", hint)
-        refuse_another(out / "findings.json", _of(wish))
+        refuse_another(out / FINDINGS, _of(wish))
         book = _Book(out, wish, Result(), (target.name, other), (target.name, tried))
         book.write()
         with stopping.keeping(lambda: f"{numbered(len(book.result.findings), 'finding')} kept in {out}"):
@@ -134,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
             book.keep(finding)
         book.is_complete = True
         book.write()
-        write_text(out / "findings.html", html(book))
+        write_text(out / "findings.html", book.explored().page())
         for line in told(book):
             print(line)
         print(printable(f"findings: {out / 'findings.json'}, page: {out / 'findings.html'}"))
@@ -195,8 +174,8 @@ def _known(directory: str | None) -> "tuple[Document, ...]":
 def _explore(book: _Book, workers: int) -> None:
     """Take in what comes, and write it at once: whoever stops this keeps what was found."""
     from conformance.explore.campaign import explored
-    from conformance.explore.exploring import Tally
     from conformance.explore.finding import Finding
+    from conformance.explore.tally import Tally
 
     written = time.monotonic()
     for each in explored(book.wish.tasks(workers), workers):
@@ -238,66 +217,20 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str], tried: Se
 
 def told(book: _Book) -> Iterator[str]:
     """Everything for a terminal."""
-    result, tally = book.result, book.result.tally
+    result, explored = book.result, book.explored()
     for number, finding in enumerate(result.in_order(), 1):
         yield f"\n{number}. {one_line(str(finding.difference))}"
-        yield one_line(f"   {_seen(finding)}: {file_name(finding)}")
+        yield one_line(f"   {seen(finding)}: {file_name(finding)}")
         yield ""
         yield from _indented(finding.scenario)
         yield from _story(finding, book.sides)
     yield ""
-    if reached := list(coverage(tally.reached)):
+    if reached := list(explored.coverage()):
         yield f"reached: {', '.join(reached)}"
-    for reason in tally.reasons:
+    for reason in explored.tally.reasons:
         yield one_line(f"the world failed: {reason}", 400)
-    yield f"{_played(book)}; seed {book.wish.seed}"
+    yield f"{explored.played()}; seed {book.wish.seed}"
     yield numbered(len(result.findings), "finding")
-
-
-def html(book: _Book) -> str:
-    """Everything as a page."""
-    from conformance.report.site.findings import Shown, findings_page
-
-    result, tally = book.result, book.result.tally
-    facts = [
-        ("Areas", ", ".join(book.wish.areas)),
-        ("Played", _played(book)),
-        ("Seed", str(book.wish.seed)),
-        *(("The world failed", reason) for reason in tally.reasons),
-    ]
-    shown = [
-        Shown(
-            str(finding.difference),
-            f"{_seen(finding)}, in {file_name(finding)}",
-            file_name(finding),
-            finding.scenario,
-            _trying(finding, book.tried),
-            _pairs(finding, at=-1),
-        )
-        for finding in result.in_order()
-    ]
-    warnings = [specification_sentence(each) for each in book.wish.plan.targets if is_specification(each)]
-    return findings_page(book.sides, facts, shown, coverage(tally.reached), warnings)
-
-
-def _seen(finding: "Finding") -> str:
-    """How often a finding came, and in which area."""
-    return f"{numbered(finding.times, 'session')} of area {finding.area}"
-
-
-def _played(book: _Book) -> str:
-    """How much was played, how fast, and what came of it."""
-    tally = book.result.tally
-    counts = {
-        "with a difference": tally.differing,
-        "of a known finding": tally.known,
-        "that did not come again": tally.unstable,
-        "in which the world failed": tally.failed,
-    }
-    details = "".join(f", {count} {what}" for what, count in counts.items() if count)
-    explained = f"; {numbered(tally.explained, 'difference')} the models explain" if tally.explained else ""
-    rate = f"{book.seconds:.1f} s, {tally.sessions / max(book.seconds, 0.1):.0f} a second"
-    return f"{numbered(tally.sessions, 'session')} in {rate}{details}{explained}"
 
 
 def _trying(finding: "Finding", tried: Sequence[str]) -> str:
@@ -313,21 +246,6 @@ def _indented(text: str) -> Iterator[str]:
 
 
 def _story(finding: "Finding", names: Sequence[str]) -> Iterator[str]:
-    pairs = _pairs(finding)
-    first = next((index for index, pair in enumerate(pairs) if not pair.same), None)
-    yield from stories_shown(pairs, first, [one_line(name) for name in names], max(columns(120), 40))
-
-
-def _pairs(finding: "Finding", at: float = 0) -> list[Pair]:
-    """The rows of the stories; `at` stands for times that a finding does not keep."""
-
-    def event(row: Any, text: str | None) -> Event | None:
-        return None if text is None else Event(at, row.channel, row.speaker, "suite", text)
-
-    return [Pair(event(row, row.left), event(row, row.right), row.same) for row in finding.story]
-
-
-def coverage(reached: dict[str, int]) -> Iterator[str]:
-    """What was reached, counted by channel."""
-    kinds = Counter(sight.partition(" ")[0] for sight in reached)
-    yield from (f"{kinds[channel]} {what}" for channel, what in _CHANNELS.items() if kinds[channel])
+    rows = pairs(finding)
+    first = next((index for index, pair in enumerate(rows) if not pair.same), None)
+    yield from stories_shown(rows, first, [one_line(name) for name in names], max(columns(120), 40))

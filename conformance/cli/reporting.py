@@ -28,6 +28,9 @@ from conformance.report.words import listed, one_line
 if TYPE_CHECKING:
     from conformance.report.site import Pictures
 
+#: Where `explore` keeps what it found.
+FINDINGS = "findings.json"
+
 
 def report(options: argparse.Namespace) -> int:
     """Write what is asked for; without an option the Markdown goes to standard output."""
@@ -38,8 +41,11 @@ def report(options: argparse.Namespace) -> int:
     refuse_standard_output(options.annotations)
     if options.diff:
         return _diff(options)
-    paths = run_files(options.runs)
-    refuse_overwriting(_files(options), paths)
+    names, explored = _explorations(options.runs)
+    if not names:
+        return _explored_alone(options, explored)
+    paths = run_files(names)
+    refuse_overwriting(_files(options), [*paths, *explored])
     comparison = compare([read_reached(path) for path in paths])
     if comparison.cut_off and options.badges:
         raise UsageError(f"--badges: cut off: {listed(comparison.cut_off)}", "A badge is of a whole run.")
@@ -67,10 +73,59 @@ def report(options: argparse.Namespace) -> int:
             if path.suffix == ".html":
                 raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
         catalogue = options.project.catalogue
-        _note(write_site(comparison, Path(options.html), _throughput(options.bench), catalogue))
+        pages = _explored_pages(explored, Path(options.html))
+        _note(write_site(comparison, Path(options.html), _throughput(options.bench), catalogue, pages))
     for each in comparison.cut_off:
         print(f"The run was cut off: {each}; --resume goes on with it", file=sys.stderr)
     return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
+
+
+def _explorations(names: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """Names with runs, and the findings.json of explorations: named, in a directory or in one below it."""
+    with_runs: list[str] = []
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        inside = sorted({*path.glob(FINDINGS), *path.glob(f"*/{FINDINGS}")}) if path.is_dir() else []
+        if path.name == FINDINGS:
+            inside = [path]
+        if not inside or any(path.glob("*.jsonl*")):
+            with_runs.append(name)
+        found += inside
+    return with_runs, found
+
+
+def _explored_alone(options: argparse.Namespace, paths: list[Path]) -> int:
+    """A site of explorations without a run beside them."""
+    from conformance.report.site import INDEX
+    from conformance.report.site.findings import explored_index
+
+    others = ("markdown", "junit", "json", "annotations", "badges", "bench")
+    asked = [name for name in others if getattr(options, name)]
+    if asked or not options.html:
+        what = f"an exploration has no form --{asked[0]}" if asked else "an exploration has one form, --html"
+        raise UsageError(what, "Give --html DIR; as JSON it is findings.json itself.")
+    site = Path(options.html)
+    write_text(site / INDEX, explored_index(_explored_pages(paths, site)))
+    _note(site / INDEX)
+    return EXIT_AS_EXPECTED
+
+
+def _explored_pages(paths: Sequence[Path], site: Path) -> list[tuple[str, str]]:
+    """Write a page of the site for each exploration; the address and the line of each. Raises UsageError."""
+    if not paths:
+        return []
+    # It needs much of what explores, and most reports have none.
+    from conformance.report.explored import read_explored
+    from conformance.report.site import INDEX
+
+    made = [
+        ("findings.html" if number == 1 else f"findings-{number}.html", explored)
+        for number, explored in enumerate(map(read_explored, paths), 1)
+    ]
+    for address, explored in made:
+        write_text(site / address, explored.page(INDEX))
+    return [(address, explored.line()) for address, explored in made]
 
 
 def _files(options: argparse.Namespace) -> list[str]:
@@ -89,6 +144,7 @@ def write_site(
     directory: Path,
     throughput: "Pictures | None" = None,
     catalogue: Catalogue | None = None,
+    explored: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the site below `directory`, with the cases of a catalogue (ours); the path of its index.
 
@@ -96,7 +152,7 @@ def write_site(
     """
     from conformance.report.site import INDEX, site_files
 
-    for name, text in site_files(comparison, throughput, catalogue):
+    for name, text in site_files(comparison, throughput, catalogue, explored):
         write_text(directory / name, text)
     return directory / INDEX
 

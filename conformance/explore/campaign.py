@@ -11,8 +11,9 @@ from typing import Any
 
 from conformance.errors import WorldError
 from conformance.explore.document import Document
-from conformance.explore.exploring import Budget, Tally
+from conformance.explore.exploring import Budget
 from conformance.explore.finding import Cause, Finding
+from conformance.explore.tally import Tally
 from conformance.explore.worker import Task
 from conformance.pod.codec import decode
 from conformance.targets.plan import Plan

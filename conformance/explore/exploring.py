@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from conformance.errors import WorldError
 from conformance.explore.differences import Difference
@@ -15,15 +15,13 @@ from conformance.explore.document import Made
 from conformance.explore.finding import Finding, Unstable, find
 from conformance.explore.judging import Judge, Judged
 from conformance.explore.stream import BATCH, Stream
+from conformance.explore.tally import REASONS, Tally
 
 #: Scenarios of one difference that are shrunk; the others are counted.
 _SHRUNK = 3
 
 #: Scenarios of a batch for each that is played at a time, where there is a deadline.
 _AT_ONCE = 4
-
-#: Reasons of a failed world that are kept.
-_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -32,28 +30,6 @@ class Budget:
 
     sessions: int | None = None
     seconds: float | None = None
-
-
-@dataclass
-class Tally:
-    """What a stream has done. `explained`, `known`, `unstable`: differences of that kind."""
-
-    sessions: int = 0
-    seconds: float = 0.0
-    failed: int = 0
-    reasons: list[str] = field(default_factory=list)
-    differing: int = 0
-    explained: int = 0
-    known: int = 0
-    unstable: int = 0
-    reached: dict[str, int] = field(default_factory=dict)
-
-    def add(self, other: "Tally") -> None:
-        for name in ("sessions", "seconds", "failed", "differing", "explained", "known", "unstable"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.reasons = list(dict.fromkeys([*self.reasons, *other.reasons]))[:_REASONS]
-        for sight, times in other.reached.items():
-            self.reached[sight] = self.reached.get(sight, 0) + times
 
 
 @dataclass
@@ -216,7 +192,7 @@ class Exploration:
 
 def _fail(tally: Tally, error: WorldError) -> None:
     tally.failed += 1
-    if len(tally.reasons) < _REASONS and error.message not in tally.reasons:
+    if len(tally.reasons) < REASONS and error.message not in tally.reasons:
         tally.reasons.append(error.message)
 
 

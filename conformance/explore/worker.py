@@ -13,11 +13,12 @@ from typing import Any
 from conformance.errors import ConformanceError
 from conformance.explore.differences import Difference
 from conformance.explore.document import made
-from conformance.explore.exploring import Budget, Exploration, Tally
+from conformance.explore.exploring import Budget, Exploration
 from conformance.explore.finding import Cause
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge
 from conformance.explore.playing import Side, side_of
 from conformance.explore.stream import Stream
+from conformance.explore.tally import Tally
 from conformance.pod.codec import decode, encode
 from conformance.stopping import end_with_parent
 from conformance.targets.plan import Plan

@@ -1,6 +1,6 @@
 """The comparison as a static site: plain files that open from disk, and ask for nothing from anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from conformance.catalogue.catalogue import Catalogue
 from conformance.judge.comparison import Comparison
@@ -14,12 +14,18 @@ INDEX = "index.html"
 
 
 def site_files(
-    comparison: Comparison, throughput: Pictures | None = None, catalogue: Catalogue | None = None
+    comparison: Comparison,
+    throughput: Pictures | None = None,
+    catalogue: Catalogue | None = None,
+    explored: Sequence[tuple[str, str]] = (),
 ) -> Iterator[tuple[str, str]]:
-    """Each page, as its path in the site and its text: `requirements/NAME.html`, and `INDEX` last."""
+    """Each page, as its path in the site and its text: `requirements/NAME.html`, and `INDEX` last.
+
+    `explored`: pages of explorations beside them, by their address and their line.
+    """
     known = catalogue or NO_PROJECT.catalogue
     rows = comparison.rows
     for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
         text = requirement_page(comparison, row, before, after, known)
         yield f"requirements/{file_name(row.requirement)}", text
-    yield INDEX, index_page(comparison, throughput)
+    yield INDEX, index_page(comparison, throughput, explored)

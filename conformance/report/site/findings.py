@@ -29,8 +29,12 @@ def findings_page(
     findings: Sequence[Shown],
     reached: Iterable[str],
     warnings: Iterable[str] = (),
+    up: str = "",
 ) -> str:
-    """The whole page. `sides` are what the two are called, `facts` how they were explored."""
+    """The whole page. `sides` are what the two are called, `facts` how they were explored.
+
+    `up` is the address of the site's first page; "" for a page that stands alone.
+    """
     left, right = sides
     count = f"{len(findings)} {'finding' if len(findings) == 1 else 'findings'}"
     main = tag(
@@ -46,13 +50,35 @@ def findings_page(
         id="content",
         tabindex="-1",
     )
+    link = tag("a", "The first page", href=up, class_="up")
+    way = tag("nav", link, aria_label="Pages") if up else Html("")
     return page(
         f"{count} · {left} · qmail conformance",
-        main,
+        joined((way, main), "\n"),
         script="page.js",
         footer=f"Made by qmail-conformance {__version__} from findings.json.",
         kind="requirement",
     )
+
+
+def explored_section(links: Iterable[tuple[str, str]]) -> Html:
+    """A part of a first page: explorations by their address and their line."""
+    items = (tag("a", line, href=address) for address, line in links)
+    return section("explored", "What nobody wrote a case for", bullets(items))
+
+
+def explored_index(links: Iterable[tuple[str, str]]) -> str:
+    """The first page of a site of explorations alone."""
+    main = tag(
+        "main",
+        tag("p", "qmail conformance", class_="kicker"),
+        tag("h1", "Explorations"),
+        explored_section(links),
+        id="content",
+        tabindex="-1",
+    )
+    footer = f"Made by qmail-conformance {__version__} from findings.json."
+    return page("Explorations · qmail conformance", main, script="page.js", footer=footer, kind="index")
 
 
 def _contents(findings: Sequence[Shown]) -> Html:

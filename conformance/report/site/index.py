@@ -1,7 +1,7 @@
 """The first page: what was compared, one sentence per patch, what needs a person, and the matrix."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from conformance.judge.runfile import Run
 from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
 from conformance.report.sentences import sentence
 from conformance.report.site.citation import citation
+from conformance.report.site.findings import explored_section
 from conformance.report.site.html import Html, bullets, definitions, joined, prose, scrolling, tag
 from conformance.report.site.marks import chip
 from conformance.report.site.matrix import matrix, patch_anchor
@@ -49,8 +50,10 @@ class Pictures:
     words: tuple[str, ...]
 
 
-def index_page(comparison: Comparison, throughput: Pictures | None = None) -> str:
-    """The whole page."""
+def index_page(
+    comparison: Comparison, throughput: Pictures | None = None, explored: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The whole page. `explored`: pages of explorations, by their address and their line."""
     names = listed(map(printable, comparison.labels))
     header = comparison.runs[0].header
     content = tag(
@@ -63,6 +66,7 @@ def index_page(comparison: Comparison, throughput: Pictures | None = None) -> st
         section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
         _noteworthy(comparison),
         section("throughput", "Throughput", _pictures(throughput)) if throughput else "",
+        explored_section(explored) if explored else "",
         section("matrix", "Every requirement on every target", matrix(comparison)),
         _deviations(comparison),
         id="content",
