@@ -180,3 +180,32 @@ def test_a_client_that_talks_behind_a_quit_with_blanks_may_be_reset() -> None:
     one = made(document)
     record = asyncio.run(ReferenceSide(parse_target("reference-ppa~smtpd.quit-resets")).play(one))
     assert "a connection is reset after QUIT" not in broken(record, one.scenario)
+
+
+SHORT, LONG = "NOOP\r\n" * 10_000, f"NOOP {'x' * 59_993}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "complaints"),
+    [
+        (SHORT, "", ["qmail-smtpd holds more and more memory"]),
+        (LONG, "", []),  # the buffer of the longest line may be there several times over
+        (SHORT, "250 ok\n", []),  # a program that talks: whose reply is whose, and what goes on, is unknown
+    ],
+    ids=["short lines", "a long line", "a program says something"],
+)
+def test_what_may_be_kept_of_what_was_said(said: str, says: str, complaints: list[str]) -> None:
+    def held(at: float, memory: int) -> acts.Observe:
+        return acts.Observe(at=at, seen=Observation(sessions=[SmtpdProcess(0, memory=1024 + memory)]))
+
+    record = Record((
+        acts.Connect(at=0.0, connection=0),
+        acts.Receive(at=0.0, connection=0, data="220 x ESMTP\r\n"),
+        held(0.1, 0),
+        acts.Send(at=0.2, connection=0, data=said, taken=True),
+        acts.Receive(at=0.3, connection=0, data="250 ok\r\n" * said.count("\n")),
+        held(0.4, 500),
+    ))  # fmt: skip
+    program = {"rcptcheck": {"says": says}} if says else {}
+    found = broken(record, made({"session": "> NOOP\n", **program}).scenario)
+    assert [sentence for sentence in found if "more and more" in sentence] == complaints
