@@ -18,9 +18,10 @@ from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import encode
 from conformance.pod.record import Failure, Record
-from conformance.targets.docker import channel, engine
+from conformance.targets import channel
+from conformance.targets.channel import Channel
+from conformance.targets.docker import engine
 from conformance.targets.docker.attach import STDERR, STDOUT, Attachment
-from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.docker.sweep import (
     FORGOTTEN,

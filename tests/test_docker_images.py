@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import io
 import lzma
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -172,6 +174,18 @@ def test_a_context_holds_what_its_dockerfile_copies(tmp_path: Path) -> None:
     ):
         assert name in internet
     assert not [name for name in internet if "__pycache__" in name]
+
+
+def test_the_internet_has_all_that_its_agent_imports(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive(internet_context()))) as tar:
+        tar.extractall(tmp_path, filter="data")
+    # -S: what is installed here is not there; every case is read too, as a script brings but its own.
+    code = "import conformance.targets.agent, conformance.cases.test_0005_answers, conformance.explore.acting"
+    environment = {"PYTHONPATH": f"{tmp_path}:{tmp_path}/vendor"}
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_an_archive_is_the_same_whatever_the_order() -> None:

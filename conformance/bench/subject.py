@@ -14,7 +14,7 @@ from conformance.pod.base import PodFailure
 from conformance.pod.codec import encode
 
 if TYPE_CHECKING:
-    from conformance.targets.docker.pod import DockerPod
+    from conformance.targets.pool import RealPod
 
 #: Seconds beyond a load's own limit: for the driver's start and end, and until the pod has answered.
 LATENESS, PATIENCE = 15.0, 55.0
@@ -27,7 +27,7 @@ class Fails(Exception):
 class Subject:
     """Measures a pod of `inside.measuring_agent`. PodFailure, WorldError: the world's; Fails: the target's"""
 
-    def __init__(self, pod: "DockerPod") -> None:
+    def __init__(self, pod: "RealPod") -> None:
         self._request = pod.channel.request
         self.dispose = pod.dispose
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance import __version__, stopping
 from conformance.bench.plots import latency_plot, ratio_plot
@@ -28,11 +28,9 @@ from conformance.pod.base import PodFailure
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
+from conformance.targets.pool import RealPod, start_real
 from conformance.targets.ready import make_ready
 from conformance.targets.target import Target
-
-if TYPE_CHECKING:
-    from conformance.targets.docker.pod import DockerPod
 
 WHOLE = "bench.json"
 
@@ -163,7 +161,7 @@ def _check(options: argparse.Namespace) -> None:
         if parse_target(name, ppa=images(options).ppa or None, project=options.project).kind == "reference":
             raise UsageError(
                 f"{name} is an embedded specification and has no throughput",
-                "Name targets in Docker: stock, ppa, debs:DIR, image:REF.",
+                "Name real builds: stock, ppa, debs:DIR, image:REF, installed, root:DIR.",
             )
     if options.rounds < LEAST_ROUNDS:
         raise UsageError(f"--rounds {options.rounds}: fewer than {LEAST_ROUNDS} give no interval")
@@ -200,10 +198,8 @@ async def _measure(
         await asyncio.shield(renew())
 
 
-async def _started(target: Target, plan: Plan) -> "DockerPod":
-    from conformance.targets.docker.pod import DockerPod
-
-    return await DockerPod.start(target, plan.internet_image, "conformance.bench.inside.measuring_agent")
+async def _started(target: Target, plan: Plan) -> RealPod:
+    return await start_real(target, plan, "conformance.bench.inside.measuring_agent")
 
 
 def _write(bench: Bench, out: Path) -> None:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from conformance.attribution.carried import Share, shares
@@ -23,6 +24,7 @@ from conformance.pod.recording import Replay
 from conformance.pod.secrets import fixture_secrets
 from conformance.project.form import Project
 from conformance.report.words import is_specification, listed, one_line, patch_title, specification_sentence
+from conformance.targets.namespaces.root import look_into
 from conformance.targets.plan import Plan
 from conformance.targets.pool import PodPool
 from conformance.targets.ready import make_ready
@@ -72,6 +74,9 @@ def _named(plan: Plan) -> Named | None:
     target = plan.targets[0]
     if target.kind == "reference":
         return None
+    if target.kind == "root":
+        named = named_by(look_into(Path(target.location)).programs())
+        return named if named != Named() else None
     from conformance.targets.docker import engine
     from conformance.targets.docker.programs import programs
 

@@ -16,6 +16,7 @@ from conformance.targets.docker.doctor import MachineCheck, check_engine, check_
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
+from conformance.targets.namespaces.ready import hint, no_namespaces, why_not
 from conformance.targets.ready import refuse_without_qmail
 
 
@@ -37,13 +38,15 @@ def targets(options: argparse.Namespace) -> int:
         ("ppa", no_engine or no_ppa, f"qmail from {chosen.ppa}"),
         ("debs:DIRECTORY[@0004,0005]", no_engine, six),
         ("image:REFERENCE[@0004,0005]", no_engine, "any image that holds qmail"),
+        ("installed[@0004,0005]", why_not(Path("/")), "the qmail of this machine, which is left alone"),
+        ("root:DIRECTORY[@0004,0005]", no_namespaces(), "a directory tree with qmail in it"),
     ]
     rows += [_alias(alias, options, no_engine) for alias in options.project.aliases.values()]
     for name, problem, what in rows:
         print(f"{'no ' if problem else 'yes'}  {name}\n       {one_line(problem or what)}")
     if no_engine:
         print(
-            "For the others start a Docker engine, or name one in DOCKER_HOST; "
+            "For those in containers start a Docker engine, or name one in DOCKER_HOST; "
             "`qmail-conformance doctor` tells more."
         )
     return EXIT_AS_EXPECTED
@@ -66,7 +69,8 @@ def _alias(alias: Alias, options: argparse.Namespace, no_engine: str) -> tuple[s
             read_debs(Path(target.location))
     except ConformanceError as error:
         return alias.name, f"{error.message}: {error.hint}" if error.hint else error.message, ""
-    problem = "" if target.specification else no_engine
+    problem = no_engine if target.needs_engine else ""
+    problem = why_not(Path(target.location)) if target.kind == "root" else problem
     claims = ", ".join(target.patches) or "no patch"
     return alias.name, problem, f"{alias.written}, which claims {claims}"
 
@@ -82,10 +86,16 @@ def doctor(options: argparse.Namespace) -> int:
         print(f"{'good' if check.good else 'BAD '}  {check.what}: {detail}")
         if not check.good and check.hint:
             print(f"        {one_line(check.hint)}")
+    reason = no_namespaces()
+    print(f"The targets installed and root:DIRECTORY need no engine, {_namespaces(reason)}")
     if all(check.good for check in checks):
         return EXIT_AS_EXPECTED
     print("The targets reference-… need none of what is bad.")
     return EXIT_WORLD
+
+
+def _namespaces(reason: str) -> str:
+    return f"but namespaces: {reason}. {hint()}" if reason else "and this machine has what they need."
 
 
 def _python() -> MachineCheck:

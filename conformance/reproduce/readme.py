@@ -113,7 +113,9 @@ def _what(scene: Scene) -> list[str]:
 def _run(scene: Scene) -> list[str]:
     image = (
         "It needs `QMAIL_IMAGE`, an image that holds a real qmail and `tcpserver`: a specification has none."
-        if scene.target.kind == "reference"
+        if scene.target.specification
+        else "It needs `QMAIL_IMAGE`, an image of the tree: `tar -C DIRECTORY -c . | docker import - NAME`."
+        if scene.target.kind == "root"
         else "It builds an image with this qmail once (see `image/`); `QMAIL_BASE` names another base."
     )
     return [

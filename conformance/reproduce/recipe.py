@@ -28,11 +28,11 @@ def programs() -> dict[str, bytes]:
 
 
 def image_files(target: Target) -> dict[str, bytes]:
-    """What the image is built from; nothing for a reference, which is no qmail.
+    """What the image is built from; nothing for a reference, which is no qmail, and for a directory tree.
 
     Raises UsageError for a place that holds no .deb files.
     """
-    if target.specification:
+    if not target.needs_engine:
         return {}
     files = {
         "image/Dockerfile": (_PROGRAMS / "Dockerfile").read_bytes(),
@@ -63,13 +63,15 @@ def script(scene: Scene, images: Images, files: dict[str, bytes]) -> bytes:
 
 
 def _image_lines(target: Target, images: Images, files: dict[str, bytes]) -> str:
-    if target.kind == "reference":
-        return (
-            'if [ -z "${QMAIL_IMAGE:-}" ]; then\n'
-            '  trouble "the record is from an executable specification, which is not qmail:" \\\n'
-            '    "name an image that holds a real qmail, QMAIL_IMAGE=…"\n'
-            "fi\n"
+    if not target.needs_engine:
+        why = (
+            '"the record is from an executable specification, which is not qmail:" \\\n'
+            '    "name an image that holds a real qmail, QMAIL_IMAGE=…"'
+            if target.specification
+            else '"the record is of a directory tree. Make an image of it, and name it in QMAIL_IMAGE:" \\\n'
+            '    "tar -C DIRECTORY -c . | docker import - NAME"'
         )
+        return f'if [ -z "${{QMAIL_IMAGE:-}}" ]; then\n  trouble {why}\nfi\n'
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] for name in sorted(files)))
     base = target.base or images.target_base
     arguments = {"BASE": "$base", "SOURCE": {"debs": "candidate"}.get(target.kind, target.kind)}

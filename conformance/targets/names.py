@@ -21,11 +21,12 @@ PPA_VARIABLE = "QMAIL_PPA"
 MODELLED = "1.06-6.2"
 
 #: Targets that are a name alone.
-NAMES = ("stock", "ppa", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
+NAMES = ("stock", "ppa", "installed", "reference-stock", "reference-ppa", "model-stock", "model-ppa")
 
 _KNOWN = (
     "known: stock, ppa, debs:PATH, debs:PATH@0004,0005, a path of packages, image:REFERENCE, "
-    "image:REFERENCE@0004,0005, reference-stock, reference-ppa, reference@0004,0005, "
+    "image:REFERENCE@0004,0005, installed, installed@0004,0005, root:DIRECTORY, root:DIRECTORY@0004,0005, "
+    "reference-stock, reference-ppa, reference@0004,0005, "
     "reference-ppa~FLAW,FLAW, model-stock, model-ppa, model@0004,0005; NAME=TARGET gives one a name"
 )
 
@@ -52,7 +53,7 @@ def parse_target(name: str, *, ppa: str | None = None, project: Project = NO_PRO
 
     flaws = tuple(dict.fromkeys(listed.split(",")))
     unknown = [flaw for flaw in flaws if flaw not in FLAWS]
-    if unknown and re.match(r"(debs|image):", name):
+    if unknown and re.match(r"(debs|image|root):", name):
         return _build(name, ppa, project)  # the `~` belongs to the place: debs:build-1.06~2
     target = _build(build, ppa, project)
     if target.is_model:
@@ -83,9 +84,10 @@ def _called(alias: Alias, ppa: str | None, project: Project) -> Target:
         if not alias.place:
             raise
         raise UsageError(f"{alias.place}: targets.{alias.name}: {error.message}", error.hint) from error
-    location = str(alias.directory / target.location) if target.kind == "debs" else target.location
-    # In a report a directory stands under no name.
-    shown = alias.written.replace(target.location, "DIRECTORY", 1) if target.kind == "debs" else alias.written
+    location, shown = target.location, alias.written
+    if target.kind in ("debs", "root") and target.location != "/":
+        location = str(alias.directory / target.location)
+        shown = alias.written.replace(target.location, "DIRECTORY", 1)  # it stands in no report
     command = "" if alias.place else f"{alias.name}={shown}"
     return replace(target, name=alias.name, location=location, written=alias.written, command_name=command)
 
@@ -108,6 +110,10 @@ def _build(name: str, ppa: str | None, project: Project) -> Target:
         return Target(name, "reference", series.read(name.removeprefix("reference@"), f"target {name!r}"))
     if name.startswith("debs:"):
         return _located(name, "debs", name.removeprefix("debs:"), "the place of .deb files", project)
+    if name.startswith("root:"):
+        return _located(name, "root", name.removeprefix("root:"), "a directory tree with qmail", project)
+    if name == "installed" or name.startswith("installed@"):
+        return _located(name, "root", f"/{name.removeprefix('installed')}", "", project)
     if name.startswith("image:"):
         return _located(name, "image", name.removeprefix("image:"), "a Docker image", project)
     own = f"{', '.join(project.aliases)} in {project.file}; " if project.aliases else ""

@@ -3,12 +3,14 @@
 import asyncio
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
 from conformance.errors import EngineGone, WorldError
 from conformance.pod.base import PodFailure
+from conformance.targets.channel import Channel
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
 
@@ -36,9 +38,24 @@ async def start(target: Target, plan: Plan) -> Player:
         from conformance.targets.embedded import ReferencePod
 
         return ReferencePod(target.patches, frozenset(target.flaws))
+    return await start_real(target, plan)
+
+
+class RealPod(Player, Protocol):
+    """A pod of real qmail; its internet's agent answers on `channel`."""
+
+    channel: Channel
+
+
+async def start_real(target: Target, plan: Plan, program: str = "") -> RealPod:
+    """A fresh pod of real qmail, its internet run by another `program` than the usual; raises as `start`."""
+    if target.kind == "root":
+        from conformance.targets.namespaces.pod import NamespacePod
+
+        return await NamespacePod.start(Path(target.location), program)
     from conformance.targets.docker.pod import DockerPod
 
-    return await DockerPod.start(target, plan.internet_image)
+    return await DockerPod.start(target, plan.internet_image, program)
 
 
 @dataclass(eq=False)

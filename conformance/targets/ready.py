@@ -26,7 +26,8 @@ def make_ready(
     """
     targets = [parse_target(name, ppa=images.ppa or None, project=project) for name in names]
     place = str(project.file or "")
-    if all(target.kind == "reference" for target in targets):
+    targets = [_in_namespaces(target) if target.kind == "root" else target for target in targets]
+    if not any(target.needs_engine for target in targets):
         return Plan(tuple(targets), project=place)
     from conformance.targets.docker import engine
     from conformance.targets.docker.debs import read_debs
@@ -41,13 +42,19 @@ def make_ready(
     try:
         sweep(client)
         ready: list[Target] = [
-            target if target.kind == "reference" else target_image(client, target, its, note)
+            target_image(client, target, its, note) if target.needs_engine else target
             for target, its in wanted
         ]
         internet = internet_image(client, images, note)
         return Plan(tuple(ready), internet, engine_memory=engine.memory(client), project=place)
     finally:
         client.close()
+
+
+def _in_namespaces(target: Target) -> Target:
+    from conformance.targets.namespaces.ready import ready  # loaded for these targets alone
+
+    return ready(target)
 
 
 def _on_each_release(targets: Sequence[Target], images: Images) -> list[tuple[Target, Images]]:
@@ -58,7 +65,7 @@ def _on_each_release(targets: Sequence[Target], images: Images) -> list[tuple[Ta
     found = []
     for at, each in enumerate(images.each_release()):
         for target in targets:
-            if target.kind in ("reference", "image"):
+            if target.kind == "image" or not target.needs_engine:
                 found += [(target, each)] if at == 0 else []
                 continue
             if target.kind == "stock":

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from conformance.pod.codec import encode
 
-Kind = Literal["stock", "ppa", "debs", "image", "reference"]
+Kind = Literal["stock", "ppa", "debs", "image", "root", "reference"]
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class Target:
     """One qmail build under test.
 
     `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
-    `packages` maps package names to versions, and `image` is the image's id; both are filled in when
-    the image stands. `flaws` are those built into a reference on purpose. Where `name` is one that a person
-    gave it, `written` is what that stands for, and `command_name` is what a command calls it where no project
-    knows that name (`new=debs:DIRECTORY`, without its place). `specification` is True for the reference,
-    which is not qmail.
+    `packages` maps package names to versions, and `image` is the image's id, or a digest of the qmail in a
+    directory tree (`root`); both are filled in when the target stands ready. `flaws` are those built into a
+    reference on purpose. Where `name` is one that a person gave it, `written` is what that stands for, and
+    `command_name` is what a command calls it where no project knows that name (`new=debs:DIRECTORY`, without
+    its place). `specification` is True for the reference, which is not qmail.
 
     `release` is the Ubuntu release that was asked for (`18.04`), "" for the default one. What its image was
     built on is `base`; `system` is what that calls itself (`Ubuntu 18.04.6 LTS`), and `architecture` the
@@ -42,6 +42,11 @@ class Target:
     @property
     def specification(self) -> bool:
         return self.kind == "reference"
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether it runs in containers."""
+        return self.kind not in ("reference", "root")
 
     @property
     def is_model(self) -> bool:

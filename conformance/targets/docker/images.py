@@ -19,6 +19,7 @@ from conformance.targets.docker.debs import read_debs
 from conformance.targets.docker.engine import complaints, sdk
 from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner, remove
 from conformance.targets.image_options import Images
+from conformance.targets.packages import read_packages, read_system
 from conformance.targets.target import Target
 
 TARGET_REPOSITORY = "qmail-conformance/target"
@@ -130,8 +131,8 @@ def _system(container: Any) -> str:
     # What stands in /etc is a link, and old releases have the file itself there.
     for place in ("/usr/lib/os-release", "/etc/os-release"):
         with contextlib.suppress(sdk().errors.NotFound):
-            if found := re.search(r'^PRETTY_NAME="?([^"\n]*)', _file(container, place), re.MULTILINE):
-                return found[1].strip()
+            if found := read_system(_file(container, place)):
+                return found
     return ""
 
 
@@ -142,19 +143,6 @@ def _file(container: Any, place: str) -> str:
         member = tar.getmembers()[0]
         file = tar.extractfile(member) if member.isfile() else None
         return file.read().decode("utf-8", "replace") if file is not None else ""
-
-
-def read_packages(status: str) -> dict[str, str]:
-    """Package -> version, of what a dpkg status file says is installed: qmail*, netqmail*, ucspi-tcp."""
-    found = {}
-    for paragraph in status.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Status|Version): (.*)$", paragraph, re.MULTILINE))
-        name = fields.get("Package", "")
-        if fields.get("Status", "").endswith(" installed") and (
-            name.startswith(("qmail", "netqmail", "notqmail")) or name == "ucspi-tcp"
-        ):
-            found[name] = fields.get("Version", "")
-    return dict(sorted(found.items()))
 
 
 def ensure_image(client: Any, repository: str, recipe: Recipe, note: Note) -> str:

@@ -15,19 +15,13 @@ from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
 from conformance.pod.ordinary import HOST
+from conformance.targets.channel import LATENESS, PATIENCE, Channel
 from conformance.targets.docker.attach import STDOUT, Attachment
-from conformance.targets.docker.channel import Channel
 from conformance.targets.docker.confinement import host_config
 from conformance.targets.docker.ends import how_killed
 from conformance.targets.docker.engine import complaints, connect
 from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner, remove
 from conformance.targets.target import Target
-
-#: Seconds that a pod may take from its containers' start to its agents' first answers.
-PATIENCE = 30.0
-
-#: Seconds that an answer may take beyond the limit that a request itself bears.
-LATENESS = 40.0
 
 
 class DockerPod:

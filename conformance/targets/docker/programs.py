@@ -7,12 +7,9 @@ from typing import Any
 
 from conformance.targets.docker.engine import complaints, sdk
 from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner
+from conformance.targets.packages import PROGRAMS
 
-#: Those that talk, deliver and queue; `install` makes the link to where they are.
-PROGRAMS = (
-    *("qmail-smtpd", "qmail-remote", "qmail-send", "qmail-local", "qmail-lspawn", "qmail-rspawn"),
-    *("qmail-queue", "qmail-verify"),
-)
+#: `install` makes the link to where qmail is.
 _BIN = "/opt/conformance/qmail/bin"
 _MOST_LINKS = 5
 

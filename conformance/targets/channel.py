@@ -8,6 +8,12 @@ from typing import Any
 
 from conformance.pod.base import PodFailure
 
+#: Seconds that a pod may take from its start to its agents' first answers.
+PATIENCE = 30.0
+
+#: Seconds that an answer may take beyond the limit that a request itself bears.
+LATENESS = 40.0
+
 #: Octets of one answer: a record, in which every flood of qmail's is cut off long before.
 LONGEST_ANSWER = 1 << 28
 

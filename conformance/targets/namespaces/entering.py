@@ -1,0 +1,150 @@
+"""The program of a pod in namespaces: `python -m conformance.targets.namespaces.entering ROOT [PROGRAM]`.
+
+It has a network of its own, with loopback alone. In there a child has the target: its own mounts, processes
+and host name, and as its root the tree with a layer over it, which is gone when the pod is. This process
+becomes the internet's agent, on its standard input and output. When it ends, so does the target.
+"""
+
+import os
+import re
+import resource
+import runpy
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from conformance.pod.ordinary import HOST
+from conformance.stopping import end_with_parent
+from conformance.targets.docker.confinement import CAPABILITIES, FILES, TMPFS
+from conformance.targets.docker.scripts import STATE
+from conformance.targets.namespaces import kernel
+from conformance.targets.namespaces.layer import Layer, give_like
+from conformance.targets.namespaces.root import Root, look_into
+
+_AGENT = ["/usr/bin/perl", "/opt/conformance/agent.pl"]
+
+#: Devices that programs may need; what is bound here is the machine's own.
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+#: File systems that hold parts of a system, as a machine has /usr or /var on a disk of its own.
+_OF_DISKS = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "xfs", "zfs"}
+
+#: The one directory of every machine that is no part of a tree: there the pod's mounts are made.
+_WORKSHOP = Path("/proc")
+
+
+def main() -> None:
+    """The whole program; it does not return."""
+    end_with_parent()
+    root = look_into(Path(sys.argv[1]))
+    program = sys.argv[2] if len(sys.argv) > 2 else "conformance.targets.agent"
+    sys.argv[1:] = []
+    kernel.unshare(kernel.NEW_NETWORK | kernel.NEW_IPC)
+    kernel.bring_up_loopback()
+    if os.fork() == 0:
+        _as_child(lambda: _keep_target(root))
+    kernel.keep_capabilities(CAPABILITIES["internet"])
+    kernel.no_new_privileges()
+    runpy.run_module(program, run_name="__main__")
+
+
+def _as_child(work: Callable[[], None]) -> None:
+    """Do something in a child; no exception gets out of it."""
+    try:
+        work()
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _keep_target(root: Root) -> None:
+    """Wait for the target, the first of its processes: with it all others go, and with us it goes."""
+    end_with_parent()
+    os.dup2(2, 1)  # what it says is for people, and no answer of the internet's agent
+    os.setsid()  # who started us may have a terminal, and the agent ends no process that has one
+    kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_PROCESSES | kernel.NEW_HOST_NAME)
+    target = os.fork()
+    if target == 0:
+        _as_child(lambda: _become_target(root))
+    os.waitpid(target, 0)
+
+
+def _become_target(root: Root) -> None:
+    _hear_signals()
+    socket.sethostname(HOST)
+    kernel.mount("none", "/", flags=kernel.RECURSIVE | kernel.PRIVATE)
+    _mount_tree(root)
+    os.setgroups([0])
+    os.umask(0o022)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    kernel.keep_capabilities(CAPABILITIES["target"])
+    os.execv(_AGENT[0], _AGENT)
+
+
+def _hear_signals() -> None:
+    """Ignore and block none: Python ignores two, who started us perhaps others, and qmail would go on so."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _mount_tree(root: Root) -> None:
+    """Make the tree with its layer our root: nothing else of the machine is left."""
+    others = _disks_below(root.directory)
+    kernel.mount("tmpfs", str(_WORKSHOP), "tmpfs", options="mode=755,size=256m")
+    upper = _WORKSHOP / "upper"
+    upper.mkdir()
+    give_like(root.directory, upper)
+    Layer(root, upper).lay()
+    merged = _overlay(root.directory, _WORKSHOP / "root", upper, _WORKSHOP / "work")
+    for number, disk in enumerate(others):
+        below = merged / disk.relative_to(root.directory)
+        _overlay(disk, below, _WORKSHOP / f"upper{number}", _WORKSHOP / f"work{number}")
+    _mount_devices(merged)
+    for place, size in TMPFS["target"].items():
+        _mount_at(merged, place, "tmpfs", f"mode={'755' if place == STATE else '1777'},size={size}m")
+    _mount_at(merged, "/proc", "proc")
+    kernel.enter_root(str(merged))
+
+
+def _overlay(lower: Path, place: Path, upper: Path, work: Path) -> Path:
+    """A directory that shows `lower` and writes to `upper`."""
+    for directory in (place, upper, work):
+        directory.mkdir(exist_ok=True)
+    os.chdir(lower)  # so that no octet of its name is read as an option
+    kernel.mount("overlay", str(place), "overlay", options=f"lowerdir=.,upperdir={upper},workdir={work}")
+    return place
+
+
+def _mount_at(merged: Path, place: str, kind: str, options: str = "") -> None:
+    directory = merged / place.lstrip("/")
+    directory.mkdir(parents=True, exist_ok=True)
+    kernel.mount(kind, str(directory), kind, options=options)
+
+
+def _mount_devices(merged: Path) -> None:
+    _mount_at(merged, "/dev", "tmpfs", "mode=755,size=64k")
+    for name in _DEVICES:
+        (merged / "dev" / name).touch()
+        kernel.mount(f"/dev/{name}", str(merged / "dev" / name), flags=kernel.BIND)
+    (merged / "dev/fd").symlink_to("/proc/self/fd")
+
+
+def _disks_below(directory: Path) -> list[Path]:
+    """Where other disks stand in a tree, the outermost first (proc_pid_mountinfo(5))."""
+    found = set()
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields, _, kind = line.partition(" - ")
+            place = Path(re.sub(r"\\([0-7]{3})", lambda octet: chr(int(octet[1], 8)), fields.split(" ")[4]))
+            if kind.split(" ")[0] in _OF_DISKS and place != directory and place.is_relative_to(directory):
+                found.add(place)
+    return sorted(place for place in found if place.is_dir())
+
+
+if __name__ == "__main__":
+    main()

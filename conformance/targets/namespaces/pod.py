@@ -1,0 +1,90 @@
+"""A pod in namespaces of this machine: one process, which takes its target along when it ends."""
+
+import asyncio
+import contextlib
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Self
+
+from conformance.cases.attempt import Played
+from conformance.cases.script import Script
+from conformance.errors import WorldError
+from conformance.pod.base import PodFailure
+from conformance.pod.codec import decode, encode
+from conformance.targets.channel import LATENESS, PATIENCE, Channel
+
+_ENTERING = [sys.executable, "-m", "conformance.targets.namespaces.entering"]
+
+#: Octets that are read at a time of what the pod says.
+_READ = 1 << 18
+
+#: Seconds for a pod to end when its input has; then it is killed, and the kernel ends all that it has.
+_ENDING = 2.0
+
+
+class NamespacePod:
+    """Real qmail out of a directory and its internet, on this machine. `start` makes one that is up."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        self._process = process
+        self._complaint: deque[bytes] = deque(maxlen=100)  #: the end of what it wrote as errors
+        self._let_go = False
+        self.channel = Channel(process.stdin.write)
+        self._reading = [asyncio.create_task(self._hear()), asyncio.create_task(self._complain())]
+
+    @classmethod
+    async def start(cls, root: Path, program: str = "") -> Self:
+        """A fresh pod of a tree, with another `program` than the usual for its internet.
+
+        WorldError when no process can be had, PodFailure when the pod fails.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_ENTERING, str(root), *filter(None, [program]),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            what = f"a pod cannot have a process: {error.strerror}"
+            raise WorldError(what, "fewer pods (--pods) need fewer of them") from error
+        pod = cls(process)
+        try:
+            await pod.channel.request("hello", patience=PATIENCE)
+        except BaseException:
+            await asyncio.shield(pod.dispose())
+            raise
+        return pod
+
+    async def play(self, script: Script) -> Played:
+        """Play a script in the pod: one request. PodFailure when there is no answer."""
+        answer = await self.channel.request("play", script=encode(script), patience=script.limit + LATENESS)
+        try:
+            return decode(Played, answer)
+        except ValueError as error:
+            raise PodFailure(f"the pod's answer is no record: {error}") from error
+
+    async def dispose(self) -> None:
+        """Take the pod down; never raises."""
+        self._let_go = True
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _ENDING)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await asyncio.gather(self._process.wait(), *self._reading, return_exceptions=True)
+
+    async def _hear(self) -> None:
+        assert self._process.stdout is not None
+        while octets := await self._process.stdout.read(_READ):
+            self.channel.feed(octets)
+        await self._reading[1]
+        said = b"".join(self._complaint).decode("utf-8", "replace").strip()
+        ended = "the pod is taken down" if self._let_go else "the pod's process ended"
+        self.channel.lose(": ".join(filter(None, [ended, said])))
+
+    async def _complain(self) -> None:
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            self._complaint.append(line)
