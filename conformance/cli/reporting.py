@@ -8,6 +8,7 @@ reached. `report --diff` ends with 1 when something is newly unmet and not as ex
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
