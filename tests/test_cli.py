@@ -104,6 +104,14 @@ def test_a_directory_stands_for_the_runs_in_it(
     assert main(gate) == 0
 
 
+@pytest.mark.parametrize(("wish", "coloured"), [("always", True), ("never", False), ("auto", False)])
+def test_a_person_chooses_colours(
+    wish: str, coloured: bool, compared: tuple[Finished, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(compared[1]), "-q", f"--color={wish}"]) == 0
+    assert ("\x1b[32m" in capsys.readouterr().out) is coloured
+
+
 def test_latest_leads_to_the_last_run_that_was_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     some = ["run", "reference-ppa", "-k", "0006.empty", "-q"]

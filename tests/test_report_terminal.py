@@ -81,19 +81,31 @@ def test_no_width_breaks_the_page(width: int, colour: bool) -> None:
     assert all(requirement.name in folded for requirement in many(2))
 
 
-def test_colour_never_moves_a_column_and_is_for_terminals_where_nobody_forbids_it() -> None:
+def test_colour_never_moves_a_column() -> None:
     made = compare([run(STOCK), run(PPA, [verdict(sample, PPA, "unmet") for sample in SAMPLES])])
     coloured, plain = (render(made, colour=colour, detail="all") for colour in (True, False))
     assert "\x1b[1;31m" in coloured
     assert COLOUR.sub("", coloured) == re.sub(r" +$", "", plain, flags=re.MULTILINE)
-    assert not wants_colour(io.StringIO(), {})
-    for environment, wanted in (
-        ({}, True),
-        ({"NO_COLOR": "1"}, False),
-        ({"NO_COLOR": ""}, True),
-        ({"TERM": "dumb"}, False),
-    ):
-        assert wants_colour(Terminal(), environment) is wanted
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal", "file"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"NO_COLOR": "", "FORCE_COLOR": ""}, True, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+    ],
+)
+def test_colour_is_for_terminals_unless_the_environment_or_a_person_says_otherwise(
+    environment: dict[str, str], terminal: bool, file: bool
+) -> None:
+    for stream, wanted in ((Terminal(), terminal), (io.StringIO(), file)):
+        assert wants_colour(stream, environment) is wanted
+        assert wants_colour(stream, environment, "always")
+        assert not wants_colour(stream, environment, "never")
 
 
 def test_a_stream_of_a_narrow_encoding_is_no_error() -> None:
@@ -108,7 +120,7 @@ def test_a_stream_of_a_narrow_encoding_is_no_error() -> None:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("COLUMNS", "40")
     return Terminal()
 
 
@@ -122,8 +134,30 @@ def test_progress_on_a_terminal_rewrites_one_line_within_its_width(terminal: Ter
     lines = terminal.getvalue().split("\r")
     assert lines[1].startswith("0/3, 0 unexpected 0005.long-")
     assert lines[-1] == "2/3, 1 unexpected\x1b[K\n"
-    assert all(len(line.strip("\n").removesuffix("\x1b[K")) <= 29 for line in lines)
+    assert all(len(line.strip("\n").removesuffix("\x1b[K")) <= 39 for line in lines)
     assert terminal.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("passed", "done", "told"),
+    [
+        (4.0, 1, "1/10, 1 unexpected"),
+        (10.0, 1, "1/10, 1 unexpected, 90 s left"),
+        (11.0, 1, "1/10, 1 unexpected, 2 min left"),
+        (6.5, 5, "5/10, 5 unexpected, 10 s left"),
+        (60.0, 10, "10/10, 10 unexpected"),
+    ],
+)
+def test_progress_tells_how_long_it_still_takes(
+    passed: float, done: int, told: str, terminal: Terminal
+) -> None:
+    now = [0.0]
+    display = Progress(terminal, 10, lambda: now[0])
+    for at in range(done):
+        now[0] = passed * (at + 1) / done
+        display.step(verdict(CHANGE, PPA, "unmet"))
+    display.finish()
+    assert terminal.getvalue().split("\r")[-1] == f"{told}\x1b[K\n"
 
 
 @pytest.mark.parametrize(

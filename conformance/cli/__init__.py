@@ -318,6 +318,9 @@ def _add_detail(parser: argparse.ArgumentParser, *, differences: bool) -> None:
         shown.append((("--differences",), "differences", "print only what changes for users, whole"))
     for names, detail, what in shown:
         group.add_argument(*names, dest="detail", action="store_const", const=detail, help=what)
+    wishes = ["auto", "always", "never"]
+    colour = "colours: auto (a terminal, NO_COLOR and FORCE_COLOR decide), always, never"
+    _option(parser, "--color", "WHEN", colour, choices=wishes, default="auto")
 
 
 def _positive(word: str) -> int:

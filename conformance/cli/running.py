@@ -61,7 +61,7 @@ def compare(options: argparse.Namespace) -> int:
         raise UsageError("--resume goes on with targets, and stored runs are not run", "Leave it out.")
     if stored:
         comparison = lay_side_by_side([read_reached(path) for path in run_files(stored)])
-        show(comparison, sys.stdout, options.detail)
+        show(comparison, sys.stdout, options.detail, options.color)
         _tell_claims(comparison, options)
         return comparison.exit_status
     plan = _best_there_is(options) if not options.what else None
@@ -252,7 +252,7 @@ def _told(
     if since is not None:
         page += "\n" + baseline_report.page(since)
     write_text(out / f"{prefix}summary.md", page)
-    show(comparison, sys.stdout, options.detail)
+    show(comparison, sys.stdout, options.detail, options.color)
     _tell_claims(comparison, options)
     return comparison
 

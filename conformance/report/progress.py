@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import time
+from collections.abc import Callable
+from math import ceil
 from typing import TextIO
 
 from conformance.harmless import HarmlessStream
@@ -9,13 +12,19 @@ from conformance.judge.verdict import Verdict
 from conformance.report.words import one_line
 
 _STEP = 10  #: per cent between two lines where lines cannot be rewritten
+_UNTOLD = 5.0  #: seconds in which nothing is told of the time that is left: so soon nobody asks, or knows
 
 
 class Progress:
     """Counts verdicts as they come in. It writes to `stream` and nowhere else, and keeps no verdict."""
 
-    def __init__(self, stream: TextIO, total: int) -> None:
-        """`total` verdicts are awaited. The line is rewritten where the stream is a terminal that can."""
+    def __init__(self, stream: TextIO, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`total` verdicts are awaited. The line is rewritten where the stream is a terminal that can.
+
+        `clock` gives seconds.
+        """
+        self._clock = clock
+        self._began = clock()
         self._stream = HarmlessStream.of(stream)
         self._total = total
         self._rewriting = stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -66,4 +75,12 @@ class Progress:
         share = f" ({self._done * 100 // total} %)" if total and not self._rewriting else ""
         shown = {name: number for name, number in self._counts.items() if number or name == "unexpected"}
         odd = "".join(f", {number} {name}" for name, number in shown.items())
-        return f"{self._done}/{total}{share}{odd}"
+        return f"{self._done}/{total}{share}{odd}{self._left()}"
+
+    def _left(self) -> str:
+        """About how long it still takes when it goes on as it went; "" where that says nothing."""
+        passed = self._clock() - self._began
+        if passed < _UNTOLD or not 0 < self._done < self._total:
+            return ""
+        seconds = passed * (self._total - self._done) / self._done
+        return f", {ceil(seconds / 60)} min left" if seconds > 90 else f", {ceil(seconds / 5) * 5} s left"

@@ -50,9 +50,15 @@ _KNOWN = 5  #: known deviations that are shown where nobody asks for all
 _DIFFERENT = 5  #: of what both builds break in different ways, likewise
 
 
-def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Colours go to a terminal only, and not where NO_COLOR is set or the terminal is dumb."""
-    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+#: What a person says of colours; `auto`: as the environment and the stream say.
+Colour = Literal["auto", "always", "never"]
+
+
+def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ, wish: Colour = "auto") -> bool:
+    """A wish counts first, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal that can."""
+    if wish != "auto" or environment.get("NO_COLOR"):
+        return wish == "always"
+    return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and environment.get("TERM") != "dumb")
 
 
 #: How much is shown. `quiet`: the conclusions alone; `differences`: what changes for users, and nothing else;
@@ -60,9 +66,10 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) ->
 Detail = Literal["quiet", "normal", "verbose", "all", "differences"]
 
 
-def show(comparison: Comparison, stream: TextIO, detail: Detail = "normal") -> None:
+def show(comparison: Comparison, stream: TextIO, detail: Detail = "normal", colour: Colour = "auto") -> None:
     """Write the report to `stream`, in its width and with colours where they are wanted."""
-    _page(comparison, columns(100), detail).put(HarmlessStream.of(stream), wants_colour(stream))
+    page = _page(comparison, columns(100), detail)
+    page.put(HarmlessStream.of(stream), wants_colour(stream, wish=colour))
 
 
 def render(
