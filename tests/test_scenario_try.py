@@ -1,6 +1,5 @@
 """`try`: scenarios on the references, what is shown of them, and the exit status."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,8 @@ from conformance.targets.plan import Plan
 from conformance.targets.ready import Images, make_ready
 from conformance.targets.target import Target
 from tests.pods import ScriptedPod
+from tests.processes import run_lines
+from tests.schemas import faults
 
 BOTH = ("reference-stock", "reference-ppa")
 EXAMPLES = sorted(data("fixtures", "scenarios").glob("*.toml"))
@@ -326,15 +327,16 @@ def test_exit_status_says_whether_all_is_met(tmp_path: Path, capsys: Told) -> No
     assert "there is no such key" in capsys.readouterr().err
 
 
-def test_records_are_written_when_asked_for(tmp_path: Path) -> None:
+def test_a_run_file_is_written_when_asked_for(tmp_path: Path) -> None:
     text = Path(next(path for path in EXAMPLES if path.stem == "smtp-auth")).read_text(encoding="utf-8")
     out = tmp_path / "out"
     assert main(["try", written(tmp_path, text), "--target", "reference@0008", "--out", str(out)]) == 0
-    data = json.loads((out / "reference-0008.json").read_text(encoding="utf-8"))
-    assert data["target"]["patches"] == ["0001", "0002", "0003", "0008"]
-    assert all(check["met"] for check in data["expectations"])
-    acts = {act["act"] for act in data["record"]["acts"]}
+    header, verdict, footer = run_lines(out / "reference-0008.jsonl")
+    assert header["target"]["patches"] == ["0001", "0002", "0003", "0008"]
+    assert (verdict["requirement"], verdict["verdict"], footer["exit_status"]) == ("scenario.bug", "met", 0)
+    acts = {act["act"] for act in verdict["record"]["acts"]}
     assert {"prepare", "connect", "send", "receive", "observe"} <= acts
+    assert all(faults("run-2", line) == [] for line in (header, verdict, footer))
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     quick = "no more than the bars need: what settles a flaw ends its trial"
     made["zoo"].add_argument("--quick", action="store_true", help=quick)
     _add_explore(made["explore"])
-    made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it")
+    made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it, or a scenario")
     _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
     stored = "take its record from a stored run, in a directory that of --target; nothing is started"
     _option(made["reproduce"], "--from", "RUN.jsonl", stored, dest="stored")
@@ -130,7 +130,7 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
         (("identify",), "the run is written (reports/TIME)"),
         (("zoo",), "zoo.md and zoo.json are written (reports/TIME)"),
         (("explore",), "findings.json and a scenario for each finding are written (reports/TIME)"),
-        (("try",), "the records are written, as JSON"),
+        (("try",), "run files, and a directory to send for each target, are written"),
         (("reproduce",), "the directory is written (reproduce/REQUIREMENT-TARGET)"),
     ):
         for name in names:
@@ -230,7 +230,7 @@ def _add_deviations(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.ArgumentParser) -> None:
-    _option(bisect, "requirement", "REQUIREMENT", "its whole name: 0006.unknown.code")
+    _option(bisect, "requirement", "REQUIREMENT", "its whole name, 0006.unknown.code, or a scenario")
     _option(attribute, "runs", "RUN.jsonl", "stored runs, instead of --targets", nargs="*")
     builds = "one directory of .deb files for each build, or 'reference'"
     for parser in (bisect, attribute):

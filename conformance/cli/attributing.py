@@ -4,7 +4,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from conformance.attribution import attribution_pages as pages
@@ -23,6 +23,7 @@ from conformance.catalogue import Requirement
 from conformance.catalogue.builtin import PATCHES, SERIES, claim_words
 from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.cli.case_run import Selection, run_cases
+from conformance.cli.deciding import Question, decided, headers, keep, question_of
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.stored import run_files
 from conformance.cli.writing import write_text
@@ -48,7 +49,15 @@ def bisect(options: argparse.Namespace) -> int:
 
     Exit status 0: one explanation is left; 1: the two ends agree, several are left, or none fits.
     """
-    requirement, keyword = _exactly(options.requirement, options.project.catalogue.requirements)
+    project: Project = options.project
+    asked = question_of(options.requirement, project)
+    if asked is None:
+        hint = did_you_mean(
+            options.requirement,
+            project.catalogue.requirements,
+            "`qmail-conformance list` shows them; a scenario is named by its file.",
+        )
+        raise UsageError(f"there is no requirement {one_line(options.requirement)!r}", hint)
     builds = _builds(options, every=True)
     series = options.project.series
     if options.targets == REFERENCE:
@@ -56,8 +65,12 @@ def bisect(options: argparse.Namespace) -> int:
     lower, upper = ends(builds, options.lower, options.upper, series)
     by_patches = {build.patches: build for build in builds}
     with output_directory(options) as out:
-        runner = _Runner(options, Selection(keyword), out)
-        return _bisect(requirement, by_patches, lower, upper, runner, series)
+        if asked.file is None:
+            keyword = _keyword(asked.requirement.name, project.catalogue.requirements)
+            runner: _Runner | _Asking = _Runner(options, Selection(keyword), out)
+        else:
+            runner = _Asking(options, asked, out)
+        return _bisect(asked.requirement, by_patches, lower, upper, runner, series)
 
 
 def _bisect(
@@ -65,7 +78,7 @@ def _bisect(
     by_patches: dict[Patches, Build],
     lower: Build,
     upper: Build,
-    runner: "_Runner",
+    runner: "_Runner | _Asking",
     series: PatchSeries,
 ) -> int:
     print(
@@ -87,7 +100,7 @@ def _bisect(
             unmet[_called(build)] = found.seen
         return found.verdict
 
-    likely = "" if requirement.patch == "base" else requirement.patch
+    likely = requirement.patch if requirement.patch in series.patches and requirement.patch != BASE else ""
     finding = search(list(by_patches), lower.patches, upper.patches, verdict, likely)
     for line in (*conclusion(requirement.name, finding, by_patches, series), *different_failures(unmet)):
         print(line)
@@ -232,6 +245,25 @@ class _Runner:
         return run
 
 
+class _Asking:
+    """Asks one build after another what a scenario asks, which is in no catalogue; a run file of each."""
+
+    def __init__(self, options: argparse.Namespace, asked: Question, out: Path) -> None:
+        self.out = out
+        self._images = images(options)
+        self._project: Project = options.project
+        self._asked = asked
+
+    def run(self, build: Build) -> Run:
+        """The run of the one verdict."""
+        plan = make_ready([build.target], self._images, note, self._project)
+        (target,) = plan.targets
+        verdict = decided(self._asked, target, plan, self._project)
+        begun = headers(self._asked, [target], self._project)
+        (run,) = keep(begun, [(target, verdict)], self.out)
+        return run
+
+
 def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
     if options.targets == REFERENCE:
         return reference_builds(every=every, series=options.project.series)
@@ -247,13 +279,10 @@ def _builds(options: argparse.Namespace, *, every: bool) -> list[Build]:
     return builds
 
 
-def _exactly(name: str, known: Mapping[str, Requirement]) -> tuple[Requirement, str]:
-    """The requirement of this very name, and a -k expression that selects it and no other."""
-    if name not in known:
-        hint = did_you_mean(name, known, "`qmail-conformance list` shows them.")
-        raise UsageError(f"there is no requirement {one_line(name)!r}", hint)
+def _keyword(name: str, known: Iterable[str]) -> str:
+    """A -k expression that selects this requirement and no other."""
     longer = [other for other in known if name in other and other != name]
-    return known[name], " and not ".join([name, *longer])
+    return " and not ".join([name, *longer])
 
 
 def _refuse_undecided(verdict: Verdict, build: Build, out: Path) -> None:

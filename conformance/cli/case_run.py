@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import conformance
 from conformance import plugin, stopping
 from conformance.cases.attempt import Attempt
 from conformance.cases.collection import DIRECTORY, forget_modules
@@ -31,8 +30,6 @@ from conformance.judge.runfile import (
     RunWriter,
     part_of,
     read_reached,
-    stamp,
-    suite_digest,
     verdict_line,
 )
 from conformance.pod.mailboxes import load_users
@@ -168,7 +165,7 @@ def run_cases(
     if plan.stored:  # it is judged again as far as it goes
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
     if not chosen:
-        what = f"nothing is selected by {selection or 'the cases'}"
+        what = f"nothing is selected by {str(selection) or 'the cases'}"
         raise NothingSelected(what, "`qmail-conformance list` shows what there is.")
     headers = _headers(plan, str(selection), len(chosen), judged, project)
     if resume:
@@ -218,20 +215,7 @@ def _headers(plan: Plan, selection: str, total: int, judged: Run | None, project
     if judged is not None:
         before = judged.header
         return [keeping.judged_header(before, before.total if judged.cut_off else total)]
-    started, suite = stamp(), conformance.__version__
-    return [
-        RunHeader(
-            target,
-            started,
-            suite,
-            "memory" if target.specification else "tmpfs",
-            selection,
-            project.digest(suite_digest()),
-            total,
-            titles=project.titles,
-        )
-        for target in plan.targets
-    ]
+    return keeping.headers(plan.targets, selection, total, project)
 
 
 def _places(files: Iterable[Path]) -> list[str]:

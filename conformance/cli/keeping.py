@@ -1,16 +1,27 @@
 """What a command writes little by little: begun without a loss, or gone on with where it was cut off."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import conformance
 from conformance.cli.writing import unwritable, write_text
 from conformance.errors import UsageError
-from conformance.judge.runfile import PART, PartialRun, RunHeader, RunWriter, part_of
+from conformance.judge.runfile import (
+    PART,
+    PartialRun,
+    RunHeader,
+    RunWriter,
+    part_of,
+    stamp,
+    suite_digest,
+)
+from conformance.project.form import Project
+from conformance.targets.target import Target
 
 ANEW = "Run it anew, with another --out."
 
@@ -20,24 +31,56 @@ def place(out: Path, header: RunHeader) -> Path:
     return out / f"{header.target.file_name}.jsonl"
 
 
+def headers(
+    targets: Sequence[Target],
+    selection: str,
+    total: int,
+    project: Project,
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> list[RunHeader]:
+    """What the run files of targets begin with, now; `titles` are those of patches besides the project's."""
+    started, digest = stamp(), project.digest(suite_digest())
+    return [
+        RunHeader(
+            target,
+            started,
+            conformance.__version__,
+            "memory" if target.specification else "tmpfs",
+            selection,
+            digest,
+            total,
+            titles={**project.titles, **titles},
+        )
+        for target in targets
+    ]
+
+
 def begin(
     out: Path, headers: Sequence[RunHeader], say: Callable[[str], None], *, judged: bool = False
 ) -> dict[str, RunWriter]:
     """A writer for each target. Raises UsageError when what stands there would be lost.
 
+    One that was cut off is put aside; `say` tells where.
+    """
+    refuse_losses(out, headers, judged=judged)
+    for header in headers:
+        part = part_of(place(out, header))
+        if part.exists() and PartialRun(part).verdicts:
+            keep_aside(part, say)
+    return {header.target.label: RunWriter(place(out, header), header) for header in headers}
+
+
+def refuse_losses(out: Path, headers: Sequence[RunHeader], *, judged: bool = False) -> None:
+    """Raise UsageError when what stands there would be lost.
+
     A whole run gives its place to a whole run of the same target and selection, and to nothing else; to one
-    that was judged again only when it is the same run. One that was cut off is put aside; `say` tells where.
+    that was judged again only when it is the same run.
     """
     if len({header.target.file_name for header in headers}) < len(headers):
         raise UsageError("two targets would be written to the same run file", "Give each target once.")
     refuse_foreign(out, ("junit.xml", "summary.md"), "*.jsonl*")
     for header in headers:
         _refuse_loss(place(out, header), header, judged)
-    for header in headers:
-        part = part_of(place(out, header))
-        if part.exists() and PartialRun(part).verdicts:
-            keep_aside(part, say)
-    return {header.target.label: RunWriter(place(out, header), header) for header in headers}
 
 
 def refuse_foreign(out: Path, names: Iterable[str], ours: str) -> None:

@@ -1,23 +1,27 @@
 """`try` and `shrink`: a scenario on one target or more, and the smallest one that still shows the same."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from conformance.cli.options import images, note, refuse_overwriting
+from conformance.cli.deciding import headers, keep, question_of_file, tried_verdict
+from conformance.cli.keeping import place, refuse_losses
+from conformance.cli.options import images, note, output_directory, refuse_overwriting
+from conformance.cli.reproducing import reproduction, write_reproduction
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, UsageError
 from conformance.harmless import HarmlessStream, columns, harmless, printable
 from conformance.places import located
-from conformance.pod.codec import encode
 from conformance.report.words import one_line
+from conformance.reproduce.scene import scene
+from conformance.scenario.form import Scenario
 from conformance.scenario.making import load_transcript
 from conformance.scenario.named import named_scenarios, scenario_path
 from conformance.scenario.reading import load_scenario
 from conformance.scenario.showing import shown
 from conformance.scenario.shrinking import shrunk
-from conformance.scenario.trial import Trials
+from conformance.scenario.trial import Trials, Tried
+from conformance.targets.plan import Plan
 from conformance.targets.ready import make_ready
 
 #: What is tried when no target is named.
@@ -38,24 +42,39 @@ def attempt(options: argparse.Namespace) -> int:
     path = scenario_path(options.file, options.project)
     scenario = load_scenario(path)
     plan = make_ready(list(dict.fromkeys(options.target)) or TARGETS, images(options), note, options.project)
-    if options.out:
-        places = [Path(options.out) / f"{target.file_name}.json" for target in plan.targets]
-        refuse_overwriting(places, [path])
+    tried = _kept(path, scenario, plan, options) if options.out else _shown(scenario, plan)
+    return EXIT_AS_EXPECTED if all(trial.met for trial in tried) else EXIT_REGRESSION
+
+
+def _shown(scenario: Scenario, plan: Plan) -> list[Tried]:
     with Trials(plan) as trials:
         tried = trials.run(scenario)
     sys.stdout.write(shown(scenario, tried, columns(120)))
-    if options.out:
-        out = Path(options.out)
-        for trial in tried:
-            data = {
-                "scenario": options.file,
-                "target": trial.target.to_json(),
-                "expectations": encode(trial.checks),
-                "record": encode(trial.record),
-            }
-            write_text(out / f"{trial.target.file_name}.json", json.dumps(data, indent=1) + "\n")
-        print(printable(f"the records: {out}"))
-    return EXIT_AS_EXPECTED if all(trial.met for trial in tried) else EXIT_REGRESSION
+    return tried
+
+
+def _kept(path: Path, scenario: Scenario, plan: Plan, options: argparse.Namespace) -> list[Tried]:
+    """The same, and a run file and a directory to send for each target. Raises UsageError."""
+    asked = question_of_file(path)
+    begun = headers(asked, plan.targets, options.project)
+    with output_directory(options) as out:
+        refuse_overwriting((place(out, header) for header in begun), [path])
+        refuse_losses(out, begun)  # before anything is played
+        tried = _shown(scenario, plan)
+        verdicts = [(trial.target, tried_verdict(asked, trial, options.project)) for trial in tried]
+        print()
+        for run in keep(begun, verdicts, out):
+            print(one_line(f"run file: {run.path}"))
+        for target, verdict in verdicts:
+            directory = out / target.file_name
+            try:
+                files = reproduction(scene(verdict, target), images(options), path)
+            except UsageError as error:  # of what no player does
+                print(one_line(f"{directory} is not written: {error}"))
+                continue
+            write_reproduction(directory, files)
+            print(one_line(f"to send: {directory} (`sh reproduce.sh` needs docker alone; traffic.pcap)"))
+    return tried
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -142,10 +142,17 @@ def exit_line(comparison: Comparison) -> str:
     return f"exit status {status}: {EXIT_MEANINGS[status]}{but}"
 
 
-def repeat_command(target: Target, requirement: str) -> str:
-    """The command that runs one requirement on one target again (without options for making images)."""
+def repeat_command(target: Target, requirement: str, scenario: str = "") -> str:
+    """The command that runs one requirement on one target again (without options for making images).
+
+    `scenario` is the file that it is in; the requirement that stands for a scenario is called like its file.
+    """
     name = shlex.quote(one_line(target.command_name or target.name))
     on = f" --release {shlex.quote(one_line(target.release))}" if target.release else ""
+    own = one_line(requirement).removeprefix("scenario.")
+    file = scenario or (f"{own}.toml" if own != one_line(requirement) else "")
+    if file:
+        return f"qmail-conformance try {shlex.quote(file)} --target {name}{on}"
     return f"qmail-conformance run {name}{on} -k {shlex.quote(one_line(requirement))}"
 
 

@@ -9,7 +9,7 @@ from conformance.reproduce.answersfile import answers
 from conformance.reproduce.normalize import normalized_lines
 from conformance.reproduce.pcap import pcap
 from conformance.reproduce.qmailside import qmail_files
-from conformance.reproduce.readme import CONTENTS, readme
+from conformance.reproduce.readme import CONTENTS, SCENARIO, readme
 from conformance.reproduce.recipe import image_files, programs, script
 from conformance.reproduce.remoteside import remote_files
 from conformance.reproduce.scene import Scene
@@ -24,8 +24,8 @@ MARK = "reproduce.sh"
 _EDNS = 1200
 
 
-def directory(scene: Scene, images: Images) -> dict[str, bytes]:
-    """Path -> content. Raises UsageError for what cannot be written."""
+def directory(scene: Scene, images: Images, scenario: str = "") -> dict[str, bytes]:
+    """Path -> content; `scenario` is the text of what was played. Raises UsageError for what cannot be."""
     built = image_files(scene.target)
     edns = _EDNS if "edns0" in scene.configuration.resolver.split() else None
     files = {
@@ -39,6 +39,8 @@ def directory(scene: Scene, images: Images) -> dict[str, bytes]:
         MARK: script(scene, images, built),
         **{f"zones/{name}": text.encode("utf-8") for name, text in zone_files(scene.world).items()},
     }
+    if scenario:
+        files[SCENARIO] = scenario.encode("utf-8")
     files["README.md"] = readme(scene, files).encode("utf-8")
     return files
 

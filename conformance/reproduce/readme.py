@@ -69,7 +69,7 @@ def readme(scene: Scene, files: Iterable[str]) -> str:
     blocks = [
         f"# {escape(scene.verdict.requirement)} on {escape(scene.target.label)}: {scene.verdict.verdict}",
         *_what(scene),
-        *_run(scene),
+        *_run(scene, names),
         *_by_hand(scene, names),
         *_dns(scene),
         *_contents(scene, names),
@@ -110,7 +110,8 @@ def _what(scene: Scene) -> list[str]:
     return blocks
 
 
-def _run(scene: Scene) -> list[str]:
+def _run(scene: Scene, names: set[str]) -> list[str]:
+    scenario = SCENARIO if SCENARIO in names else ""
     image = (
         "It needs `QMAIL_IMAGE`, an image that holds a real qmail and `tcpserver`: a specification has none."
         if scene.target.specification
@@ -127,7 +128,7 @@ def _run(scene: Scene) -> list[str]:
         "container has no network but its own loopback: no question and no mail leaves it. What is not shown "
         "is tried again, twice at most, since some of what qmail does is chance.",
         "With the suite at hand, this runs the case:",
-        f"    {repeat_command(scene.target, scene.verdict.requirement)}",
+        f"    {repeat_command(scene.target, scene.verdict.requirement, scenario)}",
     ]
 
 
@@ -195,8 +196,12 @@ def _dns(scene: Scene) -> list[str]:
     return blocks
 
 
+#: The scenario that was played, where it was one.
+SCENARIO = "scenario.toml"
+
 CONTENTS = {
     "reproduce.sh": "runs it",
+    SCENARIO: "the scenario that was played, as `qmail-conformance try` takes it",
     "expected.txt": "the normalized lines as recorded",
     "traffic.pcap": "DNS and SMTP for Wireshark, drawn from the record and not captured: ids, clients' "
     "ports, sequence numbers and acknowledgements are invented; octets and times (since the case began) "

@@ -1,5 +1,6 @@
 """Scenarios that name a requirement are cases: a function for each such file of a directory."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from conformance.errors import UsageError
 from conformance.scenario.form import Claim, Scenario
 from conformance.scenario.playing import play, unmet_sentence
 from conformance.scenario.reading import load_scenario, read_scenario
+
+#: What stands in the place of a patch for a scenario that names no requirement.
+OWN = "scenario"
 
 
 def scenario_cases(directory: Path) -> Iterator[tuple[Path, Case]]:
@@ -30,6 +34,20 @@ def scenario_case(path: Path) -> Case | None:
     """The case of a scenario file; None where it names no requirement. Raises UsageError."""
     scenario = load_scenario(path)
     return _case(scenario, scenario.claim) if scenario.claim is not None else None
+
+
+def case_of_file(path: Path) -> Case:
+    """The case of any scenario file; one that names no requirement has one of its own, `scenario.my-bug`.
+
+    That is a guard: every build is to do all that is expected. Raises UsageError.
+    """
+    scenario = load_scenario(path)
+    return _case(scenario, scenario.claim or _own_claim(scenario))
+
+
+def _own_claim(scenario: Scenario) -> Claim:
+    name = re.sub(r"[^a-z0-9]+", "-", scenario.path.stem.lower()).strip("-") or "file"
+    return Claim(f"{OWN}.{name}", scenario.path.name, scenario.title or name, role="guard")
 
 
 async def play_claim(internet: Internet, qmail: Qmail, text: str, name: str) -> None:

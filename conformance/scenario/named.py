@@ -15,13 +15,21 @@ def named_scenarios(project: Project) -> dict[str, Path]:
     return dict(sorted((path.stem, path) for each in directories for path in each.glob("*.toml")))
 
 
-def scenario_path(word: str, project: Project) -> Path:
-    """The file that a word means: a path, or the name of a scenario that there is. Raises UsageError."""
+def scenario_of(word: str, project: Project) -> Path | None:
+    """The file that a word means: a path as such files have, or the name of a scenario; None for others."""
     path = Path(word)
-    if path.suffix or os.sep in word or os.path.exists(word):
+    if path.suffix == ".toml" or os.sep in word or os.path.isfile(word):
         return path
+    return named_scenarios(project).get(word)
+
+
+def scenario_path(word: str, project: Project) -> Path:
+    """The file of a scenario by its path or its name. Raises UsageError for a name that there is not."""
+    path = scenario_of(word, project)
+    if path is not None:
+        return path
+    if Path(word).suffix or os.path.exists(word):  # whoever reads it tells what is wrong with it
+        return Path(word)
     known = named_scenarios(project)
-    if word not in known:
-        there = f"There are: {', '.join(known)}. Any other is named by its file, `{printable(word)}.toml`."
-        raise UsageError(f"there is no scenario {word!r}", did_you_mean(word, known, there))
-    return known[word]
+    there = f"There are: {', '.join(known)}. Any other is named by its file, `{printable(word)}.toml`."
+    raise UsageError(f"there is no scenario {word!r}", did_you_mean(word, known, there))

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 from conformance.cases.attempt import Attempt, Played
@@ -71,12 +72,8 @@ class Trials:
         """What came of it, and what was seen where it is not as every case is held to; "" where it is."""
 
         async def ended(played: Played) -> Attempt:
-            if played.outcome == "invalid" and (stray := _stray(played.record)):
-                names = ", ".join(dict.fromkeys(stray))
-                raise UsageError(
-                    f"{scenario.path}: qmail asks for {names}, and no zone of the scenario knows it",
-                    "Add the domain to [zones], or leave the address out.",
-                )
+            if played.outcome == "invalid":
+                refuse_stray(scenario.path, played.record)
             return Attempt(played.outcome, played.seen, played.record)
 
         job = self._pool.submit(target, script_of(play_text, text=scenario.source, path=str(scenario.path)))
@@ -91,7 +88,12 @@ class Trials:
         return Tried(target, tuple(await play(scenario, internet, qmail)), last.record), broken
 
 
-def _stray(record: Record) -> list[str]:
-    """The questions outside the world, when it was they that ended the run."""
-    acts = [act for act in record.acts if not isinstance(act, Failure)]
-    return acts[-1].seen.stray if acts and isinstance(acts[-1], Observe) else []
+def refuse_stray(path: Path, record: Record | None) -> None:
+    """Raise UsageError where questions outside the scenario's world ended the run."""
+    acts = [act for act in record.acts if not isinstance(act, Failure)] if record else []
+    if acts and isinstance(last := acts[-1], Observe) and last.seen.stray:
+        names = ", ".join(dict.fromkeys(last.seen.stray))
+        raise UsageError(
+            f"{path}: qmail asks for {names}, and no zone of the scenario knows it",
+            "Add the domain to [zones], or leave the address out.",
+        )

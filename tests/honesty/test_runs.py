@@ -194,7 +194,7 @@ def test_a_scenario_and_a_transcript_are_not_written_over(tmp_path: Path) -> Non
     before = scenario.read_bytes(), transcript.read_bytes()
     assert main(["shrink", str(scenario), "-o", str(scenario)]) == 2
     assert main(["try", "--from-transcript", str(transcript), "-o", str(transcript)]) == 2
-    named = tmp_path / "reference-ppa.json"
+    named = tmp_path / "reference-ppa.jsonl"
     named.symlink_to(scenario)
     assert main(["try", str(scenario), "--target", "reference-ppa", "--out", str(tmp_path)]) == 2
     assert (scenario.read_bytes(), transcript.read_bytes()) == before
