@@ -181,13 +181,15 @@ def test_a_path_is_packages(written: str, name: str, location: str, patches: tup
 
 
 @pytest.mark.usefixtures("places")
-def test_what_is_a_target_is_none_and_what_could_be_two_things_is_asked_for() -> None:
+def test_what_is_a_target_is_none_and_what_could_be_two_things_is_asked_for(tmp_path: Path) -> None:
     assert parse_target("stock").kind == "stock", "whatever is called so here"
     assert parse_target("reference@4").kind == "reference"
+    (tmp_path / "installed").mkdir()
+    assert parse_target("installed@4").kind == "root"
     for written in ("host.example/qmail:1.06", "./nowhere", "below/gone"):
         with pytest.raises(UsageError, match="no such file or directory") as raised:
             parse_target(written)
-        assert raised.value.hint == "Write debs:PATH for packages, image:REFERENCE for an image."
+        assert raised.value.hint.startswith("Write debs:PATH for packages, image:REFERENCE for an image")
     with pytest.raises(UsageError, match=r"there is no target 'build\.tar'"):
         parse_target("build.tar")
 

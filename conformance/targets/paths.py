@@ -9,7 +9,7 @@ from conformance.errors import UsageError
 #: Files that stand for packages.
 _SUFFIXES = (".deb", ".changes")
 
-_HINT = "Write debs:PATH for packages, image:REFERENCE for an image."
+_HINT = "Write debs:PATH for packages, image:REFERENCE for an image, root:DIRECTORY for an installed tree."
 
 
 def with_kind(name: str, known: Collection[str], directory: Path) -> str:
@@ -19,7 +19,7 @@ def with_kind(name: str, known: Collection[str], directory: Path) -> str:
     `./stock` is a path, and `stock` is none. Raises UsageError for a path where nothing is.
     """
     place = re.sub(r"@[^:/@]*$", "", name)
-    if name in known or re.match(r"[a-z]+:|(reference|model)[^/]*$", name) or not place:
+    if place in known or re.match(r"[a-z]+:|(reference|model)[^/]*$", name) or not place:
         return name
     is_there = (directory / place).exists()
     if "/" in place or place.startswith("."):
