@@ -100,7 +100,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "shell of a program that crashes",
         "log",
-        r"qmail: delivery N: deferral: .*Segmentation_fault/|nothing",
+        r"qmail: delivery N: deferral: .*_fault/|nothing",
         r"qmail: delivery N: deferral: .*Aack,_child_crashed\._\(#4\.3\.0\)/|nothing",
         "Whether sh runs the last command in its own place, and dies of what that dies of, or tells of it "
         "and exits, is sh's. Both put the delivery off; far apart in the log they have no counterpart.",
