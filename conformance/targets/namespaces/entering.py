@@ -61,7 +61,8 @@ def _as_child(work: Callable[[], None]) -> None:
 
 
 def _keep_target(root: Root) -> None:
-    """Wait for the target, the first of its processes: with it all others go, and with us it goes."""
+    """Wait for the target, the first of its processes: with it all others go, and we with each other."""
+    internet = os.getppid()
     end_with_parent()
     os.dup2(2, 1)  # what it says is for people, and no answer of the internet's agent
     os.setsid()  # who started us may have a terminal, and the agent ends no process that has one
@@ -70,6 +71,8 @@ def _keep_target(root: Root) -> None:
     if target == 0:
         _as_child(lambda: _become_target(root))
     os.waitpid(target, 0)
+    if os.getppid() == internet:
+        os.kill(internet, signal.SIGTERM)
 
 
 def _become_target(root: Root) -> None:

@@ -1,0 +1,175 @@
+"""Real qmail without an engine: a directory tree, and what this machine has installed, in namespaces."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.errors import UsageError
+from conformance.pod.base import PodFailure
+from conformance.targets.names import parse_target
+from conformance.targets.namespaces.layer import Layer
+from conformance.targets.namespaces.pod import NamespacePod
+from conformance.targets.namespaces.root import Root, followed, look_into
+from tests.installed import Installed, needs_a_machine
+
+BUSY = Path(__file__).parent / "data/namespaces/busy.py"
+PATCHES = ("0004", "0005", "0006", "0007", "0008", "0009")
+SOME = "base.accepted or base.delivery.maildir or 0006.unknown.code or 0009.exit-100"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return Installed(tmp_path_factory.mktemp("installed"), PATCHES)
+
+
+@needs_a_machine
+def test_what_is_installed_is_judged_and_left_alone(machine: Installed) -> None:
+    ran = machine.run(sys.executable, str(BUSY), "run", "installed", "-k", SOME, "--out", "/tmp/out")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["status"] == 0, told["said"]
+    assert "installed is as expected" in told["said"]
+    before, after = told["before"], told["after"]
+    assert before["queued"], "there was mail in its queue"
+    for what in ("queued", "sockets", "processes"):
+        assert after[what] == before[what]
+    assert {path for path, has in after["files"].items() if before["files"].get(path) != has} == set()
+    assert set(before["files"]) == set(after["files"])
+
+
+@needs_a_machine
+def test_without_an_engine_compare_takes_what_is_installed(machine: Installed) -> None:
+    ran = machine.run(
+        "env", "DOCKER_HOST=unix:///nowhere",
+        sys.executable, "-m", "conformance", "compare", "-k", "0006.unknown.code", "--out", "/tmp/out",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "The qmail of this machine is compared with the embedded reference of stock" in ran.stdout
+    assert "1 of 1 requirements tell the targets apart, each as expected" in ran.stdout
+
+
+@needs_a_machine
+def test_a_pod_whose_tree_breaks_says_so_and_leaves_nothing(machine: Installed) -> None:
+    script = """
+import asyncio, os
+from pathlib import Path
+from conformance.pod.base import PodFailure
+from conformance.targets.namespaces.pod import NamespacePod
+os.unlink("/etc/passwd")
+async def start():
+    try:
+        await NamespacePod.start(Path("/"))
+    except PodFailure as error:
+        print(error)
+asyncio.run(start())
+numbers = [name for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
+print([name for name in numbers if Path(f"/proc/{name}/cmdline").read_bytes()])
+"""
+    ran = machine.run(sys.executable, "-c", script)
+    said, left = ran.stdout.rsplit("\n", 2)[:2]
+    assert "etc/passwd" in said, ran.stderr
+    assert left == "[]"
+
+
+def tree(directory: Path, *programs: str) -> Path:
+    """A tree with programs that do nothing."""
+    for program in programs:
+        place = directory / program
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("#!/bin/sh\n")
+        place.chmod(0o755)
+    return directory
+
+
+QMAIL = [f"var/lib/qmail/bin/qmail-{name}" for name in ("smtpd", "remote", "queue", "start", "newu")]
+BESIDE = ["usr/bin/tcpserver", "usr/bin/perl"]
+
+
+@pytest.mark.parametrize(
+    ("programs", "said"),
+    [
+        ([], "there is no qmail in"),
+        (QMAIL[:2], "there is no /var/lib/qmail/bin/qmail-queue"),
+        (QMAIL, "there is no tcpserver"),
+        ([*QMAIL, BESIDE[0]], "there is no perl"),
+    ],
+)
+def test_a_tree_that_lacks_something_is_refused(programs: list[str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        look_into(tree(tmp_path, *programs))
+
+
+def test_links_of_a_tree_lead_within_it(tmp_path: Path) -> None:
+    tree(tmp_path, *(name.replace("usr/", "system/") for name in (*QMAIL, *BESIDE)))
+    (tmp_path / "usr").symlink_to("/system")
+    (tmp_path / "var/lib/qmail/queue").symlink_to("../../spool/./qmail")
+    found = look_into(tmp_path)
+    assert (found.home, found.queue) == ("/var/lib/qmail", "/var/spool/qmail")
+    assert followed(tmp_path, "/../../usr/bin/perl") == "/system/bin/perl"
+    (tmp_path / "loop").symlink_to("/loop")
+    with pytest.raises(UsageError, match="loop of links"):
+        followed(tmp_path, "/loop/x")
+
+
+def test_a_tree_tells_its_packages_and_system(tmp_path: Path) -> None:
+    tree(tmp_path, *QMAIL, *BESIDE)
+    (tmp_path / "var/lib/dpkg").mkdir()
+    status = "Package: qmail\nStatus: install ok installed\nVersion: 1.06-6.2\n"
+    (tmp_path / "var/lib/dpkg/status").write_text(status)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text('PRETTY_NAME="Ubuntu 18.04.6 LTS"\n')
+    found = look_into(tmp_path)
+    assert (found.packages, found.system) == ({"qmail": "1.06-6.2"}, "Ubuntu 18.04.6 LTS")
+
+
+def test_a_pod_has_an_empty_queue_and_none_of_the_people(tmp_path: Path) -> None:
+    tree(tmp_path, *QMAIL)
+    queue = tmp_path / "var/lib/qmail/queue"
+    for name in ("mess/7", "lock"):
+        (queue / name).mkdir(parents=True)
+    (queue / "mess/7/1234").write_text("a message")
+    (queue / "lock/tcpto").write_bytes(b"x" * 1024)
+    os.mkfifo(queue / "lock/trigger", 0o622)
+    (queue / "lock/trigger").chmod(0o622)
+    (tmp_path / "etc").mkdir()
+    lines = [
+        "root:x:0:0::/root:/bin/sh",
+        "alice:x:1000:1000::/home/alice:/bin/sh",
+        "alias:x:64010:64020::/var/lib/qmail/alias:/bin/sh",
+        "nobody:x:65534:65534::/:/bin/false",
+    ]
+    (tmp_path / "etc/passwd").write_text("\n".join(lines) + "\n")
+    upper = tmp_path / "upper"
+    upper.mkdir()
+    Layer(Root(tmp_path, "/var/lib/qmail", "/var/lib/qmail/queue"), upper).lay()
+    made = upper / "opt/conformance/queue"
+    assert sorted(str(path.relative_to(made)) for path in made.rglob("*")) == [
+        "lock", "lock/tcpto", "lock/trigger", "mess", "mess/7",
+    ]  # fmt: skip
+    assert (made / "lock/tcpto").read_bytes() == bytes(1024)
+    assert (made / "lock/trigger").stat().st_mode & 0o7777 == 0o622
+    assert os.readlink(upper / "var/lib/qmail/queue") == "/var/lib/conformance/queue"
+    assert (upper / "etc/passwd").read_text().splitlines() == [lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "location", "patches"),
+    [
+        ("root:/srv/tree@0006", "/srv/tree", ("0001", "0002", "0003", "0006")),
+        ("root:/srv/tree@", "/srv/tree", ("0001", "0002", "0003")),
+        ("installed@", "/", ("0001", "0002", "0003")),
+        ("installed", "/", parse_target("reference-ppa").patches),
+    ],
+)
+def test_their_names(name: str, location: str, patches: tuple[str, ...]) -> None:
+    target = parse_target(name)
+    assert (target.name, target.kind, target.location, target.patches) == (name, "root", location, patches)
+
+
+def test_a_pod_that_is_no_pod_fails(tmp_path: Path) -> None:
+    with pytest.raises(PodFailure, match="there is no qmail in"):
+        asyncio.run(asyncio.wait_for(NamespacePod.start(tmp_path), 20))
