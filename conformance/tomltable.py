@@ -149,7 +149,7 @@ def choice(*known: str) -> Reader:
         if key not in table.data:
             table.wrong((), f"{key} is missing", hint)
         if (value := table.text(key)) not in known:
-            table.wrong((key,), f"{shown(value)} is not known", hint)
+            table.wrong((key,), f"{shown(value)} is not known", did_you_mean(value, known, hint))
         return value
 
     return read

@@ -13,7 +13,7 @@ from conformance.cli import main
 from conformance.cli.stored import run_file
 from conformance.errors import EXIT_USAGE, UsageError
 from conformance.inputs import LONG, MIB, STORED_RUN, WRITTEN, parse_toml, read_octets, read_text
-from conformance.internet.zones import read_zone
+from conformance.internet.zones import parse_zone, read_zone
 from conformance.judge.deviations import DIRECTORY, load_deviations
 from conformance.judge.runfile import read_run
 from conformance.pod.mailboxes import load_users
@@ -261,7 +261,7 @@ def test_a_byte_order_mark_says_nothing(
             assert len(read_builds(tmp_path / "builds")) == 2
         case "zone":
             text = "$ORIGIN x.example.\n$TTL 60\n@ SOA ns mail 1 2 3 4 5\n"
-            read_zone(tmp_path / write("x.example.zone", text))
+            assert parse_zone(read_zone(tmp_path / write("x.example.zone", text))).origin == "x.example"
         case "transcript":
             write("log", "220 here.example ESMTP\nHELO x\n250 here.example\nQUIT\n221 here.example\n")
             assert main(["try", "--from-transcript", "log"]) == 0

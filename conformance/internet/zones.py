@@ -12,6 +12,7 @@ from dnslib.dns import RD, RDMAP, RR, parse_time
 
 from conformance.errors import UsageError
 from conformance.inputs import read_text
+from conformance.nearest import did_you_mean
 from conformance.places import data
 
 _TOKEN = re.compile(
@@ -44,7 +45,8 @@ def load_zone(name: str) -> str:
     directory = data("fixtures", "dns-zones")
     known = sorted(path.stem for path in directory.glob("*.zone"))
     if name not in known:
-        raise UsageError(f"there is no zone file {name!r}", f"{directory} has: {', '.join(known) or 'none'}")
+        hint = did_you_mean(name, known, f"{directory} has: {', '.join(known) or 'none'}")
+        raise UsageError(f"there is no zone file {name!r}", hint)
     return read_zone(directory / f"{name}.zone")
 
 

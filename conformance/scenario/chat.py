@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from conformance.nearest import did_you_mean
 from conformance.scenario.escapes import expand, is_cut, pattern
 from conformance.smtp.reply import Reply
 
@@ -208,7 +209,8 @@ class _Reader:
             return
         if directive not in _DIRECTIVES:
             known = "; ".join(f"`! {name}`: {what}" for name, what in _DIRECTIVES.items())
-            raise ValueError(f"there is no `! {directive}`; known are {known}")
+            hint = did_you_mean(directive, _DIRECTIVES, f"known are {known}")
+            raise ValueError(f"there is no `! {directive}`; {hint}")
         if directive == "early" and self.steps:
             raise ValueError("`! early` is the first line of a chat")
         if directive == "half-close":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 
 from conformance.cases import credentials
+from conformance.nearest import did_you_mean
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.scenario.hidden import question
 from conformance.smtp.reply import LONGEST_REPLY
@@ -97,8 +98,8 @@ def _made(text: str, challenge: str) -> bytes:
         raise ValueError(rf"\{{{text}}} is no escape; {KNOWN}")
     known = _passwords()
     if rest not in known:
-        names = ", ".join(sorted(known))
-        raise ValueError(f"there is no user {rest!r} with a password in fixtures/mailboxes; known: {names}")
+        hint = did_you_mean(rest, known, f"known: {', '.join(sorted(known))}")
+        raise ValueError(f"there is no user {rest!r} with a password in fixtures/mailboxes; {hint}")
     return _CREDENTIALS[word](rest, challenge).encode("ascii")
 
 

@@ -158,7 +158,8 @@ def _with_deviations(model: Target, build: Target, project: Project) -> Target:
     for deviation in known:
         if deviation.flaw not in FLAWS:
             what = f"{deviation.place}: there is no flaw {deviation.flaw!r}"
-            raise UsageError(what, "`qmail-conformance zoo` lists them.")
+            hint = did_you_mean(deviation.flaw, FLAWS, "`qmail-conformance zoo` lists them.")
+            raise UsageError(what, hint)
     return replace(model, flaws=tuple(dict.fromkeys(each.flaw for each in known)))
 
 
