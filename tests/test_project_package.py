@@ -61,7 +61,9 @@ def test_the_examples_have_names_and_pages_have_paths_in_an_empty_directory(
 ) -> None:
     names = _run(installed, tmp_path, "try", "--list").splitlines()
     assert [name.partition(":")[0] for name in names[:-1]] == sorted(path.stem for path in EXAMPLES)
-    assert (tmp_path / names[-1].partition(" explains ")[0]).is_file()
+    page, schema = (word for word in names[-1].split() if word.endswith((".md", ".json")))
+    assert (tmp_path / page).is_file()
+    assert (tmp_path / schema).is_file()
     told = _run(installed, tmp_path, "try", "unknown-command", "--target", "reference-ppa")
     assert told.endswith("9 of 9 expectations met\n")
     wrong = python("-P", "-m", "conformance", "try", "x.toml", directory=tmp_path, executable=str(installed))

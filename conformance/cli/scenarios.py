@@ -81,7 +81,7 @@ def _list(options: argparse.Namespace) -> int:
     """The scenarios that have names."""
     for name, path in named_scenarios(options.project).items():
         print(f"{name}: {one_line(load_scenario(path).title)}")
-    print(located("docs/scenarios.md explains the form."))
+    print(located("docs/scenarios.md explains the form, docs/schema/scenario-1.schema.json is for editors."))
     return EXIT_AS_EXPECTED
 
 
