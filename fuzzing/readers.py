@@ -21,7 +21,7 @@ from typing import Any, cast, get_args
 from dnslib import DNSRecord
 from mutations import JSON, OCTETS, TEXT, Mutation
 
-from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.plots import plots
 from conformance.bench.results import conclusion, read_bench
 from conformance.bench.throughput_table import markdown as bench_markdown
 from conformance.cases.collection import all_requirements, case_of
@@ -240,7 +240,7 @@ def users(path: Path) -> None:
 def bench(path: Path) -> None:
     """A stored bench, concluded and drawn."""
     read = read_bench(path)
-    conclusion(read), ratio_plot(read), latency_plot(read), bench_markdown(read)
+    conclusion(read), plots(read), bench_markdown(read)
     assert read.from_json(json.loads(json.dumps(read.to_json()))) == read
 
 

@@ -15,7 +15,7 @@ from conformance.pod.world import Exchanger, World
 from conformance.targets.target import Target
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, SAMPLES, STOCK, deviation, run, verdict
 
-VOID = frozenset({"meta", "link", "input", "br", "col"})
+VOID = frozenset({"meta", "link", "input", "br", "col", "img", "source"})
 
 
 def record(*replies: str, questions: int = 2, transcript: Sequence[TranscriptEntry] = ()) -> Record:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from conformance.bench.plots import plots
 from conformance.cli import benching, main
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_NOTHING, EXIT_REGRESSION, EXIT_USAGE, EXIT_WORLD
 from conformance.pod.base import PodFailure
 from conformance.targets.names import parse_target
 from conformance.targets.plan import Plan
-from tests.bench_samples import FakeAgent
+from tests.bench_samples import FakeAgent, bench
 from tests.schemas import faults
 
 
@@ -107,7 +108,7 @@ def test_a_whole_bench(pods: Pods, tmp_path: Path, capsys: pytest.CaptureFixture
     told = [row["said"] for row in written["scenarios"][0]["rows"]]
     assert told[1:3] == ["slower", "control: no difference"]
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == {"bench.json", "bench.md", "ratio.svg", "latency.svg"}
+    assert files == {"bench.json", "bench.md", *plots(bench())}
     out = capsys.readouterr().out
     assert "seed 5; 7 interleaved rounds" in out
     assert "0.50 [0.50, 0.50]  slower" in out

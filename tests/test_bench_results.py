@@ -1,14 +1,16 @@
 """What follows from rounds: verdicts, the gate, tables, plots, and the JSON that schema and reader take."""
 
+import itertools
 import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.plots import plots
 from conformance.bench.results import (
     CEILING,
     CONTROL,
@@ -26,6 +28,8 @@ from tests.bench_samples import PATCHED, STOCK, bench, measured
 from tests.schemas import faults
 
 SAMPLE = Path(__file__).parent.parent / "reports" / "sample" / "bench"
+PLOTS = ("ratio.svg", "ratio-narrow.svg", "latency.svg", "latency-narrow.svg")
+TEXT = "{http://www.w3.org/2000/svg}text"
 Rates = Sequence[float]
 STEADY = [100.0, 101.0, 99.0, 100.0, 102.0, 98.0, 100.0]
 MIXED = [101.0, 99.0, 100.0, 101.0, 99.0, 100.0, 100.0]
@@ -152,7 +156,7 @@ def test_json_fits_the_schema_and_is_read_back() -> None:
         assert faults("bench-1", written) == []
         again = Bench.from_json(written)
         assert again == whole
-        assert ratio_plot(again) == ratio_plot(whole)
+        assert plots(again) == plots(whole)
     assert faults("bench-1", {**written, "form": "qmail-conformance report"})
     assert faults("bench-1", {**written, "more": 1})
     del written["scenarios"][0]["rounds"]["0"][0]["driver_cpu"]
@@ -172,15 +176,20 @@ def test_tables_hold_every_figure_and_escape_what_came_from_outside() -> None:
     assert "Interrupted" in markdown(whole)
 
 
-@pytest.mark.parametrize("plot", [ratio_plot, latency_plot])
+def test_the_page_tells_what_a_target_stands_on() -> None:
+    whole = made(scenario())
+    there = {"system": "Ubuntu 18.04.6 LTS", "base": "ubuntu:18.04", "architecture": "arm64"}
+    whole.participants[1] = replace(PATCHED, target=PATCHED.target | there)
+    assert "qmail 1.06-6.2; on Ubuntu 18.04.6 LTS (ubuntu:18.04), arm64; claims 0008" in markdown(whole)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
 @pytest.mark.parametrize(
     "results",
     [[scenario(SLOW), failing(), unsupported()], [scenario(MIXED)], [], [failing()], [scenario([1.0] * 7)]],
 )
-def test_plots_are_accessible_and_without_script(
-    plot: Callable[[Bench], str], results: list[ScenarioResult]
-) -> None:
-    drawn = plot(made(*results))
+def test_plots_are_accessible_and_without_script(plot: str, results: list[ScenarioResult]) -> None:
+    drawn = plots(made(*results))[plot]
     root = ElementTree.fromstring(drawn)
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
     assert (root.get("role"), bool(root.get("aria-label"))) == ("img", True)
@@ -194,18 +203,58 @@ def test_plots_are_accessible_and_without_script(
 
 
 def test_the_plot_of_ratios_says_every_interval_in_words() -> None:
-    drawn = ratio_plot(made(scenario(SLOW)))
+    drawn = plots(made(scenario(SLOW)))["ratio.svg"]
     assert "0.80 [0.80, 0.80], slower" in drawn
     assert 'class="slower"' in drawn
     assert 'class="one"' in drawn
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_nothing_is_cut_off_in_a_plot_however_long_it_is(plot: str) -> None:
+    name = f"inbound/{'a' * 70}"
+    whole = made(replace(twice(SLOW, MIXED), name=name))
+    label = f"debs:{'x' * 60}@0004,0005"
+    whole.participants[1] = replace(PATCHED, label=label)
+    root = ElementTree.fromstring(plots(whole)[plot])
+    said = ""
+    for text in root.iter(TEXT):
+        words, width = text.text or "", 8.5 if text.get("class") == "title" else 7.23
+        half = len(words) * width / 2 if text.get("text-anchor") else 0
+        said += words.replace(" ", "")
+        assert float(text.get("x", "")) - half >= 0
+        assert float(text.get("x", "")) + (half or len(words) * width) <= float(root.get("width", ""))
+    wanted = [name, label, *(["(firstslower,thennodifferenceshown)"] if "ratio" in plot else [])]
+    assert [words for words in wanted if words not in said] == []
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_labels_of_the_axis_do_not_touch(plot: str) -> None:
+    far = scenario([rate * 1000 for rate in STEADY])
+    far.rounds["0"] = [replace(each, latencies=(1e-6, 2.0, 5000.0)) for each in far.rounds["0"]]
+    root = ElementTree.fromstring(plots(made(far))[plot])
+    texts = [each for each in root.iter(TEXT) if each.get("text-anchor")]
+    assert len(texts) > 2
+    for left, right in itertools.pairwise(texts):
+        room = (len(left.text or "") + len(right.text or "")) / 2 * 7.23
+        assert float(right.get("x", "")) - float(left.get("x", "")) > room
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_has_a_legend_of_the_signs_that_it_uses(plot: str) -> None:
+    root = ElementTree.fromstring(plots(made(scenario(SLOW)))[plot])
+    said = " ".join(text.text or "" for text in root.iter(TEXT))
+    wanted = ["square: the median", "the first target again", "as many units a second as debs:a@"]
+    wanted = wanted if "ratio" in plot else ["dot: half of the units", "end of the line: 99 %"]
+    assert [words for words in wanted if words not in said] == []
+    assert "faster" not in said
 
 
 def test_the_sample_is_what_its_page_and_pictures_show() -> None:
     written = json.loads((SAMPLE / "bench.json").read_text(encoding="utf-8"))
     assert faults("bench-1", written) == []
     sample = Bench.from_json(written)
-    for name, made_of in (("bench.md", markdown), ("ratio.svg", ratio_plot), ("latency.svg", latency_plot)):
-        assert (SAMPLE / name).read_text(encoding="utf-8") == made_of(sample), name
+    for name, text in {"bench.md": markdown(sample), **plots(sample)}.items():
+        assert (SAMPLE / name).read_text(encoding="utf-8") == text, name
 
 
 def _at(data: Any, place: Sequence[Any]) -> tuple[Any, Any]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from conformance.bench.results import Bench, Participant, ScenarioResult, ThroughputRow, conclusion, rows
 from conformance.bench.statistics import Interval
+from conformance.pod.codec import decode
 from conformance.report.markdown import escape
-from conformance.report.words import one_line
+from conformance.report.words import one_line, stands_on
+from conformance.targets.target import Target
 
 _HEADS = (
     "units/s",
@@ -42,7 +44,9 @@ def heading(bench: Bench) -> list[str]:
         target = participant.target
         versions = ", ".join(f"{name} {version}" for name, version in target["packages"].items())
         claims = ", ".join(target["patches"]) or "no patch"
-        lines.append(one_line(f"{participant.label}: {versions}; claims {claims}"))
+        on = stands_on(decode(Target, target))
+        parts = [versions, f"on {on}" if on else "", f"claims {claims}"]
+        lines.append(one_line(f"{participant.label}: {'; '.join(filter(None, parts))}"))
     return lines
 
 
@@ -60,13 +64,19 @@ def table(result: ScenarioResult, participants: Sequence[Participant]) -> list[s
     return lines
 
 
+def _picture(name: str, words: str) -> str:
+    """A plot, with its form for narrow screens; in HTML, for Markdown has no word for that."""
+    narrow = f'<source media="(max-width: 640px)" srcset="{name}-narrow.svg">'
+    return f'<picture>{narrow}<img src="{name}.svg" alt="{words}"></picture>'
+
+
 def markdown(bench: Bench) -> str:
     """The whole page; plots stand beside it."""
     blocks = ["# qmail throughput", *(escape(line) for line in heading(bench))]
     if not bench.complete:
         blocks.append("**Interrupted: this is what had been measured.**")
     blocks.append(escape(conclusion(bench)[1]))
-    blocks += ["![Ratios with their intervals](ratio.svg)", "![Latency](latency.svg)"]
+    blocks += [_picture("ratio", "Ratios with their intervals"), _picture("latency", "Latency")]
     for result in bench.scenarios:
         blocks += [
             f"## {escape(result.name)}",

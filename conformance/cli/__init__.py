@@ -214,7 +214,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         ("--annotations", "FILE", "workflow commands for GitHub: what is not as expected"),
         ("--json", "FILE", "JSON, as docs/schema/ describes it"),
         ("--badges", "DIR", "an SVG for each patch and target"),
-        ("--bench", "BENCH.json", "throughput that `bench` measured, for the first page of --html"),
+        ("--bench", "BENCH.json", "what `bench` measured of these targets, for the first page of --html"),
     ):
         _option(parser, option, metavar, what, default="")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import __version__, stopping
-from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.plots import plots
 from conformance.bench.results import Bench, Participant, ScenarioResult, conclusion
 from conformance.bench.rounds import Course
 from conformance.bench.scenarios import SCENARIOS, LoadScenario, select
@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, scenarios: Sequence[LoadScenario], plan: P
     for line in LEGEND:
         print(line)
     print(f"\n{one_line(sentence)}")
-    print(f"{one_line(str(out))}: bench.json, bench.md, ratio.svg, latency.svg")
+    print(f"{one_line(str(out))}: bench.json, bench.md, and plots for wide and for narrow screens")
     return status
 
 
@@ -204,8 +204,7 @@ async def _started(target: Target, plan: Plan) -> RealPod:
 
 def _write(bench: Bench, out: Path) -> None:
     """Every file, and bench.json last."""
-    pages = {"bench.md": markdown(bench), "ratio.svg": ratio_plot(bench), "latency.svg": latency_plot(bench)}
-    for name, page in pages.items():
+    for name, page in {"bench.md": markdown(bench), **plots(bench)}.items():
         write_text(out / name, page)
     write_text(out / WHOLE, json.dumps(bench.to_json(), indent=1) + "\n")
 

@@ -19,14 +19,17 @@ from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.runfile import PART, read_reached, read_run
+from conformance.pod.codec import decode
 from conformance.report import changes, export
 from conformance.report.annotations import annotations
 from conformance.report.badges import badges
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
 from conformance.report.words import listed, one_line
+from conformance.targets.target import Target
 
 if TYPE_CHECKING:
+    from conformance.bench.results import Participant
     from conformance.report.site import Pictures
 
 #: Where `explore` keeps what it found.
@@ -53,6 +56,7 @@ def report(options: argparse.Namespace) -> int:
     asked = ("html", "markdown", "junit", "json", "annotations", "badges")
     if not any(getattr(options, name) for name in asked):
         options.markdown = STANDARD_OUTPUT
+    throughput = throughput_of(options.bench, comparison)
     # Each text is whole before any file is touched, so that no partial report looks whole.
     texts = [
         (options.markdown, markdown(comparison) if options.markdown else ""),
@@ -75,7 +79,7 @@ def report(options: argparse.Namespace) -> int:
                 raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
         catalogue = options.project.catalogue
         pages = _explored_pages(explored, Path(options.html))
-        _note(write_site(comparison, Path(options.html), _throughput(options.bench), catalogue, pages))
+        _note(write_site(comparison, Path(options.html), throughput, catalogue, pages))
     for each in comparison.cut_off:
         print(f"The run was cut off: {each}; --resume goes on with it", file=sys.stderr)
     return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
@@ -158,25 +162,42 @@ def write_site(
     return directory / INDEX
 
 
-def _throughput(name: str) -> "Pictures | None":
-    """The pictures of a stored bench. Raises UsageError when it is none."""
+def throughput_of(name: str, comparison: Comparison) -> "Pictures | None":
+    """The pictures of a stored bench. Raises UsageError when it is none, or one of other targets."""
     if not name:
         return None
-    from conformance.bench.plots import latency_plot, ratio_plot
+    from conformance.bench.plots import plots
     from conformance.bench.results import conclusion, read_bench, rows
     from conformance.bench.throughput_table import interval
     from conformance.report.site import Pictures
 
     path = Path(name) / "bench.json" if os.path.isdir(name) else Path(name)
     bench = read_bench(path)
+    if others := [each.label for each in bench.participants if not _was_run(each, comparison)]:
+        what = f"{path} is of {listed(others)}, and the runs are of {listed(comparison.labels)}"
+        raise UsageError(one_line(what), "Name the bench of these targets, in the same versions.")
     told = [
         f"{result.name}, {row.label}: {interval(row.ratio)}, {row.said}"
         for result in bench.scenarios
         for row in rows(result, bench.participants)
         if row.ratio is not None
     ]
-    drawn = ("Ratios with their 95 % intervals", ratio_plot(bench)), ("Latency", latency_plot(bench))
+    made = plots(bench)
+    drawn = (
+        ("Ratios with their 95 % intervals", made["ratio.svg"], made["ratio-narrow.svg"]),
+        ("Latency", made["latency.svg"], made["latency-narrow.svg"]),
+    )
     return Pictures(conclusion(bench)[1], drawn, tuple(told))
+
+
+def _was_run(participant: "Participant", comparison: Comparison) -> bool:
+    """Whether a target of a bench is that of a run: the same image, or the same name and packages."""
+    measured = decode(Target, participant.target)
+    return any(
+        bool(measured.image and measured.image == run.target.image)
+        or (measured.label, measured.packages) == (run.target.label, run.target.packages)
+        for run in comparison.runs
+    )
 
 
 def _diff(options: argparse.Namespace) -> int:

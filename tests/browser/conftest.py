@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.cli.reporting import write_site
+from conformance.cli.reporting import throughput_of, write_site
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
 
@@ -56,16 +56,16 @@ def launched(playwright: Any) -> Any:
     return playwright.chromium.launch(executable_path=chromium(), args=arguments)
 
 
-def sample_site(directory: Path, runs: Path = SAMPLE) -> Path:
-    """The index of the site of stock and patched packages, written below `directory`."""
-    both = [read_run(runs / f"debs-{name}.jsonl") for name in ("stock", "ppa")]
-    return write_site(compare(both), directory)
+def sample_site(directory: Path, runs: Path = SAMPLE, bench: str = "") -> Path:
+    """The index of the site of stock and patched packages, perhaps with a bench, below `directory`."""
+    both = compare([read_run(runs / f"debs-{name}.jsonl") for name in ("stock", "ppa")])
+    return write_site(both, directory, throughput_of(bench, both))
 
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the index page."""
-    return sample_site(tmp_path_factory.mktemp("site")).as_uri()
+    return sample_site(tmp_path_factory.mktemp("site"), bench=str(SAMPLE / "bench")).as_uri()
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conformance.bench.plots import latency_plot, ratio_plot
+from conformance.bench.plots import plots
 from conformance.bench.results import CONTROL, ScenarioResult
 from conformance.cases.collection import all_requirements
 from conformance.cli import machine, main, running
 from conformance.harmless import HarmlessStream, Tone
-from conformance.judge.runfile import RunWriter, verdict_line
+from conformance.judge.runfile import RunWriter, read_run, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.pod.observation import HookCall, TranscriptEntry
 from conformance.pod.record import Observe, Prepare, Record
@@ -229,7 +229,9 @@ def test_each_page_that_is_written_acts_on_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name = stored(tmp_path / "run.jsonl", HOSTILE + "<script>x</script>](http://h.example)`|", names=True)
-    made = bench(participant("0", HOSTILE), participant("1", f"b{HOSTILE}"))
+    both = participant("0", HOSTILE), participant("1", f"b{HOSTILE}")
+    image = read_run(Path(name)).target.image
+    made = bench(*(replace(each, target=each.target | {"image": image}) for each in both))
     result = ScenarioResult(HOSTILE, HOSTILE, HOSTILE, "0", seed=3, unsupported={"1": HOSTILE})
     result.rounds = {key: [measured(100)] * 7 for key in ("0", CONTROL)}
     result.failures = {"1": HOSTILE}
@@ -253,7 +255,7 @@ def test_each_page_that_is_written_acts_on_nothing(
             ET.fromstring(text)
         if path.suffix in (".html", "", ".svg"):
             assert "<script>x" not in text
-    for svg in (ratio_plot(made), latency_plot(made)):
+    for svg in plots(made).values():
         ET.fromstring(svg)
         assert {char for char in svg if not char.isprintable()} == {"\n"}
 

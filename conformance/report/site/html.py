@@ -5,7 +5,7 @@ from html import escape
 
 from conformance.harmless import printable
 
-_VOID = frozenset({"br", "col", "input", "link", "meta"})
+_VOID = frozenset({"br", "col", "img", "input", "link", "meta", "source"})
 
 
 class Html(str):

@@ -46,7 +46,7 @@ class Pictures:
     """What was measured beside the comparison: SVG documents, each with its title, and the same in words."""
 
     conclusion: str
-    drawn: tuple[tuple[str, str], ...]  #: (title, SVG)
+    drawn: tuple[tuple[str, str, str], ...]  #: (title, SVG for wide screens, SVG for narrow ones)
     words: tuple[str, ...]
 
 
@@ -227,14 +227,22 @@ def _pictures(pictures: Pictures) -> Html:
     images = [
         tag(
             "figure",
-            tag("figcaption", title),
-            tag("img", src=f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode('ascii')}", alt=title),
+            tag(
+                "picture",
+                tag("source", media="(max-width: 50rem)", srcset=_inline(narrow)),
+                tag("img", src=_inline(wide), alt=title),
+            ),
             class_="picture",
         )
-        for title, svg in pictures.drawn
+        for title, wide, narrow in pictures.drawn
     ]
     words = tag("details", tag("summary", "The ratios in words"), bullets(pictures.words))
     return joined((tag("p", pictures.conclusion), *images, words if pictures.words else ""))
+
+
+def _inline(svg: str) -> str:
+    """An image that is part of the page."""
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode('ascii')}"
 
 
 def _deviations(comparison: Comparison) -> Html:
