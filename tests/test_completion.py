@@ -13,6 +13,9 @@ OFFERED = {
     "ju": {"judge"},
     "help ju": {"judge"},
     "run --pa": {"--patch"},
+    "try u": {"unknown-command"},
+    "try m": {"mine"},
+    "shrink qmail-c": {"qmail-conformance.toml"},
     "run ref": {"reference-stock", "reference-ppa"},
     "run cand": {"candidate"},
     "try --target mod": {"model-stock", "model-ppa"},
@@ -35,13 +38,18 @@ def test_bash_completes_commands_options_targets_patches_and_files(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "build").mkdir()
-    (tmp_path / "qmail-conformance.toml").write_text("[targets]\ncandidate = 'debs:build'\n")
+    project = "scenarios = ['own']\n[targets]\ncandidate = 'debs:build'\n"
+    (tmp_path / "qmail-conformance.toml").write_text(project)
+    (tmp_path / "own").mkdir()
+    for name in ("mine", "$(touch here)"):
+        (tmp_path / "own" / f"{name}.toml").write_text("session = '> NOOP'\n")
     assert main(["completion", "bash"]) == 0
     script = capsys.readouterr().out + SCRIPT
     for line, wanted in OFFERED.items():
         words = ["bash", "-c", script, "bash", *line.split()]
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20)
         assert wanted <= set(done.stdout.split()), line
+    assert not (tmp_path / "here").exists(), "what a file is called is not run"
 
 
 def test_zsh_is_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
