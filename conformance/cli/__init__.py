@@ -4,10 +4,27 @@ import argparse
 import contextlib
 import importlib
 import sys
-from typing import Any
 
 from conformance import __version__, stopping
 from conformance.catalogue.builtin import PPA_PATCHES
+from conformance.cli.arguments import (
+    add_attribution,
+    add_bench,
+    add_detail,
+    add_deviations,
+    add_explore,
+    add_find,
+    add_identify,
+    add_images,
+    add_list,
+    add_option,
+    add_report,
+    add_running,
+    add_scenarios,
+    add_stopping,
+    number_or_auto,
+    set_defaults,
+)
 from conformance.cli.parsing import CommandParser
 from conformance.errors import EXIT_MEANINGS, EXIT_WORLD, ConformanceError
 from conformance.harmless import harmless_output
@@ -44,15 +61,6 @@ COMMANDS = {
     "reference-deb": ("packaging", "run", "build the package qmail-reference, for the debs: path"),
 }
 
-#: What `deviations` does.
-DEVIATIONS = {
-    "list": "what is known, entry by entry",
-    "check": "whether every entry is whole, and with RUN.jsonl whether it shows there",
-    "draft": "of RUN.jsonl an entry for each verdict that is unexpected, to be filled in, into -o FILE",
-    "carry": "of RUN.jsonl, or of requirements with --to: what is known of one version holds for another",
-    "drop": "of RUN.jsonl, one or several: take out what none of them shows any longer",
-}
-
 #: What can be gone on with where it was cut off.
 RESUMED = ("run", "compare", "gate", "zoo", "bench")
 
@@ -67,49 +75,49 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
         epilog=f"Exit status: {meanings}; {ended}: it was ended by a signal.",
     )
     project_file = f"the project file (the nearest {FILE} upwards)"
-    _option(top, "--project", "FILE", project_file)
+    add_option(top, "--project", "FILE", project_file)
     top.add_argument("--version", action="version", version=__version__)
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     made = {
         name: subs.add_parser(name, help=what, description=what) for name, (_, _, what) in COMMANDS.items()
     }
     made["help"].add_argument("topic", metavar="COMMAND", nargs="?", choices=list(COMMANDS))
-    _add_list(made["list"], project)
-    _add_find(made["find"])
+    add_list(made["list"], project)
+    add_find(made["find"])
     what = "where it is written (here)"
     made["init"].add_argument("directory", metavar="DIRECTORY", nargs="?", default=".", help=what)
     a_directory = "stored runs, or a directory for all that are in it"
     forms = "stock, ppa, a path of .deb files, image:REF, reference-stock, reference-ppa~0006.dropped"
     made["run"].add_argument("target", help=forms)
     what = f"by default the best there is; {a_directory}"
-    _option(made["compare"], "what", "TARGET|RUN.jsonl", what, nargs="*")
+    add_option(made["compare"], "what", "TARGET|RUN.jsonl", what, nargs="*")
     made["gate"].add_argument("target", help="the build to be released")
-    _option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
+    add_option(made["gate"], "--against", "TARGET", "compare with this target too, for example stock")
     last = "the last release's run: what is newly unmet fails, what was unmet before is told apart"
-    _option(made["gate"], "--baseline", "RUN.jsonl", f"{last}; in a directory that of the target")
+    add_option(made["gate"], "--baseline", "RUN.jsonl", f"{last}; in a directory that of the target")
     workflow = "workflow commands for GitHub: what is not as expected, and not as it was before"
-    _option(made["gate"], "--annotations", "FILE", workflow)
-    _option(made["judge"], "runs", "RUN.jsonl", a_directory, nargs="+")
-    _add_scenarios(made["try"], made["shrink"])
-    _add_deviations(made["deviations"])
-    _add_report(made["report"])
-    _add_attribution(made["bisect"], made["attribute"])
-    _add_bench(made["bench"])
-    _add_identify(made["identify"])
+    add_option(made["gate"], "--annotations", "FILE", workflow)
+    add_option(made["judge"], "runs", "RUN.jsonl", a_directory, nargs="+")
+    add_scenarios(made["try"], made["shrink"])
+    add_deviations(made["deviations"])
+    add_report(made["report"])
+    add_attribution(made["bisect"], made["attribute"])
+    add_bench(made["bench"])
+    add_identify(made["identify"])
     zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
-    _option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
+    add_option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
     workers = "worker processes (2; auto: one for each core)"
-    _option(made["zoo"], "-n", "WORKERS", workers, dest="workers", type=_pods, default=2)
+    add_option(made["zoo"], "-n", "WORKERS", workers, dest="workers", type=number_or_auto, default=2)
     quick = "no more than the bars need: what settles a flaw ends its trial"
     made["zoo"].add_argument("--quick", action="store_true", help=quick)
-    _add_explore(made["explore"])
+    add_explore(made["explore"])
     made["reproduce"].add_argument("requirement", help="its whole name, as `list` shows it, or a scenario")
-    _option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
+    add_option(made["reproduce"], "--target", "TARGET", "the qmail to run it on")
     stored = "take its record from a stored run, in a directory that of --target; nothing is started"
-    _option(made["reproduce"], "--from", "RUN.jsonl", stored, dest="stored")
+    add_option(made["reproduce"], "--from", "RUN.jsonl", stored, dest="stored")
     made["reference-deb"].add_argument("directory", help="where the packages are written")
     carried = "the patches it carries; empty for stock"
-    _option(made["reference-deb"], "--patches", "PATCHES", carried, default=",".join(PPA_PATCHES))
+    add_option(made["reference-deb"], "--patches", "PATCHES", carried, default=",".join(PPA_PATCHES))
     how = "`source <(qmail-conformance completion bash)`, or into a file where your shell looks for it"
     made["completion"].add_argument(
         "shell", metavar="SHELL", choices=["bash", "zsh"], help=f"bash or zsh; {how}"
@@ -118,11 +126,11 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     everything = "the images that this version would use, too; the next run builds them again"
     made["clean"].add_argument("--all", action="store_true", help=everything)
     for name in ("run", "compare", "gate", "attribute"):
-        _add_running(made[name], project)
+        add_running(made[name], project)
     for name in ("run", "compare", "gate"):
-        _add_stopping(made[name])
+        add_stopping(made[name])
     for name in ("run", "compare", "gate", "judge"):
-        _add_detail(made[name], differences=name == "compare")
+        add_detail(made[name], differences=name == "compare")
     for names, written in (
         (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
@@ -135,217 +143,18 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     ):
         for name in names:
             place = made[name].add_mutually_exclusive_group() if name in RESUMED else made[name]
-            _option(place, "--out", "DIR", f"where {written}")
+            add_option(place, "--out", "DIR", f"where {written}")
             if name in RESUMED:
-                _option(place, "--resume", "DIR", "go on with what was cut off there")
+                add_option(place, "--resume", "DIR", "go on with what was cut off there")
     with_images = "run compare gate targets doctor try shrink bisect attribute bench reproduce explore"
     for name in (*with_images.split(), "identify"):
-        _add_images(made[name])
+        add_images(made[name])
     for name, each in made.items():
         each.set_defaults(parser=each)
         if name not in ("init", "help"):
-            _option(each, "--project", "FILE", project_file)
-        _set_defaults(name, each, project)
+            add_option(each, "--project", "FILE", project_file)
+        set_defaults(name, each, project)
     return top
-
-
-def _set_defaults(name: str, parser: argparse.ArgumentParser, project: Project) -> None:
-    """What the project says of options that are not given."""
-    wanted = {"against": project.defaults.against} if name == "gate" else {}
-    if name not in ("try", "reproduce"):  # they write something else, or nothing
-        wanted["out"] = project.defaults.out
-    there = {action.dest for action in parser._actions}
-    parser.set_defaults(**{dest: value for dest, value in wanted.items() if value and dest in there})
-    if project.defaults.workers:
-        workers = {"pods", "workers"} & there
-        parser.set_defaults(**dict.fromkeys(workers, project.defaults.workers))
-
-
-def _option(parser: argparse._ActionsContainer, name: str, metavar: str, what: str, **more: Any) -> None:
-    """What takes a value: a text unless `more`, as argparse knows it, says otherwise."""
-    parser.add_argument(name, metavar=metavar, help=what, **more)
-
-
-def _add_list(parser: argparse.ArgumentParser, project: Project) -> None:
-    _option(parser, "-k", "WORD", "names and promises that hold it", default="", dest="keyword")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    instead = parser.add_mutually_exclusive_group()
-    for option, what in (
-        ("--promises", "the promises, each with the requirements that decide it"),
-        ("--without-a-case", "promises that no requirement decides, and the reverse"),
-    ):
-        instead.add_argument(option, action="store_true", help=what)
-    _add_patch(parser, project)
-
-
-def _add_find(parser: argparse.ArgumentParser) -> None:
-    words = "as it was seen: 'CNAME lookup failed temporarily', 'RFC 5321 4.5.3.1', 5.7.1, control/rcpthosts"
-    _option(parser, "words", "WORD", words, nargs="+")
-    parser.add_argument("--all", action="store_true", help="print all that was found, whole")
-    parser.add_argument("--json", action="store_true", help="as JSON, all of it")
-
-
-def _add_scenarios(attempt: argparse.ArgumentParser, shrink: argparse.ArgumentParser) -> None:
-    named = "a file, or a name of `try --list`: see docs/scenarios.md"
-    _option(attempt, "file", "SCENARIO", named, nargs="?")
-    attempt.add_argument("--list", action="store_true", help="the scenarios that have names; nothing is run")
-    made = "make a scenario from the transcript of a session instead"
-    _option(attempt, "--from-transcript", "FILE", made)
-    _option(shrink, "scenario", "SCENARIO", named)
-    often = "may be given more than once (reference-stock and reference-ppa)"
-    for parser in (attempt, shrink):
-        _option(parser, "--target", "TARGET", often, action="append", default=[])
-        _option(parser, "-o", "SCENARIO.toml", "where the made scenario is written")
-
-
-def _add_report(parser: argparse.ArgumentParser) -> None:
-    _option(
-        parser,
-        "runs",
-        "RUN.jsonl",
-        "stored runs, findings.json, or a directory for all that are in it",
-        nargs="+",
-    )
-    parser.add_argument("--diff", action="store_true", help="what changed between two runs: OLD, then NEW")
-    for option, metavar, what in (
-        ("--html", "DIR", "a site of plain files, to open from disk"),
-        ("--markdown", "FILE", "for a job's page or a comment; '-': standard output, as for JUnit and JSON"),
-        ("--junit", "FILE", "JUnit XML"),
-        ("--annotations", "FILE", "workflow commands for GitHub: what is not as expected"),
-        ("--json", "FILE", "JSON, as docs/schema/ describes it"),
-        ("--badges", "DIR", "an SVG for each patch and target"),
-        ("--bench", "BENCH.json", "what `bench` measured of these targets, for the first page of --html"),
-    ):
-        _option(parser, option, metavar, what, default="")
-
-
-def _add_deviations(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "; ".join(f"{action}: {what}" for action, what in DEVIATIONS.items())
-    parser.add_argument("action", choices=list(DEVIATIONS))
-    _option(parser, "what", "RUN.jsonl|REQUIREMENT", "a stored run; for carry also requirements", nargs="*")
-    _option(parser, "--to", "PACKAGE=VERSION", "of carry: the version that it is to hold for (the run's)")
-    _option(parser, "-o", "FILE.toml", "where entries are written (of carry: the files that have them)")
-    _option(parser, "-k", "WORD", "of list: entries that hold it", default="", dest="keyword")
-    parser.add_argument("--json", action="store_true", help="of list: as JSON")
-
-
-def _add_attribution(bisect: argparse.ArgumentParser, attribute: argparse.ArgumentParser) -> None:
-    _option(bisect, "requirement", "REQUIREMENT", "its whole name, 0006.unknown.code, or a scenario")
-    _option(attribute, "runs", "RUN.jsonl", "stored runs, instead of --targets", nargs="*")
-    builds = "one directory of .deb files for each build, or 'reference'"
-    for parser in (bisect, attribute):
-        _option(parser, "--targets", "DIRECTORY", builds, default="", required=parser is bisect)
-    for option, name, which in (("--from", "lower", "fewest"), ("--to", "upper", "most")):
-        what = f"instead of the one with the {which} patches"
-        _option(bisect, option, "BUILD", what, default="", dest=name)
-
-
-def _add_identify(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "target", "TARGET|RUN.jsonl", "a build, or the shares alone of a stored run")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    many = "so many cases at a time, each in a pod (auto: as waits, cores and memory say)"
-    _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
-
-
-def _add_bench(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "targets", "TARGET", "the others are compared with the first", nargs="*")
-    which = "a name or a pattern ('inbound/*'), 'all' or 'default'; may be given more than once"
-    _option(parser, "--scenario", "NAME", which, action="append", default=[])
-    parser.add_argument("--list", action="store_true", help="the scenarios; nothing is measured")
-    _option(parser, "--rounds", "N", "of every target (7, at least 5)", type=int, default=7)
-    _option(parser, "--seconds", "S", "that one measurement should take (0.4)", type=float, default=0.4)
-    _option(parser, "--seed", "N", "of the order of measurements (a new one)", type=int)
-    least = "exit status 1 when the whole interval of a ratio lies below it"
-    _option(parser, "--min-ratio", "RATIO", least, type=float)
-
-
-def _add_explore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", help="the build that is explored")
-    _option(parser, "--against", "TARGET", "another build in the place of its model")
-    parser.epilog = (
-        "Exit status: 0 nothing differs; 1 something does; 2 wrong use; 3 the world failed. "
-        "The head of a finding's file has the `qmail-conformance try …` that shows it."
-    )
-    areas = (
-        "only this one; may be given more than once (all: smtp, auth, rcptcheck, verify, remote, dns, "
-        "delivery, configuration)"
-    )
-    _option(parser, "--area", "AREA", areas, action="append", default=[])
-    much = parser.add_mutually_exclusive_group()
-    long = "for how long (60); to see again what was found last comes on top"
-    _option(much, "--seconds", "S", long, type=float)
-    _option(much, "--sessions", "N", "or how many", type=int)
-    again = "with --sessions the same seed finds the same on the same build (a new one)"
-    _option(parser, "--seed", "N", again, type=int)
-    many = "worker processes (auto: one for each core)"
-    _option(parser, "-n", "WORKERS", many, dest="workers", type=_pods)
-    known = "the --out of an earlier exploration: what its scenarios show first is no finding"
-    _option(parser, "--known", "DIR", known)
-
-
-def _add_patch(parser: argparse.ArgumentParser, project: Project) -> None:
-    def patches(listed: str) -> list[str]:
-        return [project.series.number(word, "--patch") for word in listed.split(",")]
-
-    which = "only of this patch (4), or of these (0004,0005); may be given more than once"
-    _option(parser, "--patch", "PATCH", which, action="extend", default=[], type=patches)
-
-
-def _add_running(parser: argparse.ArgumentParser, project: Project) -> None:
-    _option(parser, "-k", "EXPRESSION", "as pytest's -k: 'mx and not tcp'", default="", dest="keyword")
-    many = "so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)"
-    _option(parser, "-n", "PODS", many, dest="pods", type=_pods)
-    _add_patch(parser, project)
-
-
-def _add_stopping(parser: argparse.ArgumentParser) -> None:
-    after = parser.add_mutually_exclusive_group()
-    most = "stop after so many verdicts that are not as expected; --resume goes on"
-    _option(after, "--maxfail", "N", most, type=_positive, default=0)
-    after.add_argument("-x", dest="maxfail", action="store_const", const=1, help="as --maxfail 1")
-
-
-def _add_detail(parser: argparse.ArgumentParser, *, differences: bool) -> None:
-    """How much of a report goes to the terminal; the files hold it whole."""
-    group = parser.add_mutually_exclusive_group()
-    parser.set_defaults(detail="normal")
-    shown = [
-        (("-q", "--quiet"), "quiet", "print the conclusions alone"),
-        (("-v", "--verbose"), "verbose", "print lists whole, each line with its cause"),
-        (("--all",), "all", "print every requirement on every target, too"),
-    ]
-    if differences:
-        shown.append((("--differences",), "differences", "print only what changes for users, whole"))
-    for names, detail, what in shown:
-        group.add_argument(*names, dest="detail", action="store_const", const=detail, help=what)
-    wishes = ["auto", "always", "never"]
-    colour = "colours: auto (a terminal, NO_COLOR and FORCE_COLOR decide), always, never"
-    _option(parser, "--color", "WHEN", colour, choices=wishes, default="auto")
-
-
-def _positive(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of at least 1")
-    return int(word)
-
-
-def _pods(word: str) -> int | None:
-    """A number, or None for `auto`."""
-    if word == "auto":
-        return None
-    if not word.lstrip("-").isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is neither a number nor auto")
-    if int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word}: at least one case at a time is needed")
-    return int(word)
-
-
-def _add_images(parser: argparse.ArgumentParser) -> None:
-    from conformance.targets.image_options import IMAGE_OPTIONS
-
-    group = parser.add_argument_group("images", "each may also be given by its environment variable")
-    for option, (variable, what) in IMAGE_OPTIONS.items():
-        group.add_argument(option, metavar="VALUE", help=f"{what} [{variable}]")
 
 
 def _project(given: list[str]) -> Project:
