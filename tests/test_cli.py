@@ -206,6 +206,7 @@ def test_compare_without_an_engine_says_so_first(tmp_path: Path) -> None:
         (["judge", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["compare", "reference-ppa", "run.jsonl"], 2, "at once"),
         (["frobnicate"], 2, "there is no command 'frobnicate'"),
+        (["--color", "always", "run"], 2, "--color stands before the command"),
         (["comapre"], 2, "did you mean 'compare'?"),
         (["help", "comapre"], 2, "did you mean 'compare'?"),
         (["run", "reference-ppa", "--patches", "4"], 2, "did you mean '--patch'?"),

@@ -177,6 +177,7 @@ def _status(arguments: list[str] | None) -> int:
     try:
         project = _project(given)
         whole = parser(project)
+        whole.refuse_option_before_command(given[0] if given else "")
         options, unknown = whole.parse_known_args(given)
         if unknown:
             options.parser.refuse_unknown(unknown)

@@ -33,6 +33,12 @@ class CommandParser(argparse.ArgumentParser):
                 self.refuse(f"there is no option {option}", did_you_mean(option, self._option_string_actions))
         self.refuse(f"{words[0]!r} is one argument too many")
 
+    def refuse_option_before_command(self, word: str) -> None:
+        """Raise UsageError where the first word is an option of commands: what follows it is no command."""
+        option = word.partition("=")[0]
+        if word.startswith("-") and not any(own.startswith(option) for own in self._option_string_actions):
+            self.refuse(f"{option} stands before the command", "Options stand behind the command.")
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             what = (action.metavar if isinstance(action.metavar, str) else action.dest).lower()
