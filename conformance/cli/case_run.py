@@ -32,6 +32,7 @@ from conformance.judge.runfile import (
     read_reached,
     verdict_line,
 )
+from conformance.nearest import did_you_mean
 from conformance.pod.mailboxes import load_users
 from conformance.project.form import NO_PROJECT, Project
 from conformance.report.progress import Progress
@@ -166,7 +167,11 @@ def run_cases(
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
     if not chosen:
         what = f"nothing is selected by {str(selection) or 'the cases'}"
-        raise NothingSelected(what, "`qmail-conformance list` shows what there is.")
+        hint = "`qmail-conformance list` shows what there is."
+        known = catalogue.requirements
+        if not Selection(selection.keyword).of(known.values()):
+            hint = did_you_mean(selection.keyword, known, hint)
+        raise NothingSelected(what, hint)
     headers = _headers(plan, str(selection), len(chosen), judged, project)
     if resume:
         writers = keeping.go_on(out, headers)

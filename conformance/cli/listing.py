@@ -2,13 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from conformance.catalogue import Patch
 from conformance.catalogue.catalogue import Catalogue
 from conformance.catalogue.promises import Promise, unnamed
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
+from conformance.nearest import did_you_mean
 from conformance.report.words import numbered
 
 #: Why a promise has no case where it does not say why itself.
@@ -43,7 +44,7 @@ def _requirements(options: argparse.Namespace) -> int:
     catalogue = _catalogue(options)
     known = catalogue.requirements.values()
     chosen = [each for each in known if _chosen(options, each.patch, each.name, each.promise)]
-    _refuse_nothing("requirement", chosen)
+    _refuse_nothing("requirement", chosen, options.keyword, catalogue.requirements)
     if options.json:
         patches = [_described(patch) for patch in catalogue.series.patches.values()]
         return _as_json({"patches": patches, "requirements": [asdict(each) for each in chosen]})
@@ -71,7 +72,8 @@ def _chosen_promises(options: argparse.Namespace) -> list[Promise]:
     chosen = [
         each for each in _catalogue(options).promises if _chosen(options, each.section, each.id, each.text)
     ]
-    _refuse_nothing("promise", chosen)
+    names = [each.id for each in _catalogue(options).promises]
+    _refuse_nothing("promise", chosen, options.keyword, names)
     return chosen
 
 
@@ -113,6 +115,7 @@ def _as_json(data: dict[str, object]) -> int:
     return EXIT_AS_EXPECTED
 
 
-def _refuse_nothing(noun: str, chosen: Sequence[object]) -> None:
+def _refuse_nothing(noun: str, chosen: Sequence[object], word: str, names: Iterable[str]) -> None:
     if not chosen:
-        raise NothingSelected(f"no {noun} is selected", "Leave out -k or --patch to see all of them.")
+        hint = did_you_mean(word, names, "Leave out -k or --patch to see all of them.")
+        raise NothingSelected(f"no {noun} is selected", hint)

@@ -15,6 +15,7 @@ from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected
 from conformance.harmless import printable
 from conformance.judge.runfile import suite_digest
+from conformance.nearest import did_you_mean
 from conformance.reference.flaws import FLAWS
 from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import core_count, cut_down_workers
@@ -83,12 +84,12 @@ def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
 def _chosen(keyword: str, own: Iterable[str] = ()) -> set[str]:
     """The flaws and requirements that are selected, `own` among them. Raises NothingSelected."""
     fits = matcher(keyword)
-    chosen = {name for name in (*FLAWS, *all_requirements(), *own) if fits([name])}
+    names = (*FLAWS, *all_requirements(), *own)
+    chosen = {name for name in names if fits([name])}
     if not chosen:
-        raise NothingSelected(
-            f"no flaw and no requirement is selected by -k {keyword!r}",
-            "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws.",
-        )
+        where = "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws."
+        what = f"no flaw and no requirement is selected by -k {keyword!r}"
+        raise NothingSelected(what, did_you_mean(keyword, names, where))
     return chosen
 
 
