@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.cli.keywords import matcher
+from conformance.cli.keywords import matcher, near_names
 from conformance.errors import UsageError
 
 NAMES = ("0005.mx.tcp-4096", "change", "test_0005_answers.py::test_mx_of_4096_octets")
@@ -19,6 +19,21 @@ NAMES = ("0005.mx.tcp-4096", "change", "test_0005_answers.py::test_mx_of_4096_oc
 )  # fmt: skip
 def test_words_and_their_ties(expression: str, fits: bool) -> None:
     assert matcher(expression)(NAMES) is fits
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("0005.mx.tpc-4096", "did you mean '0005.mx.tcp-4096'? Look."),
+        ("mx and not (chnage or MX)", "did you mean 'change'? Look."),
+        ("mx and not mx", "Look."),
+        ("tcp-4069", "did you mean 'tcp-4096'? Look."),
+        ("wibble", "Look."),
+        ("", "Look."),
+    ],
+)
+def test_names_like_a_word_that_none_holds_are_told(expression: str, hint: str) -> None:
+    assert near_names(expression, NAMES[:2], "Look.") == hint
 
 
 WRONG = "and,mx and,mx tcp,(mx,(),mx(tcp),'mx',mx == tcp,~mx,mx·x,mx #c,mx\n,\udcff"

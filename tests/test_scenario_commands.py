@@ -32,6 +32,23 @@ def test_an_unknown_name_tells_those_that_there_are(capsys: Told) -> None:
     assert "rcptcheck-defers, rcptcheck-pipelined, smtp-auth, unknown-command" in told
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["reproduce", "unknown-comand", "--target", "reference-ppa"], "did you mean 'unknown-command'"),
+        (["bisect", "unknown-comand", "--targets", "reference"], "did you mean 'unknown-command'"),
+        (["try", "0006.unknown.code"], "`qmail-conformance reproduce 0006.unknown.code --target TARGET`"),
+        (["run", "reference-ppa", "-k", "0006.unknown.cdoe"], "did you mean '0006.unknown.code'"),
+        (["zoo", "-k", "0006.droped"], "did you mean '0006.dropped'"),
+        (["list", "-k", "unknwon"], "did you mean 'unknown'"),
+        (["deviations", "list", "-k", "persent"], "did you mean 'percent'"),
+    ],
+)
+def test_names_near_an_unknown_one_are_told(arguments: list[str], said: str, capsys: Told) -> None:
+    assert main(arguments) in (2, 4)
+    assert said in capsys.readouterr().err
+
+
 def test_a_file_goes_before_a_name(tmp_path: Path, capsys: Told) -> None:
     Path("unknown-command").write_text("session = '> NOOP'\nno = 1\n", encoding="utf-8")
     assert main(["try", "unknown-command"]) == 2

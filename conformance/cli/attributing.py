@@ -23,7 +23,7 @@ from conformance.catalogue import Requirement
 from conformance.catalogue.builtin import PATCHES, SERIES, claim_words
 from conformance.catalogue.patches import BASE, PatchSeries
 from conformance.cli.case_run import Selection, run_cases
-from conformance.cli.deciding import Question, decided, headers, keep, question_of
+from conformance.cli.deciding import Question, decided, headers, keep, names_of_questions, question_of
 from conformance.cli.options import images, note, output_directory, refuse_overwriting
 from conformance.cli.stored import run_files
 from conformance.cli.writing import write_text
@@ -54,10 +54,11 @@ def bisect(options: argparse.Namespace) -> int:
     if asked is None:
         hint = did_you_mean(
             options.requirement,
-            project.catalogue.requirements,
+            names_of_questions(project),
             "`qmail-conformance list` shows them; a scenario is named by its file.",
         )
-        raise UsageError(f"there is no requirement {one_line(options.requirement)!r}", hint)
+        what = f"there is no requirement and no scenario {one_line(options.requirement)!r}"
+        raise UsageError(what, hint)
     builds = _builds(options, every=True)
     series = options.project.series
     if options.targets == REFERENCE:

@@ -15,7 +15,7 @@ from conformance.cases.attempt import Attempt
 from conformance.cases.collection import DIRECTORY, forget_modules
 from conformance.catalogue import Requirement
 from conformance.cli import keeping
-from conformance.cli.keywords import matcher
+from conformance.cli.keywords import matcher, near_names
 from conformance.cli.stored import mark_latest
 from conformance.cli.workers import pod_count, process_count
 from conformance.errors import NothingSelected, WorldError
@@ -32,7 +32,6 @@ from conformance.judge.runfile import (
     read_reached,
     verdict_line,
 )
-from conformance.nearest import did_you_mean
 from conformance.pod.mailboxes import load_users
 from conformance.project.form import NO_PROJECT, Project
 from conformance.report.progress import Progress
@@ -167,11 +166,8 @@ def run_cases(
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
     if not chosen:
         what = f"nothing is selected by {str(selection) or 'the cases'}"
-        hint = "`qmail-conformance list` shows what there is."
-        known = catalogue.requirements
-        if not Selection(selection.keyword).of(known.values()):
-            hint = did_you_mean(selection.keyword, known, hint)
-        raise NothingSelected(what, hint)
+        otherwise = "`qmail-conformance list` shows what there is."
+        raise NothingSelected(what, near_names(selection.keyword, catalogue.requirements, otherwise))
     headers = _headers(plan, str(selection), len(chosen), judged, project)
     if resume:
         writers = keeping.go_on(out, headers)

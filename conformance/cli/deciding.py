@@ -18,7 +18,7 @@ from conformance.judge.runfile import Run, RunHeader, read_run, verdict_line
 from conformance.judge.verdict import Verdict
 from conformance.project.form import Project
 from conformance.scenario.cases import OWN, case_of_file
-from conformance.scenario.named import scenario_of
+from conformance.scenario.named import named_scenarios, scenario_of
 from conformance.scenario.playing import unmet_sentence
 from conformance.scenario.trial import Tried, refuse_stray
 from conformance.targets.plan import Plan
@@ -45,6 +45,11 @@ def question_of(word: str, project: Project) -> Question | None:
         return Question(requirements[word], project.catalogue.cases[word])
     path = scenario_of(word, project)
     return None if path is None else question_of_file(path)
+
+
+def names_of_questions(project: Project) -> list[str]:
+    """The names that `question_of` knows."""
+    return [*project.catalogue.requirements, *named_scenarios(project)]
 
 
 def question_of_file(path: Path) -> Question:

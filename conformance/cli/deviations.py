@@ -12,6 +12,7 @@ from pathlib import Path
 from conformance.catalogue.builtin import BUILT_IN
 from conformance.catalogue.requirements import Requirement
 from conformance.catalogue.severity import worst_first
+from conformance.cli.keywords import near_names
 from conformance.cli.stored import is_stored, run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_USAGE, NothingSelected, UsageError
@@ -49,7 +50,9 @@ def _list(options: argparse.Namespace, known: Known) -> int:
         if any(word in text.lower() for text in (each.requirement, each.reason, *each.target))
     ]
     if not chosen:
-        raise NothingSelected("no deviation is selected", "Leave out -k to see all of them.")
+        names = [each.requirement for each in known.deviations]
+        hint = near_names(options.keyword, names, "Leave out -k to see all of them.")
+        raise NothingSelected("no deviation is selected", hint)
     if options.json:
         print(json.dumps({"deviations": [_as_json(each, known) for each in chosen]}, indent=1))
         return EXIT_AS_EXPECTED

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from conformance.errors import UsageError
+from conformance.nearest import did_you_mean
 from conformance.pod.codec import shown
 
 #: Whether an expression fits these names, which are in lower case.
@@ -26,6 +27,19 @@ def matcher(expression: str) -> Callable[[Iterable[str]], bool]:
     except ValueError as error:
         raise UsageError(f"-k {shown(expression)}: {error}", "Write it as pytest's -k.") from error
     return lambda names: fits([name.lower() for name in names])
+
+
+def near_names(expression: str, names: Iterable[str], otherwise: str) -> str:
+    """A hint where nothing is selected: names, or parts of them, that a word in none of them looks like."""
+    known = list(names)
+    words = [found["word"] for found in _TOKEN.finditer(expression) if found["word"]]
+    strange = (
+        word
+        for word in words
+        if word not in _SIGNS and not any(word.lower() in name.lower() for name in known)
+    )
+    parts = (part for name in known for part in name.split("."))
+    return did_you_mean(next(strange, ""), [*known, *parts], otherwise)
 
 
 class _Expression:

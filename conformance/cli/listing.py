@@ -8,8 +8,8 @@ from dataclasses import asdict
 from conformance.catalogue import Patch
 from conformance.catalogue.catalogue import Catalogue
 from conformance.catalogue.promises import Promise, unnamed
+from conformance.cli.keywords import near_names
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
-from conformance.nearest import did_you_mean
 from conformance.report.words import numbered
 
 #: Why a promise has no case where it does not say why itself.
@@ -117,5 +117,5 @@ def _as_json(data: dict[str, object]) -> int:
 
 def _refuse_nothing(noun: str, chosen: Sequence[object], word: str, names: Iterable[str]) -> None:
     if not chosen:
-        hint = did_you_mean(word, names, "Leave out -k or --patch to see all of them.")
-        raise NothingSelected(f"no {noun} is selected", hint)
+        more = "Leave out -k or --patch to see all of them; `find` looks for symptoms."
+        raise NothingSelected(f"no {noun} is selected", near_names(word, names, more))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from conformance.cli.deciding import decided, question_of
+from conformance.cli.deciding import decided, names_of_questions, question_of
 from conformance.cli.options import images, note
 from conformance.cli.stored import run_file
 from conformance.cli.writing import write_directory
@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         target = located(target, given, options.project)
     elif options.target:
         if asked is None:
-            requirements = options.project.catalogue.requirements
-            raise _unknown("there is no requirement", options.requirement, requirements)
+            known = names_of_questions(options.project)
+            raise _unknown("there is no requirement and no scenario", options.requirement, known)
         plan = make_ready([options.target], given, note, options.project)
         (target,) = plan.targets
         verdict = decided(asked, target, plan, options.project)

@@ -9,13 +9,12 @@ from dataclasses import asdict
 from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
 from conformance.cli.keeping import Part, refuse_another, refuse_foreign
-from conformance.cli.keywords import matcher
+from conformance.cli.keywords import matcher, near_names
 from conformance.cli.options import note, output_directory
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelected
 from conformance.harmless import printable
 from conformance.judge.runfile import suite_digest
-from conformance.nearest import did_you_mean
 from conformance.reference.flaws import FLAWS
 from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import core_count, cut_down_workers
@@ -84,12 +83,12 @@ def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
 def _chosen(keyword: str, own: Iterable[str] = ()) -> set[str]:
     """The flaws and requirements that are selected, `own` among them. Raises NothingSelected."""
     fits = matcher(keyword)
-    names = (*FLAWS, *all_requirements(), *own)
-    chosen = {name for name in names if fits([name])}
+    known = (*FLAWS, *all_requirements(), *own)
+    chosen = {name for name in known if fits([name])}
     if not chosen:
-        where = "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws."
+        there = "`qmail-conformance list` shows the requirements, conformance/reference/flaws the flaws."
         what = f"no flaw and no requirement is selected by -k {keyword!r}"
-        raise NothingSelected(what, did_you_mean(keyword, names, where))
+        raise NothingSelected(what, near_names(keyword, known, there))
     return chosen
 
 

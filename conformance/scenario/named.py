@@ -28,6 +28,9 @@ def scenario_path(word: str, project: Project) -> Path:
     path = scenario_of(word, project)
     if path is not None:
         return path
+    if word in project.catalogue.requirements:
+        hint = f"`qmail-conformance reproduce {printable(word)} --target TARGET` runs its case."
+        raise UsageError(f"{word} is a requirement, and no scenario", hint)
     if Path(word).suffix or os.path.exists(word):  # whoever reads it tells what is wrong with it
         return Path(word)
     known = named_scenarios(project)
