@@ -1,5 +1,6 @@
 """Target names: what each form means, and what is said about a wrong one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,7 @@ def test_a_model_does_what_is_known_of_the_package_and_a_named_flaw_goes_before_
             (f"debs:x@{patch}", "there is no patch", "0004, 0005, 0006")
             for patch in ("0012", "stock", "0004,")
         ),
+        ("debs:x@12", "there is no patch '12'", "known: base, 0001"),
         ("ppa", "no PPA given", "give --ppa ppa:OWNER/NAME or an apt source line, or set QMAIL_PPA"),
         ("reference@0010", "there is no patch", "0004, 0005, 0006, 0007, 0008, 0009"),
         *((name, "after the colon comes", "") for name in ("debs:", "image:", "debs:@0004")),
@@ -125,6 +127,7 @@ def test_a_name_that_cannot_be_is_wrong_use(name: str, message: str, hint: str) 
     with pytest.raises(UsageError, match=message) as raised:
         parse_target(name)
     assert hint in raised.value.hint
+    assert not re.search(r"mean '\d+'", raised.value.hint), "one number is as near as another"
 
 
 def test_a_name_on_the_command_line_is_that_of_a_build_with_flaws_too() -> None:

@@ -83,7 +83,9 @@ class PatchSeries:
         word = word.strip()
         number = word.zfill(4) if word.isdecimal() else word
         if number not in self.patches:
-            hint = did_you_mean(number, self.patches, f"known: {', '.join(self.patches)}")
+            # One number is as near as another.
+            meant = () if word.isdecimal() else self.patches
+            hint = did_you_mean(word, meant, f"known: {', '.join(self.patches)}")
             raise UsageError(f"{whose}: there is no patch {word!r}", hint)
         return number
 
