@@ -6,6 +6,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
 from conformance.harmless import columns
@@ -16,6 +17,10 @@ from conformance.search.index import Index
 
 #: How many of each are shown; with what is left, and what to type, that makes ten lines.
 _SHOWN: dict[Kind, int] = {"requirement": 5, "deviation": 1, "scenario": 1}
+
+_COMMANDS = 2
+#: Of which kind first: what shows something goes before what is told of it.
+_NEXT: tuple[Kind, ...] = ("requirement", "scenario", "deviation")
 
 #: Characters of a line where no terminal says how long it is.
 _LONG = 1000
@@ -52,12 +57,12 @@ def _lines(found: Sequence[Entry], whole: bool) -> Iterator[str]:
     left = [numbered(len(of[kind]) - len(shown[kind]), kind) for kind in _SHOWN if of[kind] != shown[kind]]
     if left:
         yield f"besides {', '.join(left)}: --all"
-    yield from (f"try: {command}" for command in _commands(found))
+    yield from (f"try: {command}" for command in islice(_commands(found), None if whole else _COMMANDS))
 
 
 def _commands(found: Sequence[Entry]) -> Iterator[str]:
     """What to type next, for the best of each kind."""
-    for kind in _SHOWN:
+    for kind in _NEXT:
         first = next((entry for entry in found if entry.kind == kind), None)
         if first is None:
             continue

@@ -64,7 +64,8 @@ class Index:
 
     def near(self, question: str) -> list[str]:
         """Words that there are, and that look like those of the question that there are not."""
-        strange = [word for word in _tokens(question) if not self._worth(f'"{word}"')][:_MOST_STRANGE]
+        words = (word for word in _tokens(question) if not word.isdecimal())
+        strange = [word for word in words if not self._worth(f'"{word}"')][:_MOST_STRANGE]
         there = {word for entry in self.entries for text in _columns(entry) for word in _tokens(text)}
         near = (each for word in strange for each in get_close_matches(word, there, 2, 0.75))
         return list(dict.fromkeys(near))
