@@ -9,7 +9,8 @@ from conformance.cli import main
 from conformance.judge.runfile import read_run
 from conformance.judge.verdict import Verdict
 from conformance.pod.record import Connect, Receive, Record, Send
-from conformance.report.sentences import deciding, looks_like_code, sentence, with_introspection
+from conformance.report.decisive import deciding, missing
+from conformance.report.sentences import looks_like_code, sentence, with_introspection
 from conformance.report.story import events_of
 from conformance.report.user_changes import does
 from tests.judge_samples import CHANGE, PPA, verdict
@@ -49,6 +50,10 @@ def unmet(seen: str) -> Verdict:
         (
             "[250, 250]\nassert [250, 250] == [553, 503]",
             "MAIL FROM:<a@b.example> was answered 250 ok; 553 was promised",
+        ),
+        (
+            "assert [250, 250, 354] == [250, 553]",
+            "RCPT TO:<a%b@here.example> was answered 250 ok; 553 was promised",
         ),
         ("assert (250, 354) == (250, 503)", "DATA was answered 354 go ahead; 503 was promised"),
         ("assert [421, 421] == [250, 250]", "the replies were 421, 421; 250, 250 were promised"),
@@ -167,8 +172,12 @@ def test_code_is_known_as_such(text: str) -> None:
         ("<no reply: silent for 4 s after x>\nassert 0 == 421", "<login of bob>"),
         ("assert [] == [1]\n  At index 0 diff: 'RCPT TO:<a%b' != 'x'", "RCPT TO:<a%b@here.example>"),
         ("said ['MAIL FROM:<a@b.example>', 'hello']\nassert False", "MAIL FROM:<a@b.example>"),
+        ("EHLO c\nassert False\n +  where False = startswith('HELO')", "EHLO c"),
+        ("assert 'x' in 'Subject: hello\\nhello'", "Subject: hello"),
+        ("assert [250, 250, 354] == [250, 553]", "250 ok"),
         ("assert 'rK' == 'Z'", None),
         ("assert 1 == 2", None),
+        ("\nassert '' == 'no'", None),
     ],
 )
 def test_the_event_that_decides_is_found(seen: str, event: str | None) -> None:
@@ -188,3 +197,26 @@ def test_no_verdict_of_a_run_is_explained_by_code(tmp_path: Path) -> None:
     unmet = [verdict for verdict in read_run(path).verdicts if verdict.verdict == "unmet"]
     assert len(unmet) > 200
     assert [(each.requirement, sentence(each)) for each in unmet if looks_like_code(sentence(each))] == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "event"),
+    [
+        ("assert '' == 'RCPT TO:<a%b@here.example>'", "RCPT TO:<a%b@here.example>"),
+        ("assert set() == {'8BITMIME', 'X'}", "250 8BITMIME"),
+        (
+            "assert [] == ['a%b@here....here.example']\n\n  Right contains one more item: 'a%b'",
+            "RCPT TO:<a%b@here.example>",
+        ),
+        ("assert [] == [('go ahead', 1)]", "354 go ahead"),
+        ("assert 'go ahead' in []", "354 go ahead"),
+        ("assert [] == ['hello']", "hello"),  # and not the subject, which has more in it
+        ("assert 0 == 1", None),
+        ("assert '' == 'no'", None),  # too short to tell anything
+    ],
+)
+def test_what_is_missing_is_found_in_the_story_that_has_it(seen: str, event: str | None) -> None:
+    made = unmet(seen)
+    found = missing(made, events_of(made.record))
+    assert (found.text if found else None) == event
+    assert missing(replace(made, verdict="met"), events_of(made.record)) is None

@@ -284,6 +284,20 @@ def test_the_line_that_decides_is_marked_and_what_ehlo_announces_for_another_pat
     assert "MAIL FROM:&lt;a%b@c.example&gt; was answered 250 ok; 553 was promised" in read.html
 
 
+def test_what_one_side_lacks_is_marked_where_it_is(tmp_path: Path) -> None:
+    old = verdict(CHANGE, STOCK, "unmet", seen="assert set() == {'X-WORD'}")
+    old = replace(old, record=session("220 mx X-WORD\r\n", EHLO, "250 mx\r\n"))
+    new = replace(verdict(CHANGE, PPA), record=session("220 mx X-WORD\r\n", EHLO, "250-mx\r\n250 X-WORD\r\n"))
+    read = written(compare([run(STOCK, [old]), run(PPA, [new])]), tmp_path)[CHANGE.name]
+    [row] = [row for row in read.html.split("<tr ") if "this decides" in row]
+    assert (
+        row.index('class="other')
+        < row.index("250 X-WORD")
+        < row.index("this decides: the other side lacks it")
+    )
+    assert "#difference-1-decides" in read.links
+
+
 def test_what_ehlo_announces_is_the_first_difference_of_the_patch_that_it_belongs_to(tmp_path: Path) -> None:
     read = decided(tmp_path, "0008")
     [first] = [row for row in read.html.split("<tr ") if 'id="difference-1-first"' in row]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from conformance.harmless import printable
 from conformance.judge.verdict import Verdict
 from conformance.pod.ordinary import HOST
+from conformance.report.decisive import deciding
 from conformance.report.markdown import escape
-from conformance.report.sentences import deciding, sentence
+from conformance.report.sentences import sentence
 from conformance.report.story import events_of, shortened
 from conformance.report.words import is_specification, one_line, repeat_command, stands_on
 from conformance.reproduce.scene import Scene

@@ -97,6 +97,13 @@ def test_what_changes_for_users_comes_first_and_leads_to_its_evidence(
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(index)
     assert page.locator("h2").first.inner_text() == "What changes for your users"
+    section = page.locator("section:has(> h2#changes)")
+    assert "From debs:stock@ to debs:ppa: " in section.locator("p").first.inner_text()
+    assert "Better than before" in section.locator("h3").all_inner_texts()
+    promised = section.locator("ul.changed > li").first
+    assert "debs:stock@" in promised.inner_text()
+    assert "debs:ppa" in promised.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     better = page.locator("details.better").first
     better.locator("summary").click()
     better.get_by_role("link").first.click()

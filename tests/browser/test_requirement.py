@@ -1,12 +1,18 @@
 """A requirement's page in a browser: the first difference, the copy button, narrow screens and paper."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 import pytest
 
+from conformance.cli.reporting import write_site
+from conformance.judge.comparison import compare
 from tests.browser.conftest import needed
+from tests.judge_samples import CHANGE, PPA, STOCK, run, verdict
+from tests.report_samples import record
 
 DIFFERS, COMMAND = "0008.cram.fresh", "qmail-conformance run debs:stock@ -k 0008.cram.fresh"
 
@@ -42,7 +48,27 @@ def test_a_link_leads_to_the_line_that_decides(page: Any, index: str, width: int
     page.get_by_role("link", name="Jump to what decides").click()
     assert page.url.endswith("#difference-1-decides")
     assert page.locator("#difference-1-decides").is_visible()
+    assert "502 unimplemented" in page.locator("tr:has(#difference-1-decides)").inner_text()
     assert "EHLO" not in page.locator("#difference-1-first").inner_text()
+    of_another = page.locator("tr.differs", has_text="of patch 0008")
+    assert [row for row in of_another.all_inner_texts() if "8BITMIME" in row or "SIZE" in row]
+    assert of_another.locator(".other-patch:visible").count() == of_another.count()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_one_build_lacks_is_marked_on_the_other(page: Any, tmp_path: Path, width: int) -> None:
+    seen = "assert set() == {'X-WORD'}"
+    old = replace(verdict(CHANGE, STOCK, "unmet", seen=seen), record=record("220 mx", "250 no"))
+    new = replace(verdict(CHANGE, PPA), record=record("220 mx", "250 X-WORD"))
+    made = write_site(compare([run(STOCK, [old]), run(PPA, [new])]), tmp_path)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(requirement(made.as_uri(), CHANGE.name))
+    page.get_by_role("link", name="Jump to what decides").click()
+    row = page.locator("tr:has(#difference-1-decides)")
+    assert "250 X-WORD" in row.inner_text()
+    assert "this decides: the other side lacks it" in row.inner_text()
+    mark = page.locator("#difference-1-decides").bounding_box()
+    assert mark["x"] + mark["width"] <= width
 
 
 @pytest.mark.parametrize(("width", "axis", "extent"), [(1280, "x", "width"), (390, "y", "height")])

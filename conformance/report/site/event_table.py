@@ -29,6 +29,8 @@ _NO_REMARK = Html("")
 #: What a reply to EHLO announces, and the patch that adds to it.
 _KEYWORD = re.compile(r"250[- ](AUTH|SIZE|8BITMIME|PIPELINING)\b")
 EHLO_PATCH = "0008"
+_DECIDES = "◆ this decides"
+_LACKS = "◆ this decides: the other side lacks it"
 _SESSION = re.compile(r"smtpd (\d{1,6})")
 
 
@@ -46,10 +48,13 @@ def two_columns(
     name: str,
     deciding: Collection[int] = (),
     patch: str = EHLO_PATCH,
+    *,
+    lacks: bool = False,
 ) -> Html:
     """The table of two stories, with links to its differences above it. `name` makes its ids its own.
 
-    `deciding` are the `id`s of the events that a failing assertion looked at. What differs for another patch
+    `deciding` are the `id`s of the events that a failing assertion looked at; with `lacks` of what the other
+    side was expected to show, too. What differs for another patch
     than `patch` is no first difference, unless nothing else differs.
     """
     pairs = [pair for pair in pairs if _channel(pair) != _SET_UP]
@@ -64,7 +69,9 @@ def two_columns(
         place = f"{name}-{numbers[index]}" if index in numbers else None
         same_channel = index > 0 and _channel(pairs[index - 1]) == _channel(pairs[index])
         before = pairs[index - 1] if same_channel else None
-        remark = _remark(name if index == decides else "", index in others, _decides(pairs[index], deciding))
+        words = _LACKS if lacks else _DECIDES
+        words = words if _decides(pairs[index], deciding) else ""
+        remark = _remark(name if index == decides else "", index in others, words)
         return _row(
             pairs[index], before, place, index == first, remark, _decides_left(pairs[index], deciding)
         )
@@ -93,10 +100,10 @@ def _decides(pair: Pair, deciding: Collection[int]) -> bool:
     return any(id(event) in deciding for event in pair.sides if event is not None)
 
 
-def _remark(name: str, other: bool, decides: bool) -> Html:
+def _remark(name: str, other: bool, decides: str) -> Html:
     """What stands behind a row's lines; `name`: it is the one that the link above leads to."""
     if decides:
-        return tag("b", "◆ this decides", class_="decides", id=f"{name}-decides" if name else None)
+        return tag("b", decides, class_="decides", id=f"{name}-decides" if name else None)
     return tag("i", f"of patch {EHLO_PATCH}", class_="other-patch") if other else Html("")
 
 
@@ -106,7 +113,7 @@ def one_column(events: Sequence[Event], label: str, deciding: Collection[int] = 
 
     def row(index: int) -> Html:
         event = pairs[index].left
-        remark = _remark("", other=False, decides=_decides(pairs[index], deciding))
+        remark = _remark("", other=False, decides=_DECIDES if _decides(pairs[index], deciding) else "")
         return tag("tr", _cells(event, text(_cut(event)) if event else "", remark=remark))
 
     heads = (tag("th", label, scope="col", colspan="3"),)

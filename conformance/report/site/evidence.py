@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from conformance.judge.comparison import Row
-from conformance.report.sentences import deciding
+from conformance.judge.verdict import Verdict
+from conformance.report.decisive import deciding, missing
 from conformance.report.site.event_table import one_column, two_columns
 from conformance.report.site.html import Html, joined, scrolling, tag
 from conformance.report.site.sequence import picture
@@ -19,6 +20,7 @@ class Story:
     label: str
     events: list[Event]
     deciding: Event | None  #: what the failing assertion looked at
+    verdict: Verdict
 
 
 def evidence(row: Row, labels: Sequence[str]) -> Html:
@@ -27,7 +29,7 @@ def evidence(row: Row, labels: Sequence[str]) -> Html:
     problems: list[Html] = []
     for label, verdict in zip(labels, row.cells, strict=True):
         if events := events_of(verdict.record):
-            stories.append(Story(label, events, deciding(verdict, events)))
+            stories.append(Story(label, events, deciding(verdict, events), verdict))
         else:
             why = "its record holds nothing" if verdict.record else "the run file holds no record of it"
             problems.append(tag("p", f"{label}: {why}.", class_="quiet"))
@@ -65,8 +67,10 @@ def _two(left: Sequence[Story], right: Sequence[Story], number: int, count: int,
         others = listed(story.label for story in rest)
         if rest:
             notes.append(tag("p", f"The same as on {first.label} happened on {others}.", class_="quiet"))
-    name, decides = f"difference-{number}", _deciding((ours, theirs))
-    table = two_columns(pairs, ours.label, theirs.label, name, decides, patch)
+    name, decides, lacks = f"difference-{number}", _deciding((ours, theirs)), False
+    if not decides:
+        decides, lacks = _missing(ours, theirs, pairs), True
+    table = two_columns(pairs, ours.label, theirs.label, name, decides, patch, lacks=lacks)
     title = tag("h3", f"{ours.label} and {theirs.label}") if count > 1 else ""
     drawing = _pictures([(ours, _differing(pairs, 0)), (theirs, _differing(pairs, 1))])
     return joined((title, *notes, table, drawing))
@@ -75,6 +79,16 @@ def _two(left: Sequence[Story], right: Sequence[Story], number: int, count: int,
 def _deciding(stories: Sequence[Story]) -> frozenset[int]:
     """The `id`s of the events that decide."""
     return frozenset(id(story.deciding) for story in stories if story.deciding is not None)
+
+
+def _missing(ours: Story, theirs: Story, pairs: Sequence[Pair]) -> frozenset[int]:
+    """The `id` of what one story shows, and the other one was expected to: nothing there decides."""
+    found = []
+    for story, other, side in ((ours, theirs, 1), (theirs, ours, 0)):
+        if other.verdict.verdict == "met":
+            here = (pair.sides[side] for pair in pairs if not pair.same)
+            found.append(missing(story.verdict, [event for event in here if event is not None]))
+    return frozenset(id(event) for event in found if event is not None)
 
 
 def _differing(pairs: Sequence[Pair], side: int) -> frozenset[int]:
