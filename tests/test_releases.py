@@ -78,6 +78,8 @@ class FakeEngine:
         }
 
         def archive(place: str) -> tuple[list[bytes], None]:
+            if place not in files:
+                raise engine.sdk().errors.NotFound(place)
             buffer, content = io.BytesIO(), files[place].encode()
             with tarfile.open(fileobj=buffer, mode="w") as tar:
                 member = tarfile.TarInfo(place.rpartition("/")[2])

@@ -21,6 +21,7 @@ from conformance.cli.arguments import (
     add_report,
     add_running,
     add_scenarios,
+    add_shard,
     add_stopping,
     number_or_auto,
     set_defaults,
@@ -45,6 +46,7 @@ COMMANDS = {
     "run": ("running", "run", "run the cases on one target"),
     "compare": ("running", "compare", "lay two or more targets, or stored runs, side by side"),
     "gate": ("running", "gate", "may this build be released? Every report, and one line of conclusion"),
+    "merge": ("merging", "run", "put the parts of a run together that --shard has made on several machines"),
     "judge": ("running", "judge", "judge a stored run again from its records"),
     "deviations": ("deviations", "run", "the known deviations: list, check, draft, carry over, drop"),
     "report": ("reporting", "report", "write the reports of stored runs, or what changed between two"),
@@ -98,6 +100,9 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     workflow = "workflow commands for GitHub: what is not as expected, and not as it was before"
     add_option(made["gate"], "--annotations", "FILE", workflow)
     add_option(made["judge"], "runs", "RUN.jsonl", a_directory, nargs="+")
+    add_option(made["merge"], "runs", "RUN.jsonl", f"every part once; {a_directory}", nargs="+")
+    for name in ("run", "compare"):
+        add_shard(made[name])
     add_scenarios(made["try"], made["shrink"])
     add_deviations(made["deviations"])
     add_report(made["report"])
@@ -129,10 +134,10 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
         add_running(made[name], project)
     for name in ("run", "compare", "gate"):
         add_stopping(made[name])
-    for name in ("run", "compare", "gate", "judge"):
+    for name in ("run", "compare", "gate", "judge", "merge"):
         add_detail(made[name], differences=name == "compare")
     for names, written in (
-        (("run", "compare", "gate", "judge"), "runs and reports are written (reports/TIME)"),
+        (("run", "compare", "gate", "judge", "merge"), "runs and reports are written (reports/TIME)"),
         (("bisect", "attribute"), "runs and tables are written (reports/TIME)"),
         (("bench",), "figures and plots are written (reports/TIME)"),
         (("identify",), "the run is written (reports/TIME)"),

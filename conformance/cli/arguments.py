@@ -166,6 +166,14 @@ def add_running(parser: argparse.ArgumentParser, project: Project) -> None:
     _add_patch(parser, project)
 
 
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    """A part of a run for each of several machines."""
+    part = "only part K of N, by the names of the requirements; `merge` puts the parts together"
+    add_option(parser, "--shard", "K/N", part)
+    balance = "balance the parts by how long each requirement took in this run; the same for each part"
+    add_option(parser, "--shard-by", "RUN.jsonl", balance, dest="seconds_of", action="append", default=[])
+
+
 def add_stopping(parser: argparse.ArgumentParser) -> None:
     after = parser.add_mutually_exclusive_group()
     most = "stop after so many verdicts that are not as expected; --resume goes on"

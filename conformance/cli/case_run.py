@@ -32,6 +32,7 @@ from conformance.judge.runfile import (
     read_reached,
     verdict_line,
 )
+from conformance.judge.shards import Shard
 from conformance.pod.mailboxes import load_users
 from conformance.project.form import NO_PROJECT, Project
 from conformance.report.progress import Progress
@@ -45,27 +46,31 @@ _DEATHS = 100
 
 @dataclass(frozen=True)
 class Selection:
-    """Which requirements are run. `keyword` is an expression as pytest's -k; `changes`: no guards."""
+    """Which requirements are run. `keyword` is an expression as pytest's -k; `changes`: no guards; `shard`:
+    the part of them that this machine has."""
 
     keyword: str = ""
     patches: tuple[str, ...] = ()
     changes: bool = False
+    shard: Shard | None = None
 
     def of(self, known: Iterable[Requirement]) -> list[Requirement]:
         """Those that are selected. Raises UsageError for a wrong expression."""
         fits = matcher(self.keyword)
-        return [
+        chosen = [
             requirement
             for requirement in known
             if (not self.patches or requirement.patch in self.patches)
             and not (self.changes and requirement.role == "guard")
             and fits((requirement.name, requirement.role, requirement.level, requirement.case))
         ]
+        return self.shard.of(chosen) if self.shard else chosen
 
     def __str__(self) -> str:
         parts = [f"-k {self.keyword!r}"] if self.keyword else []
         parts += [f"--patch {patch}" for patch in self.patches]
-        return " ".join([*parts, "changes"] if self.changes else parts)
+        parts += ["changes"] if self.changes else []
+        return " ".join([*parts, str(self.shard)] if self.shard else parts)
 
 
 class Listener:

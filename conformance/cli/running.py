@@ -26,6 +26,7 @@ from conformance.judge.comparison import compare as lay_side_by_side
 from conformance.judge.deviations import load_deviations
 from conformance.judge.outcome import worst_status
 from conformance.judge.runfile import Run, part_of, read_reached, read_run
+from conformance.judge.shards import Shard
 from conformance.report import baseline as baseline_report
 from conformance.report.annotations import annotations
 from conformance.report.junit import junit
@@ -154,7 +155,7 @@ def _judge(before: Run, out: Path, options: argparse.Namespace, *, alone: bool) 
         judged=before,
         project=options.project,
     )
-    comparison = _told(runs, out, options, "" if alone else f"{before.target.file_name}.")
+    comparison = tell(runs, out, options, "" if alone else f"{before.target.file_name}.")
     old = {verdict.requirement: verdict for verdict in before.verdicts}
     changed = [new for new in runs[0].verdicts if new.verdict != old[new.requirement].verdict]
     for new in changed[:_CHANGED]:
@@ -173,7 +174,7 @@ def _measure(
     before: int | None = None,
 ) -> Comparison:
     """Run, write every report, and show the comparison; `before` as for `lay_side_by_side`."""
-    selection = Selection(options.keyword, tuple(options.patch))
+    selection = Selection(options.keyword, tuple(options.patch), shard=_shard(options))
     if baseline is not None:  # told before an image is built
         chosen = selection.of(options.project.catalogue.requirements.values())
         if chosen:
@@ -195,7 +196,16 @@ def _measure(
             project=options.project,
             maxfail=options.maxfail,
         )
-        return _told(runs, out, options, baseline=baseline, before=before)
+        return tell(runs, out, options, baseline=baseline, before=before)
+
+
+def _shard(options: argparse.Namespace) -> Shard | None:
+    """The part that this machine has, balanced by stored runs; None for everything, as a gate needs it."""
+    words = getattr(options, "shard", None)
+    if words is None:
+        return None
+    stored = [read_run(path) for path in run_files(options.seconds_of)] if options.seconds_of else []
+    return Shard.read(words, stored)
 
 
 def _best_there_is(options: argparse.Namespace) -> Plan:
@@ -236,7 +246,7 @@ def _sayer(options: argparse.Namespace) -> Callable[[str], None]:
     return _say if options.detail not in ("quiet", "differences") else _say_aside
 
 
-def _told(
+def tell(
     runs: Sequence[Run],
     out: Path,
     options: argparse.Namespace,

@@ -151,6 +151,8 @@ def _caveats(old: Run, new: Run) -> Iterator[str]:
         yield f"They stand on different systems: {was}; now {now}."
     if old.target.image != new.target.image:
         yield "The image is another one."
+    if old.target.build and new.target.build and old.target.build != new.target.build:
+        yield "The programs of qmail are others."
     for what in ("suite", "selection", "queue"):
         was, now = (getattr(run.header, what) or "everything" for run in (old, new))
         if was != now:

@@ -1,12 +1,22 @@
 """What a target stands on, as its own files say: packages of qmail, and the system."""
 
+import hashlib
 import re
+from collections.abc import Mapping
 
 #: Programs of qmail that talk, deliver and queue.
 PROGRAMS = (
     *("qmail-smtpd", "qmail-remote", "qmail-send", "qmail-local", "qmail-lspawn", "qmail-rspawn"),
     *("qmail-queue", "qmail-verify"),
 )
+
+
+def build_of(programs: Mapping[str, bytes]) -> str:
+    """A digest of qmail's programs (name -> content), by which two builds of one version are told apart."""
+    digest = hashlib.sha256()
+    for name, content in sorted(programs.items()):
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def read_packages(status: str) -> dict[str, str]:

@@ -14,8 +14,8 @@ class Target:
     """One qmail build under test.
 
     `name` is what the person wrote (`debs:build/@0004,0005`), `location` the directory or image in it,
-    `packages` maps package names to versions, and `image` is the image's id, or a digest of the qmail in a
-    directory tree (`root`); both are filled in when the target stands ready. `flaws` are those built into a
+    `packages` maps package names to versions, `image` is the image's id, and `build` a digest of qmail's own
+    programs; they are filled in when the target stands ready. `flaws` are those built into a
     reference on purpose. Where `name` is one that a person gave it, `written` is what that stands for, and
     `command_name` is what a command calls it where no project knows that name (`new=debs:DIRECTORY`, without
     its place). `specification` is True for the reference, which is not qmail.
@@ -38,6 +38,7 @@ class Target:
     base: str = ""
     system: str = ""
     architecture: str = ""
+    build: str = ""
 
     @property
     def specification(self) -> bool:
@@ -67,6 +68,6 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """What reports tell of it: not its place here; of flaws, `command_name` and the like what it has."""
         left_out = {"location", "written"}
-        optional = ("flaws", "command_name", "release", "base", "system", "architecture")
+        optional = ("flaws", "command_name", "release", "base", "system", "architecture", "build")
         left_out |= {name for name in optional if not getattr(self, name)}
         return {name: value for name, value in encode(self).items() if name not in left_out}

@@ -17,9 +17,10 @@ from conformance.errors import WorldError
 from conformance.targets.docker.context import Context, archive, digest, internet_context, target_context
 from conformance.targets.docker.debs import read_debs
 from conformance.targets.docker.engine import complaints, sdk
+from conformance.targets.docker.programs import programs
 from conformance.targets.docker.sweep import OWNER_LABEL, ROLE_LABEL, owner, remove
 from conformance.targets.image_options import Images
-from conformance.targets.packages import read_packages, read_system
+from conformance.targets.packages import build_of, read_packages, read_system
 from conformance.targets.target import Target
 
 TARGET_REPOSITORY = "qmail-conformance/target"
@@ -114,7 +115,7 @@ def _today() -> str:
 
 
 def _facts(client: Any, image: str) -> dict[str, Any]:
-    """Packages, system and architecture of an image, as its own files and the engine say; nothing is run."""
+    """What is told of an image, as its own files and the engine say; nothing is run."""
     with complaints("reading the package versions of an image"):
         architecture = str(client.images.get(image).attrs.get("Architecture") or "")
         container = client.containers.create(image, labels={OWNER_LABEL: owner(), ROLE_LABEL: "packages"})
@@ -123,7 +124,12 @@ def _facts(client: Any, image: str) -> dict[str, Any]:
             system = _system(container)
         finally:
             container.remove(force=True)
-    return {"packages": read_packages(status), "system": system, "architecture": architecture}
+    return {
+        "packages": read_packages(status),
+        "system": system,
+        "architecture": architecture,
+        "build": build_of(programs(client, image)),
+    }
 
 
 def _system(container: Any) -> str:

@@ -1,6 +1,5 @@
 """A target out of a directory: looked into, and whether this machine lets it have namespaces."""
 
-import hashlib
 import os
 import platform
 from dataclasses import replace
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from conformance.errors import UsageError, WorldError
 from conformance.targets.namespaces import kernel
-from conformance.targets.namespaces.root import Root, look_into
+from conformance.targets.namespaces.root import look_into
+from conformance.targets.packages import build_of
 from conformance.targets.target import Target
 
 _ALL = kernel.NEW_MOUNTS | kernel.NEW_PROCESSES | kernel.NEW_NETWORK | kernel.NEW_IPC | kernel.NEW_HOST_NAME
@@ -18,7 +18,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "ppc
 
 
 def ready(target: Target) -> Target:
-    """The target with what stands in its directory: packages, system, and as `image` the digest of its qmail.
+    """The target with what stands in its directory: packages, system and qmail.
 
     Raises UsageError for the directory, WorldError where there are no namespaces.
     """
@@ -28,10 +28,10 @@ def ready(target: Target) -> Target:
     machine = platform.machine()
     return replace(
         target,
-        image=f"sha256:{_digest(root)}",
         packages=root.packages,
         system=root.system,
         architecture=_ARCHITECTURES.get(machine, machine),
+        build=build_of(root.programs()),
     )
 
 
@@ -63,11 +63,3 @@ def hint() -> str:
         return "Run it as root (sudo), which may make them; a Docker engine needs no root."
     return "In a container give it more: docker run --privileged, or --cap-add SYS_ADMIN with no seccomp."
 
-
-def _digest(root: Root) -> str:
-    """Of the programs of qmail, so that two builds of one version are told apart."""
-    digest = hashlib.sha256()
-    for path in sorted(root.place(f"{root.home}/bin").iterdir()):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
