@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def rounds(names: list[str], flaws: list[str]) -> ZooTable:
 
     trials = [*without.trials(wanted), *without.trials_on_stock(wanted, (), ())]
     chosen = {name: REQUIREMENTS[name] for name in names}
-    return lay_out(chosen, without, run_trials(trials, 1), {*names, *flaws})
+    return lay_out(chosen, without, run_trials(trials, 0), {*names, *flaws})
 
 
 def test_flaws_are_caught_both_ways() -> None:
@@ -85,9 +86,15 @@ def test_a_flaw_that_is_never_asked_about_makes_no_difference(name: str) -> None
 
 def test_worker_processes_come_to_the_same() -> None:
     trials = [Trial(flaw, "patched", ("0006.unknown.code",)) for flaw in ("0006.dropped", "0006.closes")]
-    for workers in (1, 2):
+    for workers in (0, 1, 2):
         found = {trial: outcome["0006.unknown.code"][0] for trial, outcome in run_trials(trials, workers)}
         assert [found[trial] for trial in trials] == ["unmet", "met"]
+
+
+def test_a_worker_process_tells_what_was_seen_in_pytests_words() -> None:
+    trials = [Trial("0006.dropped", "patched", ("0006.unknown.code",))]
+    [(_, outcome)] = run_trials(trials, 1)
+    assert "assert 502 == 500" in outcome["0006.unknown.code"][1]
 
 
 def test_a_worker_that_never_comes_to_an_end_is_ended_and_its_flaw_named(
@@ -228,6 +235,24 @@ def test_a_broken_bar_is_exit_status_1(
     assert main(["zoo", "-k", "0006.dropped", "-n", "1", "--out", str(tmp_path)]) == 1
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("broken: 0006.dropped (answers 502 as stock does) is caught by no requirement")
+
+
+def test_a_verdict_that_is_told_in_code_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = {name: REQUIREMENTS[name] for name in ("0006.unknown.code", "0006.known.unaffected")}
+    sides = ["<reply 502 'no'>", "<object at 0x7f>"]
+
+    def outcomes(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, Outcome]]:
+        yield from ((each, {name: ("unmet", seen) for name, seen in zip(few, sides)}) for each in trials)
+
+    monkeypatch.setattr(command, "run_trials", outcomes)
+    monkeypatch.setattr(command, "all_requirements", lambda: few)
+    assert main(["zoo", "-k", "0006.dropped", "-n", "1", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "0006.known.unaffected under 0006.dropped is told in code: not as promised: <object at" in told
+    assert re.search(r"^(\d+) of \d+ unmet verdicts are told in words$", told, re.MULTILINE)
+    assert "0006.unknown.code under 0006.dropped is told" not in told
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import cache
 
 from conformance import __version__, stopping
 from conformance.cases.collection import all_requirements
@@ -16,6 +17,7 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, NothingSelecte
 from conformance.harmless import printable
 from conformance.judge.runfile import suite_digest
 from conformance.reference.flaws import FLAWS
+from conformance.report.sentences import looks_like_code, sentence_of
 from conformance.report.words import numbered, one_line
 from conformance.targets.capacity import core_count, cut_down_workers
 from conformance.zoo import pages
@@ -72,7 +74,23 @@ def visit(keyword: str, workers: int, part: Part | None = None, *, quick: bool =
                 without_catch &= idle(table)
         settled = {flaw for flaw, names in table.caught_by.items() if _by_its_own(flaw, names)}
         table = run(without.trials_on_stock(wanted, settled, idle(table), quick=quick))
-        return run(without.trials_on_model({flaw: table.caught_by[flaw] for flaw in FLAWS if flaw in chosen}))
+        table = run(
+            without.trials_on_model({flaw: table.caught_by[flaw] for flaw in FLAWS if flaw in chosen})
+        )
+    _read(table, seen)
+    return table
+
+
+def _read(table: ZooTable, seen: Iterable[tuple[Trial, Outcome]]) -> None:
+    """Note what a report would say of each unmet verdict, and which of it is code and no sentence."""
+    say = cache(sentence_of)
+    for trial, outcome in seen:
+        for name, (verdict, what) in outcome.items():
+            if verdict == "unmet":
+                table.unmet += 1
+                if looks_like_code(said := say(what)):
+                    table.in_code.append(f"{name} under {trial.flaw} is told in code: {said}")
+    table.broken += table.in_code
 
 
 def _by_its_own(flaw: str, names: Iterable[str]) -> bool:
@@ -137,6 +155,8 @@ def summary(table: ZooTable, own: Sequence[OwnCatches] = ()) -> list[str]:
         lines.append(
             f"{seen} of {all_of_them} flaws behind a known deviation are caught on the model{hidden}"
         )
+    told = table.unmet - len(table.in_code)
+    lines.append(f"{told} of {table.unmet} unmet verdicts are told in words")
     if not table.broken:
         lines.append("every flaw by one of its own patch; without flaws the reference is as promised")
     return lines

@@ -20,7 +20,8 @@ class ZooTable:
     `caught_by` maps every flaw to the requirements that catch it, those of its own patch first; `catches`
     maps every requirement to the flaws that it catches. `on_model` maps a flaw that a requirement with a
     known deviation catches to those that catch it where the known deviations show. `broken` says, a sentence
-    each, which bars do not hold; it speaks of what was chosen alone.
+    each, which bars do not hold; it speaks of what was chosen alone. `in_code` are those of `unmet` verdicts
+    that no sentence tells.
     """
 
     flaws: list[str]
@@ -30,6 +31,8 @@ class ZooTable:
     catches: dict[str, list[str]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     runs: int = 0  #: cases run under a flaw
+    unmet: int = 0
+    in_code: list[str] = field(default_factory=list)
 
 
 def lay_out(

@@ -240,8 +240,8 @@ def run_trial(trial: Trial) -> Outcome:
 
 
 def run_trials(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, Outcome]]:
-    """Every trial with its outcome, as they come, from so many processes; with one worker in this process."""
-    if workers == 1:
+    """Every trial with its outcome, as they come, from so many processes; without any in this one."""
+    if workers == 0:
         yield from ((trial, run_trial(trial)) for trial in trials)
         return
     given = list(trials)
