@@ -14,7 +14,8 @@ from conformance.judge.verdict import Verdict
 from conformance.report import baseline as report
 from conformance.report.annotations import annotations
 from conformance.report.junit import junit
-from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict
+from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict, write
+from tests.report_samples import Page
 
 Told = pytest.CaptureFixture[str]
 
@@ -137,3 +138,38 @@ def test_a_gate_fails_for_what_the_last_release_did_right_alone(tmp_path: Path, 
     assert "## Against the baseline" in (tmp_path / "worse" / "summary.md").read_text()
     assert main(["gate", flawed, *against, "--out", str(last)]) == EXIT_USAGE
     assert "it is what is read" in capsys.readouterr().err
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> tuple[str, str]:
+    """A run file in which something is newly unmet, and that of the last release."""
+    now = write(tmp_path / "now" / "ppa.jsonl", PPA, [verdict(BASE, PPA), unmet("Z, <b>")])
+    before = write(tmp_path / "before" / "ppa.jsonl", PPA, [verdict(BASE, PPA), MET, verdict(GUARD, PPA)])
+    return str(now), str(before)
+
+
+def test_a_stored_run_is_reported_beside_its_baseline_with_the_evidence_of_each(
+    stored: tuple[str, str], tmp_path: Path
+) -> None:
+    now, before = stored
+    site, page, xml = tmp_path / "site", tmp_path / "page.md", tmp_path / "junit.xml"
+    forms = ["--html", str(site), "--markdown", str(page), "--junit", str(xml)]
+    assert main(["report", now, "--baseline", before, *forms]) == EXIT_AS_EXPECTED
+    first = Page((site / "index.html").read_text(encoding="utf-8"))
+    assert first.text.index("Against the baseline") < first.text.index("What was compared")
+    assert "Newly unmet: 1" in first.text
+    assert f"requirements/{CHANGE.name}.html" in first.links
+    assert f"no longer in this run: {GUARD.name}" in first.text
+    assert "## Against the baseline" in page.read_text(encoding="utf-8")
+    assert "newly unmet" in xml.read_text(encoding="utf-8")
+    assert main(["report", now, "--html", str(site)]) == EXIT_AS_EXPECTED
+    assert "Against the baseline" not in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_wrong_baseline_of_a_report_is_told(stored: tuple[str, str], capsys: Told) -> None:
+    now, before = stored
+    assert main(["report", now, "--baseline", now]) == EXIT_USAGE
+    assert "it is the run itself" in capsys.readouterr().err
+    assert main(["report", "--diff", before, now, "--baseline", before]) == EXIT_USAGE
+    assert "--diff has no form --baseline" in capsys.readouterr().err
+    assert main(["report", now, "--baseline", before, "--json", before]) == EXIT_USAGE

@@ -244,7 +244,9 @@ def test_a_verdict_that_is_told_in_code_is_broken(
     sides = ["<reply 502 'no'>", "<object at 0x7f>"]
 
     def outcomes(trials: Iterable[Trial], workers: int) -> Iterator[tuple[Trial, Outcome]]:
-        yield from ((each, {name: ("unmet", seen) for name, seen in zip(few, sides)}) for each in trials)
+        yield from (
+            (each, {name: ("unmet", seen) for name, seen in zip(few, sides, strict=True)}) for each in trials
+        )
 
     monkeypatch.setattr(command, "run_trials", outcomes)
     monkeypatch.setattr(command, "all_requirements", lambda: few)

@@ -81,6 +81,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         ("--json", "FILE", "JSON, as docs/schema/ describes it"),
         ("--badges", "DIR", "an SVG for each patch and target"),
         ("--bench", "BENCH.json", "what `bench` measured of these targets, for the first page of --html"),
+        ("--baseline", "RUN.jsonl", "the last release's run, or where it is: what is newly unmet since"),
     ):
         add_option(parser, option, metavar, what, default="")
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from conformance.catalogue.catalogue import Catalogue
 from conformance.cli.options import STANDARD_OUTPUT, refuse_overwriting, refuse_standard_output
-from conformance.cli.stored import run_files
+from conformance.cli.stored import run_file, run_files
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_WORLD, UsageError
+from conformance.judge.baseline import AgainstBaseline, against_baseline
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.runfile import PART, read_reached, read_run
 from conformance.pod.codec import decode
+from conformance.report import baseline as baseline_report
 from conformance.report import changes, export
 from conformance.report.annotations import annotations
 from conformance.report.badges import badges
@@ -53,16 +55,17 @@ def report(options: argparse.Namespace) -> int:
     comparison = compare([read_reached(path) for path in paths])
     if comparison.cut_off and options.badges:
         raise UsageError(f"--badges: cut off: {listed(comparison.cut_off)}", "A badge is of a whole run.")
+    since = _since(options, comparison, paths)
     asked = ("html", "markdown", "junit", "json", "annotations", "badges")
     if not any(getattr(options, name) for name in asked):
         options.markdown = STANDARD_OUTPUT
     throughput = throughput_of(options.bench, comparison)
     # Each text is whole before any file is touched, so that no partial report looks whole.
     texts = [
-        (options.markdown, markdown(comparison) if options.markdown else ""),
-        (options.junit, junit(comparison) if options.junit else ""),
+        (options.markdown, _page(comparison, since) if options.markdown else ""),
+        (options.junit, junit(comparison, since) if options.junit else ""),
         (options.json, export.dumps(export.to_json(comparison)) if options.json else ""),
-        (options.annotations, annotations(comparison) if options.annotations else ""),
+        (options.annotations, annotations(comparison, since) if options.annotations else ""),
     ]
     for place, text in texts:
         if place:
@@ -79,10 +82,28 @@ def report(options: argparse.Namespace) -> int:
                 raise UsageError(f"{path}: it might be written over", "Name another directory for the site.")
         catalogue = options.project.catalogue
         pages = _explored_pages(explored, Path(options.html))
-        _note(write_site(comparison, Path(options.html), throughput, catalogue, pages))
+        _note(write_site(comparison, Path(options.html), throughput, catalogue, pages, since))
     for each in comparison.cut_off:
         print(f"The run was cut off: {each}; --resume goes on with it", file=sys.stderr)
     return EXIT_WORLD if comparison.cut_off else EXIT_AS_EXPECTED
+
+
+def _since(
+    options: argparse.Namespace, comparison: Comparison, paths: Sequence[Path]
+) -> AgainstBaseline | None:
+    """What became of the verdicts of --baseline on the first run. Raises UsageError."""
+    if not options.baseline:
+        return None
+    path = run_file(options.baseline, comparison.runs[0].target.name)
+    if path in paths:
+        raise UsageError(f"--baseline {path}: it is the run itself", "Name the run of the last release.")
+    refuse_overwriting(_files(options), [path])
+    return against_baseline(comparison.runs[0], read_run(path))
+
+
+def _page(comparison: Comparison, since: AgainstBaseline | None) -> str:
+    """The Markdown, and below it what became of a baseline's verdicts."""
+    return markdown(comparison) + (f"\n{baseline_report.page(since)}" if since else "")
 
 
 def _explorations(names: Sequence[str]) -> tuple[list[str], list[Path]]:
@@ -150,6 +171,7 @@ def write_site(
     throughput: "Pictures | None" = None,
     catalogue: Catalogue | None = None,
     explored: Sequence[tuple[str, str]] = (),
+    since: AgainstBaseline | None = None,
 ) -> Path:
     """Write the site below `directory`, with the cases of a catalogue (ours); the path of its index.
 
@@ -157,7 +179,7 @@ def write_site(
     """
     from conformance.report.site import INDEX, site_files
 
-    for name, text in site_files(comparison, throughput, catalogue, explored):
+    for name, text in site_files(comparison, throughput, catalogue, explored, since):
         write_text(directory / name, text)
     return directory / INDEX
 
@@ -201,7 +223,7 @@ def _was_run(participant: "Participant", comparison: Comparison) -> bool:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    for option in ("junit", "annotations", "badges", "bench"):
+    for option in ("junit", "annotations", "badges", "bench", "baseline"):
         if getattr(options, option):
             raise UsageError(f"--diff has no form --{option}", "It has text, --html, --markdown and --json.")
     paths = run_files(options.runs)

@@ -21,24 +21,28 @@ TITLES = {
 
 def sentence(found: AgainstBaseline) -> str:
     """`2 newly unmet (1 loses mail, 1 crashes); 25 not as expected, and unmet before in … (…)`."""
-    parts = [f"{len(group)} {TITLES[kind]} ({costs(group)})" for kind, group in _groups(found)]
+    parts = [f"{len(group)} {title} ({costs(group)})" for _, title, group in groups(found)]
     return "; ".join(parts) or "nothing is newly unmet"
 
 
 def lines(found: AgainstBaseline) -> list[str]:
     """Each of them by name, below what it is."""
-    baseline = found.baseline
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(baseline.target.packages.items()))
-    what = packages or baseline.target.name
-    what += f" on {baseline.target.release}" if baseline.target.release else ""
-    told = [one_line(f"Against the baseline {baseline.path} ({what}):")]
-    for kind, group in _groups(found):
-        told.append(f"  {TITLES[kind]}: {len(group)}")
+    told = [f"Against {caption(found)}:"]
+    for _, title, group in groups(found):
+        told.append(f"  {title}: {len(group)}")
         told += [f"    {_line(verdict)}" for verdict in group[:_SHOWN]]
         if len(group) > _SHOWN:
             told.append(f"    … and {len(group) - _SHOWN} more; the run file holds them all.")
     told += ["  nothing is newly unmet"] if not found.newly else []
-    return [*told, *([f"  {_gone(found)}"] if found.gone else [])]
+    return [*told, *([f"  {gone(found)}"] if found.gone else [])]
+
+
+def caption(found: AgainstBaseline) -> str:
+    """Which run it is, and of what."""
+    target = found.baseline.target
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(target.packages.items()))
+    release = f" on {target.release}" if target.release else ""
+    return one_line(f"the baseline {found.baseline.path} ({packages or target.name}{release})")
 
 
 def page(found: AgainstBaseline) -> str:
@@ -46,15 +50,15 @@ def page(found: AgainstBaseline) -> str:
     rows = [
         (
             escape(verdict.requirement),
-            escape(TITLES[kind]),
+            escape(title),
             escape(verdict.severity or ""),
             escape(what_came(verdict), _SEEN),
         )
-        for kind, group in _groups(found)
+        for _, title, group in groups(found)
         for verdict in group
     ]
     blocks = ["## Against the baseline", f"{escape(sentence(found))}."]
-    blocks += [f"{escape(_gone(found))}."] if found.gone else []
+    blocks += [f"{escape(gone(found))}."] if found.gone else []
     return (
         "\n\n".join([*blocks, table(("requirement", "since", "severity", "seen"), rows)] if rows else blocks)
         + "\n"
@@ -68,15 +72,16 @@ def ending(name: str, word: str, found: AgainstBaseline, status: int, verdicts: 
     return one_line(f"gate: {name} {word}. {said}; exit status {status}: {meaning}")
 
 
-def _gone(found: AgainstBaseline) -> str:
+def gone(found: AgainstBaseline) -> str:
     """What nobody would miss otherwise: a case that was taken away fails no more."""
     more = f" and {len(found.gone) - _SHOWN} more" if len(found.gone) > _SHOWN else ""
     return f"in the baseline and no longer in this run: {', '.join(found.gone[:_SHOWN])}{more}"
 
 
-def _groups(found: AgainstBaseline) -> list[tuple[str, tuple[Verdict, ...]]]:
-    groups = {"newly": found.newly, "known": found.known, "before": found.before}
-    return [(kind, group) for kind, group in groups.items() if group]
+def groups(found: AgainstBaseline) -> list[tuple[str, str, tuple[Verdict, ...]]]:
+    """Kind, title and verdicts of each group that there is, the worst first."""
+    all_of_them = {"newly": found.newly, "known": found.known, "before": found.before}
+    return [(kind, TITLES[kind], group) for kind, group in all_of_them.items() if group]
 
 
 def _line(verdict: Verdict) -> str:

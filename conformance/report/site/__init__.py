@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from conformance.catalogue.catalogue import Catalogue
+from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.comparison import Comparison
 from conformance.project.form import NO_PROJECT
 from conformance.report.site.index import Pictures, index_page
@@ -18,14 +19,16 @@ def site_files(
     throughput: Pictures | None = None,
     catalogue: Catalogue | None = None,
     explored: Sequence[tuple[str, str]] = (),
+    since: AgainstBaseline | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Each page, as its path in the site and its text: `requirements/NAME.html`, and `INDEX` last.
 
-    `explored`: pages of explorations beside them, by their address and their line.
+    `explored`: pages of explorations beside them, by their address and their line. `since`: what
+    became of a baseline's verdicts on the first run.
     """
     known = catalogue or NO_PROJECT.catalogue
     rows = comparison.rows
     for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
         text = requirement_page(comparison, row, before, after, known)
         yield f"requirements/{file_name(row.requirement)}", text
-    yield INDEX, index_page(comparison, throughput, explored)
+    yield INDEX, index_page(comparison, throughput, explored, since)

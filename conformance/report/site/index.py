@@ -8,11 +8,13 @@ from itertools import groupby
 from conformance import __version__
 from conformance.errors import EXIT_AS_EXPECTED
 from conformance.harmless import printable
+from conformance.judge.baseline import AgainstBaseline
 from conformance.judge.comparison import Comparison, PatchSummary, Row
 from conformance.judge.expectation import meaning
 from conformance.judge.runfile import Run
 from conformance.judge.user_changes import Kind, UserChange, UserChanges, user_changes
 from conformance.report.sentences import sentence
+from conformance.report.site.baseline import baseline_section
 from conformance.report.site.citation import citation
 from conformance.report.site.findings import explored_section
 from conformance.report.site.html import Html, bullets, definitions, joined, prose, scrolling, tag
@@ -51,9 +53,15 @@ class Pictures:
 
 
 def index_page(
-    comparison: Comparison, throughput: Pictures | None = None, explored: Sequence[tuple[str, str]] = ()
+    comparison: Comparison,
+    throughput: Pictures | None = None,
+    explored: Sequence[tuple[str, str]] = (),
+    since: AgainstBaseline | None = None,
 ) -> str:
-    """The whole page. `explored`: pages of explorations, by their address and their line."""
+    """The whole page. `explored`: pages of explorations, by their address and their line.
+
+    `since`: what became of a baseline's verdicts on the first run.
+    """
     names = listed(map(printable, comparison.labels))
     header = comparison.runs[0].header
     content = tag(
@@ -61,6 +69,7 @@ def index_page(
         tag("p", "qmail conformance", class_="kicker"),
         tag("h1", names),
         _conclusion(comparison),
+        baseline_section(since) if since else "",
         _user_changes(comparison),
         section("compared", "What was compared", _compared(comparison)),
         section("patches", "What each patch came to", _patches(comparison)) if comparison.patches else "",
