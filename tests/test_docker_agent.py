@@ -330,6 +330,11 @@ def test_it_tells_how_each_session_ended_and_what_one_holds_that_runs(tmp_path: 
             memory, descriptors, children = map(int, held.split())
             assert (descriptors, children) == (4, 1)
             assert memory > 100
+            with session("exec sleep 100"):  # which does not end with its connection
+                pass
+            began = time.monotonic()
+            assert [status for _, status, _ in sessions(third)][-2:] == ["", ""]
+            assert time.monotonic() - began < 1.9, "the time of the open one passes too"
             prepare(target)  # ends it
         assert sessions() == []
 

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
-from conformance.explore.chance import without_lost
+from conformance.explore.chance import in_order, without_lost
 from conformance.explore.differences import Difference, differ, differences
 from conformance.explore.document import Document, made
 from conformance.explore.invariants import broken
@@ -159,6 +160,17 @@ def test_failures_at_once_are_noted_in_any_order() -> None:
     ]
     assert 0 < noted.index("<no@here.example>") < noted.index("<nobody@here.example>")
     assert noted.endswith(r"by that name. (#5.1.1)\n\n']")
+
+
+def test_blank_lines_in_what_a_host_says_are_no_end_of_a_failure() -> None:
+    def noted(*failures: str) -> Event:
+        holds = "".join(f"<{failure}\n\n" for failure in failures)
+        return Event(0.0, "files", "qmail", "suite", f"[queue/bounce/NUMBER holds {holds!r}]")
+
+    record = played({"session": CHAT + MESSAGE, "delivering": True})
+    failures = ("b@x.example>:\nno", "a@x.example>:\none\n \n", "b@x.example>:\nnone")
+    orders = [in_order(record, [noted(*order)]) for order in permutations(failures)]
+    assert all(order == orders[0] for order in orders)
 
 
 def test_when_a_host_says_more_than_it_is_asked_is_chance() -> None:

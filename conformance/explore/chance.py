@@ -161,15 +161,19 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
             yield event
         elif not event.text.startswith(_AT_ONCE):
             text = _RECIPIENTS.sub(_sorted(", "), event.text)
-            text = _FAILURES.sub(_sorted(r"\n\n"), text)
-            text = _ENTRIES.sub(_sorted(r"\n\n"), text)
+            text = _FAILURES.sub(_sorted(r"\n\n", before="<"), text)
+            text = _ENTRIES.sub(_sorted(r"\n\n", before="From "), text)
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
 
 
-def _sorted(between: str) -> Callable[[re.Match[str]], str]:
-    """Puts what stands `between` each other in order, in the second group of three."""
-    return lambda found: found[1] + between.join(sorted(found[2].split(between))) + found[3]
+def _sorted(between: str, before: str = "") -> Callable[[re.Match[str]], str]:
+    """Puts what stands `between` each other in order, in the second group of three; `before` begins each.
+
+    A host's words may hold what stands between.
+    """
+    parts = re.compile(f"{re.escape(between)}(?={re.escape(before)})")
+    return lambda found: found[1] + between.join(sorted(parts.split(found[2]))) + found[3]
 
 
 def _talks_to_clients(record: Record) -> bool:

@@ -35,8 +35,8 @@ _SLACK, _KEPT, _OF_LONGEST = 48, 3, 9
 _KEPT_OPEN = 1
 #: KiB that a process of real qmail has touched besides once it has started another: 124 were seen.
 _OF_CHILDREN = 200
-#: Replies that come before qmail-queue or a checkprogram is started.
-_STARTS = re.compile(r"^3[35]4 ", re.MULTILINE)
+#: Replies that come before qmail-queue or a checkprogram is started, or behind one.
+_STARTS = re.compile(r"^(3[35]4|[25]35|454) ", re.MULTILINE)
 #: What is in a record in the place of a password.
 _HIDDEN = re.compile(r"<(password|login|plain) of [a-z0-9]+>")
 _ANNOUNCED = re.compile(r"^250[ -]AUTH\b", re.IGNORECASE | re.MULTILINE)

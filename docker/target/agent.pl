@@ -24,6 +24,7 @@ my $PAUSE = 1;    # so many seconds late at a stretch, somebody has paused us
 my $LATE = 0.05;    # so many seconds late, nobody has kept us from running: the clock counts hundredths
 my $MOST_REPORT = 1 << 20;    # octets that qmail-remote may print; qmail-rspawn keeps them all in its memory
 my $ENDING = 2;    # seconds for a session to end whose connection has ended
+my $ENDING_BESIDE = 0.2;    # the same while others are open, for which time passes too
 my $MOST_SEEN = 8 << 20;    # octets of files that one look at the target takes in
 
 my $control;    # the connection
@@ -663,9 +664,10 @@ sub held {
 sub session_items {
     my %open = map { $_ => 1 } @_;
     my ($spent, @sessions) = (0);
+    my $ending = %open ? $ENDING_BESIDE : $ENDING;
     while (1) {
         @sessions = sessions();
-        last if $spent > $ENDING || !grep { $_->[2] eq '' && !$open{ $_->[1] } } @sessions;
+        last if $spent > $ending || !grep { $_->[2] eq '' && !$open{ $_->[1] } } @sessions;
         $spent += (pause(0.001))[0];
     }
     return map {
