@@ -28,11 +28,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @needs_a_machine
 def test_what_is_installed_is_judged_and_left_alone(machine: Installed) -> None:
-    ran = machine.run(sys.executable, str(BUSY), "run", "installed", "-k", SOME, "--out", "/tmp/out")
+    ran = machine.run(sys.executable, str(BUSY), "gate", "installed", "-k", SOME, "--out", "/tmp/out")
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert told["status"] == 0, told["said"]
-    assert "installed is as expected" in told["said"]
+    assert "installed passes" in told["said"]
+    assert "decided once more, in fresh pods: the same." in told["said"]
     before, after = told["before"], told["after"]
     assert before["queued"], "there was mail in its queue"
     for what in ("queued", "sockets", "processes"):

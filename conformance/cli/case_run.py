@@ -47,12 +47,13 @@ _DEATHS = 100
 @dataclass(frozen=True)
 class Selection:
     """Which requirements are run. `keyword` is an expression as pytest's -k; `changes`: no guards; `shard`:
-    the part of them that this machine has."""
+    the part of them that this machine has; `names`: these alone, where there are any."""
 
     keyword: str = ""
     patches: tuple[str, ...] = ()
     changes: bool = False
     shard: Shard | None = None
+    names: frozenset[str] = frozenset()
 
     def of(self, known: Iterable[Requirement]) -> list[Requirement]:
         """Those that are selected. Raises UsageError for a wrong expression."""
@@ -60,7 +61,8 @@ class Selection:
         chosen = [
             requirement
             for requirement in known
-            if (not self.patches or requirement.patch in self.patches)
+            if (not self.names or requirement.name in self.names)
+            and (not self.patches or requirement.patch in self.patches)
             and not (self.changes and requirement.role == "guard")
             and fits((requirement.name, requirement.role, requirement.level, requirement.case))
         ]

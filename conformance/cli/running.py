@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.attribution.carried import difference, shares
 from conformance.cli import keeping
 from conformance.cli.case_run import Selection, run_cases
+from conformance.cli.controlling import Control, control
 from conformance.cli.options import (
     images,
     note,
@@ -79,7 +80,14 @@ def gate(options: argparse.Namespace) -> int:
     refuse_standard_output(options.annotations)
     if options.annotations:
         refuse_overwriting([options.annotations], [baseline.path] if baseline else [])
-    comparison = _measure(names, options, baseline=baseline, before=1 if options.against else None)
+    found_noise: list[Control] = []
+
+    def once_more(plan: Plan, runs: Sequence[Run]) -> None:
+        if not runs[0].cut_off and (noise := control(plan, runs[0], options.pods, options.project)):
+            found_noise.append(noise)
+
+    before = 1 if options.against else None
+    comparison = _measure(names, options, baseline=baseline, before=before, then=once_more)
     status, found = comparison.exit_status, None
     if baseline is not None:
         found = against_baseline(comparison.runs[0], baseline)
@@ -87,6 +95,8 @@ def gate(options: argparse.Namespace) -> int:
         print("\n".join(baseline_report.lines(found)))
     if options.annotations:
         write_text(Path(options.annotations), annotations(comparison, found))
+    for noise in found_noise:
+        print(one_line(str(noise), 600))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")
     if found is not None:
         word += known_to_be_wrong(comparison, 0)
@@ -172,8 +182,12 @@ def _measure(
     plan: Plan | None = None,
     baseline: Run | None = None,
     before: int | None = None,
+    then: Callable[[Plan, Sequence[Run]], None] = lambda plan, runs: None,
 ) -> Comparison:
-    """Run, write every report, and show the comparison; `before` as for `lay_side_by_side`."""
+    """Run, write every report, and show the comparison; `before` as for `lay_side_by_side`.
+
+    `then` is done with what was run, before anything is told of it.
+    """
     selection = Selection(options.keyword, tuple(options.patch), shard=_shard(options))
     if baseline is not None:  # told before an image is built
         chosen = selection.of(options.project.catalogue.requirements.values())
@@ -196,6 +210,7 @@ def _measure(
             project=options.project,
             maxfail=options.maxfail,
         )
+        then(plan, runs)
         return tell(runs, out, options, baseline=baseline, before=before)
 
 
