@@ -52,7 +52,7 @@ async def test_nothing_is_queued_after_111(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         replies = await smtp.envelope("a@b.example", ["alice@here.example", "bob@here.example"])
         assert [reply.code for reply in replies] == [250, 250, 421]
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []
 
 
@@ -73,7 +73,8 @@ async def test_no_relayclient(qmail: Qmail) -> None:
     qmail.check_recipients()
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", ["alice@here.example"])
-    assert ["RELAYCLIENT" in call.environment for call in await qmail.hook_calls()] == [False]
+    given = ["RELAYCLIENT" in call.environment for call in await qmail.hook_calls()]
+    assert given == [False], f"RELAYCLIENT is there, run by run: {given}"
 
 
 @requirement("0009.program.8bit-address", source=SOURCE, level="should")

@@ -48,7 +48,7 @@ async def test_not_executed_in_the_second_place(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         said = await smtp.envelope("a@b.example", [ALICE, BOB])
         assert [reply.code for reply in said] == [250, 250, 421], said
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []
 
 

@@ -15,7 +15,7 @@ async def _ends(qmail: Qmail, words: str) -> None:
         _, reply = await smtp.envelope("a@b.example", [ALICE])
         assert reply.code == 421
         assert words in reply.text
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
 
 
 @requirement("0009.exit-100.refused", source=SOURCE)

@@ -155,7 +155,7 @@ async def test_without_me(qmail: Qmail) -> None:
     del qmail.control["me"]
     async with await qmail.connect() as smtp:
         assert smtp.greeting.code == 421, smtp.greeting
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
     texts = [line.text for line in await qmail.smtpd_log()]

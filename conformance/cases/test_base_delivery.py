@@ -11,7 +11,7 @@ async def test_maildir(qmail: Qmail) -> None:
     qmail.delivering = True
     seen = await qmail.deliver("a@b.example", ["alice@here.example"])
     messages = seen.mailboxes.get("alice", [])
-    assert len(messages) == 1
+    assert len(messages) == 1, f"{len(messages)} messages came"
     assert messages[0].startswith("Return-Path: <a@b.example>\nDelivered-To: alice@here.example\n")
     assert messages[0].endswith("\nSubject: hello\n\nhello\n")
     assert seen.queue == []
@@ -45,7 +45,7 @@ async def test_virtual_domain(internet: Internet, qmail: Qmail) -> None:
     qmail.dot_qmail["alice/.qmail-box"] = "./Maildir/\n"
     seen = await qmail.deliver("a@b.example", ["box@virtual.example"])
     messages = seen.mailboxes.get("alice", [])
-    assert len(messages) == 1
+    assert len(messages) == 1, f"{len(messages)} messages came"
     assert "\nDelivered-To: alice-box@virtual.example\n" in messages[0]
 
 
@@ -64,7 +64,7 @@ async def test_bounce(qmail: Qmail) -> None:
     qmail.delivering = True
     seen = await qmail.deliver("alice@here.example", ["nobody-at-all@here.example"])
     messages = seen.mailboxes.get("alice", [])
-    assert len(messages) == 1
+    assert len(messages) == 1, f"{len(messages)} messages came"
     assert messages[0].startswith("Return-Path: <>\n")
     assert "<nobody-at-all@here.example>:" in messages[0]
 
@@ -111,6 +111,6 @@ async def test_refused_mail_bounces(internet: Internet, qmail: Qmail) -> None:
     internet.exchanger(steps={"message": "554 we do not want this"})
     seen = await qmail.deliver("alice@here.example", ["b@plain.example"])
     messages = seen.mailboxes.get("alice", [])
-    assert len(messages) == 1
+    assert len(messages) == 1, f"{len(messages)} messages came"
     assert "we do not want this" in messages[0]
     assert seen.queue == []

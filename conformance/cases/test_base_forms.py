@@ -121,7 +121,7 @@ async def test_a_message_after_such_commands(qmail: Qmail) -> None:
         assert [reply.code for reply in replies] == [250, 250, 250, 354], f"{replies}"
         reply = await smtp.say(b"Subject: hello\n")
         assert (reply.code, "smtplf" in reply.text) == (451, True), reply
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []
 
 

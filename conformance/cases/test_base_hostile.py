@@ -124,7 +124,7 @@ async def test_half_close_in_a_transaction(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         await smtp.envelope("a@b.example", ["alice@here.example"])
         await smtp.half_close()
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []
 
 
@@ -136,7 +136,7 @@ async def test_connection_lost_in_data(qmail: Qmail) -> None:
         assert (await smtp.command("DATA")).code == 354
         await smtp.send(b"Subject: x\r\n\r\nhalf a mess")
         await smtp.half_close()
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []
 
 

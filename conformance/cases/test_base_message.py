@@ -128,5 +128,5 @@ async def test_bare_lf(qmail: Qmail) -> None:
         *_, reply = await smtp.transaction("a@b.example", ["alice@here.example"], message)
         assert reply.code == 451
         assert "smtplf" in reply.text
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     assert await qmail.queue() == []

@@ -51,7 +51,7 @@ async def test_the_end_by_quit(qmail: Qmail) -> None:
     """After QUIT the process exits with 0, and the connection is closed and not reset."""
     async with qmail.session() as smtp:
         assert (await smtp.command("QUIT")).code == 221
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     session = only(await qmail.session_ends(), "sessions")
     assert session.status == 0, session
     assert not session.reset, session
@@ -63,7 +63,7 @@ async def test_quit_behind_other_commands(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         replies = await smtp.pipeline(["MAIL FROM:<a@b.example>", f"RCPT TO:<{KNOWN}>", "RSET", "QUIT"])
         assert [reply.code for reply in replies] == [250, 250, 250, 221], replies
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     session = only(await qmail.session_ends(), "sessions")
     assert (session.status, session.reset) == (0, False), session
 
@@ -92,7 +92,7 @@ async def test_the_end_by_a_client_that_says_no_more(qmail: Qmail) -> None:
         await smtp.half_close()
         codes = [(await smtp.reply()).code for _ in range(3)]
         assert codes == [250, 250, 250], codes
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     session = only(await qmail.session_ends(), "sessions")
     assert session.status == 1, session
 

@@ -288,7 +288,8 @@ async def test_program_runs_once_for_each_recipient(qmail: Qmail) -> None:
     calls = await qmail.hook_calls("filter")
     recipients = sorted(call.environment.get("RECIPIENT", "") for call in calls)
     assert recipients == ["alice-x@here.example", "alice-y@here.example"], f"{recipients}"
-    assert all(call.input.endswith("\nSubject: hello\n\nhello\n") for call in calls)
+    whole = all(call.input.endswith("\nSubject: hello\n\nhello\n") for call in calls)
+    assert whole, "a run of the program was given another message"
 
 
 @requirement("base.program.forward", source="forward(1); qmail-command(8)")

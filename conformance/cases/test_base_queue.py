@@ -167,7 +167,7 @@ async def test_nothing_is_left_of_a_message_whose_client_goes_away(qmail: Qmail)
         assert (await smtp.command("DATA")).code == 354
         await smtp.send(b"Subject: hello\r\n\r\nhello\r\n")
         await smtp.half_close()
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
     await _nothing_left(qmail)
 
 

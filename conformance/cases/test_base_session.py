@@ -87,7 +87,7 @@ async def test_quit(qmail: Qmail) -> None:
     """QUIT is answered with 221, and then the server closes the connection."""
     async with qmail.session() as smtp:
         assert (await smtp.command("QUIT")).code == 221
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
 
 
 @requirement("base.order.rcpt-needs-mail", source="rfc5321:3.3, rfc5321:4.1.4")
@@ -197,7 +197,7 @@ async def test_silent_client(qmail: Qmail) -> None:
     qmail.control["timeoutsmtpd"] = "1\n"
     async with qmail.session() as smtp:
         assert (await smtp.reply(limit=6)).code == 451
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
 
 
 @requirement("base.client.ordinary", source="rfc5321:3.3; qmail-smtpd(8)")

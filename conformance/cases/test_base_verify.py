@@ -78,7 +78,7 @@ async def test_no_answer(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         _, reply = await smtp.envelope("a@b.example", [KNOWN])
         assert reply.code == 451
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
 
 
 @requirement("base.verify.mute", patch="0002", source=SOURCE + "; rfc5321:4.2.1", waits=5)
@@ -89,7 +89,7 @@ async def test_mute(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         _, reply = await smtp.envelope("a@b.example", [KNOWN])
         assert reply.code == 451
-        assert await smtp.closed()
+        assert await smtp.closed(), "the connection stays open"
 
 
 @requirement(
