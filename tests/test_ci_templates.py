@@ -218,7 +218,7 @@ def test_the_action_gates_a_good_build_and_then_one_that_lost_a_patch(job: Runne
     job.action({"target": "debs:nothing", **GATE, "out": "reports/none"})
     assert job.failed == ["Ask the gate"]
     assert "No case was run" in job.summary
-    assert "there is no such directory" in job.summary
+    assert "there is no such file or directory" in job.summary
     assert "::error title=qmail gate::no case was run" in job.said
     # Options that no shell reads are wrong use, and not left out.
     job.failed, job.said = [], ""

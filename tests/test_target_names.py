@@ -189,12 +189,13 @@ def test_what_is_a_target_is_none_and_what_could_be_two_things_is_asked_for(tmp_
     assert parse_target("reference@4").kind == "reference"
     (tmp_path / "installed").mkdir()
     assert parse_target("installed@4").kind == "root"
-    for written in ("host.example/qmail:1.06", "./nowhere", "below/gone"):
+    for written in ("host.example/qmail:1.06", "./nowhere", "below/gone", "./" + "x" * 300):
         with pytest.raises(UsageError, match="no such file or directory") as raised:
             parse_target(written)
         assert raised.value.hint.startswith("Write debs:PATH for packages, image:REFERENCE for an image")
-    with pytest.raises(UsageError, match=r"there is no target 'build\.tar'"):
-        parse_target("build.tar")
+    for written in ("build.tar", "x" * 300):
+        with pytest.raises(UsageError, match=f"there is no target '{re.escape(written)}'"):
+            parse_target(written)
 
 
 @pytest.mark.usefixtures("places")

@@ -1,5 +1,6 @@
 """Paths as names of targets: `build/`, `old.deb` and `qmail_1.06-7_amd64.changes` are `debs:PATH`."""
 
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -21,11 +22,11 @@ def with_kind(name: str, known: Collection[str], directory: Path) -> str:
     place = re.sub(r"@[^:/@]*$", "", name)
     if place in known or re.match(r"[a-z]+:|(reference|model)[^/]*$", name) or not place:
         return name
-    is_there = (directory / place).exists()
+    path = os.path.join(directory, place)
     if "/" in place or place.startswith("."):
-        if not is_there:
+        if not os.path.exists(path):
             raise UsageError(f"target {name!r}: there is no such file or directory", _HINT)
-    elif not place.endswith(_SUFFIXES) and not (directory / place).is_dir():
+    elif not place.endswith(_SUFFIXES) and not os.path.isdir(path):
         return name
     shortest = place.removeprefix("./").rstrip("/") or place
     return f"debs:{shortest}{name[len(place) :]}"
