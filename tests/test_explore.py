@@ -15,14 +15,15 @@ from conformance.errors import WorldError
 from conformance.explore.areas import AREAS
 from conformance.explore.campaign import Wish, explored
 from conformance.explore.differences import Difference
-from conformance.explore.document import Made
+from conformance.explore.document import Made, made
 from conformance.explore.exploring import Budget, Exploration
-from conformance.explore.finding import Cause, Finding, features
+from conformance.explore.finding import Cause, Finding, features, find
 from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import BATCH, Stream
 from conformance.explore.tally import Tally
 from conformance.pod.record import Record
+from conformance.report.explored import seen
 from conformance.targets.names import model_of, name_of_model, parse_target
 from conformance.targets.plan import Plan
 from conformance.targets.target import Target
@@ -186,6 +187,19 @@ def test_a_difference_that_does_not_come_again_in_a_fresh_pod_is_none() -> None:
     assert findings == []
     assert (tally.unstable, tally.differing) == (1, 1)
     assert judge.fresh == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("deadline", "plays", "shrunk"), [(0.0, 2, False), (None, 4, True)])
+def test_when_the_time_is_up_nothing_is_made_smaller_and_the_finding_says_so(
+    deadline: float | None, plays: int, shrunk: bool
+) -> None:
+    """Two chats are tried alone otherwise, and their one line cannot go."""
+    judge = Scripted(iter([(ONE,), (ONE,), (), ()]))
+    one = made({"session": ["> NOOP\n", "> NOOP\n"]})
+    found = asyncio.run(find(judge, one, ONE, frozenset(), ("smtp", 1, 1), deadline))
+    assert found is not None
+    assert (len(judge.fresh), found.shrunk) == (plays, shrunk)
+    assert ("the time was up" in seen(found)) is not shrunk
 
 
 def test_a_world_that_fails_is_no_finding() -> None:

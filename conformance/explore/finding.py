@@ -55,6 +55,7 @@ class Finding:
 
     `scenario` is that scenario as a file, with the expectations of the model; `document` is the TOML that was
     generated, shrunk. `times`: so many scenarios showed it; `session` counts from 1 within its stream.
+    `shrunk`: it is as small as it gets; else the time was up before.
     """
 
     difference: Difference
@@ -66,6 +67,7 @@ class Finding:
     document: dict[str, Any]
     story: tuple[Row, ...]
     times: int = 1
+    shrunk: bool = True
 
     @property
     def cause(self) -> Cause:
@@ -122,10 +124,11 @@ async def find(
     fresh pods, WorldError when the world fails.
     """
     for _ in range(2):
-        if wanted not in (await judge.judge(one, fresh=True)).differences:
+        if wanted not in (judged := await judge.judge(one, fresh=True)).differences:
             raise Unstable
-    one = await _shrunk(judge, one, wanted, known, deadline)
-    judged = await judge.judge(one, fresh=True)
+    smaller, is_smallest = await _shrunk(judge, one, wanted, known, deadline)
+    if smaller is not one:
+        one, judged = smaller, await judge.judge(smaller, fresh=True)
     if wanted not in judged.differences:
         raise Unstable
     if not known.isdisjoint(judged.differences):
@@ -140,16 +143,25 @@ async def find(
         await _scenario(judge, one, judged),
         one.document,
         tuple(_story(judged, in_any_order=not judge.is_instant)),
+        shrunk=is_smallest,
     )
 
 
 async def _shrunk(
     judge: Judge, one: Made, wanted: Difference, known: frozenset[Difference], deadline: float | None
-) -> Made:
-    """The smallest scenario whose first difference, but for known ones, is the wanted one."""
+) -> tuple[Made, bool]:
+    """The smallest scenario whose first difference, but for known ones, is the wanted one.
+
+    Whether it is the smallest, too: at the deadline nothing more is tried.
+    """
+
+    def is_over() -> bool:
+        return deadline is not None and time.monotonic() >= deadline
 
     async def shown(document: Document) -> Made | None:
         """The document, read, where it shows it."""
+        if is_over():
+            return None
         try:
             smaller = made(document)
             found = [each for each in (await judge.judge(smaller)).differences if each not in known]
@@ -163,14 +175,14 @@ async def _shrunk(
     try:
         candidate = next(search)
         for _ in range(_MOST_RUNS):
-            if deadline is not None and time.monotonic() >= deadline:
-                break
+            if is_over():
+                return one, False
             smaller = await shown(_read(candidate))
             one = smaller or one
             candidate = search.send(smaller is not None)
     except StopIteration:
         pass
-    return one
+    return one, True
 
 
 def fewer_chats(document: Document) -> list[Document]:

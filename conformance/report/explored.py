@@ -165,7 +165,8 @@ def read_explored(path: Path) -> Explored:
 
 def seen(finding: Finding) -> str:
     """How often a finding came, and in which area."""
-    return f"{numbered(finding.times, 'session')} of area {finding.area}"
+    up = "" if finding.shrunk else ", not as small as it gets, for the time was up"
+    return f"{numbered(finding.times, 'session')} of area {finding.area}{up}"
 
 
 def pairs(finding: Finding, at: float = 0) -> list[Pair]:
