@@ -14,7 +14,7 @@ from conformance.errors import UsageError
 from conformance.judge.verdict import Verdict
 from conformance.pod.codec import decode, encode
 from conformance.pod.mailboxes import load_users, passwords
-from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record
+from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record, Signal
 from conformance.pod.world import Fault
 from conformance.reproduce.directory import MARK, directory, directory_name, mode
 from conformance.reproduce.readme import story_lines
@@ -29,6 +29,7 @@ from tests.reproductions import PERL, perl, scene_of, written
 #: One of each patch, in and out for AUTH, and one with qmail-send.
 SCENES = (
     "base.accepted.queued",
+    "base.again.locals",
     "base.delivery.maildir",
     "0004.any.delayed",
     "0005.mx.octets-4096",
@@ -38,6 +39,22 @@ SCENES = (
     "0008.out.cram",
     "0009.exit-100.others-stand",
 )
+
+
+def test_a_signal_is_played_once_its_control_files_stand() -> None:
+    (step,) = [step for step in steps(scene_of("base.again.locals")) if step[0] == "signal"]
+    assert step == ("signal", "HUP", "locals", "here.example\nnew.example\n")
+
+
+def test_no_signal_writes_outside_the_control_files() -> None:
+    made = scene_of("base.again.locals").verdict
+    assert made.record is not None
+    acts = [
+        dataclasses.replace(act, control={"../queue/x": ""}) if isinstance(act, Signal) else act
+        for act in made.record.acts
+    ]
+    with pytest.raises(UsageError, match="a control file of another name"):
+        scene(dataclasses.replace(made, record=Record(tuple(acts))), parse_target("reference-ppa"))
 
 
 @pytest.fixture(params=SCENES)

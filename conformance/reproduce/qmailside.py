@@ -9,12 +9,11 @@ from conformance.places import data
 from conformance.pod.base import octets, text
 from conformance.pod.cdb import aliases
 from conformance.pod.mailboxes import MailboxUser, load_users, password_forms
-from conformance.reproduce.scene import Scene
+from conformance.reproduce.scene import CONTROL_FILE, Scene
 from conformance.targets.docker.scripts import HOME, STATE, program_scripts, settings, smtpd_command
 
 HERE = "/reproduction"
 
-_FILE = re.compile(r"[A-Za-z0-9._-]+")
 _OWNER = re.compile(r"([a-z0-9]+)/(\.qmail[^/\0]*)")
 _FIRST_UID = 2001
 _GROUP = 2000
@@ -25,7 +24,7 @@ def qmail_files(scene: Scene) -> dict[str, bytes]:
     configuration, users = scene.configuration, load_users()
     files: dict[str, bytes] = {}
     for name, content in configuration.control.items():
-        if not _FILE.fullmatch(name) or name.startswith("."):
+        if not CONTROL_FILE.fullmatch(name) or name.startswith("."):
             raise UsageError(f"control file {name!r}: this is no name of a control file")
         files[f"control/{name}"] = octets(content)
     if configuration.aliases:

@@ -16,6 +16,9 @@ from conformance.pod.record import Act, ConnectionAct, Observe, Pause, Prepare, 
 from conformance.pod.world import World
 from conformance.targets.target import Target
 
+#: The name of a control file.
+CONTROL_FILE = re.compile(r"[A-Za-z0-9._-]+")
+
 #: Seconds that a played session waits for silence at most.
 PATIENCE = 15.0
 
@@ -86,11 +89,12 @@ def scene(verdict: Verdict, target: Target) -> Scene:
 
 def _check(made: Scene) -> None:
     """What becomes a file name, an address or a line of a script is what it must be. Raises ValueError."""
-    if any(isinstance(act, Signal) for act in made.acts):
-        raise UsageError("its case sends qmail-send a signal, which no reproduction does")
     addresses = [exchanger.address for exchanger in made.world.exchangers]
     for address in (*addresses, *(session.address for session in made.seen.mx_sessions)):
         IPv4Address(address)
+    changed = [name for act in made.acts if isinstance(act, Signal) for name in act.control]
+    if any(not CONTROL_FILE.fullmatch(name) or name.startswith(".") for name in changed):
+        raise ValueError("a control file of another name")
     if "\n" in made.configuration.resolver:
         raise ValueError("a resolver's options of more than one line")
 
@@ -128,6 +132,8 @@ def steps(scene: Scene) -> list[tuple[str, ...]]:
             case Remote():
                 remotes = sum(words[0] == "remote" for words in made)
                 made.append(("remote", str(remotes), *act.arguments))
+            case Signal():
+                made.append(("signal", act.name, *(word for file in act.control.items() for word in file)))
             case _ if act.act != "failure":  # what the world failed of is not played
                 made.append((act.act, number) if number else (act.act,))
         before = act.at

@@ -84,7 +84,7 @@ perl $HERE/dns.pl || trouble "the DNS server does not start"
 perl $HERE/exchanger.pl || trouble "the exchangers do not start"
 case $(cat $HERE/services) in
   # Without sbin, where the package has its programs a second time: a qmail-remote that is missing must be.
-  *qmail-send*) (cd / && exec env - PATH=$QMAIL/bin:/usr/local/bin:/usr/bin:/bin qmail-start ./Maildir/ > $OUT/send.log 2>&1 &) ;;
+  *qmail-send*) (cd / && exec env - PATH=$QMAIL/bin:/usr/local/bin:/usr/bin:/bin qmail-start ./Maildir/ > $OUT/send.log 2>&1 & echo $! > $OUT/send.pid) ;;
 esac
 case $(cat $HERE/services) in
   *qmail-verify*)

@@ -4,7 +4,8 @@
 #
 # The steps, fields divided by tabs: connect N; send N OCTETS; cram N USER (the CRAM-MD5 digest of the last
 # challenge); replies N COUNT (wait for so many whole replies); silence N SECONDS; closed N; pause N SECONDS; shut N (half close);
-# close N; remote N HOST SENDER RECIPIENT…; wait-until-idle (wait until qmail-send rests); observe (note what stands in the
+# close N; remote N HOST SENDER RECIPIENT…; wait-until-idle (wait until qmail-send rests);
+# signal NAME FILE CONTENT… (these control files are written, and qmail-send gets the signal); observe (note what stands in the
 # queue, the mailboxes, at the exchangers; the last time counts). N is the number of a connection, or of a message in
 # messages/.
 # Needs no more of Perl than perl-base has.
@@ -149,6 +150,18 @@ sub wait_until_idle {
     print "qmail-send is still at work\n";
 }
 
+# A signal for qmail-send, once control files stand: pairs of name and content.
+sub signal_send {
+    my ($name, @files) = @_;
+    while (my ($file, $content) = splice @files, 0, 2) {
+        open my $handle, '>', "$QMAIL/control/$file" or die "control/$file: $!\n";
+        print $handle $content;
+        close $handle or die "control/$file: $!\n";
+    }
+    kill $name, slurp("$OUT/send.pid") + 0 or die "qmail-send does not run\n";
+    print "qmail-send gets $name\n";
+}
+
 # ---- what was seen, as expected.txt says it
 
 sub session_lines {
@@ -257,6 +270,7 @@ sub start {
         elsif ($kind eq 'close') { close $connections{$number}{handle}; }
         elsif ($kind eq 'remote') { remote($number, @words); }
         elsif ($kind eq 'wait-until-idle') { wait_until_idle(); }
+        elsif ($kind eq 'signal') { signal_send($number, @words); }
         elsif ($kind eq 'observe') { observe(); }
         else { die "steps.txt: there is no step $kind\n"; }
     }
