@@ -109,6 +109,12 @@ def test_what_was_tried_is_reported_in_every_form(bug: str, capsys: Told) -> Non
     assert "qmail-conformance try my-bug.toml --target reference-stock" in told
 
 
+def test_one_that_no_catalogue_has_is_not_judged_again(bug: str, capsys: Told) -> None:
+    assert main(["try", bug, "--target", "reference-ppa", "--out", "out"]) == 0
+    assert main(["judge", "out/reference-ppa.jsonl", "--out", "again"]) == 4
+    assert "asked anew with `qmail-conformance try`" in capsys.readouterr().err
+
+
 def test_a_scenario_is_reproduced_like_a_requirement(bug: str, capsys: Told) -> None:
     assert main(["reproduce", bug, "--target", "reference-stock"]) == 0
     told = capsys.readouterr().out.splitlines()

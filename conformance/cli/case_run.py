@@ -171,6 +171,9 @@ def run_cases(
     forget_modules(catalogue.files.values())
     if plan.stored:  # it is judged again as far as it goes
         chosen = [requirement for requirement in chosen if requirement.name in plan.selected]
+    if not chosen and plan.stored:
+        what = "none of the stored requirements has a case in this catalogue"
+        raise NothingSelected(what, "What came of a scenario is asked anew with `qmail-conformance try`.")
     if not chosen:
         what = f"nothing is selected by {str(selection) or 'the cases'}"
         otherwise = "`qmail-conformance list` shows what there is."
