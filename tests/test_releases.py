@@ -17,6 +17,7 @@ from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.cli import main
 from conformance.cli.keeping import begin
 from conformance.cli.packaging import build
+from conformance.cli.stored import run_file
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_USAGE, UsageError
 from conformance.judge.comparison import compare
 from conformance.judge.runfile import read_run
@@ -297,6 +298,15 @@ def test_a_run_on_one_base_does_not_take_the_place_of_one_on_another(tmp_path: P
     with pytest.raises(UsageError, match="stock on another base stands there, ubuntu"):
         begin(tmp_path, [replace(header, target=on(STOCK, base="own"))], lambda line: None)
     begin(tmp_path, [header], lambda line: None)
+
+
+def test_in_a_directory_of_runs_the_one_of_the_release_is_meant(tmp_path: Path) -> None:
+    for release in ("", "18.04", "20.04"):
+        write(tmp_path / f"stock-{release}.jsonl", on(STOCK, release=release))
+    assert run_file(str(tmp_path), "stock", "18.04").name == "stock-18.04.jsonl"
+    assert run_file(str(tmp_path), "stock").name == "stock-.jsonl"
+    with pytest.raises(UsageError, match="3 runs are in it"):
+        run_file(str(tmp_path), "stock", "16.04")
 
 
 def test_a_project_names_a_release_or_a_base(tmp_path: Path) -> None:

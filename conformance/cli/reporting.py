@@ -94,7 +94,8 @@ def _since(
     """What became of the verdicts of --baseline on the first run. Raises UsageError."""
     if not options.baseline:
         return None
-    path = run_file(options.baseline, comparison.runs[0].target.name)
+    target = comparison.runs[0].target
+    path = run_file(options.baseline, target.name, target.release)
     if path in paths:
         raise UsageError(f"--baseline {path}: it is the run itself", "Name the run of the last release.")
     refuse_overwriting(_files(options), [path])

@@ -111,8 +111,9 @@ def gate(options: argparse.Namespace) -> int:
 
 def _baseline(options: argparse.Namespace) -> Path:
     """The run file that --baseline means: in a directory the one of the build that is gated."""
-    ppa = images(options, several=True).ppa
-    return run_file(options.baseline, parse_target(options.target, ppa=ppa, project=options.project).name)
+    given = images(options)
+    target = parse_target(options.target, ppa=given.ppa, project=options.project)
+    return run_file(options.baseline, target.name, given.release)
 
 
 def _gated(comparison: Comparison) -> list[int]:

@@ -38,12 +38,17 @@ def run_files(names: Sequence[str]) -> list[Path]:
     return found
 
 
-def run_file(name: str, target: str | None = None) -> Path:
-    """The one that is meant: of those in a directory that of the target, by its name. Raises UsageError."""
+def run_file(name: str, target: str | None = None, release: str = "") -> Path:
+    """The one that is meant: of those in a directory that of the target, by its name, and on that release.
+
+    Raises UsageError where it is more than one.
+    """
     paths = run_files([name])
     if len(paths) > 1 and target:
         headers = {path: PartialRun(path).header for path in paths}
         paths = [path for path, header in headers.items() if header and header.target.name == target] or paths
+        there = [path for path in paths if (header := headers[path]) and header.target.release == release]
+        paths = there if len(there) == 1 else paths
     if len(paths) > 1:
         named = ", ".join(path.name for path in paths)
         raise UsageError(f"{name}: {len(paths)} runs are in it, and one is meant", f"Name its file: {named}")
