@@ -9,6 +9,7 @@ from conformance.cli import main
 from conformance.explore.differences import Difference
 from conformance.explore.finding import Finding, Row
 from conformance.explore.tally import Tally
+from conformance.pod.codec import encode
 from conformance.report.explored import Explored, Kept
 from conformance.targets.names import parse_target
 from tests.judge_samples import PPA, write
@@ -103,7 +104,19 @@ def test_what_an_exploration_has_no_form_of_is_said(
 
 
 @pytest.mark.parametrize(
-    "spoilt", [[], {"form": "another"}, {"seed": "x"}, {"targets": []}, {"findings": [{"file": "a"}]}]
+    "spoilt",
+    [
+        [],
+        {"form": "another"},
+        {"seed": "x"},
+        {"targets": []},
+        {"findings": [{"file": "a"}]},
+        {
+            "findings": [
+                {**explored().to_json()["findings"][0], "story": [encode(Row("a", "b", None, None, True))]}
+            ]
+        },
+    ],
 )
 def test_what_is_no_exploration_is_refused(spoilt: object, tmp_path: Path, capsys: Told) -> None:
     written = {**explored().to_json(), **spoilt} if isinstance(spoilt, dict) else spoilt

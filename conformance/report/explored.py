@@ -101,6 +101,8 @@ class Explored:
             raise ValueError(f"{error} is missing or of another form") from error
         if not head.targets or not head.models:
             raise ValueError("it names no target")
+        if any(row.left is None and row.right is None for kept in found for row in kept.finding.story):
+            raise ValueError("a row of a story says nothing")
         return cls(**vars(head), tally=tally, findings=tuple(found))
 
     def played(self) -> str:
