@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from conformance.cli import parser
+
 ROOT = Path(__file__).resolve().parent.parent
 CI = ROOT / "docs" / "ci"
 TEMPLATES = {
@@ -58,6 +60,21 @@ def shell_steps() -> list[tuple[str, str]]:
         if isinstance(job, dict) and "script" in job:
             found += [(f"{name}: {key}", "\n".join(job[key])) for key in _SECTIONS if key in job]
     return found
+
+
+def test_debian_tests_name_a_program_that_gates_what_is_installed() -> None:
+    """That it does so is tried with autopkgtest by hand: its testbed is a machine of its own."""
+    place = CI / "debian-tests"
+    fields = dict(line.split(": ", 1) for line in (place / "control").read_text().splitlines())
+    assert {"needs-root", "isolation-container"} <= set(fields["Restrictions"].split(", "))
+    assert "@" in fields["Depends"].split(", ")
+    program = place / fields["Tests"]
+    assert os.access(program, os.X_OK)
+    script = program.read_text()
+    assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
+    [gate] = re.findall(r"venv/bin/qmail-conformance\" (.*)", script)
+    words = gate.replace('"', "").replace("$kept", "x").split()
+    assert parser().parse_args(words).target == "installed"
 
 
 _SECTIONS = ("before_script", "script", "after_script")

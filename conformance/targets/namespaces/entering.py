@@ -78,7 +78,7 @@ def _keep_target(root: Root) -> None:
 def _become_target(root: Root) -> None:
     _hear_signals()
     socket.sethostname(HOST)
-    kernel.mount("none", "/", flags=kernel.RECURSIVE | kernel.PRIVATE)
+    kernel.make_mounts_private()
     _mount_tree(root)
     os.setgroups([0])
     os.umask(0o022)

@@ -1,6 +1,7 @@
 """System calls of Linux for which Python has no name. Each raises OSError."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -15,12 +16,9 @@ NEW_PROCESSES = 0x20000000
 NEW_NETWORK = 0x40000000
 
 # linux/mount.h
-READ_ONLY = 0x1
-NO_SET_USER_ID = 0x2
-NO_DEVICES = 0x4
 BIND = 0x1000
-RECURSIVE = 0x4000
-PRIVATE = 0x40000
+_RECURSIVE = 0x4000
+_PRIVATE = 0x40000
 
 _DETACH = 2
 _PR_CAPBSET_DROP = 24
@@ -59,11 +57,30 @@ def mount(source: str, place: str, kind: str = "", flags: int = 0, options: str 
     _call("mount", *words, ctypes.c_ulong(flags), options.encode())
 
 
+def make_mounts_private() -> None:
+    """Let no mount of this namespace below `/proc` show in another one."""
+    try:
+        mount("none", "/", flags=_RECURSIVE | _PRIVATE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # In a chroot / is no mount, and nothing that is there says anything of the one that it is on.
+        mount("none", "/proc", flags=_RECURSIVE | _PRIVATE)
+
+
 def enter_root(directory: str) -> None:
-    """Make a mount the root of this mount namespace, in which nothing else is left (pivot_root(2))."""
+    """Make a mount the root of this mount namespace, in which nothing else is left (pivot_root(2)).
+
+    In a chroot, whose root is no mount, it is a chroot too: nobody without the capability comes out of it.
+    """
     os.chdir(directory)
-    _call("pivot_root", b".", b".")
-    _call("umount2", b".", _DETACH)
+    try:
+        _call("pivot_root", b".", b".")
+        _call("umount2", b".", _DETACH)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        os.chroot(".")
     os.chdir("/")
 
 

@@ -50,6 +50,7 @@ def no_namespaces() -> str:
     if child == 0:
         try:
             kernel.unshare(_ALL)
+            kernel.make_mounts_private()
             os._exit(0)
         except OSError as error:
             os._exit(error.errno or 1)
