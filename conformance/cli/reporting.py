@@ -113,7 +113,7 @@ def _explorations(names: Sequence[str]) -> tuple[list[str], list[Path]]:
     found: list[Path] = []
     for name in names:
         path = Path(name)
-        inside = sorted({*path.glob(FINDINGS), *path.glob(f"*/{FINDINGS}")}) if path.is_dir() else []
+        inside = sorted({*path.glob(FINDINGS), *path.glob(f"*/{FINDINGS}")}) if os.path.isdir(path) else []
         if path.name == FINDINGS:
             inside = [path]
         if not inside or any(path.glob("*.jsonl*")):

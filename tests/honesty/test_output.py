@@ -103,7 +103,7 @@ def complaints(err: str) -> list[str]:
 
 
 def test_every_subcommand_is_tried() -> None:
-    assert set(GOOD) == set(COMMANDS)
+    assert set(GOOD) == set(COMMANDS) - {"merge"}, "what that takes must be made first: tests/test_shards.py"
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "attribution.json": ("attribute", *RUNS, "--out", "out"),
     "zoo.md": ("zoo", *GOOD["zoo"]),
     "zoo.json": ("zoo", *GOOD["zoo"]),
-    "reference-ppa.json": ("try", *GOOD["try"]),
+    "reference-ppa/answers.txt": ("try", *GOOD["try"]),
     "index.html": ("report", RUNS[1], "--html", "out"),
     "debs-ppa-0005.svg": ("report", RUNS[1], "--badges", "out"),
     "r.json": ("report", RUNS[1], "--json", "out/r.json"),
@@ -414,7 +414,8 @@ def test_memory_that_is_exhausted_is_the_worlds_failure(name: str, kilobytes: in
 
 def test_neither_a_home_nor_a_temporary_directory_is_needed(tmp_path: Path) -> None:
     for name in ("run", "try", "doctor"):
-        status, _, err = command((name, *GOOD[name]), tmp_path, HOME="", TMPDIR=str(tmp_path / "nowhere"))
+        (own := tmp_path / name).mkdir()
+        status, _, err = command((name, *GOOD[name]), own, HOME="", TMPDIR=str(tmp_path / "nowhere"))
         assert (status, complaints(err)) == (3 if name in NO_ENGINE else 0, [])
 
 
