@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,14 @@ async def drain(pod: ReferencePod, connection: int, limit: float = 10.0) -> str:
 
 
 async def submitted(
-    pod: ReferencePod, configuration: Configuration, sender: str, recipients: list[str]
+    pod: ReferencePod,
+    configuration: Configuration,
+    sender: str,
+    recipients: list[str],
+    world: World = World(),  # noqa: B008  nobody changes it
 ) -> None:
     """A message comes in by SMTP."""
-    await pod.prepare(World(), configuration)
+    await pod.prepare(world, configuration)
     connection = await pod.connect()
     envelope = "".join(f"RCPT TO:<{recipient}>\r\n" for recipient in recipients)
     said = f"MAIL FROM:<{sender}>\r\n{envelope}DATA\r\nS: x\r\n\r\ny\r\n.\r\nQUIT\r\n"
@@ -302,3 +307,18 @@ async def test_a_host_with_a_pace_takes_its_time_on_the_clock(pod: ReferencePod)
         result = await pod.remote("plain.example", "", ["b@plain.example"], b"", 600)
         assert read_reports(result).letters == letters
         assert result.seconds >= min(pace, 1.0)
+
+
+@with_pod
+async def test_who_is_killed_leaves_its_host_and_who_goes_on_waiting_does_not(pod: ReferencePod) -> None:
+    silent = Exchanger(steps={"MAIL": "stall"})
+    world = World([load_zone("plain.example")], exchangers=[silent])
+    patient = Configuration(control=CONTROL | {"timeoutremote": "1200\n", "rcpthosts": "plain.example\n"})
+    await pod.prepare(world, patient)
+    assert not (await pod.remote("plain.example", "", ["b@plain.example"], b"", 20)).ended
+    [session] = (await pod.observe()).mx_sessions
+    assert session.ended == "client closed"
+    await submitted(pod, replace(patient, delivering=True), "a@here.example", ["b@plain.example"], world)
+    assert not await pod.wait_until_idle(20)
+    [session] = (await pod.observe()).mx_sessions
+    assert session.ended == ""

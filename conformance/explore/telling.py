@@ -14,8 +14,8 @@ from conformance.pod.observation import Observation
 from conformance.pod.record import Record
 from conformance.report.story import Event, events_of
 
-#: Seconds from which a wait is told, and by how much two may differ on a busy machine; with these, sums of the
-#: latencies that are drawn stay clear of the place where another second is told.
+#: Seconds from which a wait is told, and by how much two may differ on a busy machine. With these, sums of
+#: the latencies that are drawn stay clear of the place where another second is told.
 _WAIT, _LATE = 0.8, 0.3
 _BARE_LF = re.compile(r"(?<!\r)\n")
 _VARIABLE = re.compile(r"  [A-Za-z_][A-Za-z0-9_]*=")

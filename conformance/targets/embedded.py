@@ -211,6 +211,7 @@ class ReferencePod:
         try:
             report = self._deliver(host, sender, recipients, message)
         except DeadlineReached:
+            self._network.close()  # it is killed; one of qmail-send's goes on waiting
             return RemoteResult("", _KILLED, False, self.clock.at - began)
         return RemoteResult(text(report), 0, True, self.clock.at - began)
 
@@ -249,10 +250,9 @@ class ReferencePod:
             process=process,
         )
         engine = delivery(settings, host, sender, recipients, message)
-        try:
-            return bytes(drive(engine, self._network))
-        finally:
-            self._network.close()
+        report = bytes(drive(engine, self._network))
+        self._network.close()
+        return report
 
     # What can be seen
 

@@ -87,7 +87,8 @@ def _seconds(*numbers: int) -> list[Any]:
 _NEGATIVE = tuple(map(str, (2**31, 2**32 - 1, 2**64 - 1)))
 
 _CONTROL: dict[str, list[Any]] = {
-    # What RELAYCLIENT adds to an address of these stands behind their NUL.
+    # What RELAYCLIENT adds to an address of these stands behind their NUL, and what qmail-send adds to one of
+    # these is another record in its queue.
     "me": _of_one_line("mx.here.example", nul=False),
     "smtpgreeting": _of_one_line("greeting.here.example", "a greeting of words"),
     "localiphost": _of_one_line("here.example", "local.example", nul=False),
@@ -96,7 +97,7 @@ _CONTROL: dict[str, list[Any]] = {
     "bouncehost": _of_one_line("bounce.here.example"),
     "doublebounceto": _of_one_line("alice", "nobody"),
     "doublebouncehost": _of_one_line("here.example"),
-    "envnoathost": _of_one_line("here.example", "one.example"),
+    "envnoathost": _of_one_line("here.example", "one.example", nul=False),
     "databytes": _numbers(0, 1, 100, 200),
     "timeoutsmtpd": _seconds(0, 2),
     "timeoutremote": _seconds(0, 2),
