@@ -1,6 +1,7 @@
 """Differences of two records: what means nothing is settled, all else that a pod sees tells them apart."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
@@ -80,6 +81,8 @@ def test_challenges_are_settled_and_prompts_are_not() -> None:
     challenge = "334 PDEyMy40NTZAaGVyZT4="
     assert settled(challenge) == "334 CHALLENGE"
     assert len({settled("334 VXNlcm5hbWU6"), settled("334 UGFzc3dvcmQ6"), settled(challenge)}) == 3
+    answers = (base64.b64encode(f"erin {digit * 32}".encode()).decode() for digit in "07")
+    assert {settled(f"RSET\\x0d{answer} x") for answer in answers} == {r"RSET\x0derin DIGEST x"}
 
 
 def test_a_rule_speaks_of_one_difference_in_either_order() -> None:

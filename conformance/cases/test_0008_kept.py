@@ -1,5 +1,7 @@
 """0008, inbound: what holds beside what the package is known to break: challenges apart, and RSET."""
 
+import re
+
 from conformance.cases.credentials import encoded, plain
 from conformance.cases.qmail import Qmail
 from conformance.catalogue import requirement
@@ -35,6 +37,20 @@ async def test_rset_keeps_relaying(qmail: Qmail) -> None:
         assert (await smtp.command("RSET")).code == 250
         _, reply = await smtp.envelope("alice@here.example", ["x@elsewhere.example"])
         assert reply.code == 250, reply
+
+
+@requirement("0008.success.rset-another-name", source="rfc4954:4, rfc5321:4.1.1.5, rfc4954:7", waits=5)
+async def test_received_after_another_try(qmail: Qmail) -> None:
+    """Received names who has authenticated, and not whom a later AUTH of the session fails to be."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        lines = ["MAIL FROM:<alice@here.example>", "RCPT TO:<bob@here.example>"]
+        await smtp.command(f"AUTH PLAIN {plain('alice')}")
+        await smtp.command("RSET")
+        await smtp.command(f"AUTH PLAIN {encoded(chr(0) + 'bob' + chr(0) + 'wrong')}")
+        await smtp.commands(*lines, message=b"Subject: x\r\n\r\nx\r\n")
+    named = re.findall(r"\((\w+)@", (await qmail.queued()).octets)
+    assert named == ["alice"], f"Received names {', '.join(named) or 'nobody'}"
 
 
 @requirement("0008.success.rset-received", source="rfc4954:4, rfc5321:4.1.1.5, rfc4954:7")

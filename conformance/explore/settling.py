@@ -21,7 +21,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
 #: What a client says to a challenge: its user and a digest of the challenge, in base64.
-_BASE64 = re.compile(r"([A-Za-z0-9+/]{40,}={0,2})([^A-Za-z0-9+/=]*)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _ANSWER = re.compile(rb"(.*) [0-9a-f]{32}", re.DOTALL)
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 
@@ -31,14 +31,17 @@ def settled(text: str) -> str:
     """A line without what differs from run to run and means nothing."""
     if challenge := _CHALLENGE.fullmatch(text):
         return "334 CHALLENGE" if is_challenge(challenge[1]) else text.replace("334 ", "334  ", 1)
-    said = _BASE64.fullmatch(text)
-    if said and (answer := _ANSWER.fullmatch(_decoded(said[1]))):
-        return f"{answer[1].decode('latin-1')} DIGEST{said[2]}"
+    text = _BASE64.sub(_without_digest, text)
     text = _MESSAGE_ID.sub("<TIME.PID.qmail@", text)
     for pattern, word in _OF_RUNS:
         text = pattern.sub(word, text)
     text = _WRITER.sub(r"\1uUID\\x00pPID\\x00", text)
     return _PID.sub(lambda found: f"{found[1] or ''} NUMBER", text)
+
+
+def _without_digest(said: re.Match[str]) -> str:
+    answer = _ANSWER.fullmatch(_decoded(said[0]))
+    return f"{answer[1].decode('latin-1')} DIGEST" if answer else said[0]
 
 
 def is_challenge(word: str) -> bool:

@@ -63,7 +63,7 @@ class Client:
     def received(self, when: float) -> bytes:
         """The Received field, folded as qmail does (RFC 5321 4.4)."""
         helo = b"" if self.helo is None else b" (HELO " + self.shown(self.helo) + b")"
-        info = b"" if self.info is None else self.shown(self.info) + b"@"
+        info = b"" if self.info is None else self.shown(self.info.partition(b"\0")[0]) + b"@"
         return b"Received: from %s%s (%s%s)\n  by %s with %s; %s\n" % (
             self.shown(self.host),
             helo,

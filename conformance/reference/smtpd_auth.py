@@ -102,12 +102,14 @@ class Authentication:
 
     def _exchange(self, method: bytes, initial: bytes) -> Engine:
         """One exchange to its end. Raises Abandoned."""
+        self.tries(b"")
         if not self.offers(method):
             raise Abandoned(*self.unknown_method)
         credentials = {b"LOGIN": self.login, b"PLAIN": self.plain, b"CRAM-MD5": self.cram_md5}[method]
         user, password, challenge = yield from credentials(initial)
         if not self.complete(user, password) or not self.is_whole(user, password):
             raise Abandoned(*self.malformed)
+        self.tries(user)
         status = yield self.question(user, password, challenge)
         if self.accepts(status):
             self.user = user
@@ -118,6 +120,9 @@ class Authentication:
         else:
             yield from self.after_failure()
             yield from self.wire.answer(*self.failed)
+
+    def tries(self, user: bytes) -> None:
+        """A try begins (without a user), or names one: it says nothing of who the client is (RFC 4954 4)."""
 
     def succeeded(self, reply: str) -> Engine:
         """Success is a decision as failure is, and has its line (0001)."""

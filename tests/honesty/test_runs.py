@@ -143,16 +143,16 @@ async def test_nothing(qmail: Qmail) -> None:
         await smtp.command("NOOP")
 """
     (tmp_path / "test_nothing.py").write_text(case)
-    program = f"""
-import dataclasses, pathlib, sys
+    at_the_start = f"""
+import dataclasses, pathlib
 from conformance.cases import collection
-from conformance.cli import main
 ours = collection.BUILT_IN
 own = pathlib.Path({str(tmp_path)!r})
 collection.BUILT_IN = dataclasses.replace(ours, cases=(*ours.cases, own))
-sys.exit(main(["zoo", "-k", "base.test.nothing", "-n", "1", "--out", sys.argv[1]]))
 """
-    done = python("-c", program, str(tmp_path / "out"), PYTHONPATH=str(ROOT))
+    (tmp_path / "sitecustomize.py").write_text(at_the_start)  # in the zoo's own processes, too
+    words = ["zoo", "-k", "base.test.nothing", "-n", "1", "--out", str(tmp_path / "out")]
+    done = python("-m", "conformance", *words, PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "broken: base.test.nothing catches no flaw" in done.stdout
 
@@ -266,7 +266,7 @@ def test_two_that_begin_in_the_same_second_have_a_directory_each(
     monkeypatch.chdir(tmp_path)
     for _ in range(3):
         assert main(["run", "reference-ppa", "-k", "0006.unknown.code"]) == 0
-    names = [path.name for path in (tmp_path / "reports").iterdir()]
+    names = [path.name for path in (tmp_path / "reports").iterdir() if not path.is_symlink()]
     assert sorted(names) == ["2024-05-01T00-00-00", "2024-05-01T00-00-00_2", "2024-05-01T00-00-00_3"]
 
 

@@ -53,6 +53,12 @@ def _rset_that_forgets(self: Any) -> None:
     self.authentication.user = b""
 
 
+def _named_by_a_try(self: Any, user: bytes) -> None:
+    """The name in Received is where a try puts its user, and is marked as empty by a Z (stralloc(3))."""
+    if self.client.protocol == b"ESMTPA":  # somebody has authenticated
+        self.client.info = user or b"Z" + (self.client.info or b"")[1:]
+
+
 def _rset_that_ends_esmtpa(self: Any) -> None:
     SmtpdSession.flush_transaction(self)
     self.client.protocol = b"SMTP"
@@ -222,8 +228,9 @@ FLAWS = (
         SmtpdSession, flush_transaction=_rset_that_ends_esmtpa),
     flaw("0008.rset-ends-relaying", "RSET takes relaying from a client that has authenticated",
         SmtpdSession, flush_transaction=_rset_that_ends_relaying),
-    flaw("0008.rset-forgets", "RSET undoes authentication",
-        SmtpdSession, flush_transaction=_rset_that_forgets),
+    flaw("0008.rset-forgets", "RSET undoes authentication; whom the next try names stands in Received",
+        SmtpdSession, flush_transaction=_rset_that_forgets).also(
+        Authentication, tries=_named_by_a_try),
     flaw("0008.size-ignored", "does not read SIZE on MAIL",
         SmtpdSession, is_over_size=lambda self, announced: False),
     flaw("0008.size-not-announced", "does not announce SIZE", SmtpdSession, extensions=_without(b"SIZE")),
