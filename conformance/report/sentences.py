@@ -109,6 +109,8 @@ def sentence_of(seen: str, events: Sequence[Event] = ()) -> str:
         or _of_claim(read)
         or _rest(read.message)
     )
+    # "Nothing was promised" reads as if there were no promise.
+    said = re.sub(r"; nothing was promised$", "; there was to be none", said)
     return one_line(said, 3 * LONGEST)
 
 
