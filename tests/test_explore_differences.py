@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from conformance.explore.chance import in_order, without_lost
+from conformance.explore.chance import by_process, in_order, without_lost
 from conformance.explore.differences import Difference, differ, differences
 from conformance.explore.document import Document, made
 from conformance.explore.invariants import broken
@@ -348,3 +348,35 @@ def test_how_much_of_an_envelope_was_written_hangs_on_a_number() -> None:
         return f"[queue/intd/{pid} holds {f'u64011{chr(0)}p{pid}{chr(0)}F' + 'a' * count!r}]"
 
     assert settled(holding(11, 800)) == settled(holding(1001, 798)).replace("/1001 ", "/11 ")
+
+
+def test_lines_of_two_sessions_come_in_either_order() -> None:
+    def line(process: int, words: str) -> Event:
+        return Event(0.0, "log", "qmail", "suite", f"qmail-smtpd: pid {process} from 127.0.0.1: {words}")
+
+    other = Event(0.0, "log", "qmail", "suite", "starting delivery 1")
+    whole = [line(7, "New session"), line(7, "quitting"), other, line(9, "New session")]
+    assert by_process([whole[0], whole[3], other, whole[1]]) == whole
+    assert by_process(whole) == whole
+
+
+def test_entries_are_ordered_by_what_they_say_and_not_by_their_numbers() -> None:
+    def held(*entries: tuple[str, int]) -> Event:
+        text = "".join(f"From x\nReceived: (qmail {number})\n{words}\n\n" for words, number in entries)
+        return Event(0.0, "files", "qmail", "suite", f"[homes/alice/mbox holds {text!r}]")
+
+    record = played({"session": CHAT + MESSAGE, "delivering": True})
+    for entries in ([("a", 9), ("b", 8)], [("b", 5), ("a", 6)]):
+        [event] = in_order(record, [held(*entries)])
+        assert event.text.index("\\na\\n") < event.text.index("\\nb\\n")
+
+
+def test_what_a_program_says_comes_before_replies_or_behind_them() -> None:
+    def said(*replies: str) -> list[Event]:
+        return [Event(0.0, "smtpd 0", "qmail", "client", reply) for reply in replies]
+
+    talking = played({"session": "> NOOP\n", "rcptcheck": {"says": "535 no\r\n"}})
+    silent = played({"session": "> NOOP\n"})
+    orders = said("535 no", "250 ok"), said("250 ok", "535 no")
+    assert in_order(talking, orders[0]) == in_order(talking, orders[1])
+    assert in_order(silent, orders[0]) != in_order(silent, orders[1])

@@ -21,6 +21,8 @@ _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
 _ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"])(From .*)(\\n\\n['\"]\]$)")
+_NUMBER = re.compile(r"\d+")
+_LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
 _LEAVES = re.compile(r"\[client ")
 _GONE = "Write error (disconnect?)", "Read error (disconnect?)"
@@ -45,8 +47,34 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
     if _talks_to_clients(record):  # and so is whether qmail-smtpd reads or writes when its client has gone
         events = [replace(event, text=event.text.replace(*_GONE)) for event in events]
+        events = _replies_in_any_order(events)
     talkative = frozenset(_hosts(record, lambda host: any(map(_is_more_than_one, _scripted(host)))))
     return _by_speaker(list(_alphabetical(events)) if is_sending else events, talkative)
+
+
+def by_process(events: Sequence[Event]) -> list[Event]:
+    """The events with qmail-smtpd's lines of the log session by session.
+
+    The last line of one and the first of the next come in either order.
+    """
+    logged = ((place, _LOGGED.match(event.text)) for place, event in enumerate(events))
+    of_process = {place: found[1] for place, found in logged if found and events[place].channel == "log"}
+    first = {process: number for number, process in enumerate(dict.fromkeys(of_process.values()))}
+    lines = iter(sorted(of_process, key=lambda place: first[of_process[place]]))
+    return [events[next(lines)] if place in of_process else event for place, event in enumerate(events)]
+
+
+def _replies_in_any_order(events: list[Event]) -> list[Event]:
+    """The events with what qmail said to each client in alphabetical order.
+
+    What a program says on the connection goes before replies that qmail-smtpd has still to send.
+    """
+    for channel in {event.channel for event in events if event.channel.startswith("smtpd")}:
+        places = [place for place, event in enumerate(events) if _is_said(event, channel, "qmail")]
+        said = sorted((events[place] for place in places), key=lambda event: event.same_as)
+        for place, event in zip(places, said, strict=True):
+            events[place] = event
+    return events
 
 
 def without_lost(
@@ -173,7 +201,11 @@ def _sorted(between: str, before: str = "") -> Callable[[re.Match[str]], str]:
     A host's words may hold what stands between.
     """
     parts = re.compile(f"{re.escape(between)}(?={re.escape(before)})")
-    return lambda found: found[1] + between.join(sorted(parts.split(found[2]))) + found[3]
+
+    def in_order(text: str) -> list[str]:  # numbers are times and processes, which say nothing of one
+        return sorted(parts.split(text), key=lambda part: _NUMBER.sub("N", part))
+
+    return lambda found: found[1] + between.join(in_order(found[2])) + found[3]
 
 
 def _talks_to_clients(record: Record) -> bool:

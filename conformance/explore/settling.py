@@ -21,7 +21,7 @@ _MESSAGE_ID = re.compile(r"<\d{14}\.\d+\.qmail@")
 _WRITER = re.compile(r"(['\"])u\d+\\x00p\d+\\x00")
 _PID = re.compile(r"\b(ok|end|pid|status:|deny) \d+\b|:\d{4,5}\b(?=[ ?]*$)")
 #: What a client says to a challenge: its user and a digest of the challenge, in base64.
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+_BASE64 = re.compile(r"(?:(?<=\\x[0-9a-f]{2})|(?<![A-Za-z0-9+/\\]))[A-Za-z0-9+/]{40,}={0,2}")
 _ANSWER = re.compile(rb"(.*) [0-9a-f]{32}", re.DOTALL)
 _CHALLENGE = re.compile(r"334 ([A-Za-z0-9+/]+={0,2})")
 

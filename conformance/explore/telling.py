@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from conformance.explore.chance import LF_ALONE, in_order, without_chance
+from conformance.explore.chance import LF_ALONE, by_process, in_order, without_chance
 from conformance.explore.settling import settled
 from conformance.pod import record as acts
 from conformance.pod.observation import Observation
@@ -28,7 +28,8 @@ def told(record: Record, *, in_any_order: bool = False) -> list[Event]:
     and what was said on a connection with replies too many for each side by itself.
     """
     record = without_chance(record) if in_any_order else record
-    events = [replace(event, text=settled(event.text)) for event in _ordered(events_of(record))]
+    story = by_process(events_of(record)) if in_any_order else events_of(record)
+    events = [replace(event, text=settled(event.text)) for event in _ordered(story)]
     observed: acts.Observe | None = None
     before = 0.0
     for act in record.acts:
