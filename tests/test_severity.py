@@ -37,7 +37,9 @@ def test_the_requirement_says_it_and_else_the_deviation() -> None:
     known = [deviation(severity="crashes")]
     assert verdict(CHANGE, PPA, "unmet", deviations=known).severity == "crashes"
     says = replace(CHANGE, severity="wrong words")
-    assert expect(says, PPA, known).severity(says) == "wrong words"
+    expectation = expect(says, PPA, known)
+    assert expectation.severity(says, True) == "crashes", "what it describes costs what it says"
+    assert expectation.severity(says, False) == "wrong words"
     assert verdict(CHANGE, PPA, "unmet").severity is None
 
 

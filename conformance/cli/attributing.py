@@ -155,16 +155,18 @@ def conclusion(
     """What a search came to, in sentences. `builds` maps the patches to the build that has them."""
     first, last = finding.seen[finding.base], finding.seen[finding.full]
     if not finding.flips:
+        why = "every build between them does that" if first == "met" else "none of them does it"
         return [
-            f"{name} is {first} on both, so nothing between them is looked for.",
-            "Name two builds that differ with --from and --to; `attribute` looks at every build.",
+            f"{name} is {first} on both, so no patch between them decides it: {why}.",
+            "`find` tells what else speaks of it; --from and --to name other builds.",
         ]
     flips = f"{name} is flipped from {first} to {last}"
     answer = finding.answer
     # No build has a patch without what that carries.
     missing = [build for build in finding.missing if build == frozenset(series.claimed([BASE, *build]))]
     if answer is not None:
-        lines = [f"{flips} by {answer}."]
+        has = "without" if last == "unmet" else "with"
+        lines = [f"{flips} by {answer}.", f"What it expects is what builds do {has} {answer}."]
         if finding.proved:
             proof = dict.fromkeys(answer.proof(finding.base, finding.full))
             shown = ", ".join(f"{one_line(builds[run].name)} {finding.seen[run]}" for run in proof)

@@ -77,10 +77,11 @@ def _entries(count: int) -> str:
 
 
 def _costs(deviation: Deviation, known: Known) -> str:
-    """The worst that it costs: as its requirements say, or as it says itself."""
+    """The worst that it costs: as it says itself, or as its requirements do."""
+    if deviation.severity:
+        return deviation.severity
     names = [each for name, each in known.requirements.items() if fnmatchcase(name, deviation.requirement)]
-    said = {each.severity or deviation.severity or "" for each in names} or {deviation.severity or ""}
-    return min(said, key=worst_first)
+    return min({each.severity or "" for each in names} or {""}, key=worst_first)
 
 
 def _severity(entry: Sequence[Deviation], known: Known) -> str:

@@ -77,7 +77,10 @@ def refuse_losses(out: Path, headers: Sequence[RunHeader], *, judged: bool = Fal
     that was judged again only when it is the same run.
     """
     if len({header.target.file_name for header in headers}) < len(headers):
-        raise UsageError("two targets would be written to the same run file", "Give each target once.")
+        raise UsageError(
+            "two targets would be written to the same run file",
+            "Give each target once; two that differ in what they claim alone have names: new=TARGET old=TARGET@.",
+        )
     refuse_foreign(out, ("junit.xml", "summary.md"), "*.jsonl*")
     for header in headers:
         _refuse_loss(place(out, header), header, judged)

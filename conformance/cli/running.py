@@ -95,6 +95,8 @@ def gate(options: argparse.Namespace) -> int:
         print("\n".join(baseline_report.lines(found)))
     if options.annotations:
         write_text(Path(options.annotations), annotations(comparison, found))
+    if selection := comparison.runs[0].header.selection:
+        print(f"gate: this is of a part alone ({one_line(selection)}), and no answer about the whole build.")
     for noise in found_noise:
         print(one_line(str(noise), 600))
     word = {0: "passes", EXIT_WORLD: "is not decided"}.get(status, "does not pass")

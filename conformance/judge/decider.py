@@ -99,7 +99,7 @@ def verdict_of(requirement: Requirement, expectation: Expectation, attempts: Seq
         seen=last.seen,
         unstable=len(told) > 1,
         attempts=outcomes,
-        severity=expectation.severity(requirement),
+        severity=expectation.severity(requirement, fits),
         elsewhere=None if fits else expectation.known_elsewhere(last.outcome, last.seen),
     )
 

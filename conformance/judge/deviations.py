@@ -12,7 +12,7 @@ A file holds tables `[[deviation]]`:
                                          # such; `*` stands for any text, and with one a word of three letters
                                          # or a reply code stands there, too. Another failure is unexpected.
                                          # Where it differs a table: by requirement, or pattern of such
-    severity = "lets somebody in"        # optional: what it costs, where the requirement does not say so
+    severity = "lets somebody in"        # optional: what it costs, where the requirement says otherwise
     flaw = "0007.sender-only"            # optional: the flaw of the reference that does what this describes
     hides = ["0007.adds-recipient"]      # optional: flaws of the zoo that nobody can see where this shows
     reason = "why it is so"

@@ -34,9 +34,10 @@ class Expectation:
         """Whether a verdict is as expected: where a deviation says so, in the way that this describes."""
         return as_expected(verdict, self.verdict, self.known, seen)
 
-    def severity(self, requirement: Requirement) -> Severity | None:
-        """What a failure costs: as the requirement says, else as the deviation does."""
-        return requirement.severity or (self.deviation.severity if self.deviation else None)
+    def severity(self, requirement: Requirement, is_described: bool) -> Severity | None:
+        """What a failure costs: as the deviation says where it describes this one, or as the requirement."""
+        said = self.deviation.severity if self.deviation else None
+        return (said if is_described else None) or requirement.severity or said
 
     def known_elsewhere(self, verdict: VerdictName, seen: str) -> dict[str, str] | None:
         """What an unexpected verdict tells of a deviation that describes it on another version."""

@@ -15,7 +15,7 @@ HEADING = "What changes for your users"
 TITLES: dict[Kind, str] = {
     "worse": "Worse than before",
     "better": "Better than before",
-    "different": "Different, and neutral",
+    "different": "Different, and no better",
 }
 
 _SEEN = 200  #: characters of what was seen; the evidence holds it whole
@@ -38,7 +38,7 @@ def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str
     return {
         "worse": f"{before} keeps these promises, and {after} does not.",
         "better": f"{after} keeps these promises, and {before} does not.",
-        "different": "Neither keeps these promises, each in its own way.",
+        "different": f"{after} does not keep these promises; {before} does not either, or has none of it.",
     }[kind]
 
 
