@@ -79,7 +79,7 @@ def refuse_losses(out: Path, headers: Sequence[RunHeader], *, judged: bool = Fal
     if len({header.target.file_name for header in headers}) < len(headers):
         raise UsageError(
             "two targets would be written to the same run file",
-            "Give each target once; two that differ in what they claim alone have names: new=TARGET old=TARGET@.",
+            "Give each target once; two with other claims alone have names: new=TARGET old=TARGET@.",
         )
     refuse_foreign(out, ("junit.xml", "summary.md"), "*.jsonl*")
     for header in headers:
