@@ -475,3 +475,13 @@ def test_the_command_says_that_a_question_is_open(tmp_path: Path, capsys: pytest
     assert "answer the question in it" in capsys.readouterr().err
     assert main(["try", str(out)]) == 2
     assert "which credentials were sent?" in capsys.readouterr().err
+
+
+def test_what_is_taken_from_the_host_is_told_and_what_is_the_same_is_not_replaced() -> None:
+    said = "S: 220 mx.here.example\nC: EHLO x\nS: 250-mx.here.example\nS: 250-AUTH PLAIN\nS: 250 SIZE 77\n"
+    notes = made(said + "C: QUIT\nS: 221 x\n").notes
+    assert "taken from what the host announces: databytes 77, AUTH with mode ''" in notes
+    assert not [note for note in notes if "here.example -> here.example" in note]
+    assert notes[-1].startswith("other control files and environment are the ordinary ones")
+    plain = made("S: 220 mx\nC: NOOP\nS: 250 ok\n").notes
+    assert plain[-1].startswith("control files and environment are the ordinary ones")

@@ -61,13 +61,19 @@ def make_scenario(transcript: Transcript, name: str) -> Made:
     chats = [writer.chat(session) for session in transcript.sessions]
     notes = [f"{name}: sessions: {len(chats)}; client and server are told apart {transcript.form}"]
     notes += [*transcript.notes, *writer.notes]
-    if given := names.domains | names.words:
+    given = {real: reserved for real, reserved in (names.domains | names.words).items() if real != reserved}
+    if given:
         notes.append("names are replaced by reserved ones:")
         notes += [f"  {real} -> {reserved}" for real, reserved in given.items()]
-    notes.append(
-        "control files and environment are the ordinary ones: change them where the host's are others"
-    )
-    return Made(_document(transcript, chats, names), notes, writer.questions)
+    lines = [line for session in transcript.sessions for line in session.lines]
+    size, mode = _size(lines), _mode(lines)
+    taken = [] if size is None else [f"databytes {size}"]
+    taken += [] if mode is None else [f"AUTH with mode {mode!r}"]
+    if taken:
+        notes.append(f"taken from what the host announces: {', '.join(taken)}")
+    others = "other control files" if taken else "control files"
+    notes.append(f"{others} and environment are the ordinary ones: change them where the host's are others")
+    return Made(_document(chats, names, size, mode), notes, writer.questions)
 
 
 def _find_own_domains(session: Sequence[Heard], names: Reserved) -> None:
@@ -231,8 +237,13 @@ def _mode(lines: list[Heard]) -> str | None:
     return f"!{mode}" if needed else mode
 
 
-def _document(transcript: Transcript, chats: list[str], names: Reserved) -> str:
-    lines = [line for session in transcript.sessions for line in session.lines]
+def _size(lines: list[Heard]) -> int | None:
+    """The size that the host announces first."""
+    sizes = (size for size in _announced(lines, "SIZE") if re.fullmatch(" *[1-9][0-9]{0,9} *", size))
+    return next(map(int, sizes), None)
+
+
+def _document(chats: list[str], names: Reserved, size: int | None, mode: str | None) -> str:
     parts = [
         "# Made from a transcript.",
         "# Names are reserved ones, words of messages are masked.",
@@ -242,11 +253,10 @@ def _document(transcript: Transcript, chats: list[str], names: Reserved) -> str:
     texts = [f"'''\n{chat}\n'''" for chat in chats]
     parts.append(f"session = {texts[0]}" if len(texts) == 1 else "session = [\n" + ",\n".join(texts) + ",\n]")
     own = [name for name in names.domains.values() if re.fullmatch(r"here\d*\.example", name)]
-    sizes = [size for size in _announced(lines, "SIZE") if re.fullmatch(" *[1-9][0-9]{0,9} *", size)]
     control = [f"rcpthosts = {toml(own)}"] if len(own) > 1 else []
-    control += [f"databytes = {int(size)}" for size in sizes[:1]]
+    control += [] if size is None else [f"databytes = {size}"]
     if control:
         parts += ["", "[control]", *control]
-    if (mode := _mode(lines)) is not None:
+    if mode is not None:
         parts += ["", "[auth]", f'mode = "{mode}"']
     return "\n".join(parts) + "\n"
