@@ -13,8 +13,12 @@ from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_USAGE
 from conformance.judge.comparison import Comparison, compare
 from conformance.judge.user_changes import user_changes
 from conformance.judge.verdict import Verdict, VerdictName
+from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
+from conformance.pod.record import Prepare, Record
+from conformance.pod.world import World
 from conformance.report.markdown import markdown
 from conformance.report.terminal import Detail, render
+from conformance.report.user_changes import seen_with
 from conformance.targets.target import Target
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, STOCK, deviation, run, verdict, write
 from tests.report_samples import NASTY, page, with_texts
@@ -95,7 +99,7 @@ def test_what_did_not_repeat_says_nothing() -> None:
 
 SUMMARY = "From stock to ppa: 2 worse (1 loses mail, 1 wrong words), 1 better, 1 different"
 LINES = (
-    "stock keeps these promises, and ppa does not.",
+    "stock keeps these promises, and ppa does not; all of them concern everybody.",
     "stock keeps it; ppa: Z, 250 was answered",
     "stock does not have 0005; ppa: Z, 17 told",
     REASON,
@@ -192,3 +196,30 @@ def test_a_run_stops_at_the_first_failure_and_goes_on_later(tmp_path: Path, caps
     assert main([*flawed, "--resume", str(out)]) == EXIT_REGRESSION
     assert not part.exists()
     assert main([*flawed, "--maxfail", "0", "--out", str(out)]) == EXIT_USAGE
+
+
+@pytest.mark.parametrize(
+    ("configuration", "told"),
+    [
+        (Configuration(), ""),
+        (Configuration(control={"me": "x\n"}, delivering=True), ""),
+        (Configuration(password_check=PasswordCheck()), "SMTPAUTH set"),
+        (Configuration(recipient_check=RecipientCheck()), "RCPTCHECK set"),
+        (Configuration(environment={"VERIFY": ""}, verifying=True), "VERIFY set"),
+        (Configuration(control={"smtproutes": ":x|u|p\n"}), "credentials for mail that goes out"),
+        (
+            Configuration(password_check=PasswordCheck(), recipient_check=RecipientCheck()),
+            "SMTPAUTH set and RCPTCHECK set",
+        ),
+    ],
+)
+def test_whom_a_change_concerns_is_told_where_it_is_not_everybody(
+    configuration: Configuration, told: str
+) -> None:
+    prepared = Record((Prepare(at=0.0, world=World(), configuration=configuration),))
+    other = replace(made(LOST, PPA, "unmet"), record=prepared)
+    assert seen_with(other) == told
+    found = compare([run(STOCK, [made(LOST, STOCK, "met")]), run(PPA, [other])])
+    text = render(found, width=500)
+    assert f"; {'0' if told else 'all'} of them concern everybody." in text
+    assert (f". Seen with {told}\n" in text) == bool(told)

@@ -1,14 +1,16 @@
 """What changes for users, in words: what the first section of a comparison says in every form."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from conformance.judge.comparison import Comparison, Row
 from conformance.judge.user_changes import Kind, UserChange, UserChanges
 from conformance.judge.verdict import Verdict
+from conformance.pod.configuration import Configuration
+from conformance.pod.record import Prepare
 from conformance.report.sentences import sentence
-from conformance.report.words import costs, one_line, patch_title
+from conformance.report.words import costs, listed, one_line, patch_title
 
 HEADING = "What changes for your users"
 
@@ -35,8 +37,10 @@ def summary(comparison: Comparison, changes: UserChanges) -> str:
 def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str:
     """What a kind means: `debs:stock@ keeps these promises, and debs:ppa does not`."""
     before, after = _label(comparison, changes.before), _label(comparison, changes.after)
+    everybody = sum(not seen_with(verdict) for verdict in changes.verdicts(kind))
+    whom = "all" if everybody == len(changes.verdicts(kind)) else str(everybody)
     return {
-        "worse": f"{before} keeps these promises, and {after} does not.",
+        "worse": f"{before} keeps these promises, and {after} does not; {whom} of them concern everybody.",
         "better": f"{after} keeps these promises, and {before} does not.",
         "different": f"{after} does not keep these promises; {before} does not either, or has none of it.",
     }[kind]
@@ -50,8 +54,38 @@ def does(verdict: Verdict) -> str:
 
 
 def sides(comparison: Comparison, changes: UserChanges, row: Row) -> str:
-    """What each of the two builds does: `debs:stock@ keeps it; debs:ppa: 250 was answered`."""
-    return "; ".join(_does(comparison, side, row) for side in (changes.before, changes.after))
+    """What each of the two builds does, and whom it concerns where that is not everybody.
+
+    `debs:stock@ keeps it; debs:ppa: 250 was answered. Seen with RCPTCHECK set`.
+    """
+    told = "; ".join(_does(comparison, side, row) for side in (changes.before, changes.after))
+    concerns = seen_with(row.cells[changes.after])
+    return f"{told}. Seen with {concerns}" if concerns else told
+
+
+def seen_with(verdict: Verdict) -> str:
+    """What was configured beyond the ordinary when it was seen: who has none of it may never see it."""
+    acts = verdict.record.acts if verdict.record else ()
+    configurations = [act.configuration for act in acts if isinstance(act, Prepare)]
+    found = [
+        words
+        for words, is_so in _CONCERNS
+        if configurations and all(is_so(configuration) for configuration in configurations)
+    ]
+    return listed(found) if found else ""
+
+
+def _sends_credentials(configuration: Configuration) -> bool:
+    return any("|" in configuration.control.get(name, "") for name in ("smtproutes", "authsenders"))
+
+
+_CONCERNS: tuple[tuple[str, Callable[[Configuration], bool]], ...] = (
+    ("SMTPAUTH set", lambda its: its.password_check is not None or "SMTPAUTH" in its.environment),
+    ("RCPTCHECK set", lambda its: its.recipient_check is not None or "RCPTCHECK" in its.environment),
+    ("VERIFY set", lambda its: bool(its.verifying) or "VERIFY" in its.environment),
+    ("credentials for mail that goes out", _sends_credentials),
+    ("a program in the place of qmail-queue", lambda its: its.queue_program is not None),
+)
 
 
 def _does(comparison: Comparison, side: int, row: Row) -> str:
