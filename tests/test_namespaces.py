@@ -86,6 +86,14 @@ def tree(directory: Path, *programs: str) -> Path:
     return directory
 
 
+def whole(directory: Path, queue: str = "var/lib/qmail/queue") -> Path:
+    """The tree with users and a queue."""
+    (directory / "etc").mkdir()
+    (directory / "etc/passwd").write_text("")
+    (directory / queue / "lock").mkdir(parents=True)
+    return directory
+
+
 QMAIL = [f"var/lib/qmail/bin/qmail-{name}" for name in ("smtpd", "remote", "queue", "start", "newu")]
 BESIDE = ["usr/bin/tcpserver", "usr/bin/perl"]
 
@@ -104,8 +112,22 @@ def test_a_tree_that_lacks_something_is_refused(programs: list[str], said: str, 
         look_into(tree(tmp_path, *programs))
 
 
+def test_a_tree_without_users_or_queue_is_refused(tmp_path: Path) -> None:
+    whole(tree(tmp_path, *QMAIL, *BESIDE))
+    (tmp_path / "etc/passwd").unlink()
+    os.mkfifo(tmp_path / "etc/passwd")
+    with pytest.raises(UsageError, match="no file /etc/passwd"):
+        look_into(tmp_path)
+    (tmp_path / "etc/passwd").unlink()
+    (tmp_path / "etc/passwd").write_text("")
+    (tmp_path / "var/lib/qmail/queue/lock").rmdir()
+    with pytest.raises(UsageError, match="queue/lock"):
+        look_into(tmp_path)
+
+
 def test_links_of_a_tree_lead_within_it(tmp_path: Path) -> None:
     tree(tmp_path, *(name.replace("usr/", "system/") for name in (*QMAIL, *BESIDE)))
+    whole(tmp_path, "var/spool/qmail")
     (tmp_path / "usr").symlink_to("/system")
     (tmp_path / "var/lib/qmail/queue").symlink_to("../../spool/./qmail")
     found = look_into(tmp_path)
@@ -117,11 +139,10 @@ def test_links_of_a_tree_lead_within_it(tmp_path: Path) -> None:
 
 
 def test_a_tree_tells_its_packages_and_system(tmp_path: Path) -> None:
-    tree(tmp_path, *QMAIL, *BESIDE)
+    whole(tree(tmp_path, *QMAIL, *BESIDE))
     (tmp_path / "var/lib/dpkg").mkdir()
     status = "Package: qmail\nStatus: install ok installed\nVersion: 1.06-6.2\n"
     (tmp_path / "var/lib/dpkg/status").write_text(status)
-    (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text('PRETTY_NAME="Ubuntu 18.04.6 LTS"\n')
     found = look_into(tmp_path)
     assert (found.packages, found.system) == ({"qmail": "1.06-6.2"}, "Ubuntu 18.04.6 LTS")
@@ -134,6 +155,9 @@ def test_a_pod_has_an_empty_queue_and_none_of_the_people(tmp_path: Path) -> None
         (queue / name).mkdir(parents=True)
     (queue / "mess/7/1234").write_text("a message")
     (queue / "lock/tcpto").write_bytes(b"x" * 1024)
+    (queue / "lock/out").symlink_to("/etc/shadow")
+    with (queue / "lock/large").open("wb") as file:
+        file.truncate(1 << 40)
     os.mkfifo(queue / "lock/trigger", 0o622)
     (queue / "lock/trigger").chmod(0o622)
     (tmp_path / "etc").mkdir()

@@ -112,3 +112,9 @@ def test_what_does_not_belong_together_is_refused(second: dict[str, object], tol
 def test_parts_of_several_targets_are_one_run_each() -> None:
     others = [replace(part, header=replace(part.header, target=STOCK)) for part in parts()]
     assert [header.target.label for header, _ in merged([*parts(), *others])] == [PPA.label, STOCK.label]
+
+
+def test_a_requirement_in_two_parts_is_refused() -> None:
+    one, other = parts()
+    with pytest.raises(UsageError, match=f"both have {GUARD.name}"):
+        merged([replace(one, verdicts=(*one.verdicts, verdict(GUARD, PPA))), other])

@@ -86,6 +86,12 @@ def _of_target(label: str, runs: list[Run]) -> tuple[RunHeader, list[Verdict]]:
         if (times := numbers.count(number)) != 1:
             what = f"part {number}/{count} is {f'there {times} times' if times else 'missing'}"
             raise UsageError(f"{label}: {what}", "Name the run file of each part once.")
+    of: dict[str, Run] = {}
+    for run in runs:
+        for verdict in run.verdicts:
+            if (before := of.setdefault(verdict.requirement, run)) is not run:
+                what = f"{before.path} and {run.path} both have {verdict.requirement}"
+                raise UsageError(what, "One of them is not as it was written: run it anew.")
     verdicts = [verdict for run in runs for verdict in run.verdicts]
     started = min(run.header.started for run in runs)
     selection = _SAID.sub("", first.header.selection)

@@ -76,6 +76,7 @@ def _keep_target(root: Root) -> None:
 
 
 def _become_target(root: Root) -> None:
+    end_with_parent()  # until the agent runs, which ends with its client
     _hear_signals()
     socket.sethostname(HOST)
     kernel.make_mounts_private()

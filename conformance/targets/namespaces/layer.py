@@ -13,6 +13,9 @@ from conformance.targets.namespaces.root import Root
 _OURS = "/opt/conformance"
 _PROGRAMS = ("agent.pl", "checkpassword", "note")
 
+#: Octets of a lock at the most; tcpto, the largest, has 1024.
+_LARGEST_LOCK = 1 << 16
+
 #: Numbers of users that people have; a pod knows the system's and qmail's users alone.
 _PEOPLE = range(1000, 60000)
 
@@ -77,11 +80,14 @@ def _is_of_people(line: str) -> bool:
 
 
 def _empty(file: Path, made: Path) -> None:
-    """The like of a file, with as many octets, all 0."""
-    if stat.S_ISFIFO(file.lstat().st_mode):
+    """The like of a file, with as many octets, all 0; of a link, a device or what is no lock, nothing."""
+    has = file.lstat()
+    if stat.S_ISFIFO(has.st_mode):
         os.mkfifo(made)
+    elif stat.S_ISREG(has.st_mode) and has.st_size <= _LARGEST_LOCK:
+        made.write_bytes(bytes(has.st_size))
     else:
-        made.write_bytes(bytes(file.stat().st_size))
+        return
     give_like(file, made)
 
 

@@ -82,6 +82,12 @@ def look_into(directory: Path) -> Root:
         if not any(_is_program(directory, f"{place}/{name}") for place in (f"{home}/bin", *_PATH)):
             what = f"there is no {name} in {directory}, and a pod needs it beside qmail"
             raise UsageError(what, f"Install {package} there.")
+    if not (directory / followed(directory, "/etc/passwd").lstrip("/")).is_file():
+        raise UsageError(f"there is no file /etc/passwd in {directory}", "It says who qmail's users are.")
+    # A tree out of an image of ours has its queue there.
+    queues = (f"{home}/queue/lock", "/opt/conformance/queue/lock")
+    if not any((directory / followed(directory, queue).lstrip("/")).is_dir() for queue in queues):
+        raise UsageError(f"there is no {home}/queue/lock in {directory}", "That is no queue of qmail's.")
     known = read_packages(_text(directory, "/var/lib/dpkg/status"))
     system = read_system(_text(directory, "/etc/os-release"))
     return Root(directory, home, followed(directory, f"{home}/queue"), known, system)
