@@ -142,3 +142,13 @@ def test_a_word_in_a_promise_is_worth_more_than_one_in_a_case() -> None:
         ("a", "of something else", "wanted"), ("b", "the wanted promise", "something else"),
     )]  # fmt: skip
     assert [entry.name for entry in Index(entries).find("wanted")] == ["b", "a"]
+
+
+@pytest.mark.parametrize(("words", "status", "told"), [([" "], 2, "no words"), (["q" * 5000], 4, "qqq")])
+def test_no_words_are_wrong_use_and_many_are_cut(
+    words: list[str], status: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["find", *words]) == status
+    said = capsys.readouterr().err
+    assert told in said
+    assert len(said) < 1000

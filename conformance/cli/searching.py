@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from conformance.errors import EXIT_AS_EXPECTED, NothingSelected
+from conformance.errors import EXIT_AS_EXPECTED, NothingSelected, UsageError
 from conformance.harmless import columns
 from conformance.project.form import Project
 from conformance.report.words import numbered, one_line
@@ -28,12 +28,14 @@ _LONG = 1000
 
 def run(options: argparse.Namespace) -> int:
     question = " ".join(options.words)
+    if not question.strip():
+        raise UsageError("find: there are no words to look for", "Write a reply, a line of a log, or a code.")
     index = Index(entries_of(options.project))
     found = index.find(question)
     near = index.near(question)
     if not found:
         hint = f"Near it: {', '.join(near)}." if near else "Try fewer words, or words of a reply or a report."
-        raise NothingSelected(f"find: nothing speaks of {one_line(question)}", hint)
+        raise NothingSelected(f"find: nothing speaks of {one_line(question, 200)}", hint)
     if options.json:
         print(json.dumps(_as_json(question, found, options.project), indent=1))
         return EXIT_AS_EXPECTED
