@@ -76,6 +76,29 @@ print([name for name in numbers if Path(f"/proc/{name}/cmdline").read_bytes()])
     assert left == "[]"
 
 
+@needs_a_machine
+def test_a_pod_that_is_not_up_yet_ends_with_us(machine: Installed) -> None:
+    making = """
+import signal, sys
+from conformance.targets.namespaces import entering
+def lay(layer):
+    print("laying", file=sys.stderr, flush=True)
+    signal.pause()
+entering.Layer.lay = lay
+sys.argv[1:] = ["/"]
+entering.main()
+"""
+    script = f"""
+import subprocess, sys
+making = subprocess.Popen([sys.executable, "-c", {making!r}], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+assert making.stderr.readline() == b"laying\\n"
+making.kill()
+making.stderr.read()  # to its end, which is there when nobody holds it any more
+print("gone")
+"""
+    assert machine.run(sys.executable, "-c", script, limit=20).stdout == "gone\n"
+
+
 def tree(directory: Path, *programs: str) -> Path:
     """A tree with programs that do nothing."""
     for program in programs:
@@ -136,6 +159,16 @@ def test_links_of_a_tree_lead_within_it(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("/loop")
     with pytest.raises(UsageError, match="loop of links"):
         followed(tmp_path, "/loop/x")
+
+
+def test_a_layer_hides_no_link(tmp_path: Path) -> None:
+    whole(tree(tmp_path, *QMAIL, *BESIDE))
+    (tmp_path / "upper").mkdir()
+    (tmp_path / "var/lib/qmail").rename(tmp_path / "home")
+    (tmp_path / "var/lib/qmail").symlink_to("/home")
+    Layer(look_into(tmp_path), tmp_path / "upper").lay()
+    assert (tmp_path / "upper/home/queue").is_symlink()
+    assert not (tmp_path / "upper/var/lib/qmail").exists()
 
 
 def test_a_tree_tells_its_packages_and_system(tmp_path: Path) -> None:

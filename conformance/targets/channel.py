@@ -1,4 +1,4 @@
-"""Requests to the agent of an internet container, matched with their answers. No sockets in here."""
+"""Requests to the agent of a pod's internet, matched with their answers. No sockets in here."""
 
 import asyncio
 import itertools
@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from conformance.cases.attempt import Played
+from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
+from conformance.pod.codec import decode, encode
 
 #: Seconds that a pod may take from its start to its agents' first answers.
 PATIENCE = 30.0
@@ -46,10 +49,18 @@ class Channel:
                 return await self._waiting[number]
         except TimeoutError:
             raise PodFailure(
-                f"the internet container has not answered {op!r} within {patience:g} s"
+                f"the pod's internet has not answered {op!r} within {patience:g} s"
             ) from None
         finally:
             del self._waiting[number]
+
+    async def play(self, script: Script) -> Played:
+        """Have a script played: one request. PodFailure when there is no answer, or one that is none."""
+        answer = await self.request("play", script=encode(script), patience=script.limit + LATENESS)
+        try:
+            return decode(Played, answer)
+        except ValueError as error:
+            raise PodFailure(f"the answer of the pod's internet is no record: {error}") from error
 
     def feed(self, octets: bytes) -> None:
         """Take in what the agent wrote. Octets that are no answers lose the channel, and so do too many."""

@@ -13,9 +13,8 @@ from typing import Any, Self
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
-from conformance.pod.codec import decode, encode
 from conformance.pod.ordinary import HOST
-from conformance.targets.channel import LATENESS, PATIENCE, Channel
+from conformance.targets.channel import PATIENCE, Channel
 from conformance.targets.docker.attach import STDOUT, Attachment
 from conformance.targets.docker.confinement import host_config
 from conformance.targets.docker.ends import how_killed
@@ -56,11 +55,7 @@ class DockerPod:
 
     async def play(self, script: Script) -> Played:
         """Play a script in the pod: one request. PodFailure when there is no answer."""
-        answer = await self.channel.request("play", script=encode(script), patience=script.limit + LATENESS)
-        try:
-            played = decode(Played, answer)
-        except ValueError as error:
-            raise PodFailure(f"the internet container's answer is no record: {error}") from error
+        played = await self.channel.play(script)
         # Who plays sees no more than a broken connection where the target has ended.
         if played.outcome == "invalid" and (killed := await self._killed()):
             raise PodFailure(f"{killed}: {played.seen}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.places import data
 from conformance.targets.docker.scripts import STATE
-from conformance.targets.namespaces.root import Root
+from conformance.targets.namespaces.root import Root, followed
 
 #: Where `docker/target/agent.pl` looks for its programs, for qmail and for the queue as the package made it.
 _OURS = "/opt/conformance"
@@ -54,7 +54,8 @@ class Layer:
     def _directory(self, path: str) -> Path:
         """A directory of the layer; what there is of it in the root shines through, with its own mode."""
         place, below = self._upper, self._root.directory
-        for part in filter(None, path.split("/")):
+        # A directory in the place of a link would hide what that leads to.
+        for part in filter(None, followed(self._root.directory, path).split("/")):
             place, below = place / part, below / part
             if not place.exists():
                 place.mkdir()

@@ -10,9 +10,7 @@ from typing import Self
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
 from conformance.errors import WorldError
-from conformance.pod.base import PodFailure
-from conformance.pod.codec import decode, encode
-from conformance.targets.channel import LATENESS, PATIENCE, Channel
+from conformance.targets.channel import PATIENCE, Channel
 
 _ENTERING = [sys.executable, "-m", "conformance.targets.namespaces.entering"]
 
@@ -58,11 +56,7 @@ class NamespacePod:
 
     async def play(self, script: Script) -> Played:
         """Play a script in the pod: one request. PodFailure when there is no answer."""
-        answer = await self.channel.request("play", script=encode(script), patience=script.limit + LATENESS)
-        try:
-            return decode(Played, answer)
-        except ValueError as error:
-            raise PodFailure(f"the pod's answer is no record: {error}") from error
+        return await self.channel.play(script)
 
     async def dispose(self) -> None:
         """Take the pod down; never raises."""

@@ -54,6 +54,8 @@ def no_namespaces() -> str:
             os._exit(0)
         except OSError as error:
             os._exit(error.errno or 1)
+        finally:
+            os._exit(1)  # whatever else it is, there is one of us alone
     number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return os.strerror(number) if number else ""
 
@@ -63,4 +65,3 @@ def hint() -> str:
     if os.geteuid() != 0:
         return "Run it as root (sudo), which may make them; a Docker engine needs no root."
     return "In a container give it more: docker run --privileged, or --cap-add SYS_ADMIN with no seccomp."
-
