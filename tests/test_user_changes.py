@@ -99,7 +99,7 @@ def test_what_did_not_repeat_says_nothing() -> None:
 
 SUMMARY = "From stock to ppa: 2 worse (1 loses mail, 1 wrong words), 1 better, 1 different"
 LINES = (
-    "stock keeps these promises, and ppa does not; all of them concern everybody.",
+    "stock keeps these promises, and ppa does not; all of them with nothing configured besides.",
     "stock keeps it; ppa: Z, 250 was answered",
     "stock does not have 0005; ppa: Z, 17 told",
     REASON,
@@ -213,7 +213,7 @@ def test_a_run_stops_at_the_first_failure_and_goes_on_later(tmp_path: Path, caps
         ),
     ],
 )
-def test_whom_a_change_concerns_is_told_where_it_is_not_everybody(
+def test_what_was_configured_besides_is_told(
     configuration: Configuration, told: str
 ) -> None:
     prepared = Record((Prepare(at=0.0, world=World(), configuration=configuration),))
@@ -221,5 +221,5 @@ def test_whom_a_change_concerns_is_told_where_it_is_not_everybody(
     assert seen_with(other) == told
     found = compare([run(STOCK, [made(LOST, STOCK, "met")]), run(PPA, [other])])
     text = render(found, width=500)
-    assert f"; {'0' if told else 'all'} of them concern everybody." in text
+    assert f"; {'0' if told else 'all'} of them with nothing configured besides." in text
     assert (f". Seen with {told}\n" in text) == bool(told)

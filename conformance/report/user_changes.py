@@ -37,10 +37,11 @@ def summary(comparison: Comparison, changes: UserChanges) -> str:
 def explanation(comparison: Comparison, changes: UserChanges, kind: Kind) -> str:
     """What a kind means: `debs:stock@ keeps these promises, and debs:ppa does not`."""
     before, after = _label(comparison, changes.before), _label(comparison, changes.after)
-    everybody = sum(not seen_with(verdict) for verdict in changes.verdicts(kind))
-    whom = "all" if everybody == len(changes.verdicts(kind)) else str(everybody)
+    ordinary = sum(not seen_with(verdict) for verdict in changes.verdicts(kind))
+    many = "all" if ordinary == len(changes.verdicts(kind)) else str(ordinary)
+    worse = f"{before} keeps these promises, and {after} does not"
     return {
-        "worse": f"{before} keeps these promises, and {after} does not; {whom} of them concern everybody.",
+        "worse": f"{worse}; {many} of them with nothing configured besides.",
         "better": f"{after} keeps these promises, and {before} does not.",
         "different": f"{after} does not keep these promises; {before} does not either, or has none of it.",
     }[kind]
@@ -54,7 +55,7 @@ def does(verdict: Verdict) -> str:
 
 
 def sides(comparison: Comparison, changes: UserChanges, row: Row) -> str:
-    """What each of the two builds does, and whom it concerns where that is not everybody.
+    """What each of the two builds does, and what was configured besides when it was seen.
 
     `debs:stock@ keeps it; debs:ppa: 250 was answered. Seen with RCPTCHECK set`.
     """
