@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 
 #: Pods of each target that every worker has where a target is real: while one waits for qmail, others go on.
-PODS = 10
+PODS = 16
 
 #: Seconds between two writings of findings.json.
 _EVERY = 5.0

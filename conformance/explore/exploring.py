@@ -23,6 +23,9 @@ _SHRUNK = 3
 #: Scenarios of a batch for each that is played at a time, where there is a deadline.
 _AT_ONCE = 4
 
+#: Batches under way where several scenarios are played at a time: each waits for its slowest one.
+_UNDER_WAY = 6
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -44,7 +47,7 @@ class _Batch:
 class Exploration:
     """One stream on one judge. `known` differences are counted and no findings.
 
-    Of several scenarios at a time most wait: a batch begins while the last ones of that before it are played
+    Of several scenarios at a time most wait: a batch begins while the last ones of those before it are played
     and looked into, and is drawn from what was learnt until then.
     """
 
@@ -71,7 +74,7 @@ class Exploration:
             while (size := self._next(budget)) or under_way:
                 if size:
                     under_way.append(self._begin(size))
-                if len(under_way) < 2 and size and self._at_a_time > 1:
+                if len(under_way) < _UNDER_WAY and size and self._at_a_time > 1:
                     continue
                 batch = under_way.pop(0)
                 async for finding in self._of_batch(batch):
