@@ -49,8 +49,13 @@ async def submitted(
     recipients: list[str],
     world: World = World(),  # noqa: B008  nobody changes it
 ) -> None:
-    """A message comes in by SMTP."""
+    """The pod is set up, and a message comes in by SMTP."""
     await pod.prepare(world, configuration)
+    await handed_in(pod, sender, recipients)
+
+
+async def handed_in(pod: ReferencePod, sender: str, recipients: list[str]) -> None:
+    """A message comes in by SMTP."""
     connection = await pod.connect()
     envelope = "".join(f"RCPT TO:<{recipient}>\r\n" for recipient in recipients)
     said = f"MAIL FROM:<{sender}>\r\n{envelope}DATA\r\nS: x\r\n\r\ny\r\n.\r\nQUIT\r\n"
@@ -256,6 +261,21 @@ async def test_what_waits_of_a_message_is_where_it_goes_and_its_age_counts_from_
     seen = await pod.observe()
     assert [message.recipients for message in seen.queue] == [["nobody@mx.here.example"]]
     assert {file.group for file in seen.files if "/mess/" in file.path} == {"nofiles"}
+
+
+@with_pod
+async def test_what_is_due_at_once_does_not_grow_old_while_one_of_it_is_tried(pod: ReferencePod) -> None:
+    hosts = {"silent": "127.0.0.2", "closed": "127.0.0.3"}
+    zones = [f"$ORIGIN {name}.example.\n@ A {address}\n" for name, address in hosts.items()]
+    world = World(zones=zones, exchangers=[Exchanger("127.0.0.2", silent=True)])
+    control = {**CONTROL, "queuelifetime": "1\n", "timeoutconnect": "3\n"}
+    configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})
+    await submitted(pod, configuration, "", ["x@silent.example"], world)
+    await handed_in(pod, "", ["x@closed.example"])
+    for _ in range(2):
+        assert await pod.wait_until_idle(60)
+        await pod.signal("ALRM", {})
+    assert [message.recipients for message in (await pod.observe()).queue] == [["x@closed.example"]]
 
 
 @on_a_loop

@@ -44,6 +44,7 @@ class Message:
     taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
     by: str = ""  #: the user who handed it in
     born: float = 0.0  #: when it came, and from its being taken up on, when that was
+    due: float = 0.0  #: since when what was not tried is due
 
     @property
     def pending(self) -> List[Recipient]:

@@ -67,6 +67,7 @@ class QmailSend:
     def try_again(self, messages: Iterable[Message]) -> None:
         """SIGALRM: everything that waits is due now (qmail-send(8))."""
         for message in messages:
+            message.due = self._queue.now()
             for recipient in message.pending:
                 recipient.tried = False
 
@@ -120,7 +121,7 @@ class QmailSend:
             is_local, recipient.rewritten = self._rewriting.rewrite(recipient.address)
             recipient.channel = LOCAL if is_local else REMOTE
         message.taken_up = True
-        message.born = self._queue.now()
+        message.born = message.due = self._queue.now()
         self.log(f"new msg {message.number}")
         self.log(f"info msg {message.number}: {self.info(message)}")
         self._queue.take_up(message)
@@ -144,8 +145,11 @@ class QmailSend:
         return self._deliveries
 
     def is_dying(self, message: Message) -> bool:
-        """Whether a message is tried for the last time (qmail-send(8), queuelifetime)."""
-        return int(self._queue.now()) > int(message.born) + self._lifetime
+        """Whether a message is tried for the last time (qmail-send(8), queuelifetime).
+
+        All that is due at once is begun at once: what others take does not make it older.
+        """
+        return int(message.due) > int(message.born) + self._lifetime
 
     def finish(self, message: Message, recipient: Recipient, number: int, dying: bool = False) -> None:
         """What came of a delivery: the recipient is done, unless the failure is temporary."""

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from functools import partial
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from conformance.reference.acts import Enqueue, Queued
 from conformance.reference.build import Build
@@ -36,10 +36,10 @@ class QueueOnDisk:
         self.enqueue = enqueue
         self.take_up, self.settle = files.take_up, files.settle
         self.ending = False
-        self._again = False
+        self._again = True  #: all that is kept is due: so it is at the start, too
         self._files = files
         self._messages = [files.kept_message(number) for number in files.kept()]
-        self._due = list(self._messages)
+        self._due: List[Message] = []
 
     def end(self, *_: object) -> None:
         """A signal's handler: from now on nothing is due."""
@@ -54,6 +54,7 @@ class QueueOnDisk:
             self._again = False
             self._due = list(self._messages)
             for message in self._messages:
+                message.due = self.now()
                 for recipient in message.pending:
                     recipient.tried = False
         known = {message.number for message in self._messages}
