@@ -246,6 +246,16 @@ async def test_what_a_program_prints_is_reported_up_to_a_nul(pod: ReferencePod) 
 
 
 @with_pod
+async def test_what_is_read_last_of_too_long_a_report_is_kept_where_it_has_room(pod: ReferencePod) -> None:
+    files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n|/var/lib/conformance/second\n"}
+    programs = {"filter": Program(says="x" * 3072 + "wxyz"), "second": Program(says="so\n", default=111)}
+    configuration = Configuration(CONTROL, delivering=True, dot_qmail=files, delivery_programs=programs)
+    seen = await delivered(pod, configuration, "x@here.example", ["list@here.example"])
+    report = "x" * (3000 - 31 - 3) + "/Error_report_too_long,_sorry./so/"
+    assert f"delivery 1: deferral: {report}" in seen.log
+
+
+@with_pod
 async def test_what_waits_of_a_message_is_where_it_goes_and_its_age_counts_from_there(
     pod: ReferencePod,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Callable, Dict, List, Optional, Protocol, Tuple, Union
 
 from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.build import Build
+from conformance.reference.lspawn import kept_report
 from conformance.reference.octets import quote_address, split_address
 from conformance.reference.queue import Message
 
@@ -19,8 +20,6 @@ GONE = "gone"
 _EXIT = re.compile(rb"\s*exit\s+([0-9]{1,3})\s*")
 _KILL = re.compile(rb"kill -[A-Z0-9]+ \$\$")
 _ENOUGH = 99
-#: Octets of a report that qmail-lspawn keeps, and what it says of a longer one.
-_LONGEST_REPORT, _TOO_LONG = 3000, "\nError report too long, sorry.\n"
 
 
 class Failed(Exception):
@@ -197,7 +196,7 @@ class QmailLocal:
     address: bytes
     user: str = ALIAS  #: whose mail it is
     sender: bytes = b""  #: of what is forwarded
-    said: bytes = b""  #: what programs have printed
+    said: List[bytes] = field(default_factory=list)  #: what each program has printed
 
     list_line_counts = True  #: whether +list forbids all but forward lines below it
 
@@ -218,10 +217,7 @@ class QmailLocal:
             kind, text = b"K", self.run()
         except Failed as failed:
             kind, text = b"D" if failed.status == 100 else b"Z", failed.text
-        report = self.printed() + text
-        if len(report) > _LONGEST_REPORT:
-            report = report[: _LONGEST_REPORT - len(_TOO_LONG) - 3] + _TOO_LONG
-        return kind + report.partition("\0")[0].encode("latin-1")
+        return kind + kept_report([*self.printed(), text.encode("latin-1")]).partition(b"\0")[0]
 
     def run(self) -> str:
         """Deliver; what is printed at the end. Raises Failed. An empty box is trash (qmail-lspawn(8))."""
@@ -342,7 +338,7 @@ class QmailLocal:
     def run_program(self, command: bytes) -> int:
         """0 to go on, 99 to ignore the lines below (qmail-command(8), EXIT CODES)."""
         status, said = self.forward_program(command) or self.homes.run(self.program(command))
-        self.said += said
+        self.said.append(said)
         if status == CRASHED and self.crash_fails:
             raise Failed(111, "Aack, child crashed. (#4.3.0)\n")
         if status in self.hard_errors:
@@ -358,9 +354,9 @@ class QmailLocal:
             return None
         return 0, b"forward: " + self.forward(addresses.split()).encode("ascii")
 
-    def printed(self) -> str:
-        """What programs have printed so far: the report begins with it."""
-        return self.said.decode("latin-1")
+    def printed(self) -> List[bytes]:
+        """What each program has printed so far: the report begins with it."""
+        return self.said
 
     def program(self, command: bytes) -> ProgramRun:
         """A program line as it is run; its message has no lines above it (qmail-command(8))."""

@@ -85,7 +85,7 @@ def program_lines(choices: Choices, made: Document) -> list[str]:
 _STATUSES = (0, 0, 0, 1, 1, 64, 65, 70, 75, 76, 77, 78, 99, 99, 100, 100, 101, 111, 111, 112, 120, 127, 255)
 _OUTPUTS = (
     "said\n", "no end", "two\nlines\n", "a\n\nb\n", "\n\n\n", "\u00fc\0x\n", "x" * 3000 + "\n",
-    "did 0+0+1\n", "K", " blank \n",
+    "x" * 3072 + "yz\n", "did 0+0+1\n", "K", " blank \n",
 )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _program(choices: Choices) -> Table:
     put(choices, made, "fate", ("crash", "crash", "missing"), 8)
     put(choices, made, "exits", ({"alice-list@here.example": 100}, {"alice@here.example": 99}), 15)
     put(choices, made, "says", _OUTPUTS, 3)
-    put(choices, made, "complains", ("it complains\n", "so"), 8)
+    put(choices, made, "complains", ("it complains\n", "no end"), 8)
     put(choices, made, "reads", (True,), 2)
     return made
 

@@ -144,7 +144,7 @@ FLAWS = (
         environment=_variables(lambda found: {"DTLINE": found["DTLINE"].rstrip("\n")})),
     flaw("program.newsender", "has the sender in NEWSENDER though the list has an owner", QmailLocal,
         environment=_variables(lambda found: {"NEWSENDER": found["SENDER"]})),
-    flaw("program.output-lost", "drops what programs print", QmailLocal, printed=lambda self: ""),
+    flaw("program.output-lost", "drops what programs print", QmailLocal, printed=lambda self: []),
     flaw("program.recipient", "has the domain in capitals in RECIPIENT", QmailLocal,
         environment=_variables(lambda found: {"RECIPIENT": found["RECIPIENT"].upper()})),
     flaw("program.umask", "runs programs with umask 022", QmailLocal, program=_run(umask=0o022)),
