@@ -371,6 +371,17 @@ def test_entries_are_ordered_by_what_they_say_and_not_by_their_numbers() -> None
         assert event.text.index("\\na\\n") < event.text.index("\\nb\\n")
 
 
+def test_failures_of_a_bounce_in_an_mbox_come_in_any_order() -> None:
+    def held(*failures: str, copy: str) -> Event:
+        why = "I've given up. Sorry it didn't work out.\n\n" + "".join(f"<{each}\n\n" for each in failures)
+        text = f"From x\n\n{why}--- Below this line is a copy of the message.\n\n{copy}\n\n"
+        return Event(0.0, "files", "qmail", "suite", f"[homes/alice/mbox holds {text!r}]")
+
+    record = played({"session": CHAT + MESSAGE, "delivering": True})
+    told_of = [in_order(record, [held("a>:\nno", "b>:\nno", copy=copy)]) for copy in ("<b\n\n<a", "<a\n\n<b")]
+    assert in_order(record, [held("b>:\nno", "a>:\nno", copy="<b\n\n<a")]) == told_of[0] != told_of[1]
+
+
 def test_what_a_program_says_comes_before_replies_or_behind_them() -> None:
     def said(*replies: str) -> list[Event]:
         return [Event(0.0, "smtpd 0", "qmail", "client", reply) for reply in replies]

@@ -21,6 +21,9 @@ _AT_ONCE = ("status: ", "  other children of its parent: ")
 _RECIPIENTS = re.compile(r"^(\[in the queue: from <.*?> to )(.*)(\]$)")
 _FAILURES = re.compile(r"^(\[queue/bounce/\S+ holds ['\"])(.*)(\\n\\n['\"]\]$)")
 _ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"])(From .*)(\\n\\n['\"]\]$)")
+_BOUNCED = re.compile(
+    r"(didn\\?'t work out\.\\n\\n|the bounce bounced!\\n\\n)(<.*?)(\\n\\n--- Below this line is )"
+)
 _NUMBER = re.compile(r"\d+")
 _LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
@@ -190,6 +193,7 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         elif not event.text.startswith(_AT_ONCE):
             text = _RECIPIENTS.sub(_sorted(", "), event.text)
             text = _FAILURES.sub(_sorted(r"\n\n", before="<"), text)
+            text = _BOUNCED.sub(_sorted(r"\n\n", before="<"), text)
             text = _ENTRIES.sub(_sorted(r"\n\n", before="From "), text)
             sent.append(replace(event, at=last, text=text))
     yield from sorted(sent, key=lambda each: (each.channel, each.same_as))
