@@ -115,6 +115,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
         ({"base": "x"}, {"QMAIL_RELEASE": "18.04"}, r"QMAIL_RELEASE \(18\.04\) and --base \(x\) both"),
         ({"release": "focal"}, {}, "no Ubuntu release 'focal'"),
         ({"release": "18.04,"}, {}, "no Ubuntu release ''"),
+        ({"release": "99.99"}, {}, "no Ubuntu release '99.99'"),
     ],
 )
 def test_what_targets_stand_on_is_said_once_and_rightly(
@@ -144,6 +145,8 @@ def test_release_and_base_of_a_project_count_where_nobody_names_either(
             "Ubuntu 22.04 has no qmail in its archive\n  14.04, 16.04, 18.04 and 20.04",
         ),
         ("compare reference-stock stock --release 20.04,22.04", "Ubuntu 22.04 has no qmail"),
+        ("run reference-ppa --release 18.04", "--release 18.04 says nothing of reference-ppa"),
+        ("gate image:own --against reference-stock --release 18.04", "says nothing of image:own"),
         ("doctor --release 18.04,20.04", "`doctor` takes one release"),
         ("gate stock --baseline x.jsonl --release 18.04,20.04", "--baseline is the run of one release"),
     ],
@@ -154,6 +157,11 @@ def test_a_release_that_cannot_be_is_told_before_anything_is_built(
     monkeypatch.setattr(engine, "connect", lambda: pytest.fail("an engine was looked for"))
     assert main(command.split()) == EXIT_USAGE
     assert told in capsys.readouterr().err
+
+
+def test_a_release_of_the_environment_says_nothing_of_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QMAIL_RELEASE", "18.04")
+    assert make_ready(["reference-ppa"], chosen()).targets[0].release == ""
 
 
 def test_packages_may_stand_on_a_release_that_has_no_qmail(fake: FakeEngine, tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ from conformance.report.progress import Progress
 from conformance.report.sentences import sentence
 from conformance.report.terminal import show
 from conformance.report.words import conclusion, known_to_be_wrong, one_line, unexpected_or_undecided
-from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
 from conformance.targets.namespaces.ready import why_not
 from conformance.targets.plan import Plan
@@ -229,18 +228,18 @@ def _shard(options: argparse.Namespace) -> Shard | None:
 def _best_there_is(options: argparse.Namespace) -> Plan:
     """Stock against patched with what this machine has; the first line says what that is."""
     say, references = _sayer(options), ["reference-stock", "reference-ppa"]
+    given = images(options, several=True)
     if os.environ.get(ENGINE_VARIABLE) == "none":
         say("The Docker engine is left out on request: the two embedded references are compared.")
-        return make_ready(references, Images())
-    given = images(options, several=True)
+        return make_ready(references, given)
     try:
         make_ready(["stock"], given, note, options.project)
     except WorldError as error:
         if not why_not(Path("/")):
             say(f"The qmail of this machine is compared with the embedded reference of stock: {error}")
-            return make_ready(["reference-stock", "installed"], Images(), project=options.project)
+            return make_ready(["reference-stock", "installed"], given, project=options.project)
         say(f"Real qmail cannot be had here: the two embedded references are compared. It is because {error}")
-        return make_ready(references, Images())
+        return make_ready(references, given)
     if not given.ppa:
         say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
         return make_ready(["stock", "reference-ppa"], given, note, options.project)

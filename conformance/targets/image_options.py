@@ -16,7 +16,7 @@ IMAGE_OPTIONS = {
     "--ppa": ("QMAIL_PPA", "the PPA (ppa:OWNER/NAME) or apt source line of the target ppa"),
     "--release": (
         "QMAIL_RELEASE",
-        "the Ubuntu release (20.04); run, compare and gate take several: 18.04,20.04",
+        "the Ubuntu release (20.04) of stock, ppa and debs:; run, compare and gate take several: 18.04,20.04",
     ),
     "--base": ("QMAIL_BASE", "the base image of targets, instead of Ubuntu's"),
     "--internet-base": (
@@ -36,6 +36,7 @@ class Images:
     base: str = ""
     internet_base: str = ""
     mirror: str = ""
+    release_asked: bool = False  #: by the option itself, so that a target without one is wrong use
 
     @classmethod
     def chosen(cls, given: Callable[[str], str | None], defaults: object = None) -> Self:
@@ -56,7 +57,7 @@ class Images:
         # Whoever names one of the two does not want the other one of a project.
         taken = {"release", "base"} if said["release"] or said["base"] else set()
         left = {name: getattr(defaults, name, "") for name in names if not said[name] and name not in taken}
-        chosen = cls(**said | left)
+        chosen = cls(**said | left, release_asked=bool(given("release")))
         chosen.each_release()
         return chosen
 
@@ -69,8 +70,7 @@ class Images:
         """The same with each release of `18.04,20.04` alone. Raises UsageError where one is none."""
         names = dict.fromkeys(name.strip() for name in self.release.split(","))
         for name in names:
-            if self.release and not re.fullmatch(r"\d\d\.\d\d", name):
-                raise UsageError(
-                    f"there is no Ubuntu release {name!r}", "Write --release 20.04, or several: 18.04,20.04."
-                )
+            if self.release and not re.fullmatch(r"\d\d\.(04|10)", name):
+                hint = "Write --release 20.04, or several: 18.04,20.04."
+                raise UsageError(f"there is no Ubuntu release {name!r}", hint)
         return [replace(self, release=name) for name in names]

@@ -26,6 +26,11 @@ def make_ready(
     """
     targets = [parse_target(name, ppa=images.ppa or None, project=project) for name in names]
     place = str(project.file or "")
+    if images.release_asked and not any(_stands_on_a_release(target) for target in targets):
+        raise UsageError(
+            f"--release {images.release} says nothing of {targets[0].name}: that is built on no release",
+            "Leave --release out; it is for stock, ppa and debs:.",
+        )
     targets = [_in_namespaces(target) if target.kind == "root" else target for target in targets]
     if not any(target.needs_engine for target in targets):
         return Plan(tuple(targets), project=place)
@@ -65,13 +70,17 @@ def _on_each_release(targets: Sequence[Target], images: Images) -> list[tuple[Ta
     found = []
     for at, each in enumerate(images.each_release()):
         for target in targets:
-            if target.kind == "image" or not target.needs_engine:
+            if not _stands_on_a_release(target):
                 found += [(target, each)] if at == 0 else []
                 continue
             if target.kind == "stock":
                 refuse_without_qmail(each)
             found.append((replace(target, release=each.release), each))
     return found
+
+
+def _stands_on_a_release(target: Target) -> bool:
+    return target.needs_engine and target.kind != "image"
 
 
 def refuse_without_qmail(images: Images) -> None:
