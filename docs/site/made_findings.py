@@ -1,0 +1,5 @@
+"""What was found in the published package."""
+
+
+def findings() -> str:
+    return "soon"
