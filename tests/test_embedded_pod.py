@@ -235,6 +235,14 @@ async def test_an_empty_me_is_local_where_nothing_else_is(pod: ReferencePod) -> 
 
 
 @with_pod
+async def test_whose_an_address_is_says_its_last_host_behind_a_percent_too(pod: ReferencePod) -> None:
+    control = {**CONTROL, "percenthack": "here.example\n"}
+    configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": "@here.example"})
+    seen = await delivered(pod, configuration, "", ["x%big.example@here.example"])
+    assert any("to local x@big.example@here.example" in line for line in seen.log)
+
+
+@with_pod
 async def test_what_a_program_prints_is_reported_up_to_a_nul(pod: ReferencePod) -> None:
     program = Program(default=111, says="a\0b\n")
     files = {"alias/.qmail-list": "|/var/lib/conformance/filter\n"}
@@ -281,11 +289,43 @@ async def test_what_is_due_at_once_does_not_grow_old_while_one_of_it_is_tried(po
     control = {**CONTROL, "queuelifetime": "1\n", "timeoutconnect": "3\n"}
     configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})
     await submitted(pod, configuration, "", ["x@silent.example"], world)
+    assert await pod.wait_until_idle(60)
     await handed_in(pod, "", ["x@closed.example"])
     for _ in range(2):
         assert await pod.wait_until_idle(60)
         await pod.signal("ALRM", {})
     assert [message.recipients for message in (await pod.observe()).queue] == [["x@closed.example"]]
+
+
+@with_pod
+async def test_a_delivery_that_does_not_end_keeps_no_other_one_waiting(pod: ReferencePod) -> None:
+    world = World(
+        zones=["$ORIGIN slow.example.\n@ A 127.0.0.2\n"], exchangers=[Exchanger(steps={"connect": "stall"})]
+    )
+    configuration = Configuration(CONTROL, delivering=True, environment={"RELAYCLIENT": ""})
+    await submitted(pod, configuration, "alice@here.example", ["x@slow.example"], world)
+    await handed_in(pod, "alice@here.example", ["nobody@here.example"])
+    assert not await pod.wait_until_idle(60)
+    seen = await pod.observe()
+    assert [message.recipients for message in seen.queue] == [["x@slow.example"]]
+    assert len(seen.mailboxes["alice"]) == 1
+    await pod.signal("ALRM", {})
+    assert not await pod.wait_until_idle(60)
+    assert sum("to remote x@slow.example" in line for line in (await pod.observe()).log) == 1
+
+
+@with_pod
+async def test_the_age_of_a_message_counts_from_when_it_came(pod: ReferencePod) -> None:
+    control = {**CONTROL, "queuelifetime": "0\n"}
+    configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})
+    world = World(zones=["$ORIGIN closed.example.\n@ A 127.0.0.3\n"])
+    await submitted(pod, configuration, "", ["x@closed.example"], world)
+    connection = await pod.connect()
+    await pod.pause(connection, 2)
+    await pod.wait_until_idle(60)
+    await pod.signal("ALRM", {})
+    await pod.wait_until_idle(60)
+    assert not (await pod.observe()).queue
 
 
 @on_a_loop

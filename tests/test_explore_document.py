@@ -1,5 +1,6 @@
 """Generated scenarios as text: what is written is read back, and it is a scenario."""
 
+import asyncio
 import subprocess
 import sys
 import tomllib
@@ -11,9 +12,12 @@ import pytest
 from conformance.errors import UsageError
 from conformance.explore.areas import AREAS
 from conformance.explore.document import Document, made, of_file, text_of
+from conformance.explore.expecting import expecting
+from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import Stream
 from conformance.explore.variants import built_upon
 from conformance.scenario.reading import read_scenario
+from conformance.targets.names import parse_target
 
 
 def first_of(area: str, count: int = 40) -> list[Document]:
@@ -97,3 +101,10 @@ def test_no_variant_has_the_mode_of_a_file_that_is_not_there() -> None:
         True
     }
     assert {"bob/.qmail" in each["dot-qmail"] for each in found} == {True, False}
+
+
+def test_a_blank_at_the_end_of_a_line_stays_in_the_file_of_a_finding() -> None:
+    one = made({"session": "> NOOP  \n> QUIT\n"})
+    record, done = asyncio.run(ReferenceSide(parse_target("reference-ppa")).traced(one))
+    document = tomllib.loads(expecting(one, done, record, record))
+    assert r"> NOOP \x20" in document["session"].splitlines()

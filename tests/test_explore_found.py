@@ -253,3 +253,9 @@ def test_login_crashes_where_what_was_not_read_is_used(answers: str, status: int
     document: Document = {"session": f"> AUTH LOGIN\n< 334 *\n{answers}", "auth": {"mode": ""}}
     _, seen = played(document, f"reference-ppa~{flaws}")
     assert seen.sessions[0].status == status
+
+
+def test_an_asterisk_before_a_nul_cancels_though_any_octets_are_base64() -> None:
+    document: Document = {"session": "> AUTH LOGIN\n< 334 *\n> *\\0\n< *\n", "auth": {"mode": ""}}
+    said, _ = played(document, "reference-ppa~0008.any-base64")
+    assert said.splitlines()[-1].startswith("501 ")

@@ -174,9 +174,9 @@ def test_what_a_message_needs_while_it_comes_is_no_growth() -> None:
     assert grown <= set(seen_broken(*talk, held(0.7, 5, 1)))
 
 
-def test_a_client_that_talks_behind_a_quit_with_blanks_may_be_reset() -> None:
-    chat = "> QUIT \n> QUIT\n"
-    document: Document = {"session": chat}
+@pytest.mark.parametrize("quits", ["> QUIT \n> QUIT\n", "> QUIT \\0\n> QUIT\n"])
+def test_a_client_that_talks_behind_a_quit_with_an_argument_may_be_reset(quits: str) -> None:
+    document: Document = {"session": quits}
     one = made(document)
     record = asyncio.run(ReferenceSide(parse_target("reference-ppa~smtpd.quit-resets")).play(one))
     assert "a connection is reset after QUIT" not in broken(record, one.scenario)

@@ -1,6 +1,6 @@
 """0008: forms of AUTH and of MAIL's parameters that people and programs send."""
 
-from conformance.cases.credentials import plain
+from conformance.cases.credentials import encoded, password, plain
 from conformance.cases.qmail import SUBMITTED, Qmail
 from conformance.catalogue import requirement
 
@@ -25,6 +25,17 @@ async def test_auth_after_an_unknown_method(qmail: Qmail) -> None:
     async with qmail.session() as smtp:
         unknown, right = await smtp.commands("AUTH DIGEST-MD5 x", f"AUTH PLAIN {plain('alice')}")
         assert (unknown.code, right.code) == (504, 235), f"{unknown} {right}"
+
+
+@requirement("0008.form.blank-behind", source="rfc5321:4.1.1; rfc4954:4", level="should")
+async def test_a_blank_behind_an_initial_response(qmail: Qmail) -> None:
+    """A blank behind an initial response is no part of it, also where that ends with padding."""
+    qmail.authenticate("")
+    async with qmail.session() as smtp:
+        named = await smtp.command(f"AUTH LOGIN {encoded('alice')} ")
+        assert named.code == 334, named
+        accepted = await smtp.command(encoded(password("alice")))
+        assert accepted.code == 235, accepted
 
 
 @requirement("0008.size.in-any-case", source="rfc5321:2.4, rfc5321:4.1.1.11; rfc1870:3")

@@ -4,6 +4,7 @@ Processes run at the same time there, hosts and programs speak when they are not
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -94,11 +95,24 @@ def without_lost(
     for channel in lost:
         for speaker in ("qmail", "client"):
             said = [[event for event in story if _is_said(event, channel, speaker)] for story in stories]
-            most = min(map(len, said))
-            dropped = {id(event) for side in said for event in side[most:]}
+            fewer, more = sorted(said, key=len)
+            dropped = set(map(id, _alone(fewer, more, in_any_order=talk)))
             one, other = ([event for event in story if id(event) not in dropped] for story in stories)
             stories = _without(channel, one), _without(channel, other)
     return stories
+
+
+def _alone(fewer: list[Event], more: list[Event], in_any_order: bool) -> list[Event]:
+    """What one side has said beyond the other: the last ones, or those that the other one has not."""
+    if not in_any_order:
+        return more[len(fewer) :]
+    left = Counter(event.same_as for event in fewer)
+    alone = []
+    for event in more:
+        left[event.same_as] -= 1
+        if left[event.same_as] < 0:
+            alone.append(event)
+    return alone[: len(more) - len(fewer)]
 
 
 def _is_said(event: Event, channel: str, speaker: str) -> bool:

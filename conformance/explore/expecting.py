@@ -61,13 +61,18 @@ def _chat(done: Done) -> str:
         elif isinstance(each, Write):
             if isinstance(before, Write) and before.is_message == each.is_message:
                 lines.append("! cut")
-            lines += (f"{line.sign} {line.raw}".rstrip(" ") if line.raw else line.sign for line in each.lines)
+            lines += (f"{line.sign} {_last_seen(line.raw)}" if line.raw else line.sign for line in each.lines)
         elif isinstance(each, Pause):
             lines.append(f"! pause {each.seconds:g}")
         else:
             lines.append("! half-close")
         before = each
     return "\n".join(lines) + "\n"
+
+
+def _last_seen(raw: str) -> str:
+    """A line as written, a blank at its end as an octet: editors and readers pass over one."""
+    return raw[:-1] + r"\x20" if raw.endswith(" ") else raw
 
 
 def _reply(reply: Reply) -> list[str]:

@@ -26,6 +26,8 @@ from conformance.pod.secrets import fixture_secrets
 from conformance.pod.world import Exchanger
 from conformance.scenario.form import Scenario
 
+#: What ends the verb of a line.
+_VERB_ENDS = re.compile(r"[ \0\r]")
 #: Exit statuses of qmail-smtpd.
 _OWN_STATUSES = (0, 1)
 #: KiB that a process may grow by whatever is said, and octets kept of each that is said; of the longest line
@@ -271,7 +273,7 @@ def _stalls(host: Exchanger) -> bool:
 def _closes(record: Record, configuration: Configuration) -> Iterator[str]:
     """After QUIT the connection is closed; it may be reset where the client has gone on talking."""
     for conversation, session in zip(conversations_of(record), _last_seen(record).sessions, strict=False):
-        lines = [line.strip().upper() for line in conversation.said.split("\n")]
+        lines = [_VERB_ENDS.split(line)[0].upper() for line in conversation.said.split("\n")]
         codes = codes_of(conversation.heard) or [0]
         if session.reset and codes[-1] == 221 and lines[-2:] == ["QUIT", ""] and lines.count("QUIT") == 1:
             yield "a connection is reset after QUIT"

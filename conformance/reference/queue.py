@@ -27,6 +27,7 @@ class Recipient:
     channel: str = ""  #: LOCAL or REMOTE, once the message is taken up
     rewritten: bytes = b""  #: the address as it is delivered to, from then on
     tried: bool = False
+    under_way: bool = False  #: the try has not come to an end
     done: bool = False
 
 
@@ -43,7 +44,7 @@ class Message:
     bounce: bytes = b""
     taken_up: bool = False  #: qmail-send knows it, and has sorted its recipients into channels
     by: str = ""  #: the user who handed it in
-    born: float = 0.0  #: when it came, and from its being taken up on, when that was
+    born: float = 0.0  #: when it came
     due: float = 0.0  #: since when what was not tried is due
 
     @property

@@ -38,6 +38,7 @@ class Rewriting:
         while self.is_percent_hack(box, host):
             box, host = box.rpartition(b"%")[::2]
         address = box + b"@" + host
+        host = address.rpartition(b"@")[2]  # what stood behind % may hold another @
         if host.lower() in self._locals:
             return True, address
         prefix = self.virtual_prefix(address, host)

@@ -28,10 +28,15 @@ _WORDS = {b"K": "success", b"Z": "deferral", b"D": "failure"}
 _TOO_LONG = b"I'm not going to try again; this message has been in the queue too long.\n"
 
 
+class UnderWay(Exception):
+    """A delivery that has not come to an end when its world stops looking."""
+
+
 class QmailSend:
     """qmail-send(8) over a queue. Every recipient is tried once; nothing here is tried again by itself.
 
     `local` and `run_remote` make the deliveries, `log` takes a line of qmail-log(5) once what it says holds.
+    Deliveries that raise UnderWay keep no other one waiting.
     """
 
     def __init__(
@@ -64,12 +69,18 @@ class QmailSend:
         """One line of the log (qmail-log(5))."""
         self._write(line)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether deliveries are under way."""
+        return any(self._running.values())
+
     def try_again(self, messages: Iterable[Message]) -> None:
         """SIGALRM: everything that waits is due now (qmail-send(8))."""
         for message in messages:
-            message.due = self._queue.now()
-            for recipient in message.pending:
-                recipient.tried = False
+            if not any(recipient.under_way for recipient in message.recipients):
+                message.due = self._queue.now()
+                for recipient in message.pending:
+                    recipient.tried = False
 
     def reread(self, control: ControlFiles) -> None:
         """SIGHUP: locals and virtualdomains are read again (qmail-send(8))."""
@@ -93,7 +104,6 @@ class QmailSend:
 
     def handle(self, message: Message) -> None:
         """Try the recipients that were not tried, side by side, as many as the limits allow."""
-        self._running = {LOCAL: 0, REMOTE: 0}
         if not message.taken_up:
             self.take_up(message)
         dying = self.is_dying(message)
@@ -121,7 +131,7 @@ class QmailSend:
             is_local, recipient.rewritten = self._rewriting.rewrite(recipient.address)
             recipient.channel = LOCAL if is_local else REMOTE
         message.taken_up = True
-        message.born = message.due = self._queue.now()
+        message.due = message.born
         self.log(f"new msg {message.number}")
         self.log(f"info msg {message.number}: {self.info(message)}")
         self._queue.take_up(message)
@@ -153,11 +163,16 @@ class QmailSend:
 
     def finish(self, message: Message, recipient: Recipient, number: int, dying: bool = False) -> None:
         """What came of a delivery: the recipient is done, unless the failure is temporary."""
-        report = self.report(message, recipient)
+        recipient.tried = True
+        try:
+            report = self.report(message, recipient)
+        except UnderWay:
+            recipient.under_way = True
+            return
         if report[:1] == b"Z" and dying:
             report = b"D" + report[1:] + _TOO_LONG
         kind, text = report[:1], report[1:]
-        recipient.tried, recipient.done = True, kind != b"Z"
+        recipient.done = kind != b"Z"
         if recipient.done:
             failure = self.failure(recipient.rewritten, text) if kind == b"D" else b""
             message.bounce += failure

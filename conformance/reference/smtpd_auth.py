@@ -80,9 +80,13 @@ class Authentication:
         else:
             method, _, initial = argument.partition(b" ")
             try:
-                yield from self._exchange(method.upper(), initial.strip(b" "))
+                yield from self._exchange(method.upper(), self.without_blanks(initial))
             except Abandoned as abandoned:
                 yield from self.wire.answer(*abandoned.args)
+
+    def without_blanks(self, initial: bytes) -> bytes:
+        """An initial response; blanks around it are no part of it (RFC 5321 4.1.1)."""
+        return initial.strip(b" ")
 
     def is_available(self) -> bool:
         """Whether SMTPAUTH allows AUTH, and there is a checkprogram."""
@@ -225,8 +229,8 @@ class Authentication:
         return self.response(without_carriage_return((yield from self.wire.line())))
 
     def response(self, line: bytes) -> bytes:
-        """The octets of a response; `*` cancels (RFC 4954 4). Raises Abandoned."""
-        if line == b"*":
+        """The octets of a response; `*` cancels (RFC 4954 4), also before a NUL. Raises Abandoned."""
+        if line.partition(b"\0")[0] == b"*":
             raise Abandoned(*self.cancelled)
         if not line:
             raise Abandoned(*self.malformed)

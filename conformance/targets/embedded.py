@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
@@ -25,7 +25,7 @@ from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.rspawn import QmailRspawn
-from conformance.reference.send import QmailSend
+from conformance.reference.send import QmailSend, UnderWay
 from conformance.reference.smtpd import session
 from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.reference.verify import Verifier
@@ -47,6 +47,8 @@ _TCPSERVER = {
     "TCPLOCALHOST": "0",
     "TCPREMOTEIP": "127.0.0.1",
 }
+
+_Report = TypeVar("_Report")
 
 
 class ReferencePod:
@@ -119,8 +121,8 @@ class ReferencePod:
             build,
             build.of(ControlFiles)(self._control),
             self._queue,
-            lambda message, address: local(message, address).report(),
-            self._run_remote,
+            lambda message, address: self._unless_under_way(local(message, address).report),
+            lambda *given: self._unless_under_way(partial(self._run_remote, *given)),
             self._host.lines.append,
         )
 
@@ -218,12 +220,22 @@ class ReferencePod:
     async def wait_until_idle(self, limit: float) -> bool:
         self._network.deadline = self.clock.at + limit
         if self._configuration.delivering:
-            try:
-                if not self._send.run(most=int(limit * _MESSAGES_A_SECOND)):
-                    return False
-            except DeadlineReached:
+            if not self._send.run(most=int(limit * _MESSAGES_A_SECOND)):
+                return False
+            if self._send.is_busy:
+                self.clock.reach(self._network.deadline)
                 return False
         return self.clock.at <= self._network.deadline
+
+    def _unless_under_way(self, deliver: Callable[[], _Report]) -> _Report:
+        """What came of a delivery; of one that goes on waiting beyond the deadline others know nothing."""
+        began = self.clock.at
+        try:
+            return deliver()
+        except DeadlineReached:
+            self._network.leave_open()
+            self.clock.at = began
+            raise UnderWay from None
 
     async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
         self._control.update(control)

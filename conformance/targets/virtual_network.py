@@ -135,6 +135,10 @@ class VirtualNetwork:
             self._open.session.closed(self._clock.at)
             self._open = None
 
+    def leave_open(self) -> None:
+        """Another qmail-remote comes; the one of the last connection goes on waiting."""
+        self._open = None
+
     def _wait(self, seconds: float | None) -> None:
         """Let time pass; None is for ever."""
         if seconds is None or self._clock.at + seconds > self.deadline:

@@ -150,6 +150,8 @@ FLAWS = (
         Authentication, accepts=lambda self, status: Authentication.accepts(self, status) or True),
     flaw("0008.bad-base64", "takes bad base64 for credentials", Authentication,
         decoded=lambda self, line: Authentication.decoded(self, line) if BASE64.fullmatch(line) else line),
+    flaw("0008.blank-in-response", "takes a blank behind an initial response for a part of it",
+        Authentication, without_blanks=lambda self, initial: initial.lstrip(b" ")),
     flaw("0008.challenge-constant", "gives every session the same CRAM-MD5 challenge",
         Authentication, unique=lambda self, now: b"1.0"),
     flaw("0008.challenge-without-pid", "gives sessions within a second the same CRAM-MD5 challenges",
