@@ -1,11 +1,18 @@
 """The pages are true: a command stands where CI runs it, and what is made from the code is all there."""
 
+import argparse
+import importlib
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from conformance.cases.collection import all_requirements
 from conformance.catalogue.builtin import PATCHES
+from conformance.cli import COMMANDS, parser
 from conformance.targets.image_options import IMAGE_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,3 +62,41 @@ def test_every_patch_has_its_page_of_the_catalogue() -> None:
     pages = {page.stem: page.read_text(encoding="utf-8").strip() for page in made}
     del pages["index"]
     assert pages == {number: f"<!-- made: catalogue {number} -->" for number in PATCHES}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A module of docs/site by its name."""
+    monkeypatch.syspath_prepend(str(DOCS / "site"))
+    return importlib.import_module
+
+
+def test_the_reference_has_every_command_and_option(made: Callable[[str], ModuleType]) -> None:
+    page = made("made_commands").commands()
+    subs = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
+    for name in COMMANDS:
+        section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        options = {option for each in subs.choices[name]._actions for option in each.option_strings}
+        assert [option for option in options if f"`{option}" not in section] == []
+
+
+def test_the_catalogue_has_every_requirement_once(made: Callable[[str], ModuleType]) -> None:
+    pages = made("made_catalogue").pages()
+    told = [name for make in pages.values() for name in re.findall(r"^\((\S+)\)=$", make(), re.MULTILINE)]
+    assert sorted(told) == sorted(all_requirements())
+
+
+def test_every_deviation_of_the_published_package_is_told_in_one_finding(
+    made: Callable[[str], ModuleType],
+) -> None:
+    findings = made("made_findings")
+    deviations = findings.published()
+    groups = findings.grouped(deviations)
+    assert sum(len(of_one) for _, of_one in groups) == len(deviations)
+    stranger = replace(deviations[0], flaw="0004.dropped")
+    with pytest.raises(ValueError, match=r"0004\.dropped: a deviation's flaw stands in one finding"):
+        findings.grouped([*deviations, stranger])
+
+
+def test_what_is_no_markdown_stays_as_it_is_in_a_cell(made: Callable[[str], ModuleType]) -> None:
+    assert made("made_commands").cell("a|b *c* `d_e` <f>") == r"a\|b \*c\* `d_e` \<f\>"

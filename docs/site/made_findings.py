@@ -1,5 +1,102 @@
-"""What was found in the published package."""
+"""What was found in the published package: its deviations, put together by cause, the worst first."""
+
+import fnmatch
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from made_catalogue import PUBLISHED
+from made_commands import cell
+
+from conformance.cases.collection import all_requirements
+from conformance.catalogue.severity import SEVERITIES, Severity, worst_first
+from conformance.judge.deviations import Deviation, load_deviations
+
+#: Names of the patches' files in the packaging source, whose lines are counted.
+DIFFS = {
+    "0001": "0001-qmail-errmsg-logging.diff",
+    "0002": "0002-qmail-verify.diff",
+    "0005": "0005-handle-large-dns-responses.diff",
+    "0007": "0007-smtpd-relay-reject.diff",
+    "0008": "0008-qmail-authentication.diff",
+    "0009": "0009-smtpd-rcptcheck.diff",
+}
+#: What a date of `since` is.
+SINCE = {
+    "1998-06-15": "qmail 1.03",
+    "2003-04-22": "builds for machines with 64 bits",
+    "2009-08-28": "the patch's first version in the distribution",
+    "2019-07-16": "the PPA's first build with these patches",
+}
+HEADINGS: dict[Severity, str] = {
+    "loses mail": "What loses mail",
+    "lets somebody in": "What lets somebody in",
+    "crashes": "What crashes",
+    "refuses or delays mail": "What refuses or delays mail",
+    "wrong words": "What says something else than promised",
+}
+FILE = Path(__file__).with_name("findings.toml")
+
+
+def published() -> list[Deviation]:
+    """What is known of the published package, requirement by requirement."""
+    return [each for each in load_deviations() if PUBLISHED in each.target]
+
+
+def grouped(deviations: Sequence[Deviation]) -> list[tuple[dict[str, Any], list[Deviation]]]:
+    """Each finding with its deviations. Raises ValueError for one that stands in no finding, or in two."""
+    entries = tomllib.loads(FILE.read_text(encoding="utf-8"))["finding"]
+    named = [flaw for entry in entries for flaw in entry["flaws"]]
+    known = {each.flaw for each in deviations}
+    wrong = {flaw for flaw in named if named.count(flaw) > 1} ^ known.symmetric_difference(named)
+    if wrong:
+        raise ValueError(f"{FILE.name}: {', '.join(sorted(wrong))}: a deviation's flaw stands in one finding")
+    return [(entry, [each for each in deviations if each.flaw in entry["flaws"]]) for entry in entries]
+
+
+def severity(deviation: Deviation) -> Severity:
+    """What it costs people, by itself or by the requirements that it speaks of."""
+    requirements = all_requirements()
+    usual = [requirements[name].severity for name in fnmatch.filter(requirements, deviation.requirement)]
+    return deviation.severity or min((each for each in usual if each), key=worst_first)
 
 
 def findings() -> str:
-    return "soon"
+    """The page behind its heading."""
+    groups = grouped(published())
+    ranked = sorted(groups, key=lambda group: min(worst_first(severity(each)) for each in group[1]))
+    lines = [f"{len(groups)} causes stand behind {len(published())} requirements or patterns of such.", ""]
+    for costs in SEVERITIES:
+        of_cost = [group for group in ranked if min(map(severity, group[1]), key=worst_first) == costs]
+        if of_cost:
+            lines += [f"## {HEADINGS[costs]}", ""]
+        for entry, deviations in of_cost:
+            lines += _told(entry, deviations)
+    return "\n".join(lines)
+
+
+def _told(entry: dict[str, Any], deviations: Sequence[Deviation]) -> Iterator[str]:
+    yield from (f"### {entry['title']}", "")
+    for reason in dict.fromkeys(each.reason for each in deviations):
+        yield from (cell(reason), "")
+    since = min(each.since for each in deviations).isoformat()
+    yield f"- **Since**: {since}, {SINCE[since]}"
+    yield f"- **Who is hit**: {entry['who']}"
+    yield from (f"- **Seen**: {cell(shows)}" for shows in dict.fromkeys(each.shows for each in deviations))
+    yield from (f"- **Where**: {_where(place)}" for place in entry["where"])
+    yield f"- **What would end it**: {entry['mend']}"
+    names = [name for each in deviations for name in fnmatch.filter(all_requirements(), each.requirement)]
+    yield f"- **Requirements**: {', '.join(f'[`{name}`](#{name})' for name in names)}"
+    yield from (f"- **Show it**: `qmail-conformance reproduce {names[0]} --target model-ppa`", "")
+
+
+def _where(place: str) -> str:
+    """`0007:39 …` is line 39 of that patch's file; anything else a file of netqmail itself."""
+    found = re.match(r"(\d{4}):(\d+) (.*)", place)
+    return (
+        f"`debian/diff/{DIFFS[found[1]]}`, line {found[2]}: {found[3]}"
+        if found
+        else f"netqmail's own {place}"
+    )
