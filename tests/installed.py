@@ -34,6 +34,7 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$2/upper,workdir=$2/work" "$2/r
 root=$2/root
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount --rbind /sys "$root/sys"
 mount -t tmpfs tmpfs "$root/tmp"
 shift 2
 chroot "$root" sh -ec 'hostname -f > /dev/null 2>&1 || true; sh /postinst configure > /dev/null'

@@ -11,6 +11,7 @@ import pytest
 from conformance.errors import UsageError
 from conformance.pod.base import PodFailure
 from conformance.targets.names import parse_target
+from conformance.targets.namespaces import limits
 from conformance.targets.namespaces.layer import Layer
 from conformance.targets.namespaces.pod import NamespacePod
 from conformance.targets.namespaces.root import Root, followed, look_into
@@ -85,7 +86,7 @@ def lay(layer):
     print("laying", file=sys.stderr, flush=True)
     signal.pause()
 entering.Layer.lay = lay
-sys.argv[1:] = ["/"]
+sys.argv[1:] = ["/", "conformance.targets.agent"]
 entering.main()
 """
     script = f"""
@@ -96,7 +97,8 @@ making.kill()
 making.stderr.read()  # to its end, which is there when nobody holds it any more
 print("gone")
 """
-    assert machine.run(sys.executable, "-c", script, limit=20).stdout == "gone\n"
+    ran = machine.run(sys.executable, "-c", script, limit=20)
+    assert ran.stdout == "gone\n", ran.stderr
 
 
 def tree(directory: Path, *programs: str) -> Path:
@@ -231,3 +233,14 @@ def test_their_names(name: str, location: str, patches: tuple[str, ...]) -> None
 def test_a_pod_that_is_no_pod_fails(tmp_path: Path) -> None:
     with pytest.raises(PodFailure, match="there is no qmail in"):
         asyncio.run(asyncio.wait_for(NamespacePod.start(tmp_path), 20))
+
+
+def test_where_no_control_group_can_be_made_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "768 MiB of memory and 1024 processes" in limits.in_force()
+    place = tmp_path / "no-controllers"
+    place.mkdir()
+    monkeypatch.setattr(limits, "_hierarchies", lambda: [("/sys/fs/cgroup", [place], {"pids.max": 1})])
+    assert "no control group can be made" in limits.in_force()
+    assert list(place.iterdir()) == []

@@ -16,6 +16,7 @@ from conformance.targets.docker.doctor import MachineCheck, check_engine, check_
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.image_options import Images
 from conformance.targets.names import parse_target
+from conformance.targets.namespaces.limits import in_force
 from conformance.targets.namespaces.ready import hint, no_namespaces, why_not
 from conformance.targets.ready import refuse_without_qmail
 
@@ -95,7 +96,9 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def _namespaces(reason: str) -> str:
-    return f"but namespaces: {reason}. {hint()}" if reason else "and this machine has what they need."
+    if reason:
+        return f"but namespaces: {reason}. {hint()}"
+    return f"and this machine has what they need. Limits of a target there: {in_force()}."
 
 
 def _python() -> MachineCheck:

@@ -162,12 +162,22 @@ sub await_server {
     }
 }
 
-# What runs for a case: everything but ourselves, tcpserver, and what a person started on a terminal.
+# What runs for a case: everything but ourselves, tcpserver, and what a person started on a terminal from outside.
+# A program of the case may have made a terminal for itself; it descends from us, and goes with the others.
 sub case_processes {
-    return grep {
-        my $stat = read_file("/proc/$_/stat");
-        defined $stat && $stat =~ /\) (\S) \d+ \d+ \d+ (-?\d+)/ && $1 ne 'Z' && $2 == 0;
-    } grep { /^\d+$/ && $_ != $$ && $_ != $tcpserver } entries('/proc');
+    my (%parent, %terminal);
+    for my $pid (grep { /^\d+$/ && $_ != $$ && $_ != $tcpserver } entries('/proc')) {
+        my ($state, $parent, $terminal) = (read_file("/proc/$pid/stat") // '') =~ /\) (\S) (\d+) \d+ \d+ (-?\d+)/;
+        $parent{$pid} = $parent if defined $state;
+        $terminal{$pid} = $terminal if defined $state && $state ne 'Z';
+    }
+    return grep { $terminal{$_} == 0 || is_ours($_, \%parent) } keys %terminal;
+}
+
+sub is_ours {
+    my ($pid, $parents) = @_;
+    $pid = $parents->{$pid} while exists $parents->{$pid};
+    return $pid != 0;    # whose parent is nobody of this container has come from outside
 }
 
 # Until none is left: one that was about to fork has left a child. What has lost its parent is ours to wait for.
@@ -222,6 +232,7 @@ sub pause {
 # beat and by what its control group counts as throttled (version 2, version 1).
 sub still {
     shortage();    # dies of what is not qmail's doing
+    die "tcpserver has ended, and nothing of ours listens at port 25\n" if $tcpserver && waitpid($tcpserver, WNOHANG);
     die "the target has reached its limit of processes, and could start no more\n" if refused() > $refused;
     my $in_all = $stood_still;
     if ((read_file('/sys/fs/cgroup/cpu.stat') // '') =~ /^throttled_usec (\d+)/m) { $in_all += $1 / 1e6; }

@@ -1,10 +1,12 @@
-"""The program of a pod in namespaces: `python -m conformance.targets.namespaces.entering ROOT [PROGRAM]`.
+"""The program of a pod in namespaces: `python -m …namespaces.entering ROOT PROGRAM [LIMITS]`.
 
 It has a network of its own, with loopback alone. In there a child has the target: its own mounts, processes
 and host name, and as its root the tree with a layer over it, which is gone when the pod is. This process
-becomes the internet's agent, on its standard input and output. When it ends, so does the target.
+becomes the internet's agent (the module PROGRAM), on its standard input and output. When it ends, so does the
+target. LIMITS are control groups for the target, as JSON.
 """
 
+import json
 import os
 import re
 import resource
@@ -22,7 +24,8 @@ from conformance.targets.docker.confinement import CAPABILITIES, FILES, TMPFS
 from conformance.targets.docker.scripts import STATE
 from conformance.targets.namespaces import kernel
 from conformance.targets.namespaces.layer import Layer, give_like
-from conformance.targets.namespaces.root import Root, look_into
+from conformance.targets.namespaces.limits import Limits
+from conformance.targets.namespaces.root import Root, followed, look_into
 
 _AGENT = ["/usr/bin/perl", "/opt/conformance/agent.pl"]
 
@@ -40,12 +43,12 @@ def main() -> None:
     """The whole program; it does not return."""
     end_with_parent()
     root = look_into(Path(sys.argv[1]))
-    program = sys.argv[2] if len(sys.argv) > 2 else "conformance.targets.agent"
+    program, limits = sys.argv[2], Limits(json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
     sys.argv[1:] = []
     kernel.unshare(kernel.NEW_NETWORK | kernel.NEW_IPC)
     kernel.bring_up_loopback()
     if os.fork() == 0:
-        _as_child(lambda: _keep_target(root))
+        _as_child(lambda: _keep_target(root, limits))
     kernel.keep_capabilities(CAPABILITIES["internet"])
     kernel.no_new_privileges()
     runpy.run_module(program, run_name="__main__")
@@ -60,7 +63,7 @@ def _as_child(work: Callable[[], None]) -> None:
     os._exit(1)
 
 
-def _keep_target(root: Root) -> None:
+def _keep_target(root: Root, limits: Limits) -> None:
     """Wait for the target, the first of its processes: with it all others go, and we with each other."""
     internet = os.getppid()
     end_with_parent()
@@ -69,18 +72,19 @@ def _keep_target(root: Root) -> None:
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_PROCESSES | kernel.NEW_HOST_NAME)
     target = os.fork()
     if target == 0:
-        _as_child(lambda: _become_target(root))
+        _as_child(lambda: _become_target(root, limits))
     os.waitpid(target, 0)
     if os.getppid() == internet:
         os.kill(internet, signal.SIGTERM)
 
 
-def _become_target(root: Root) -> None:
+def _become_target(root: Root, limits: Limits) -> None:
     end_with_parent()  # until the agent runs, which ends with its client
+    limits.enter()
     _hear_signals()
     socket.sethostname(HOST)
     kernel.make_mounts_private()
-    _mount_tree(root)
+    _mount_tree(root, limits)
     os.setgroups([0])
     os.umask(0o022)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
@@ -96,7 +100,7 @@ def _hear_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _mount_tree(root: Root) -> None:
+def _mount_tree(root: Root, limits: Limits) -> None:
     """Make the tree with its layer our root: nothing else of the machine is left."""
     others = _disks_below(root.directory)
     kernel.mount("tmpfs", str(_WORKSHOP), "tmpfs", options="mode=755,size=256m")
@@ -111,7 +115,13 @@ def _mount_tree(root: Root) -> None:
     _mount_devices(merged)
     for place, size in TMPFS["target"].items():
         _mount_at(merged, place, "tmpfs", f"mode={'755' if place == STATE else '1777'},size={size}m")
-    _mount_at(merged, "/proc", "proc")
+    for place, group in limits.groups.items():  # the agent looks there whether a limit was reached
+        kernel.show(group, str(_directory(merged, place)))
+    # A socket of the machine leads out of every namespace.
+    for place in {"/run", followed(root.directory, "/var/run")}:
+        _mount_at(merged, place, "tmpfs", "mode=755,size=16m")
+    # Root may write to much below it without a capability, and some of that is the whole machine's.
+    _mount_at(merged, "/proc", "proc", flags=kernel.READ_ONLY)
     kernel.enter_root(str(merged))
 
 
@@ -124,10 +134,14 @@ def _overlay(lower: Path, place: Path, upper: Path, work: Path) -> Path:
     return place
 
 
-def _mount_at(merged: Path, place: str, kind: str, options: str = "") -> None:
+def _mount_at(merged: Path, place: str, kind: str, options: str = "", flags: int = 0) -> None:
+    kernel.mount(kind, str(_directory(merged, place)), kind, flags, options)
+
+
+def _directory(merged: Path, place: str) -> Path:
     directory = merged / place.lstrip("/")
     directory.mkdir(parents=True, exist_ok=True)
-    kernel.mount(kind, str(directory), kind, options=options)
+    return directory
 
 
 def _mount_devices(merged: Path) -> None:

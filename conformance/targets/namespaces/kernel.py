@@ -16,7 +16,9 @@ NEW_PROCESSES = 0x20000000
 NEW_NETWORK = 0x40000000
 
 # linux/mount.h
+READ_ONLY = 1
 BIND = 0x1000
+_REMOUNT = 0x20
 _RECURSIVE = 0x4000
 _PRIVATE = 0x40000
 
@@ -55,6 +57,12 @@ def mount(source: str, place: str, kind: str = "", flags: int = 0, options: str 
     """mount(2)."""
     words = (source.encode(), os.fsencode(place), kind.encode())
     _call("mount", *words, ctypes.c_ulong(flags), options.encode())
+
+
+def show(directory: str, place: str) -> None:
+    """Let a directory be read at another place, too, but not written to there."""
+    mount(directory, place, flags=BIND)
+    mount("none", place, flags=BIND | _REMOUNT | READ_ONLY)
 
 
 def make_mounts_private() -> None:
