@@ -10,7 +10,7 @@ import pytest
 
 from conformance.catalogue.builtin import STOCK_PATCHES
 from conformance.reference.control import ControlFiles
-from conformance.reference.local import HomesInMemory
+from conformance.reference.homes import HomesInMemory
 from conformance.reference.programs.verify import ask, serve
 from conformance.reference.verify import server_of, verified
 from tests.reference_tree import Smtp, Tree

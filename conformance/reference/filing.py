@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Dict, Iterator, List
 
-from conformance.reference.local import ALIAS
+from conformance.reference.homes import ALIAS
 from conformance.reference.queue import LOCAL, REMOTE, Message
 
 _SPLIT = 23

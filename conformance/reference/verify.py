@@ -4,7 +4,7 @@ import re
 from typing import Container, List, Optional, Tuple, Type
 
 from conformance.reference.control import ControlFiles
-from conformance.reference.local import ALIAS, Accounts, DotQmail
+from conformance.reference.homes import ALIAS, Accounts, DotQmail
 from conformance.reference.octets import split_address
 from conformance.reference.rewriting import Rewriting
 

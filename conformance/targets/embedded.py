@@ -20,7 +20,8 @@ from conformance.reference.control import ControlFiles
 from conformance.reference.driver import drive
 from conformance.reference.filing import File, Filing, MaildirNames
 from conformance.reference.flaws import build_with
-from conformance.reference.local import ALIAS, HomesInMemory, QmailLocal
+from conformance.reference.homes import ALIAS, HomesInMemory
+from conformance.reference.local import QmailLocal
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery

@@ -14,7 +14,7 @@ from conformance.pod.observation import HookCall, SmtpdProcess
 from conformance.reference import acts
 from conformance.reference.driver import WAITS, Driver
 from conformance.reference.filing import group_of
-from conformance.reference.local import ProgramRun
+from conformance.reference.homes import ProgramRun
 from conformance.reference.queue import CANNOT_READ, CANNOT_RUN, envelope, trouble
 from conformance.reference.verify import ADDRESS, ANSWER_LIMIT, PORT, server_of
 from conformance.targets.docker.scripts import NOTED, PROGRAMS, STATE

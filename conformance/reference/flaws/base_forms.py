@@ -7,7 +7,7 @@ from conformance.reference.client import Client
 from conformance.reference.control import ControlFiles
 from conformance.reference.envelope import AddressReader
 from conformance.reference.flaws.flaw import flaw, nothing, then
-from conformance.reference.local import DotQmail
+from conformance.reference.homes import DotQmail
 from conformance.reference.octets import bracketed, leading_number, split_address
 from conformance.reference.policy import Policy
 from conformance.reference.recipients import RecipientChecks

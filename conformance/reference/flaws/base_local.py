@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List
 
 from conformance.reference.flaws.flaw import flaw
-from conformance.reference.local import DotQmail, Failed, ProgramRun, QmailLocal
+from conformance.reference.homes import DotQmail, Failed, ProgramRun
+from conformance.reference.local import QmailLocal
 
 _HARD = QmailLocal.hard_errors
 

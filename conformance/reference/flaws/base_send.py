@@ -3,7 +3,8 @@
 from typing import Tuple
 
 from conformance.reference.flaws.flaw import flaw
-from conformance.reference.local import DotQmail, QmailLocal
+from conformance.reference.homes import DotQmail
+from conformance.reference.local import QmailLocal
 from conformance.reference.queue import Message, Recipient
 from conformance.reference.rewriting import Rewriting
 from conformance.reference.rspawn import QmailRspawn

@@ -4,7 +4,7 @@ import contextlib
 import os
 from typing import Dict, Optional
 
-from conformance.reference.local import ALIAS
+from conformance.reference.homes import ALIAS
 from conformance.reference.programs.place import texts
 from conformance.reference.programs.processes import Account, system_account
 

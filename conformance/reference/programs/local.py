@@ -9,7 +9,8 @@ from typing import Callable, Dict, Tuple, Union
 
 from conformance.reference.acts import CRASHED, Enqueue, Queued
 from conformance.reference.build import Build
-from conformance.reference.local import Failed, ProgramRun, QmailLocal
+from conformance.reference.homes import Failed, ProgramRun
+from conformance.reference.local import QmailLocal
 from conformance.reference.programs.accounts import SystemAccounts
 from conformance.reference.programs.place import environment as environment_now
 from conformance.reference.programs.place import texts
