@@ -32,8 +32,9 @@ from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.reference.verify import Verifier
 from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
-from conformance.targets.virtual_host import SmtpdConnection, VirtualHost
+from conformance.targets.virtual_host import VirtualHost
 from conformance.targets.virtual_network import DeadlineReached, VirtualNetwork
+from conformance.targets.virtual_smtpd import SmtpdConnection
 
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000

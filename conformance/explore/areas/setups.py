@@ -4,65 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from conformance.explore.areas import commands, words
+from conformance.explore.areas import commands, texts, words
 from conformance.explore.areas.choosing import Choices
 from conformance.explore.areas.commands import Around
 from conformance.explore.document import Document
-from conformance.scenario.escapes import escaped
-
-#: Rows of control files with a row for each thing: rcpthosts, badmailfrom, and others.
-_HOSTS = (
-    "here.example", "there.example", "HERE.example", "There.Example", ".b.example", ".here.example",
-    ".example", "b.example", "sub.here.example", "[127.0.0.1]", "[192.0.2.1]", "127.0.0.1", "there.example.",
-    "other.example\u00e4", "d" * 300 + ".example", "list.example", "there.example:x", "*.b.example", ".", "@",
-    "",
-)  # fmt: skip
-_SENDER_ROWS = (
-    "bad@b.example", "@bad.example", "BAD@b.example", "@BAD.example", "bad", "@", "", "@b.example",
-    "a@b.example", "a@", "@.example", ".bad.example", "<>", "@[]", "#@[]", "alice@here.example",
-    "bad.example", "*@b.example", "@" + "d" * 300,
-)  # fmt: skip
-#: What stands around the word of a row.
-_AROUND_ROWS = (
-    "{}", "{}", "{}", "{}", "{}", "{} ", "{}\t", "{} \t ", " {}", "#{}", "{} # x", "{}#", "{}\r", "{} x",
-    "{}:", "{}\n",
-)  # fmt: skip
-#: The one line of a file such as smtpgreeting.
-_LINES = (
-    "mail.b.example", "MAIL.b.example", "mail.b.example ESMTP ready", "", " ", " mail.b.example",
-    "mail.b.example ", "mail.b.example\t", "mail.b.example # x", "#mail.b.example", "mail.b.example\r",
-    "m\u00e4il.b.example", "here.example", "there.example", "x" * 300, "-", "220 hello", "mail.b.example \t ",
-    r"mail.b.example\c",
-)  # fmt: skip
-_LIMITS = (10, 20, 50, 100, 1000)
-#: What stands behind or before a number in a control file or variable.
-_AROUND_NUMBERS = (
-    "{}", "{}", "{}", "{}", "{}x", "{} ", "{}\t", " {}", "0{}", "{}k", "+{}", "-{}", "{} # x", "#{}", "{}\r",
-)  # fmt: skip
-
-_DOT_QMAIL = (
-    *(f"{user}/.qmail-{each.replace('.', ':')}" for user in words.ACCOUNTS for each in words.EXTENSIONS),
-    "alias/.qmail-default", "alias/.qmail-default", "alice/.qmail-default", "bob/.qmail-a.b",
-    "alice/.qmail-a.b", "alice/.qmail-x-default", "bob/.qmail-boxes-a:b-default", "alias/.qmail-x-default",
-    "alias/.qmail-alice", "grace/.qmail-x",
-)  # fmt: skip
-_DOT_QMAIL_TEXTS = ("./Maildir/", "&bob@here.example", "", "#", "|exit 0", "| fastforward -d x", "|exit 100")
-
-ALIASES = (
-    "info@here.example", "INFO@here.example", "@here.example", "@there.example", "info@", "x@",
-    "x-y@here.example", "@list.example", "list@list.example", "nobody@here.example", "nobody@",
-    "a.b@here.example", "@", "alice@here.example",
-)  # fmt: skip
-
-_SAYS = ("", "", "", "250 ok\r\n", "535 no\r\n")
-_ENVELOPES = (
-    "F\0Tbob@here.example\0\0", "Fa@b.example\0\0", "F\0Tbob@here.example\0",
-    "Fa@b.example\0Tbob@here.example", "", "\0", "Fa@b.example\0Xbob@here.example\0\0",
-    "Xa@b.example\0Tbob@here.example\0\0", "F\0Tbob@here.example\0T\0\0", f"F\0T{'a' * 988}@here.example\0\0",
-    f"F\0T{'a' * 989}@here.example\0\0", f"F{'a' * 1100}\0Tbob@here.example\0\0",
-    "Fa@b.example\0Tbob@here.example\0Talice@here.example\0\0", "F\0Tbob@here.example\0\0x",
-)  # fmt: skip
-
 
 #: Exit statuses that mean something of RCPTCHECK's program, of the checkprogram, of qmail-queue.
 _CHECK, _PASSWORD, _QUEUE = (100, 100, 111, 120, 0), (0, 1, 2, 111), (11, 31, 53, 54, 63, 71, 91, 120, 0)
@@ -127,7 +72,7 @@ class Setup:
             if made["fate"] == "hang":
                 self.low_timeout()
         if choices.chance(6):
-            made["says"] = choices.of(_SAYS)  # with a line that is no reply it is chance who waits for what
+            made["says"] = choices.of(texts.SAYS)  # a line that is no reply: who waits is chance
         if choices.chance(6):
             made["complains"] = choices.of(("x\n", "550 no\r\n", "x"))
         if choices.chance(10):
@@ -146,23 +91,15 @@ def _often(named: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(named) * (len(others) // len(named) + 1) if named else ()
 
 
-def _as_said(row: str) -> list[str]:
-    """What a client may say for a row of a control file: the row, and what somebody might take it for."""
-    row = row.removesuffix(r"\c").rstrip(" \t")
-    plain = row.strip().removeprefix("#").partition("#")[0].strip()
-    texts = (row, plain, plain.lower(), f"sub{plain}" if plain.startswith(".") else plain)
-    return [escaped(text.encode("utf-8")) for text in texts if text]
-
-
 def databytes(setup: Setup) -> None:
     """A limit of a message's size, in the file, in the variable, or in both."""
     choices = setup.choices
-    limit = choices.of(_LIMITS)
+    limit = choices.of(texts.LIMITS)
     in_file, in_variable = choices.of(((True, False), (True, False), (False, True), (True, True)))
     if in_file:
         setup.table("control")["databytes"] = _number(choices, limit)
     if in_variable:
-        limit = choices.of((limit, limit * 2, limit // 2, choices.of(_LIMITS))) if in_file else limit
+        limit = choices.of((limit, limit * 2, limit // 2, choices.of(texts.LIMITS))) if in_file else limit
         setup.table("environment")["DATABYTES"] = _number(choices, limit)
     setup.databytes = limit
     if choices.chance(8):
@@ -170,7 +107,7 @@ def databytes(setup: Setup) -> None:
 
 
 def _number(choices: Choices, number: int) -> str:
-    return choices.of(_AROUND_NUMBERS).format(number)
+    return choices.of(texts.AROUND_NUMBERS).format(number)
 
 
 def rows(name: str, table: tuple[str, ...]) -> Thing:
@@ -179,7 +116,7 @@ def rows(name: str, table: tuple[str, ...]) -> Thing:
     def put(setup: Setup) -> None:
         choices = setup.choices
         there = [
-            choices.of(_AROUND_ROWS).format(choices.of(table))
+            choices.of(texts.AROUND_ROWS).format(choices.of(table))
             for _ in range(choices.of((0, 1, 2, 2, 3, 4, 5)))
         ]
         if there and choices.chance(3):
@@ -188,9 +125,9 @@ def rows(name: str, table: tuple[str, ...]) -> Thing:
         setup.table("control")[name] = False if absent else there or ""
         for row in there:
             if name == "badmailfrom":
-                setup.senders += [said if "@" in said[1:] else f"x{said}" for said in _as_said(row)]
+                setup.senders += [said if "@" in said[1:] else f"x{said}" for said in texts.as_said(row)]
             else:
-                setup.domains += _as_said(row)
+                setup.domains += texts.as_said(row)
 
     return put
 
@@ -200,8 +137,8 @@ def line(name: str) -> Thing:
 
     def put(setup: Setup) -> None:
         choices = setup.choices
-        value = choices.of(_LINES)
-        more = [choices.of(_LINES)] if choices.chance(6) else []
+        value = choices.of(texts.LINES)
+        more = [choices.of(texts.LINES)] if choices.chance(6) else []
         setup.table("control")[name] = False if name == "me" and choices.chance(8) else [value, *more]
 
     return put
@@ -240,12 +177,12 @@ def verify(setup: Setup) -> None:
     setup.document["verifying"] = choices.of((False, "mute")) if choices.chance(10) else True
     setup.boxes += [_box(choices) for _ in range(3)]
     if choices.chance(2):
-        aliases = [choices.of(ALIASES) for _ in range(choices.between(1, 3))]
+        aliases = [choices.of(texts.ALIASES) for _ in range(choices.between(1, 3))]
         setup.document["aliases"] = aliases
         setup.boxes += [each.partition("@")[0] or "x" for each in aliases]
         setup.domains += [each.partition("@")[2] or "here.example" for each in aliases]
     if choices.chance(2):
-        setup.table("dot-qmail")["alias/.qmail-default"] = choices.of(_DOT_QMAIL_TEXTS)
+        setup.table("dot-qmail")["alias/.qmail-default"] = choices.of(texts.DOT_QMAIL_TEXTS)
 
 
 def _box(choices: Choices) -> str:
@@ -261,8 +198,8 @@ def homes(setup: Setup) -> None:
     """Dot-qmail files, and permissions of homes."""
     choices = setup.choices
     for _ in range(choices.between(1, 3)):
-        name = choices.of(_DOT_QMAIL)
-        setup.table("dot-qmail")[name] = choices.of(_DOT_QMAIL_TEXTS)
+        name = choices.of(texts.DOT_QMAIL)
+        setup.table("dot-qmail")[name] = choices.of(texts.DOT_QMAIL_TEXTS)
         user, _, extension = name.partition("/.qmail-")
         box = (extension if user == "alias" else f"{user}-{extension}").replace("default", "x")
         setup.boxes += [box, box.replace(":", "."), box.upper(), f"{box}-y"]
@@ -368,7 +305,7 @@ def queue_program(setup: Setup) -> None:
         made["queues"] = False
     made["reads"] = not choices.chance(6)
     if made["reads"] and choices.chance(3):  # what becomes of an envelope that follows no message is chance
-        made["gives"] = choices.of(_ENVELOPES)
+        made["gives"] = choices.of(texts.ENVELOPES)
     setup.document["queue-program"] = made
 
 
@@ -377,9 +314,9 @@ THINGS: dict[str, Thing] = {
     "databytes": databytes,
     "a limit of size": databytes,
     "timeoutsmtpd": Setup.low_timeout,
-    "rcpthosts": rows("rcpthosts", _HOSTS),
-    "morercpthosts": rows("morercpthosts", _HOSTS),
-    "badmailfrom": rows("badmailfrom", _SENDER_ROWS),
+    "rcpthosts": rows("rcpthosts", texts.HOSTS),
+    "morercpthosts": rows("morercpthosts", texts.HOSTS),
+    "badmailfrom": rows("badmailfrom", texts.SENDER_ROWS),
     "smtpgreeting": line("smtpgreeting"),
     "localiphost": line("localiphost"),
     "me": line("me"),
