@@ -93,9 +93,12 @@ def test_every_deviation_of_the_published_package_is_told_in_one_finding(
     deviations = findings.published()
     groups = findings.grouped(deviations)
     assert sum(len(of_one) for _, of_one in groups) == len(deviations)
-    stranger = replace(deviations[0], flaw="0004.dropped")
-    with pytest.raises(ValueError, match=r"0004\.dropped: a deviation's flaw stands in one finding"):
-        findings.grouped([*deviations, stranger])
+    stranger = replace(
+        deviations[0], flaw="0004.dropped", place="own.toml, deviation 1", requirement="new.one"
+    )
+    assert findings.grouped([*deviations, stranger])[-1] == ({"title": "new.one", "where": []}, [stranger])
+    with pytest.raises(ValueError, match=r"0007\.sender-only: in two findings, or of no deviation"):
+        findings.grouped([each for each in deviations if each.flaw != "0007.sender-only"])
 
 
 def test_what_is_no_markdown_stays_as_it_is_in_a_cell(made: Callable[[str], ModuleType]) -> None:

@@ -4,6 +4,7 @@ import fnmatch
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +47,29 @@ def published() -> list[Deviation]:
 
 
 def grouped(deviations: Sequence[Deviation]) -> list[tuple[dict[str, Any], list[Deviation]]]:
-    """Each finding with its deviations. Raises ValueError for one that stands in no finding, or in two."""
+    """Each finding with its deviations; what is not described yet has one of its own, by its requirement.
+
+    Raises ValueError for a flaw in two findings, or in one that no deviation names any longer.
+    """
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))["finding"]
     named = [flaw for entry in entries for flaw in entry["flaws"]]
     known = {each.flaw for each in deviations}
-    wrong = {flaw for flaw in named if named.count(flaw) > 1} ^ known.symmetric_difference(named)
+    wrong = {flaw for flaw in named if named.count(flaw) > 1 or flaw not in known}
     if wrong:
-        raise ValueError(f"{FILE.name}: {', '.join(sorted(wrong))}: a deviation's flaw stands in one finding")
-    return [(entry, [each for each in deviations if each.flaw in entry["flaws"]]) for entry in entries]
+        raise ValueError(f"{FILE.name}: {', '.join(sorted(wrong))}: in two findings, or of no deviation")
+    groups = [(entry, [each for each in deviations if each.flaw in entry["flaws"]]) for entry in entries]
+    others = sorted((each for each in deviations if each.flaw not in named), key=lambda each: each.place)
+    for _, of_one in groupby(others, lambda each: each.place):
+        group = list(of_one)
+        groups.append(({"title": group[0].requirement, "where": []}, group))
+    return groups
 
 
 def severity(deviation: Deviation) -> Severity:
     """What it costs people, by itself or by the requirements that it speaks of."""
     requirements = all_requirements()
     usual = [requirements[name].severity for name in fnmatch.filter(requirements, deviation.requirement)]
-    return deviation.severity or min((each for each in usual if each), key=worst_first)
+    return deviation.severity or min((each for each in usual if each), key=worst_first, default="wrong words")
 
 
 def findings() -> str:
@@ -82,11 +91,15 @@ def _told(entry: dict[str, Any], deviations: Sequence[Deviation]) -> Iterator[st
     for reason in dict.fromkeys(each.reason for each in deviations):
         yield from (cell(reason), "")
     since = min(each.since for each in deviations).isoformat()
-    yield f"- **Since**: {since}, {SINCE[since]}"
-    yield f"- **Who is hit**: {entry['who']}"
+    yield f"- **Since**: {since}" + (f", {SINCE[since]}" if since in SINCE else "")
+    if "who" in entry:
+        yield f"- **Who is hit**: {entry['who']}"
     yield from (f"- **Seen**: {cell(shows)}" for shows in dict.fromkeys(each.shows for each in deviations))
-    yield from (f"- **Where**: {_where(place)}" for place in entry["where"])
-    yield f"- **What would end it**: {entry['mend']}"
+    where = [_where(place) for place in entry["where"]]
+    for place in where or dict.fromkeys(cell(each.source) for each in deviations):
+        yield f"- **Where**: {place}"
+    if "mend" in entry:
+        yield f"- **What would end it**: {entry['mend']}"
     names = [name for each in deviations for name in fnmatch.filter(all_requirements(), each.requirement)]
     yield f"- **Requirements**: {', '.join(f'[`{name}`](#{name})' for name in names)}"
     yield from (f"- **Show it**: `qmail-conformance reproduce {names[0]} --target model-ppa`", "")
