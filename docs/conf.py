@@ -22,6 +22,9 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_copy_source = False
+html_use_index = False
+# A summary of what was found is fetched page by page, which browsers refuse for pages opened from disk.
+html_show_search_summary = False
 html_show_sourcelink = False
 html_theme_options = {"footer_icons": []}
 html_static_path = ["site/static"]

@@ -77,7 +77,7 @@ def page(number: str) -> str:
     lines = [f"# {number}: {cell(patch.title)}", "", f"Source: {cell(patch.source)}.", ""]
     by_file = sorted(of_patch, key=lambda each: (_file(each), each.name))
     for file, group in groupby(by_file, _file):
-        lines += [f"## {file.removesuffix('.py')}", "", cell(_docstring(file)), ""]
+        lines += [f"## {_title(file)}", "", cell(_docstring(file)), ""]
         for each in group:
             lines += _entry(each)
     return "\n".join(lines)
@@ -85,6 +85,11 @@ def page(number: str) -> str:
 
 def _file(each: Requirement) -> str:
     return each.case.partition("::")[0]
+
+
+def _title(file: str) -> str:
+    """`test_base_mx.py` is about "base mx"."""
+    return Path(file).stem.removeprefix("test_").replace("_", " ")
 
 
 def _docstring(file: str) -> str:

@@ -29,7 +29,8 @@ def _command(name: str, made: argparse.ArgumentParser) -> Iterator[str]:
     usage = formatter.format_help().strip().removeprefix("usage: ")
     what = cell(str(made.description))
     yield from (f"## {name}", "", f"{what[0].upper()}{what[1:]}.", "", "```text", usage, "```", "")
-    told = [action for action in made._actions if action.help and action.help is not argparse.SUPPRESS]
+    told = [action for action in made._actions if action.help not in (None, argparse.SUPPRESS)]
+    told = [action for action in told if action.dest not in ("help", "project")]
     if told:
         yield from ("| option | what it is |", "| --- | --- |")
         yield from (f"| {_names(action)} | {cell(_help(action))} |" for action in told)
