@@ -25,6 +25,10 @@ _USERS = [
     *((name, 64015 + at, _QMAIL) for at, name in enumerate(("qmails", "qmailr", "qmailq"))),
 ]
 
+#: An ordinary user, and what runs a command as him.
+_SOMEBODY = "somebody:x:23999:23999::/tmp:/bin/sh\n"
+AS_SOMEBODY = ["setpriv", "--reuid", "23999", "--regid", "23999", "--clear-groups"]
+
 #: Lays `$1` over our root in `$2`, configures the package there, and runs the rest of the words in it.
 _ENTER = """
 mount -t tmpfs tmpfs "$2"
@@ -38,7 +42,12 @@ mount --rbind /sys "$root/sys"
 mount -t tmpfs tmpfs "$root/tmp"
 shift 2
 chroot "$root" sh -ec 'hostname -f > /dev/null 2>&1 || true; sh /postinst configure > /dev/null'
-exec chroot "$root" "$@"
+if [ "$1" != setpriv ]; then exec chroot "$root" "$@"; fi
+# In a chroot nobody makes a user namespace.
+cd "$root"
+pivot_root . mnt
+umount -l /mnt
+exec "$@"
 """
 
 _UNSHARE = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"]
@@ -65,8 +74,10 @@ class Installed:
         shutil.copy(tcpserver, self.qmail / "bin/tcpserver")
         (self.qmail / "bin/tcpserver").chmod(0o755)
         (self.qmail / "control/me").write_text("machine.example\n")
+        (self.layer / "etc/subuid").write_text("somebody:300000:65536\n")
+        (self.layer / "etc/subgid").write_text("somebody:300000:65536\n")
         users = "".join(f"{name}:x:{uid}:{gid}::/var/lib/qmail/{name}:/bin/sh\n" for name, uid, gid in _USERS)
-        (self.layer / "etc/passwd").write_text(Path("/etc/passwd").read_text() + users)
+        (self.layer / "etc/passwd").write_text(Path("/etc/passwd").read_text() + users + _SOMEBODY)
         groups = f"qmail:x:{_QMAIL}:\nnofiles:x:{_NOFILES}:\n"
         (self.layer / "etc/group").write_text(Path("/etc/group").read_text() + groups)
 

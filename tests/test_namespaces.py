@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from conformance.targets.namespaces import limits
 from conformance.targets.namespaces.layer import Layer
 from conformance.targets.namespaces.pod import NamespacePod
 from conformance.targets.namespaces.root import Root, followed, look_into
-from tests.installed import Installed, needs_a_machine
+from tests.installed import AS_SOMEBODY, Installed, needs_a_machine
 
 BUSY = Path(__file__).parent / "data/namespaces/busy.py"
 PATCHES = ("0004", "0005", "0006", "0007", "0008", "0009")
@@ -99,6 +100,22 @@ print("gone")
 """
     ran = machine.run(sys.executable, "-c", script, limit=20)
     assert ran.stdout == "gone\n", ran.stderr
+
+
+@needs_a_machine
+@pytest.mark.skipif(not shutil.which("newuidmap"), reason="no newuidmap here (package uidmap)")
+def test_who_is_not_root_has_namespaces_or_is_told_what_is_missing(machine: Installed) -> None:
+    made = machine.run(*AS_SOMEBODY, "unshare", "--user", "true")
+    if made.returncode != 0:
+        pytest.skip(f"the kernel lets nobody else make a user namespace here: {made.stderr}")
+    ask = [*AS_SOMEBODY, sys.executable, "-m", "conformance", "targets"]
+    told = machine.run(*ask)
+    said = " ".join(told.stdout.split())
+    assert "no installed[@0004,0005] /: its /etc/passwd is not root's, but user 65534's" in said, told.stderr
+    assert "yes root:DIRECTORY" in said
+    (machine.layer / "etc/subuid").write_text("")
+    said = " ".join(machine.run(*ask).stdout.split())
+    assert "no root:DIRECTORY[@0004,0005] you are not root, and have no range of users' numbers" in said
 
 
 def tree(directory: Path, *programs: str) -> Path:

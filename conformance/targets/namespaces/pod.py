@@ -12,8 +12,9 @@ from conformance.cases.script import Script
 from conformance.errors import WorldError
 from conformance.targets.channel import PATIENCE, Channel
 from conformance.targets.namespaces.limits import Limits
+from conformance.targets.namespaces.users import as_root
 
-_ENTERING = [sys.executable, "-m", "conformance.targets.namespaces.entering"]
+_ENTERING = [*as_root(), sys.executable, "-m", "conformance.targets.namespaces.entering"]
 
 #: The program of a pod's internet.
 AGENT = "conformance.targets.agent"
