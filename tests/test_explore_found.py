@@ -259,3 +259,13 @@ def test_an_asterisk_before_a_nul_cancels_though_any_octets_are_base64() -> None
     document: Document = {"session": "> AUTH LOGIN\n< 334 *\n> *\\0\n< *\n", "auth": {"mode": ""}}
     said, _ = played(document, "reference-ppa~0008.any-base64")
     assert said.splitlines()[-1].startswith("501 ")
+
+
+def test_after_an_answer_over_tcp_to_another_question_the_right_one_is_waited_for() -> None:
+    document: Document = {
+        "padding": [{"name": "big.example", "octets": 600}],
+        "fault": [{"name": "big.example", "action": "patch", "octets": "\0\0", "over": "tcp"}],
+        "deliver": [{"recipients": ["b@big.example"]}],
+    }
+    report, _ = played(document, "reference-ppa~0005.tcp-hangs")
+    assert report == ""

@@ -20,6 +20,9 @@ from conformance.internet.zones import parse_zone
 from conformance.pod.observation import Question
 from conformance.pod.world import Padding, Transport, World
 
+#: Octets that a datagram over IPv4 can hold (RFC 768, RFC 791): a longer answer cannot be sent.
+_LARGEST_DATAGRAM = 65507
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -90,6 +93,8 @@ class NameServer:
         fault = self._faults[number]
         room: Transport = "tcp" if fault.action == "untruncated" else over
         sent = faults.apply_fault(fault, query, self._right(query, room))
+        if over == "udp" and sent is not None and len(sent) > _LARGEST_DATAGRAM:
+            sent = None
         delay = self._latency + fault.seconds
         if fault.action == "close" or fault.action == "stall":
             return Response(sent, delay, fault.length, fault.action)

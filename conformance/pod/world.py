@@ -12,7 +12,7 @@ Transport = Literal["udp", "tcp"]
 #:   truncate  an empty answer with the TC bit (over UDP: whatever its size)
 #:   hinfo     the answer to ANY that RFC 8482 recommends: one synthetic HINFO record
 #:   cut       the right answer, its first `length` octets only
-#:   untruncated  over UDP: the whole right answer without the TC bit, whatever its size
+#:   untruncated  over UDP: the whole right answer without the TC bit; over 65507 octets none can be sent
 #:   patch     the right answer with `octets` written over it at `offset`
 #:   raw       `octets` as the whole message after the two octets of the id
 #:   close     over TCP: the connection is closed after `length` octets of the framed answer

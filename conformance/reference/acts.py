@@ -184,9 +184,9 @@ class AskDns(Act, port="ask_dns", whole=True):
 
 @dataclass(frozen=True)
 class AwaitDns(Act, port="await_dns"):
-    """Wait for another datagram to the same question. Result as for `AskDns` over "udp"."""
+    """Wait for another datagram to the same question, None for ever. Result as for `AskDns` over "udp"."""
 
-    limit: float
+    limit: Optional[float]
 
 
 @dataclass(frozen=True)

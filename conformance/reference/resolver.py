@@ -154,4 +154,6 @@ class Resolver:
                 return None
             if octets[:2] == message[:2]:
                 return answer
+        if came.end == "whole":  # an answer to another question: that to this one may still come
+            yield acts.AwaitDns(self.tcp_limit())
         return None
