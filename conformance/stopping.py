@@ -150,6 +150,7 @@ def _remove_containers(ended: Collection[int]) -> None:
         from conformance.targets.docker.engine import connect
         from conformance.targets.docker.images import abandon
         from conformance.targets.docker.sweep import OWNER_LABEL, machine, remove
+        from conformance.targets.docker.tunnel import close
 
         owners = tuple(f"{machine()}|{process}|" for process in (os.getpid(), *ended))
         client = connect()
@@ -159,3 +160,4 @@ def _remove_containers(ended: Collection[int]) -> None:
             if found["Labels"][OWNER_LABEL].startswith(owners):
                 with contextlib.suppress(Exception):
                     remove(client, found["Id"])
+        close()

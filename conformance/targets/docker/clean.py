@@ -78,7 +78,7 @@ def _of_image(image: dict[str, Any], wanted: set[str]) -> Iterator[Leftover]:
     id, labels, size = image["Id"], image["Labels"] or {}, image["Size"]
     names = [name for name in image["RepoTags"] or [] if name != "<none>:<none>"]
     for name in names:
-        repository = name.rpartition(":")[0]
+        repository = name.removeprefix("docker.io/").rpartition(":")[0]  # Podman says whole names
         if repository in REPOSITORIES and labels.get(RECIPE_LABEL) not in wanted:
             why = "this version of the suite would not use it" if wanted else "the next run builds it again"
             yield Leftover("image", id, name, why, size)

@@ -1,6 +1,7 @@
 """What the Docker path needs here, looked at one by one, with what to do about each lack."""
 
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
 from conformance.errors import ConformanceError
 from conformance.pod.base import PodFailure
+from conformance.targets.docker.endpoint import endpoint
 from conformance.targets.docker.engine import complaints, connect
 from conformance.targets.docker.images import (
     IMAGE_LABEL,
@@ -40,15 +42,35 @@ def check_engine(images: Images) -> list[MachineCheck]:
     try:
         with closing(connect()) as client:
             with complaints("asking the engine for its version"):
-                version = client.version()
-            told = f"{version['Version']} on {version['Os']}/{version['Arch']}"
+                told, bounds = f"{kind(client.version())}, at {endpoint()}", unbounded(client.info())
             checks.append(MachineCheck(what, True, told))
+            checks += [MachineCheck("bounds of a pod", True, bounds)] if bounds else []
             checks.append(_check_building(client, images.target_base))
             what = "internet image"
             checks.append(MachineCheck(what, True, internet_image(client, images)))
     except ConformanceError as error:
         checks.append(MachineCheck(what, False, error.message, error.hint))
     return checks
+
+
+def kind(version: Mapping[str, Any]) -> str:
+    """What an engine is: `Podman 4.3.1 on linux/amd64`, as it says."""
+    names = [str(part.get("Name", "")) for part in version.get("Components") or []]
+    name = "Podman" if any("podman" in each.lower() for each in names) else "Docker"
+    return f"{name} {version['Version']} on {version['Os']}/{version['Arch']}"
+
+
+def unbounded(info: Mapping[str, Any]) -> str:
+    """What a pod may use without end because the engine cannot bound it; "" where all is bounded."""
+    missing = [
+        name for name, key in (("memory", "MemoryLimit"), ("processes", "PidsLimit")) if not info.get(key)
+    ]
+    if not missing:
+        return ""
+    return (
+        f"this engine does not bound {' or '.join(missing)} (without root that takes cgroup v2), "
+        "so a build that runs wild takes what the machine has"
+    )
 
 
 async def check_resolution(target: Target, internet_image: str) -> MachineCheck:

@@ -1,23 +1,23 @@
 """The Docker engine: how to reach it, and what it can do here."""
 
 import importlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conformance.errors import EngineGone, WorldError
+from conformance.errors import ConformanceError, EngineGone, WorldError
+from conformance.targets.docker.endpoint import CERTIFICATES, SOCKET, Endpoint, endpoint, other_sockets
+from conformance.targets.docker.tunnel import reach
 
 #: Seconds that one call to the engine may take.
 PATIENCE = 60
 
-_HINT = "start Docker, or name an engine in DOCKER_HOST; without one, the targets reference-… still run"
+_OTHERWISE = "without one, the targets reference-… still run"
 
 _FORBIDDEN_HINT = (
     "join the group docker (`sudo usermod -aG docker $USER`, then log in anew), or name an engine of your "
     "own in DOCKER_HOST: rootless Docker, unix://$XDG_RUNTIME_DIR/docker.sock, or Podman, "
-    "unix://$XDG_RUNTIME_DIR/podman/podman.sock (`systemctl --user start podman.socket`); without one, the "
-    "targets reference-… still run"
+    f"unix://$XDG_RUNTIME_DIR/podman/podman.sock (`systemctl --user start podman.socket`); {_OTHERWISE}"
 )
 
 
@@ -31,23 +31,67 @@ def sdk() -> Any:
 
 
 def connect() -> Any:
-    """A client of the engine that answers; raises EngineGone when there is none."""
+    """A client of the engine that answers; raises EngineGone when there is none.
+
+    WorldError where what names an engine names none.
+    """
     docker = sdk()
+    where = endpoint()
     client: Any = None
     try:
-        host = os.environ.get("DOCKER_HOST") or _host_of_context(docker)
-        environment = os.environ | ({"DOCKER_HOST": host} if host else {})
-        client = docker.from_env(timeout=PATIENCE, version="auto", environment=environment)
+        client = docker.DockerClient.__new__(docker.DockerClient)
+        client.api = _api(docker, where)
         client.ping()
+    except ConformanceError:
+        raise
     except Exception as error:  # the SDK lets errors of requests, urllib3 and sockets through
-        if client is not None:
+        if hasattr(client, "api"):
             client.close()
         reason = _reason(error)
         if "Permission denied" in reason:
-            what = f"this user may not open the socket of the Docker engine: {reason}"
+            what = f"this user may not open the socket of the Docker engine at {where}: {reason}"
             raise EngineGone(what, _FORBIDDEN_HINT) from error
-        raise EngineGone(f"no Docker engine answers: {reason}", _HINT) from error
+        raise EngineGone(f"no Docker engine answers at {where}: {reason}", _hint(where)) from error
     return client
+
+
+def _api(docker: Any, where: Endpoint) -> Any:
+    """The SDK's API of that engine, which has been asked for its version."""
+
+    class Api(docker.APIClient):  # type: ignore[misc]
+        """With the engine's own certificates: requests would let REQUESTS_CA_BUNDLE go before them."""
+
+        def merge_environment_settings(
+            self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
+        ) -> Any:
+            own = self.verify if verify is None else verify
+            return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+    host = f"unix://{reach(where.host)}" if where.host.startswith("ssh:") else where.host
+    tls = _tls(docker, where) if where.host.startswith("tcp:") else None
+    return Api(base_url=host, tls=tls or False, version="auto", timeout=PATIENCE)
+
+
+def _tls(docker: Any, where: Endpoint) -> Any:
+    if where.certificates is None:
+        return None
+    ca, cert, key = (where.certificates / name for name in CERTIFICATES)
+    pair = (str(cert), str(key)) if cert.is_file() and key.is_file() else None
+    return docker.tls.TLSConfig(
+        client_cert=pair, ca_cert=str(ca) if ca.is_file() else None, verify=where.verify
+    )
+
+
+def _hint(where: Endpoint) -> str:
+    """What to do when nothing answers there."""
+    if where.host.startswith("ssh:"):
+        return (
+            "the login succeeds; that machine must have an engine's socket that this user may open, "
+            f"{SOCKET} or another named behind the host: ssh://USER@HOST/run/user/1000/docker.sock"
+        )
+    if others := [host for host in other_sockets() if host != where.host]:
+        return f"engines stand at {', '.join(others)}: name one in DOCKER_HOST; {_OTHERWISE}"
+    return f"start Docker, or name an engine in DOCKER_HOST or DOCKER_CONTEXT; {_OTHERWISE}"
 
 
 def available() -> str:
@@ -81,15 +125,6 @@ def complaints(doing: str) -> Iterator[None]:
         answered = not isinstance(error, OSError) or isinstance(error, sdk().errors.APIError)
         kind = WorldError if answered else EngineGone
         raise kind(f"{doing}: {_reason(error)}", hint) from error
-
-
-def _host_of_context(docker: Any) -> str:
-    """The engine that `docker context use` chose, as for the command line; "" for the default."""
-    try:
-        context = docker.context.ContextAPI.get_current_context()
-        return "" if context is None or context.name == "default" else str(context.Host or "")
-    except Exception:  # a broken context file says nothing about the default engine
-        return ""
 
 
 def _reason(error: Exception) -> str:

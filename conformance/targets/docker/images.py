@@ -45,7 +45,8 @@ _under_way: dict[str, str] = {}
 _PYTHON = "python:3.12-slim"
 _LOG_LINES = 30
 _LONGEST_LINE = 500
-_STEP = re.compile(r" ---> ([0-9a-f]{12})")
+#: What a build says of each step, Docker's and Podman's.
+_STEP = re.compile(r"^(?: -|)--> ([0-9a-f]{11,12})$", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Note = Callable[[str], None]
