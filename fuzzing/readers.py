@@ -36,7 +36,8 @@ from conformance.internet.zones import parse_zone, read_zone
 from conformance.judge.comparison import compare
 from conformance.judge.decider import of_record
 from conformance.judge.deviations import load_deviations
-from conformance.judge.runfile import RunWriter, read_run, verdict_line
+from conformance.judge.runfile import read_run, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.judge.verdict import Verdict
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode

@@ -13,7 +13,8 @@ from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import Deviation
 from conformance.judge.expectation import expect
 from conformance.judge.outcome import exit_status
-from conformance.judge.runfile import Run, RunFooter, RunHeader, RunWriter, verdict_line
+from conformance.judge.runfile import Run, RunFooter, RunHeader, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.judge.verdict import Verdict, VerdictName, counted
 from conformance.targets.target import Target
 

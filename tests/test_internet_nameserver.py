@@ -257,7 +257,8 @@ def test_truncate_bears_the_bit_whatever_the_size() -> None:
 
 @pytest.mark.parametrize(("octets", "is_sent"), [(65507, True), (65508, False)])
 def test_what_no_datagram_can_hold_is_not_sent(octets: int, is_sent: bool) -> None:
-    names = server(paddings=[Padding("big.example", "MX", octets)], faults=[Fault("big.example", "untruncated")])
+    padding = Padding("big.example", "MX", octets)
+    names = server(paddings=[padding], faults=[Fault("big.example", "untruncated")])
     assert (ask(names, "big.example", "MX").octets is not None) == is_sent
     assert len(sent(ask(names, "big.example", "MX", "tcp"))) == octets
 

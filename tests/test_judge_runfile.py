@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from conformance.errors import EXIT_USAGE, UsageError
-from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_reached, read_run, verdict_line
+from conformance.judge.runfile import PartialRun, RunHeader, read_reached, read_run, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.pod.observation import Observation
 from conformance.pod.record import Observe, Record
 from conformance.targets.names import parse_target

@@ -23,15 +23,8 @@ from conformance.internet.zones import check_zones
 from conformance.judge.decider import verdict_of
 from conformance.judge.deviations import load_deviations
 from conformance.judge.expectation import expect
-from conformance.judge.runfile import (
-    PartialRun,
-    Run,
-    RunHeader,
-    RunWriter,
-    part_of,
-    read_reached,
-    verdict_line,
-)
+from conformance.judge.runfile import PartialRun, Run, RunHeader, part_of, read_reached, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.judge.shards import Shard
 from conformance.pod.mailboxes import load_users
 from conformance.project.form import NO_PROJECT, Project

@@ -11,15 +11,8 @@ from typing import Any
 import conformance
 from conformance.cli.writing import unwritable, write_text
 from conformance.errors import UsageError
-from conformance.judge.runfile import (
-    PART,
-    PartialRun,
-    RunHeader,
-    RunWriter,
-    part_of,
-    stamp,
-    suite_digest,
-)
+from conformance.judge.runfile import PART, PartialRun, RunHeader, part_of, stamp, suite_digest
+from conformance.judge.runwriter import RunWriter
 from conformance.project.form import Project
 from conformance.targets.target import Target
 

@@ -18,7 +18,8 @@ from conformance.bench.results import CONTROL, ScenarioResult
 from conformance.cases.collection import all_requirements
 from conformance.cli import machine, main, running
 from conformance.harmless import HarmlessStream, Tone
-from conformance.judge.runfile import RunWriter, read_run, verdict_line
+from conformance.judge.runfile import read_run, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.judge.verdict import Verdict
 from conformance.pod.observation import HookCall, TranscriptEntry
 from conformance.pod.record import Observe, Prepare, Record

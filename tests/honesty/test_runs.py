@@ -18,7 +18,8 @@ import pytest
 from conformance.cases.collection import all_requirements
 from conformance.cli import main, options, zoo
 from conformance.cli.case_run import Listener
-from conformance.judge.runfile import PartialRun, RunHeader, RunWriter, read_run, stamp, verdict_line
+from conformance.judge.runfile import PartialRun, RunHeader, read_run, stamp, verdict_line
+from conformance.judge.runwriter import RunWriter
 from conformance.targets.plan import Plan
 from tests.judge_samples import PPA as PPA_TARGET
 from tests.judge_samples import many, verdict, write
