@@ -26,27 +26,21 @@ from conformance.scenario.transcript.lines import (
     withholds,
     wrong,
 )  # fmt: skip
-
-_CLOSED = re.compile(
-    r"(?:.* )?(?:Connection closed by foreign host|Remote host closed connection unexpectedly)\.?"
+from conformance.scenario.transcript.plausible import (
+    can_answer,
+    can_turn_away,
+    is_closing,
+    is_message_as_said,
+    is_open,
+    is_short,
+    is_whole_message,
+    may_be_rest,
+    may_follow_message,
 )
-_CLOSED_BARE = re.compile(r"closed|read:errno=.*")  # openssl s_client
+
 #: What tools say where another connection begins or one ends.
 _BETWEEN = re.compile(r"connect|trying|clos|disconnect|lost|\[EOF\]|^\s*[$#%>] ", re.IGNORECASE)
-_INSTEAD = re.compile(
-    r"\W*writing message.*|.*\b\d+ (?:bytes|octets|chars)\b.*|[<\[({].*[>\])}]", re.IGNORECASE
-)
-_OPEN = re.compile(r"<[^<>]*$|\\$")
 _TWO = re.compile(r"(?:[<>]|\bS:) *[2-5][0-5]\d[ -]")
-_AFTER = re.compile(
-    r"QUIT|RSET|NOOP|DATA|(?:EHLO|HELO) .*|(?:MAIL FROM|RCPT TO):.*", re.IGNORECASE
-)  # what may be pipelined behind a message
-#: Replies that can be a greeting, beside 220 (RFC 5321 3.1, 4.3.2).
-_TURNED_AWAY = ("421", "450", "451", "452", "554")
-#: What may be the rest of a command that was wrapped: parameters, a path.
-_REST = re.compile(r"<[^<>\s]*>(?: +[\w-]+=\S+)*|[A-Za-z][\w-]*=[^\s=]\S*(?: +[A-Za-z][\w-]*=\S+)*")
-_SECRET = re.compile(r"(?=.{4})[A-Za-z0-9+/]+={0,2}")
-_INCOMPLETE = re.compile(r"EHLO|HELO|MAIL|RCPT|AUTH|(?:MAIL FROM|RCPT TO):?|(?:MAIL|RCPT) .*=", re.IGNORECASE)
 _NO_PATH = re.compile(r"(?:MAIL FROM|RCPT TO):?", re.IGNORECASE)
 _COMMAND = re.compile(
     r"QUIT|RSET|NOOP|DATA|STARTTLS|(?:EHLO|HELO) +[\w.:\[\]-]+|AUTH [A-Z0-9-]{4,}(?: \S+)?"
@@ -114,7 +108,7 @@ class _Reader:
         if self._open and REPLY.fullmatch(text) and text[:3] == self._open.text[:3]:
             # Exim and others mark the first line of a reply alone.
             self._take_reply(replace(line, side="server", text=text))
-        elif self._lines and (_CLOSED.fullmatch(text) or (self._is_bare and _CLOSED_BARE.fullmatch(text))):
+        elif self._lines and is_closing(text, self._is_bare):
             self._take_end(replace(line, side="closed", text=""))
         elif self._message is not None:
             self._message.append(line)
@@ -130,15 +124,9 @@ class _Reader:
     def _is_no_rest(self, line: Line, last: Heard) -> None:
         """What the tool says directly after a command must not look like the end of it."""
         text = re.sub(r"^[>|\s]+", "", line.text).rstrip()
-        said = last.text.rstrip()
-        if _OPEN.search(last.text):
+        if is_open(last):
             self._wrong(line.number, f"whether line {last.number} goes on here is unclear", _MARK)
-        is_secret = verb(said) == "AUTH" or last.part == "answer"
-        if (
-            _REST.fullmatch(text)
-            or (is_secret and _SECRET.fullmatch(text))
-            or (_INCOMPLETE.fullmatch(said) and text)
-        ):
+        if may_be_rest(text, last):
             hint = "Join the two lines; or take this one out, if nobody said it."
             self._wrong(line.number, f"this looks like the rest of line {last.number}", hint)
 
@@ -196,12 +184,12 @@ class _Reader:
         mine = [line for line in said if line.side == "client"]
         is_mixed = any(line.side == "talk" and line.text.strip() for line in said)
         after: list[Line] = []
-        if self._is_whole(said, mine, is_mixed):
+        if is_whole_message(said, mine, is_mixed, self._is_bare):
             self._say_message(said if is_mixed else mine)
             return
-        while mine and _AFTER.fullmatch(mine[-1].text) and not self._is_bare:
+        while mine and may_follow_message(mine[-1].text) and not self._is_bare:
             after.insert(0, mine.pop())
-        if code[:1] != "2" and self._is_as_said(mine) and not (is_mixed or after):
+        if code[:1] != "2" and is_message_as_said(mine, self._is_bare) and not (is_mixed or after):
             for line in mine:
                 self._say(line, "cut", due=line is mine[-1])
             what = "the message ends here, without its dot, as it is shown"
@@ -213,19 +201,6 @@ class _Reader:
         else:
             what = "what follows 354 is not shown, and the session ends there"
             self._notes.append(f"line {self._lines[-1].number}: {what}")
-
-    def _is_whole(self, said: list[Line], mine: list[Line], is_mixed: bool) -> bool:
-        """Whether these lines are a message with its dot; the dot alone is one only where all is shown."""
-        if not said or said[-1].text.strip() != ".":
-            return False
-        if is_mixed:  # what is logged at once bears its mark on the first line alone
-            return said[0].side == "client" and said[-1].side == "talk"
-        return self._is_bare or len(mine) > 1
-
-    def _is_as_said(self, mine: list[Line]) -> bool:
-        """Whether these are lines of a message, and no words of the tool that stand for them."""
-        stands_for = len(mine) == 1 and not self._is_bare and _INSTEAD.fullmatch(mine[0].text)
-        return bool(mine) and mine[-1].text != "." and not stands_for
 
     def _say_message(self, said: list[Line]) -> None:
         for line in said[:-1]:
@@ -278,14 +253,14 @@ class _Reader:
         if asked is None:
             self._unasked(line)
             return
-        if not _can_answer(asked, code):
+        if not can_answer(asked, code):
             what = f"{code} cannot answer line {asked.number}, which is the next without a reply"
             self._wrong(line.number, what, f"{_ALL} {_MARK}")
         if code == "334" and asked.hidden and verb(asked.text) == "AUTH" and asked.text.endswith(" *"):
             self._wrong(
                 asked.number, "the command that 334 answers is hidden", "Write AUTH and its method there."
             )
-        if code in ("235", "535") and asked.part == "command" and _is_short(asked):
+        if code in ("235", "535") and asked.part == "command" and is_short(asked):
             what = f"{code} answers this, and what was to be said with it is not shown"
             self._wrong(asked.number, what, "Write it there; or `AUTH PLAIN ****` where it is secret.")
         self._not_turned_away(code)
@@ -322,7 +297,7 @@ class _Reader:
         code = line.text[:3]
         secret = next((talk for talk in self._talk if suppresses(talk.text)), None)
         if not self._lines:
-            if code not in _TURNED_AWAY:
+            if not can_turn_away(code):
                 self._wrong(line.number, f"the first reply is {code}, which is no greeting", _ALL)
         elif secret is not None and code in ("235", "432", "454", "501", "504", "530", "534", "535"):
             self._say(Line("client", "AUTH PLAIN *", secret.number), "command", True)
@@ -375,21 +350,3 @@ class _Reader:
         if self._lines:
             self.sessions.append(Session(tuple(self._lines), tuple(self._notes), frozenset(self._told)))
         self._begin()
-
-
-def _is_short(asked: Heard) -> bool:
-    """Whether this is AUTH without what a server needs to decide at once."""
-    return verb(asked.text) == "AUTH" and len(asked.text.split()) < 3
-
-
-def _can_answer(asked: Heard, code: str) -> bool:
-    if code[0] in "45":
-        return code in ("421", "500", "502", "503") or verb(asked.text) not in ("RSET", "NOOP")
-    if asked.part in ("dot", "unseen"):
-        return code == "250"
-    if asked.part == "answer":
-        return code in ("235", "334")
-    if asked.part == "cut":
-        return False
-    known = ANSWERS.get(verb(asked.text))
-    return code in known.split() if known else code[0] == "2" and code not in ("220", "221", "235")
