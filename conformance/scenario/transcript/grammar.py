@@ -51,6 +51,7 @@ _REPEATED = re.compile(r"\bmessage repeated \d+ times\b")
 _SIZE = re.compile(r"\d (?:bytes|octets)|size[ =]\d")
 
 _ALL = "Give all of its lines."
+_EACH = "Give each connection for itself."
 _MARK = "Take out what belongs to no session, or mark every line: `> ` the client's, `< ` the server's."
 
 
@@ -282,14 +283,11 @@ class _Reader:
         if not any(heard.side == "server" for heard in self._lines):
             self._wrong(line.number, "the greeting stands after what the client says")
         if not any(heard.side == "client" for heard in self._lines):
-            hint = "Give each connection for itself."
-            self._wrong(
-                line.number, "two greetings in a row: connections are mixed, or the client is not shown", hint
-            )
+            what = "two greetings in a row: connections are mixed, or the client is not shown"
+            self._wrong(line.number, what, _EACH)
         between = any(_BETWEEN.search(talk.text) for talk in self._talk)
         if not (self._ended or self._closed or between):
-            hint = "Give each connection for itself."
-            self._wrong(line.number, "another greeting before the session has ended", hint)
+            self._wrong(line.number, "another greeting before the session has ended", _EACH)
         self.finish()
 
     def _unasked(self, line: Line) -> None:
