@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import select
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast
@@ -12,7 +11,8 @@ from typing import cast
 from dnslib import RCODE, DNSQuestion, DNSRecord
 
 from conformance.errors import UsageError, WorldError
-from conformance.internet.exchanger import ExchangerSession, Output
+from conformance.internet.exchanger import ExchangerSession
+from conformance.internet.mail_connection import MailConnection
 from conformance.internet.nameserver import NameServer, Response
 from conformance.pod.addresses import DNS, Address
 from conformance.pod.observation import MxSession
@@ -67,7 +67,7 @@ class Servers:
         self._start = self._loop.time()
         silent = [address for address, exchanger in exchangers.items() if exchanger.silent]
         made: dict[Address, Callable[[], asyncio.Protocol]] = {
-            address: partial(_MailConnection, self, address)
+            address: partial(MailConnection, self, address)
             for address in exchangers
             if address not in silent
         }
@@ -296,60 +296,3 @@ class _DnsConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._servers.connections.discard(self._transport)
-
-
-class _MailConnection(asyncio.Protocol):
-    """One client at a mail exchanger."""
-
-    def __init__(self, servers: Servers, address: Address) -> None:
-        self._servers = servers
-        self._address = address
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._pace = self._servers.pace(self._address)
-        self._unsaid = b""
-        self._session = self._servers.begin(self._address, self._transport)
-        self._carry_out(self._session.open(self._servers.now()))
-
-    def data_received(self, data: bytes) -> None:
-        self._carry_out(self._session.receive(data, self._servers.now()))
-
-    def eof_received(self) -> None:
-        self._session.closed(self._servers.now())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._session.closed(self._servers.now(), by_reset=exc is not None)
-        self._servers.connections.discard(self._transport)
-
-    def _carry_out(self, output: Output) -> None:
-        if self._pace:
-            begun, self._unsaid = bool(self._unsaid), self._unsaid + output.octets
-            self._end = output.end
-            if not begun:
-                self._say_on()
-            return
-        self._transport.write(output.octets)
-        self._finish(output.end)
-
-    def _say_on(self) -> None:
-        """The next octet of a host that is slow to speak, and the one after it when its time has come."""
-        if self._transport.is_closing():
-            return
-        octet, self._unsaid = self._unsaid[:1], self._unsaid[1:]
-        self._transport.write(octet)
-        if self._unsaid:
-            self._servers.after(self._pace, self._say_on)
-        else:
-            self._finish(self._end)
-
-    def _finish(self, end: str) -> None:
-        if end == "close":
-            self._transport.close()
-        elif end == "deaf":
-            self._transport.pause_reading()
-        elif end == "reset":
-            # A close that lingers for no time is a reset.
-            link: socket.socket = self._transport.get_extra_info("socket")
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
