@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from conformance.cases.collection import all_requirements
 from conformance.catalogue.builtin import PATCHES
 from conformance.cli import COMMANDS, parser
+from conformance.judge.runfile import suite_digest
 from conformance.targets.image_options import IMAGE_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,3 +106,22 @@ def test_every_deviation_of_the_published_package_is_told_in_one_finding(
 
 def test_what_is_no_markdown_stays_as_it_is_in_a_cell(made: Callable[[str], ModuleType]) -> None:
     assert made("made_commands").cell("a|b *c* `d_e` <f>") == r"a\|b \*c\* `d_e` \<f\>"
+
+
+def test_a_table_of_the_zoo_of_another_version_tells_nothing(
+    made: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = made("made_catalogue")
+    table = {
+        "digest": "",
+        "quick": False,
+        "requirements": {"0006.unknown.code": {"catches": ["0006.dropped"]}},
+    }
+    monkeypatch.setattr(catalogue, "ZOO", tmp_path / "zoo.json")
+    told = {}
+    for version, digest in (("this", suite_digest()), ("another", "0123456789ab")):
+        catalogue.ZOO.write_text(json.dumps(table | {"digest": digest}), encoding="utf-8")
+        catalogue.catches.cache_clear()
+        told[version] = "0006.dropped" in catalogue.page("0006")
+    catalogue.catches.cache_clear()
+    assert told == {"this": True, "another": False}
