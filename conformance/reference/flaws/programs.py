@@ -1,6 +1,5 @@
 """Flaws in how qmail-smtpd starts programs: what it gives them, and what it makes of their end."""
 
-import re
 from dataclasses import replace
 from typing import Any, Callable, Dict, Union
 
@@ -8,6 +7,7 @@ from conformance.reference import acts
 from conformance.reference.acts import Engine
 from conformance.reference.client import Client
 from conformance.reference.flaws.flaw import flaw
+from conformance.reference.flaws.parameter import believed, named_in
 from conformance.reference.queue import (
     ADDRESS_TOO_LONG,
     BAD_ENVELOPE,
@@ -115,37 +115,6 @@ def _relays_without_a_word(self: Any) -> None:
 
 def _named_in_received(self: Any, user: bytes) -> None:
     self.info = user
-
-
-def _named_in(word: bytes) -> bytes:
-    """As 0008 reads AUTH=: it knows the two signs that xtext must encode, and drops other plus signs."""
-    if word.startswith(b"<>"):
-        return b"unknown"
-    signs = {b"+3D": b"=", b"+2B": b"+", b"+": b""}
-    return re.sub(rb"(?i)\+3D|\+2B|\+", lambda found: signs[found.group().upper()], word)
-
-
-def _believed(self: Any, word: bytes) -> None:
-    """The Received field names the last one, for all have the same place; programs are told of the first.
-
-    A name for which that place is too small is written elsewhere, and the field shows what was begun here.
-    """
-    name = _named_in(word)
-    if self.info is None:
-        self.is_named(name)
-        self.believed, self.room = self.info, _room_for(name)
-    elif self.info is getattr(self, "believed", None):
-        self.info = name if len(name) < self.room else name[: self.room - 1] + b"Z"
-        self.believed = self.info if len(name) < self.room else b""
-
-
-def _room_for(name: bytes) -> int:
-    """The octets that a stralloc has when a name was put in octet by octet, with one behind (stralloc.h)."""
-    room = 1
-    for length in range(1, len(name) + 1):
-        if length + 1 > room:
-            room = 30 + (length + 1) + (length + 1) // 8
-    return room
 
 
 def _closes_more_rcpthosts(self: Any, argument: bytes) -> Engine:
@@ -315,9 +284,9 @@ FLAWS = (
     flaw("0008.named-before", "names the user before the checkprogram has said yes",
         Authentication, question=_named_before),
     flaw("0008.parameter-believed", "tells programs who a stranger says he is in AUTH= on MAIL",
-        Client, is_said_to_be=_believed),
+        Client, is_said_to_be=believed),
     flaw("0008.parameter-replaces", "lets AUTH= on MAIL replace what is known of the client",
-        Client, is_said_to_be=lambda self, word: self.is_named(_named_in(word))),
+        Client, is_said_to_be=lambda self, word: self.is_named(named_in(word))),
     # RCPTCHECK's program
     flaw("0009.101-refuses", "takes every exit status from 100 to 119 but 111 for a refusal", RecipientChecks,
         meaning=lambda self, status: REFUSED if status in (101, 110, 112, 119) else
