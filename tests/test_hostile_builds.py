@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,6 +20,7 @@ from conformance.targets.docker import engine
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.names import parse_target
+from conformance.targets.namespaces.forking import PodProcess
 from conformance.targets.namespaces.limits import Limits
 from conformance.targets.namespaces.pod import NamespacePod
 from conformance.targets.ready import Images
@@ -136,15 +138,20 @@ def test_control_groups_go_with_their_pods_and_with_those_that_were_killed(
 @pytest.mark.parametrize("stream", ["one line without an end", "many lines"])
 def test_what_a_pod_complains_about_without_end_is_kept_at_its_end(stream: str, tmp_path: Path) -> None:
     octets = "'x' * 100" if stream.startswith("one") else "'x' * 99 + chr(10)"
-    (tmp_path / "entering.py").write_text(
+    (tmp_path / "complains.py").write_text(
         f"import sys\nfor _ in range(10_000): sys.stderr.write({octets})\nsys.exit('the end')\n"
     )
 
     @on_a_loop
     async def complains() -> None:
-        entering = [sys.executable, str(tmp_path / "entering.py")]
+        async def forked(words: list[Any], requests: int, answers: int, complaints: int) -> PodProcess:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, tmp_path / "complains.py", stdin=requests, stdout=answers, stderr=complaints
+            )
+            return PodProcess(os.pidfd_open(child.pid))
+
         with (
-            mock.patch("conformance.targets.namespaces.pod._ENTERING", entering),
+            mock.patch("conformance.targets.namespaces.pod.forked", forked),
             pytest.raises(Exception, match=r"the end$") as raised,
         ):
             await NamespacePod.start(tmp_path)

@@ -95,7 +95,7 @@ class TargetAgent:
         while True:
             with contextlib.suppress(ConnectionRefusedError):
                 return await asyncio.open_connection(*self._address)
-            await asyncio.sleep(0.01)  # it may be just coming up
+            await asyncio.sleep(0.001)  # it may be just coming up
 
     def close(self) -> None:
         """Drop the connection."""

@@ -1,12 +1,10 @@
-"""The program of a pod in namespaces: `python -m …namespaces.entering ROOT PROGRAM [LIMITS]`.
+"""What a pod in namespaces is made of; the process that becomes one is forked in `nursery`.
 
 It has a network of its own, with loopback alone. In there a child has the target: its own mounts, processes
 and host name, and as its root the tree with a layer over it, which is gone when the pod is. This process
-becomes the internet's agent (the module PROGRAM), on its standard input and output. When it ends, so does the
-target. LIMITS are control groups for the target, as JSON.
+becomes the internet's agent, on its standard input and output. When it ends, so does the target.
 """
 
-import json
 import os
 import re
 import resource
@@ -39,18 +37,21 @@ _OF_DISKS = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "xfs", 
 _WORKSHOP = Path("/proc")
 
 
-def main() -> None:
-    """The whole program; it does not return."""
+def main(directory: str, program: str, groups: dict[str, str]) -> None:
+    """Become a pod of a tree: `program` is the module of its internet, `groups` limits its target.
+
+    Raises SystemExit when the internet ends.
+    """
     end_with_parent()
-    root = look_into(Path(sys.argv[1]))
-    program, limits = sys.argv[2], Limits(json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
-    sys.argv[1:] = []
+    root, limits = look_into(Path(directory)), Limits(groups)
     kernel.unshare(kernel.NEW_NETWORK | kernel.NEW_IPC)
     kernel.bring_up_loopback()
     if os.fork() == 0:
         _as_child(lambda: _keep_target(root, limits))
     kernel.keep_capabilities(CAPABILITIES["internet"])
     kernel.no_new_privileges()
+    sys.argv[1:] = []
+    sys.modules.pop(program, None)  # a program is run, and not imported
     runpy.run_module(program, run_name="__main__")
 
 
@@ -67,6 +68,7 @@ def _keep_target(root: Root, limits: Limits) -> None:
     """Wait for the target, the first of its processes: with it all others go, and we with each other."""
     internet = os.getppid()
     end_with_parent()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what it says is for people, and no answer of the internet's agent
     os.setsid()  # who started us may have a terminal, and the agent ends no process that has one
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_PROCESSES | kernel.NEW_HOST_NAME)
@@ -162,7 +164,3 @@ def _disks_below(directory: Path) -> list[Path]:
             if kind.split(" ")[0] in _OF_DISKS and place != directory and place.is_relative_to(directory):
                 found.add(place)
     return sorted(place for place in found if place.is_dir())
-
-
-if __name__ == "__main__":
-    main()

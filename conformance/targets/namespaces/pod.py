@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import json
-import sys
+import socket
 from pathlib import Path
 from typing import Self
 
 from conformance.cases.attempt import Played
 from conformance.cases.script import Script
-from conformance.errors import WorldError
 from conformance.targets.channel import PATIENCE, Channel
+from conformance.targets.namespaces.forking import PodProcess, forked
 from conformance.targets.namespaces.limits import Limits
-from conformance.targets.namespaces.users import as_root
 
-_ENTERING = [*as_root(), sys.executable, "-m", "conformance.targets.namespaces.entering"]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 #: The program of a pod's internet.
 AGENT = "conformance.targets.agent"
@@ -32,13 +30,15 @@ _ENDING = 2.0
 class NamespacePod:
     """Real qmail out of a directory and its internet, on this machine. `start` makes one that is up."""
 
-    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
-        assert process.stdin is not None
+    def __init__(self, process: PodProcess, streams: list[Streams], limits: Limits) -> None:
         self._process = process
         self._limits = limits
+        self._writers = [writer for _, writer in streams]
+        self._requests = self._writers[0]
+        _, (self._answers, _), (self._complaints, _) = streams
         self._complaint = b""  #: the end of what it wrote as errors
         self._let_go = False
-        self.channel = Channel(process.stdin.write)
+        self.channel = Channel(self._requests.write)
         self._reading = [asyncio.create_task(self._hear()), asyncio.create_task(self._complain())]
 
     @classmethod
@@ -49,15 +49,14 @@ class NamespacePod:
         """
         limits = Limits.made()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *_ENTERING, str(root), program or AGENT, json.dumps(limits.groups),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-        except OSError as error:
+            pairs = [socket.socketpair() for _ in range(3)]  # its standard input, output and error
+            with pairs[0][1], pairs[1][1], pairs[2][1]:
+                words = [str(root), program or AGENT, limits.groups]
+                process = await forked(words, *(its.fileno() for _, its in pairs))
+        except BaseException:
             limits.remove()
-            what = f"a pod cannot have a process: {error.strerror}"
-            raise WorldError(what, "fewer pods (--pods) need fewer of them") from error
-        pod = cls(process, limits)
+            raise
+        pod = cls(process, [await asyncio.open_connection(sock=ours) for ours, _ in pairs], limits)
         try:
             await pod.channel.request("hello", patience=PATIENCE)
         except BaseException:
@@ -72,18 +71,18 @@ class NamespacePod:
     async def dispose(self) -> None:
         """Take the pod down; never raises."""
         self._let_go = True
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # it has ended
+            self._requests.write_eof()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), _ENDING)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        self._process.kill()
         await asyncio.gather(self._process.wait(), *self._reading, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
         self._limits.remove()
 
     async def _hear(self) -> None:
-        assert self._process.stdout is not None
-        while octets := await self._process.stdout.read(_READ):
+        while octets := await self._answers.read(_READ):
             self.channel.feed(octets)
         await self._reading[1]
         said = self._complaint.decode("utf-8", "replace").strip()
@@ -91,6 +90,5 @@ class NamespacePod:
         self.channel.lose(": ".join(filter(None, [ended, said])))
 
     async def _complain(self) -> None:
-        assert self._process.stderr is not None
-        while octets := await self._process.stderr.read(_READ):  # a line of the target's may have no end
+        while octets := await self._complaints.read(_READ):  # a line of the target's may have no end
             self._complaint = (self._complaint + octets)[-_COMPLAINT:]
