@@ -13,7 +13,7 @@ from conformance.explore.differences import Difference, differ, differences
 from conformance.explore.document import Document, made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
-from conformance.explore.rules import RULES, Rule, kept
+from conformance.explore.rules import RULES, Rule, heard, kept
 from conformance.explore.settling import settled
 from conformance.explore.telling import told
 from conformance.pod import record as acts
@@ -321,6 +321,15 @@ def test_what_programs_complain_of_without_a_line_end_is_left_out_however_often(
     other = Record(tuple(changed if act is seen else act for act in record.acts))
     assert differences(told(record), told(other))
     assert not differences(told(record, in_any_order=True), told(other, in_any_order=True))
+
+
+def test_what_no_promise_speaks_of_hides_nothing_that_stands_beside_it() -> None:
+    def noted(*lines: str) -> list[Event]:
+        return [Event(0.0, "program", "qmail", "suite", f"  {line}") for line in lines]
+
+    many = ["qmail-queue ignores PIPE"] * 150
+    left = noted(*(line for one in many for line in ("rcptcheck ignores PIPE", one)), "else")
+    assert heard(left) == noted(*many, "else")
 
 
 def test_which_reply_is_lost_is_known_where_their_order_is_not() -> None:

@@ -12,7 +12,7 @@ from conformance.explore.differences import Difference, differ, differences, pro
 from conformance.explore.document import Made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import Side
-from conformance.explore.rules import kept
+from conformance.explore.rules import heard, kept
 from conformance.explore.telling import told
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
@@ -102,7 +102,7 @@ def _between(left: Record, right: Record, is_instant: bool) -> list[Difference]:
     stories = tell(fixture_secrets().hide(left)), tell(fixture_secrets().hide(right))
     if is_instant:  # nothing is left to chance on two references
         return differences(*stories) if differ(*stories) else []
-    stories = without_lost(stories, (left, right))
+    stories = without_lost((heard(stories[0]), heard(stories[1])), (left, right))
     return kept(differences(*stories, in_pods=True)) if differ(*stories) else []
 
 

@@ -6,13 +6,19 @@ A rule speaks of one channel and of what each side shows there, whichever side t
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from conformance.explore.differences import Difference
+from conformance.explore.differences import Difference, kind_of
+from conformance.report.story import Event
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`one` and `other` are patterns for the whole of what the two sides show, as `Difference` has it."""
+    """`one` and `other` are patterns for the whole of what the two sides show, as `Difference` has it.
+
+    `at_once`: whatever is `one` is left out of both stories before they are laid side by side, for where it
+    comes often it would hide what stands beside it.
+    """
 
     name: str
     channel: str
@@ -20,6 +26,7 @@ class Rule:
     other: str
     reason: str
     source: str
+    at_once: bool = False
 
     def leaves_out(self, difference: Difference) -> bool:
         """Whether it speaks of this difference."""
@@ -71,6 +78,7 @@ RULES: tuple[Rule, ...] = (
         r"nothing",
         "That qmail-smtpd ignores SIGPIPE, and whether its program does, is promised nowhere.",
         "package source, qmail-smtpd.c: main, sig_pipeignore; debian/diff/0009",
+        at_once=True,
     ),
     Rule(
         "unread checkprogram, reply",
@@ -123,6 +131,17 @@ RULES: tuple[Rule, ...] = (
         _SOURCE,
     ),
 )
+
+_AT_ONCE = [rule for rule in RULES if rule.at_once]
+
+
+def heard(events: Iterable[Event]) -> list[Event]:
+    """A story without the events that are left out at once."""
+    return [event for event in events if not any(map(partial(_is_left_out, event), _AT_ONCE))]
+
+
+def _is_left_out(event: Event, rule: Rule) -> bool:
+    return event.channel == rule.channel and re.fullmatch(rule.one, kind_of(event)) is not None
 
 
 def kept(differences: Iterable[Difference]) -> list[Difference]:
