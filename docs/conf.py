@@ -29,5 +29,3 @@ html_show_sourcelink = False
 html_theme_options = {"footer_icons": []}
 html_static_path = ["site/static"]
 html_css_files = ["narrow.css"]
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
