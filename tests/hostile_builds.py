@@ -23,7 +23,7 @@ ATTACKS = {
     "asks-another-server qmail-verify": ("invalid", r"somebody has changed /etc/resolv\.conf", "met"),
     "fills-the-disk qmail-smtpd": ("unmet", "451|no reply", "met"),
     "eats-memory qmail-smtpd": ("unmet", "no reply", "met"),
-    "forks-without-end qmail-smtpd": ("invalid", "reached its limit of processes", "met"),
+    "forks-without-end qmail-smtpd": ("invalid", "reached its limit of processes|stood still", "met"),
 }
 
 
