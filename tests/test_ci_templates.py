@@ -245,6 +245,22 @@ def test_the_action_gates_a_good_build_and_then_one_that_lost_a_patch(job: Runne
     assert "options: xargs: unmatched single quote" in job.summary
 
 
+def test_the_parts_of_several_jobs_are_merged_and_gated(job: Runner) -> None:
+    parts = {"target": "reference-ppa~0006.dropped", "against": "reference-stock", "options": "--patch 0006"}
+    for number in ("1", "2"):
+        job.action({**parts, "shard": f"{number}/2", "out": f"parts/qmail-conformance-{number}/gate"})
+    assert job.failed == [], "what is unexpected is told by the whole alone"
+    (job.place / ".qmail-conformance").symlink_to(ROOT)
+    whole = loaded(CI / "github-actions.yml")["jobs"]["whole"]
+    (merging,) = [step["run"] for step in whole["steps"] if "run" in step]
+    summary = job.place.parent / "GITHUB_STEP_SUMMARY"
+    given = {"RUNNER_TEMP": str(job.place.parent), "GITHUB_STEP_SUMMARY": str(summary)}
+    job.run("whole", merging, given, ["bash", "-eo", "pipefail"])
+    assert job.failed == ["whole"], job.said
+    assert "15 verdicts" in job.said
+    assert "0006.unknown.code" in (job.place / "reports/whole/summary.md").read_text()
+
+
 def test_the_job_of_gitlab_gates_the_reference(job: Runner) -> None:
     template = loaded(CI / "gitlab-ci.yml")
     subprocess.run([sys.executable, "-m", "venv", job.place.parent / "python"], check=True, timeout=_LIMIT)
@@ -264,6 +280,19 @@ def test_the_job_of_gitlab_gates_the_reference(job: Runner) -> None:
         assert job.failed == failed, job.said
         for kept in ("gate.log", "gate/site/index.html", "gate/page.md", "gate/junit.xml"):
             assert (job.place / "reports" / kept).exists(), kept
+    # In parts a job decides nothing; the one that merges them does.
+    shutil.rmtree(job.place / "reports")
+    job.failed = []
+    for node in ("1", "2"):
+        of_part = {"SHARD": f"{node}/2", "CI_NODE_INDEX": node, "QMAIL_TARGET": target}
+        of_part |= {"QMAIL_OPTIONS": "--patch 0006"}
+        for section in ("script", "after_script"):
+            job.run(section, "\n".join(template["gate"][section]), {**values, **of_part}, shell)
+    assert job.failed == [], job.said
+    job.run("whole", "\n".join(template["whole"]["script"]), values, shell)
+    assert job.failed == ["whole"], job.said
+    assert (job.place / "reports/whole/junit.xml").exists()
+    job.failed = []
     # What a project file says of --against counts; options that no shell reads are no options.
     (job.place / "qmail-conformance.toml").write_text('[defaults]\nagainst = "reference@0004"\n')
     gate = "\n".join(template["gate"]["script"])
