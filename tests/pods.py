@@ -5,6 +5,7 @@ from conformance.cases.script import Script
 from conformance.catalogue.requirements import Case
 from conformance.pod.base import Pod
 from conformance.pod.configuration import Configuration
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.secrets import Secrets, fixture_secrets
 from conformance.pod.world import World
@@ -24,6 +25,7 @@ class ScriptedPod:
         self.sent = b""
         self.writes: list[bytes] = []
         self.acts: list[str] = []
+        self.installation = Installation(packages={"qmail": "1.06 install ok installed"})
         self.report = "r\0Kaccepted\n\0"
 
     async def prepare(self, world: World, configuration: Configuration) -> None:
@@ -60,6 +62,10 @@ class ScriptedPod:
 
     async def signal(self, name: str, control: dict[str, str]) -> None:
         self.acts.append(f"signal {name}")
+
+    async def packages(self, step: PackageStep) -> Installation:
+        self.acts.append(step)
+        return self.installation
 
     async def observe(self) -> Observation:
         return self._seen

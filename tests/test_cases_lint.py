@@ -26,10 +26,11 @@ _WORDS = r"[^;]*[^;\s]"
 _RFC = r"rfc\d{3,4}:[0-9A-Z]+(\.\d+)*"
 _PAGE = r"[a-z]+(-[a-z]+)*\([1-8]\)( with patch:\d{4})?"
 _PATCH = r"patch:\d{4} [A-Za-z0-9]"
-#: A source is one or more of these, joined by "; ": RFC sections; manual pages and patches, each with words
-#: that say where in it; the words of the mission.
+#: A source is one or more of these, joined by "; ": sections of RFCs and of Debian's Policy; manual
+#: pages and patches, each with words that say where in it; the words of the mission.
 _CLAUSE = re.compile(
     rf"{_RFC}(, {_RFC})*|{_PAGE}(, {_PAGE})*|{_PAGE}(: ?| ){_WORDS}|{_PATCH}{_WORDS}|mission: {_WORDS}"
+    r"|debian-policy:\d+(\.\d+)*(, debian-policy:\d+(\.\d+)*)*"
     # What nothing promises and everybody has: it stays as it was.
     r"|package source, [\w./-]+: \w+"
 )

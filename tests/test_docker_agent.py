@@ -547,6 +547,13 @@ def test_a_signal_is_sent_once_files_stand_and_modes_last_for_one_case(fake: Tar
     assert answer[0] == b"failure", answer
 
 
+def test_without_packages_nothing_is_done_to_any(fake: Target) -> None:
+    prepare(fake)
+    assert fake.ask("packages", "begin", "1000") == [b"ok", b"unsupported", b"", b"", b""]
+    assert (fake.root.qmail / "queue").is_symlink()
+    prepare(fake)
+
+
 @pytest.mark.parametrize("place", ["/var/qmail", "/srv/mail"])
 def test_a_qmail_in_another_place_is_found_used_and_told(place: str, tmp_path: Path) -> None:
     """As its author has it, or where the home of alias says."""

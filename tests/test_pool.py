@@ -9,7 +9,8 @@ from conformance.cases.attempt import Outcome, Played
 from conformance.cases.script import Script
 from conformance.errors import EngineGone, WorldError
 from conformance.pod.base import PodFailure
-from conformance.pod.record import Record
+from conformance.pod.installation import Installation
+from conformance.pod.record import Packages, Record
 from conformance.targets import pool as module
 from conformance.targets.plan import Plan
 from conformance.targets.pool import Job, PodPool
@@ -17,6 +18,9 @@ from conformance.targets.target import Target
 from tests.agents import on_a_loop
 
 HERE, THERE, ELSEWHERE = (Target(name, "stock") for name in ("here", "there", "elsewhere"))
+
+
+UPGRADED = Packages(at=0.0, step="upgrade", seen=Installation())
 
 
 class Pod:
@@ -35,7 +39,8 @@ class Pod:
         if script.function == "dies":
             raise PodFailure("the internet container ended")
         outcomes: dict[str, Outcome] = {"invalid": "invalid", "unmet": "unmet"}
-        return Played(Record(), outcomes.get(script.function, "met"), "", 0.0)
+        record = Record((UPGRADED,) if script.function == "upgrades" else ())
+        return Played(record, outcomes.get(script.function, "met"), "", 0.0)
 
     async def dispose(self) -> None:
         self.disposed += 1
@@ -136,6 +141,13 @@ async def test_a_pod_is_kept_warm_and_one_on_which_a_case_was_invalid_is_replace
     assert await outcomes(submitted(pool, "b")) == ["met"]
     assert await outcomes(submitted(pool, "c", "invalid")) == ["met", "invalid"]
     assert engine.done == [(["unmet", "a", "b", "invalid"], 1), (["c"], 0)]
+
+
+@on_a_loop
+async def test_a_pod_whose_packages_were_upgraded_is_replaced(make: Make) -> None:
+    pool, engine = make(1)
+    assert await outcomes(submitted(pool, "a", "upgrades")) == ["met", "met"]
+    assert engine.done == [(["upgrades"], 1), (["a"], 0)]
 
 
 @on_a_loop

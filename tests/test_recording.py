@@ -18,6 +18,7 @@ from conformance.catalogue.requirements import Case
 from conformance.pod import recording
 from conformance.pod.base import PodFailure
 from conformance.pod.codec import decode, encode
+from conformance.pod.installation import Installation
 from conformance.pod.observation import Observation, SmtpdProcess
 from conformance.pod.record import Act, Failure, Prepare, Receive, Record
 from conformance.pod.secrets import Secrets, fixture_secrets
@@ -67,6 +68,7 @@ async def does_everything(internet: Internet, qmail: Qmail) -> None:
     internet.zone("second.example")
     assert (await qmail.deliver("a@b.example", ["alice@here.example"])).queue == []
     await qmail.reread()
+    assert (await qmail.packages("upgrade")).packages
     with pytest.raises(AssertionError, match="no host has accepted"):
         await qmail.remote("plain.example", "a@here.example", ["b@plain.example"])
 
@@ -156,11 +158,45 @@ def test_every_act_is_recorded_and_read_back_as_it_was() -> None:
     assert stored(live.record) == live.record
     assert {type(act) for act in acts} == set(get_args(Act)) - {Failure}
     told = [act.act for act in acts]
-    assert told[-7:] == ["receive", "close", "wait-until-idle", "observe", "signal", "remote", "observe"]
+    assert told[-8:] == [
+        "receive",
+        "close",
+        "wait-until-idle",
+        "observe",
+        "signal",
+        "packages",
+        "remote",
+        "observe",
+    ]
     on = [act.connection for act in acts if isinstance(act, Receive)]
     assert on == [0, 0, 1, 1, 1, *[2] * 7], "numbers are the case's own, whatever the pod's"
     zones = [len(act.world.zones) for act in acts if isinstance(act, Prepare)]
     assert zones == [1, 2], "what the case arranges later is not in the record"
+
+
+async def upgrades(qmail: Qmail) -> None:
+    """A case about the packages."""
+    assert (await qmail.packages("upgrade")).status == 0
+
+
+@pytest.mark.parametrize(
+    ("installation", "outcome", "seen"),
+    [
+        (Installation(), "met", ""),
+        (Installation(status=1), "unmet", "assert 1 == 0"),
+        (Installation(unsupported="no packages are at hand"), "unsupported", "no packages are at hand"),
+    ],
+)
+def test_a_target_without_packages_is_unsupported_from_its_record_too(
+    installation: Installation, outcome: str, seen: str
+) -> None:
+    pod = ScriptedPod()
+    pod.installation = installation
+    live = tried(upgrades, pod)
+    again = asyncio.run(replay(upgrades, stored(live.record), NO_SECRETS))
+    for made in (live, again):
+        assert (made.outcome, made.seen.partition("\n")[0]) == (outcome, seen)
+    assert live.record.uses_up is (outcome != "unsupported")
 
 
 def test_acts_bear_the_times_at_which_they_were_done(monkeypatch: pytest.MonkeyPatch) -> None:

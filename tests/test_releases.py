@@ -48,10 +48,14 @@ def chosen(defaults: object = None, **given: str) -> Images:
 
 
 class FakeEngine:
-    """Builds at once; `built` has the base of each image. An image is an Ubuntu on arm64."""
+    """Builds at once; `built` has the base of each image. An image is an Ubuntu on arm64.
+
+    `upgraded` has by image which one it is upgraded from.
+    """
 
     def __init__(self) -> None:
         self.built: dict[str, str] = {}
+        self.upgraded: dict[str, str] = {}
         self.api = SimpleNamespace(build=self._build)
         self.images = SimpleNamespace(get=self._image)
         self.containers = SimpleNamespace(create=self._container)
@@ -64,11 +68,13 @@ class FakeEngine:
 
     def _build(self, *, tag: str, buildargs: dict[str, str], **_: Any) -> Any:
         self.built[tag] = buildargs["BASE"]
+        if "PREVIOUS" in buildargs:
+            self.upgraded[buildargs["BASE"]] = buildargs["PREVIOUS"]
         return (step for step in ())
 
     def _image(self, name: str) -> Any:
         if name in self.built:
-            return SimpleNamespace(id=name, attrs={"Architecture": "arm64"})
+            return SimpleNamespace(id=name, tags=[name], attrs={"Architecture": "arm64"})
         raise engine.sdk().errors.NotFound(name)
 
     def _container(self, image: str, **_: Any) -> Any:
@@ -193,6 +199,19 @@ def test_each_target_stands_once_on_each_release(fake: FakeEngine) -> None:
 def test_the_default_release_makes_no_noise(fake: FakeEngine) -> None:
     (target,) = make_ready(["stock"], Images()).targets
     assert (target.label, target.file_name, target.base) == ("stock", "stock", "ubuntu:20.04")
+
+
+def test_each_is_upgraded_from_the_one_before_on_its_release(fake: FakeEngine, tmp_path: Path) -> None:
+    for name, patches in (("old", ()), ("new", PPA_PATCHES)):
+        build(tmp_path / name, patches)
+    names, images = [f"debs:{tmp_path}/new", f"debs:{tmp_path}/old@"], Images(release="18.04,20.04")
+    alone = [target.image for target in make_ready(names, images).targets]
+    assert fake.upgraded == {}
+    targets = make_ready(names, images, before=1).targets
+    new, old, newer, older = alone
+    assert fake.upgraded == {new: old, newer: older}
+    assert [target.image for target in targets][1::2] == [old, older]
+    assert fake.built[targets[0].image] == new
 
 
 @pytest.mark.parametrize("command", ["compare {new} {old}", "gate {new} --against {old}"])

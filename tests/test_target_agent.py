@@ -10,7 +10,8 @@ import pytest
 
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration, RecipientCheck
-from conformance.pod.observation import HookCall, QueuedMessage, SmtpdProcess
+from conformance.pod.installation import Installation
+from conformance.pod.observation import FileSeen, HookCall, QueuedMessage, SmtpdProcess
 from conformance.pod.world import Exchanger, World
 from conformance.targets import target_agent
 from conformance.targets.sockets import SocketPod
@@ -199,6 +200,32 @@ async def test_an_observation_is_read_from_the_target_and_the_servers() -> None:
     assert (seen.log, seen.home) == (["one", "two"], "/var/qmail")
     assert (seen.questions, seen.stray) == ([], [])
     assert [session.port for session in seen.mx_sessions] == [port]
+
+
+@on_a_loop
+async def test_what_stands_of_packages_is_read_and_none_is_unsupported() -> None:
+    told = [
+        (b"dpkg", b"1", b"0", b"Setting up qmail"), (b"package", b"qmail", b"1.06 install ok unpacked", b""),
+        (b"control", b"me", b"mx\n", b""), (b"status", b"bin/qmail-queue", b"4711 qmailq qmail", b""),
+        (b"user", b"qmailq 64014 64010", b"", b""), (b"sender", b"old", b"", b""),
+    ]  # fmt: skip
+    fake = FakeTarget({b"packages": [b"ok", *(word for item in told for word in item)]})
+    async with served(fake.serve) as address:
+        agent = TargetAgent(address)
+        assert await agent.packages("upgrade") == Installation(
+            status=1,
+            ended=False,
+            said="Setting up qmail",
+            packages={"qmail": "1.06 install ok unpacked"},
+            control={"me": "mx\n"},
+            files=[FileSeen("bin/qmail-queue", "4711", "qmailq", "qmail")],
+            users=["qmailq 64014 64010"],
+            sender="old",
+        )
+        assert fake.asked[-1] == [b"packages", b"upgrade", b"30000"]
+        fake.says[b"packages"] = [b"ok", b"unsupported", b"", b"", b""]
+        assert "not at hand" in (await agent.packages("upgrade")).unsupported
+        agent.close()
 
 
 @on_a_loop

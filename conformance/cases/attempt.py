@@ -18,7 +18,7 @@ from conformance.cases.qmail import Qmail
 from conformance.cases.script import LIMIT, Script, function_of
 from conformance.catalogue.requirements import Case
 from conformance.errors import WorldError
-from conformance.pod.base import Pod, PodFailure
+from conformance.pod.base import Pod, PodFailure, Unsupported
 from conformance.pod.record import Record
 from conformance.pod.recording import Recorder, Replay
 from conformance.pod.secrets import Secrets
@@ -144,6 +144,8 @@ async def conclude(
     except AssertionError as error:
         words = str(error) or "an assertion without words"
         return Attempt("unmet", words + await _died(qmail, words), error=error)
+    except Unsupported as error:
+        return Attempt("unsupported", str(error), error=error)
     except (PodFailure, WorldError) as error:
         return Attempt("invalid", str(error), error=error)
     except BaseException as error:  # a mistake in the case, or pytest's skip, says nothing about qmail

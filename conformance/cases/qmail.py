@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure, text
+from conformance.pod.base import Pod, PodFailure, Unsupported, text
 from conformance.pod.configuration import (
     Configuration,
     HostTimeouts,
@@ -17,6 +17,7 @@ from conformance.pod.configuration import (
     RecipientCheck,
 )
 from conformance.pod.delivery import DeliveryReport, read_reports
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.smtpdlog import Decision, read_smtpd_log
@@ -292,6 +293,17 @@ class Qmail(Configuration):
         """Send qmail-send a signal, once these control files stand."""
         await self._ready()
         await self._told.signal(name, control)
+
+    async def packages(self, step: PackageStep) -> Installation:
+        """Do something to qmail's packages (see `PackageStep`); nothing can be set up afterwards.
+
+        On a target whose packages are not at hand the case is unsupported.
+        """
+        await self._ready()
+        seen = await self._pod.packages(step)
+        if seen.unsupported:
+            raise Unsupported(seen.unsupported)
+        return seen
 
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""

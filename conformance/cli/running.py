@@ -196,7 +196,9 @@ def _measure(
         if chosen:
             refuse_nothing_in_common((requirement.name for requirement in chosen), baseline)
     with output_directory(options) as out:
-        plan = plan or make_ready(names, images(options, several=True), note, options.project)
+        plan = plan or make_ready(
+            names, images(options, several=True), note, options.project, before=before or 0
+        )
         resume = bool(options.resume)
         if baseline is not None:
             written = [out / f"{target.file_name}.jsonl" for target in plan.targets]
@@ -244,7 +246,7 @@ def _best_there_is(options: argparse.Namespace) -> Plan:
         say("No PPA is named (--ppa or QMAIL_PPA): stock is real, and the patched side is the reference.")
         return make_ready(["stock", "reference-ppa"], given, note, options.project)
     # A PPA that was named and cannot be had is an error: nothing else may stand in for it.
-    plan = make_ready(["stock", "ppa"], given, note, options.project)
+    plan = make_ready(["stock", "ppa"], given, note, options.project, before=0)
     say(f"Ubuntu's stock qmail is compared with that of {given.ppa}.")
     return plan
 

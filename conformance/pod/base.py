@@ -7,12 +7,17 @@ raise `PodFailure` when the world fails; they never raise because of what qmail 
 from typing import Literal, Protocol
 
 from conformance.pod.configuration import Configuration
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.world import World
 
 
 class PodFailure(Exception):
     """The pod, not qmail, misbehaved: the case is invalid and a fresh pod is needed."""
+
+
+class Unsupported(Exception):
+    """The target has nothing to do this with: the requirement is not decided on it."""
 
 
 def text(octets: bytes) -> str:
@@ -59,6 +64,9 @@ class Pod(Protocol):
 
     async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
         """Write these control files, and send qmail-send a signal."""
+
+    async def packages(self, step: PackageStep) -> Installation:
+        """Install, remove or purge qmail's packages. Afterwards the pod can be prepared no more."""
 
     async def observe(self) -> Observation:
         """What can be seen now."""

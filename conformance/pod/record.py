@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from conformance.pod.configuration import Configuration
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.world import World
 
@@ -113,6 +114,16 @@ class Signal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Packages:
+    """Something was done to qmail's packages, which was over `at`."""
+
+    act: Literal["packages"] = "packages"
+    at: float
+    step: PackageStep
+    seen: Installation
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observe:
     act: Literal["observe"] = "observe"
     at: float
@@ -140,6 +151,7 @@ Act = (
     | Remote
     | WaitUntilIdle
     | Signal
+    | Packages
     | Observe
     | Failure
 )
@@ -150,6 +162,11 @@ class Record:
     """The acts of one case, in order."""
 
     acts: tuple[Act, ...] = ()
+
+    @property
+    def uses_up(self) -> bool:
+        """Whether the pod is of no more use: other packages stand in it, or none."""
+        return any(isinstance(act, Packages) and not act.seen.unsupported for act in self.acts)
 
     def with_failure(self, reason: str) -> "Record":
         """With the world's failure before all else, so that whoever judges the record says the same."""

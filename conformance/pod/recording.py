@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from conformance.pod import record as acts
 from conformance.pod.base import Pod, PodFailure, octets, text
 from conformance.pod.configuration import Configuration
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.record import Act, Failure, Record
 from conformance.pod.secrets import Secrets
@@ -99,6 +100,10 @@ class Recorder:
         await self._pod.signal(name, control)
         self._note(acts.Signal(at=self._now(), name=name, control=dict(control)))
 
+    async def packages(self, step: PackageStep) -> Installation:
+        seen = await self._pod.packages(step)
+        return self._note(acts.Packages(at=self._now(), step=step, seen=seen)).seen
+
     async def observe(self) -> Observation:
         return copy.deepcopy(await self.seen())  # a case must not change what was recorded
 
@@ -177,6 +182,9 @@ class Replay:
 
     async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
         self._take(acts.Signal, name=name, control=control)
+
+    async def packages(self, step: PackageStep) -> Installation:
+        return self._take(acts.Packages, step=step).seen
 
     async def observe(self) -> Observation:
         return copy.deepcopy(self._take(acts.Observe).seen)

@@ -64,8 +64,9 @@ class Event:
 
     `at`: seconds since the case began, negative where nobody has kept them. `channel` names the
     conversation: `smtpd 0` (the first connection to qmail-smtpd), `dns`, `127.0.0.2:25` (an exchanger),
-    `qmail-remote`, `queue`, `mailbox`, `log`, `files`, `program`, `time-outs`, `set-up`, `world` (its
-    failure). `text` is one line. `note` is what a reader wants beside it (sizes, transport), "" for nothing.
+    `qmail-remote`, `packages`, `queue`, `mailbox`, `log`, `files`, `program`, `time-outs`, `set-up`,
+    `world` (its failure). `text` is one line. `note` is what a reader wants beside it (sizes, transport), ""
+    for nothing.
     """
 
     at: float
@@ -242,9 +243,28 @@ def _done(act: acts.Act) -> Iterator[Event]:
         case acts.Signal():
             files = f", {', '.join(act.control)} written anew" if act.control else ""
             yield Event(act.at, "set-up", "suite", "qmail", f"qmail-send is sent {act.name}{files}")
+        case acts.Packages():
+            yield from _packages(act)
         case acts.Failure():
             reason = " ".join(act.reason.split())
             yield Event(act.at, "world", "suite", "suite", f"[the world failed: {reason}]")
+
+
+def _packages(act: acts.Packages) -> Iterator[Event]:
+    """What was done to the packages, what dpkg wrote, and what stands then."""
+    seen = act.seen
+    yield Event(act.at, "packages", "suite", "qmail", f"[{act.step}]")
+    for line in _lines(seen.said):
+        yield Event(act.at, "packages", "qmail", "suite", line)
+    ended = f"exit status {seen.status}" if seen.ended else "dpkg does not end"
+    stands = [f"{name} {said}" for name, said in seen.packages.items()] or ["no package is known"]
+    for text in (seen.unsupported or ended, *stands, f"qmail-send: {seen.sender}"):
+        yield Event(act.at, "packages", "qmail", "suite", f"[{text}]")
+    for file in seen.files:
+        yield Event(act.at, "packages", "qmail", "suite", f"[{file}]")
+    for name, content in seen.control.items():
+        text = content.rstrip("\n").replace("\n", "/")
+        yield Event(act.at, "packages", "qmail", "suite", f"[control/{name}: {text}]")
 
 
 def _remote(act: acts.Remote, last: float) -> Iterator[Event]:

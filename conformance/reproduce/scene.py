@@ -68,6 +68,11 @@ def scene(verdict: Verdict, target: Target) -> Scene:
             f"{verdict.requirement} on {target.name}: the record is empty, so there is nothing to reproduce",
             f"It is {verdict.verdict}: {verdict.seen or 'no reason is given'}. Run it again.",
         )
+    if verdict.record and verdict.record.uses_up:
+        raise UsageError(
+            f"{verdict.requirement} is about qmail's packages, and a reproduction installs none over others",
+            f"The run repeats it: qmail-conformance run {target.name} -k {verdict.requirement}",
+        )
     if len(set_ups) > 1:
         raise UsageError(
             f"{verdict.requirement}: its case sets the world up {len(set_ups)} times",

@@ -10,6 +10,7 @@ from conformance.cases.attempt import Played, play
 from conformance.cases.script import Script
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration, HostTimeouts
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import FileSeen, Observation, QueuedMessage, RemoteResult
 from conformance.pod.ordinary import HOST
@@ -21,6 +22,7 @@ from conformance.reference.driver import drive
 from conformance.reference.filing import File, Filing, MaildirNames
 from conformance.reference.flaws import build_with
 from conformance.reference.homes import ALIAS, HomesInMemory
+from conformance.reference.installation import Packages
 from conformance.reference.local import QmailLocal
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
@@ -108,6 +110,8 @@ class ReferencePod:
         )
         self._queue = self._build.of(QueueInMemory)(self.clock.now, lambda: next(self._processes), uids)
         self._filing = self._build.of(Filing)()
+        self._packages = self._build.of(Packages)()
+        self._is_told = True
         self._host = VirtualHost(
             self.clock,
             configuration,
@@ -221,6 +225,8 @@ class ReferencePod:
 
     async def wait_until_idle(self, limit: float) -> bool:
         self._network.deadline = self.clock.at + limit
+        if not self._is_told and any(message.untried for message in self._queue.messages):
+            return False
         if self._configuration.delivering:
             if not self._send.run(most=int(limit * _MESSAGES_A_SECOND)):
                 return False
@@ -267,6 +273,27 @@ class ReferencePod:
         report = bytes(drive(engine, self._network))
         self._network.close()
         return report
+
+    async def packages(self, step: PackageStep) -> Installation:
+        does = self._packages
+        self._control = does.control(step, self._control)
+        self._queue.messages[:] = does.queue(step, self._queue.messages)
+        for user in [user for user in self._homes.contents if not does.keeps_mail(step, user)]:
+            del self._homes.contents[user]
+        restarted = does.restarts(step)
+        self._is_told = does.runs(step) and (restarted or does.keeps_trigger(step))
+        programs = [FileSeen(f"bin/qmail-{name}", *ls.split()) for name, ls in does.programs(step).items()]
+        queue = [] if step in ("remove", "purge") else [does.queue_owner(step)]
+        said = does.said_of(step)
+        return Installation(
+            status=does.status(step),
+            ended=does.ends(step),
+            packages={"qmail": f"1.06 {said}"} if said else {},
+            control=dict(self._control),
+            files=programs + [FileSeen("queue/mess", "0750", owner, "qmail") for owner in queue],
+            users=does.users(step),
+            sender="none" if not does.runs(step) else "new" if restarted else "old",
+        )
 
     # What can be seen
 

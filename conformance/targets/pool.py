@@ -204,4 +204,4 @@ class PodPool:
             raise
         if not job.played.done():
             job.played.set_result(played)
-        return played.outcome != "invalid"
+        return played.outcome != "invalid" and not played.record.uses_up

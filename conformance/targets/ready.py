@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from conformance.errors import UsageError
 from conformance.project.form import NO_PROJECT, Project
@@ -17,9 +18,12 @@ def make_ready(
     images: Images,
     note: Callable[[str], None] = lambda line: None,
     project: Project = NO_PROJECT,
+    before: int | None = None,
 ) -> Plan:
     """A plan for these targets, as a project names them, on each release that is named.
 
+    With `before` all others can be upgraded from the packages of the target at that place; without, and what
+    is in no container, from their own.
     Raises UsageError for a name or a release, WorldError for an engine or an image.
 
     `note` gets a line when something takes long. Leftovers of earlier runs are removed on the way.
@@ -50,10 +54,28 @@ def make_ready(
             target_image(client, target, its, note) if target.needs_engine else target
             for target, its in wanted
         ]
+        if before is not None:
+            ready = _upgradable(client, ready, before, note)
         internet = internet_image(client, images, note)
         return Plan(tuple(ready), internet, engine_memory=engine.memory(client), project=place)
     finally:
         client.close()
+
+
+def _upgradable(
+    client: Any, targets: Sequence[Target], before: int, note: Callable[[str], None]
+) -> list[Target]:
+    """The targets, each to be upgraded from the one before, as it is on the same release."""
+    from conformance.targets.docker.images import upgradable
+
+    name = targets[before].name
+    olds = {target.release: target for target in targets if target.name == name and target.image}
+    return [
+        upgradable(client, target, old, note)
+        if target.image and (old := olds.get(target.release)) and old.image != target.image
+        else target
+        for target in targets
+    ]
 
 
 def _in_namespaces(target: Target) -> Target:

@@ -10,6 +10,7 @@ from conformance.internet.servers import Servers
 from conformance.internet.smtpclient import SmtpClient
 from conformance.pod.base import PodFailure
 from conformance.pod.configuration import Configuration
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.observation import Observation, RemoteResult
 from conformance.pod.world import World
 from conformance.targets.standstill import Heartbeat, Standstill
@@ -107,6 +108,9 @@ class SocketPod:
 
     async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
         await self.agent.signal(name, control)
+
+    async def packages(self, step: PackageStep) -> Installation:
+        return await self._watched(self.agent.packages(step))
 
     async def observe(self) -> Observation:
         clients = self._connected

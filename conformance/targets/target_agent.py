@@ -10,10 +10,12 @@ import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.cdb import aliases
 from conformance.pod.configuration import Configuration, HostTimeouts
+from conformance.pod.installation import Installation, PackageStep
 from conformance.pod.mailboxes import MailboxUser
 from conformance.pod.observation import (
     FileSeen,
@@ -25,6 +27,12 @@ from conformance.pod.observation import (
 )
 from conformance.targets.docker.scripts import program_scripts, session_script
 from conformance.targets.standstill import Standstill
+
+#: Seconds that dpkg may take.
+DPKG_LIMIT = 30.0
+
+#: Why a target cannot be upgraded.
+NO_PACKAGES = "the packages of this target are not at hand: stock, ppa and debs: bring theirs"
 
 #: Seconds that the agent may be late with an answer, beyond the limit that a request itself bears.
 LATENESS = 20.0
@@ -136,6 +144,11 @@ class TargetAgent:
         """Write control files, and send qmail-send a signal."""
         await self.ask(b"signal", name.encode(), *(octets(part) for file in control.items() for part in file))
 
+    async def packages(self, step: PackageStep) -> Installation:
+        """Do something to qmail's packages; what stands then."""
+        items = await self.ask(b"packages", step.encode(), _milliseconds(DPKG_LIMIT), limit=2 * DPKG_LIMIT)
+        return read_installation(items)
+
     async def stood_still(self) -> Standstill:
         """What the target has lost since its start."""
         paused, total = await self.ask(b"still")
@@ -174,6 +187,28 @@ def read_observation(items: Sequence[bytes]) -> Observation:
         else:
             seen.log.extend(first.split("\n")[:-1])
     return replace(seen, home=home)
+
+
+def read_installation(items: Sequence[bytes]) -> Installation:
+    """What the agent tells of qmail's packages as a list of kind and three values."""
+    seen: dict[str, Any] = {"packages": {}, "control": {}, "files": [], "users": []}
+    for at in range(0, len(items), 4):
+        kind, first, second, third = map(text, items[at : at + 4])
+        if kind == "unsupported":
+            return Installation(unsupported=NO_PACKAGES)
+        if kind == "dpkg":
+            seen |= {"status": int(first), "ended": second == "1", "said": third}
+        elif kind == "package":
+            seen["packages"][first] = second
+        elif kind == "control":
+            seen["control"][first] = second
+        elif kind == "status":
+            seen["files"].append(FileSeen(first, *second.split(" ")))
+        elif kind == "user":
+            seen["users"].append(first)
+        else:
+            seen["sender"] = first
+    return Installation(**seen)
 
 
 def read_session(port: str, process: str, held: str) -> SmtpdProcess:

@@ -13,6 +13,7 @@ use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
 my $QMAIL = readlink '/opt/conformance/qmail' or die "/opt/conformance/qmail: $!\n";    # where qmail is in this image
 my $STATE = '/var/lib/conformance';    # a tmpfs: the queue, homes, programs, logs
 my $PRISTINE = '/opt/conformance/queue';    # the queue as the package made it
+my $PACKAGES = '/opt/conformance/packages';    # the .deb files of the build; in previous/ those of the one before
 my $CONTROL_PORT = 7025;
 my $REMOTES_PORT = 7026;
 my $VERIFY_PORT = 11113;    # qmail-verify's own
@@ -44,7 +45,16 @@ my @shortages = (0, 0);    # before the case
 my $refused = 0;    # processes that were refused for want of room, before the case
 my $mute;    # the socket of a mute qmail-verify
 my $modes = 0;    # whether a case has changed the homes themselves
+my $control_dir;    # where control files stand, also when the link to it is gone
 my $send = {};    # qmail-send: pid, and what it has logged, as `read_log` takes it in
+
+# What a supervisor of services has, in the place of it: the names of programs and what they do. Maintainer scripts
+# restart qmail-send by these.
+my %SUPERVISOR = (
+    '/usr/sbin/update-service' => '[ "$1" != --check ] || [ "${2##*/}" = qmail-send ]',
+    map({ $_ => "echo \"\$*\" >>$STATE/services" }
+        '/usr/local/sbin/svc', '/usr/local/sbin/sv', '/usr/local/sbin/invoke-rc.d', '/usr/local/sbin/systemctl'),
+);
 
 main() unless caller;
 
@@ -228,6 +238,9 @@ sub pause {
     }
 }
 
+# What we have done ourselves since we last looked counts as running.
+sub was_at_work { $ran = uptime(); }
+
 # Seconds in which this container did not run though it was to, since its start: paused, and in all, by our own
 # beat and by what its control group counts as throttled (version 2, version 1).
 sub still {
@@ -244,17 +257,28 @@ sub still {
 
 sub start_send {
     write_file("$STATE/send.log", '');
+    run_send(0, {});
+}
+
+# Run it; its log is read from that octet on. `live` are the messages that it finds in the queue.
+sub run_send {
+    my ($from, $live) = @_;
     open my $log, '<', "$STATE/send.log" or die "$STATE/send.log: $!\n";
+    sysseek $log, $from, 0;
     my $pid = spawn(sub {
         open STDOUT, '>>', "$STATE/send.log";
         open STDERR, '>&', \*STDOUT;
         exec "$QMAIL/bin/qmail-start", './Maildir/';
     });
     # running: number of a delivery => [number of its message, channel]
-    # live: number of a message => how many deliveries on each channel were put off
+    # live: number of a message => how many deliveries on each channel were put off; found: by a qmail-send before
     # ended: numbers of messages whose end is logged, and whose files may still stand
-    $send = { pid => $pid, log => $log, text => '', running => {}, live => {}, ended => {} };
+    $send = { pid => $pid, log => $log, text => '', running => {}, live => $live, ended => {} };
+    $send->{program} = program_of_send();
 }
+
+# What tells the file of the program from any other in its place; "" without one.
+sub program_of_send { return join ' ', (stat "$QMAIL/bin/qmail-send")[0, 1]; }
 
 # Take in what qmail-send has logged since; returns how many lines.
 sub read_log {
@@ -277,6 +301,7 @@ sub take_lines {
         }
         elsif ($line =~ /^starting delivery (\d+): msg (\d+) to (local|remote) /) {
             $send->{running}{$1} = [$2, $3];
+            $send->{live}{$2}{$3}-- if $send->{live}{$2}{found};
         }
         elsif ($line =~ /^delivery (\d+): (\w+)/) {
             my $ran = delete $send->{running}{$1};
@@ -304,7 +329,7 @@ sub is_idle {
     for my $id (keys %{ $send->{live} }) {
         my $waiting = 0;
         for my $channel ('local', 'remote') {
-            my $to_do = grep { /^T/ } split /\0/, read_file(place($channel, $id)) // '';
+            my $to_do = waiting($channel, $id);
             return 0 if $to_do != $send->{live}{$id}{$channel};
             $waiting += $to_do;
         }
@@ -341,6 +366,145 @@ sub signal_send {
     if ($name eq 'ALRM') { $_ = { local => 0, remote => 0 } for values %{ $send->{live} }; }    # all is tried again
     kill $name, $send->{pid} or die "qmail-send: $!\n";
     return;
+}
+
+# End it as a supervisor does, and start what stands in its place; what it had put off waits on.
+sub restart_send {
+    kill 'TERM', $send->{pid};
+    was_at_work();
+    for (1 .. 1000) {
+        last if waitpid($send->{pid}, WNOHANG) != 0;
+        pause($TURN);
+    }
+    my %live;
+    for my $id (map { entries($_) } @mess_dirs) {
+        next if !-e place('info', $id);
+        $live{$id} = { found => 1, map { $_ => waiting($_, $id) } 'local', 'remote' };
+    }
+    run_send(-s "$STATE/send.log", \%live);
+    # Until it says that it runs a signal would end it.
+    for (1 .. 1000) {
+        last if read_log() || waitpid($send->{pid}, WNOHANG) != 0;
+        pause($TURN);
+    }
+}
+
+# How many recipients of a message are still to be done on a channel.
+sub waiting { my ($channel, $id) = @_; return scalar grep { /^T/ } split /\0/, read_file(place($channel, $id)) // ''; }
+
+# ---- packages
+
+# Do a step to qmail's packages, and tell what stands then, as `observe` does.
+sub packages {
+    my ($step, $limit) = @_;    # milliseconds
+    my @debs = glob "$PACKAGES/*.deb" or return ('unsupported', '', '', '');
+    my @seen = ('dpkg', 0, 1, '');
+    my @names = map { `dpkg-deb -f $_ Package` =~ /(\S+)/ } @debs;
+    if ($step eq 'begin') { @seen = begin_packages($limit, @names); }
+    elsif ($step =~ /^upgrade/) {
+        unlink keys %SUPERVISOR if $step ne 'upgrade';
+        @seen = dpkg($limit, '--install', @debs);
+        obey_supervisor() if $step eq 'upgrade';
+    }
+    else { @seen = dpkg($limit, "--$step", @names); }
+    push @seen, installation();
+    was_at_work();
+    return @seen;
+}
+
+# Bring queue and alias to where the package has them, and the packages of before, if any, into the place of the
+# build's own. The configuration stays.
+sub begin_packages {
+    my ($limit, @names) = @_;
+    end_case_processes();
+    chomp($control_dir = `readlink -f $QMAIL/control`);
+    for my $pair (["$STATE/queue", "$QMAIL/queue"], ["$STATE/homes/alias", "$QMAIL/alias"]) {
+        my ($ours, $theirs) = @$pair;
+        unlink $theirs or die "$theirs: $!\n";
+        run('cp', '-a', $ours, $theirs);
+        remove($ours);
+        symlink $theirs, $ours or die "$ours: $!\n";
+    }
+    my @seen = ('dpkg', 0, 1, '');
+    if (my @previous = glob "$PACKAGES/previous/*.deb") {
+        my %control = map { $_ => read_file("$QMAIL/control/$_") } grep { -f "$QMAIL/control/$_" } entries("$QMAIL/control");
+        my $assign = read_file("$QMAIL/users/assign");
+        # The packages ask for a whole name of this host, which has no network to tell it.
+        my $name = (POSIX::uname())[1];
+        write_file('/etc/hosts', "127.0.0.1 $name\n" . read_file('/etc/hosts'));
+        dpkg($limit, '--purge', @names);
+        @seen = dpkg($limit, '--install', @previous);
+        die "the packages of before cannot be installed: $seen[3]\n" if $seen[1];
+        empty_out("$QMAIL/control");
+        write_control($_, $control{$_}) for keys %control;
+        write_file("$QMAIL/users/assign", $assign);
+        run("$QMAIL/bin/qmail-newu");
+    }
+    while (my ($program, $does) = each %SUPERVISOR) { write_file($program, "#!/bin/sh\n$does\n", 0755); }
+    start_send();
+    return @seen;
+}
+
+# Run dpkg without a terminal; conffiles stay as they are, as whoever upgrades unattended has it.
+sub dpkg {
+    my ($limit, @arguments) = @_;
+    my $pid = spawn(sub {
+        open STDOUT, '>', "$STATE/dpkg.log";
+        open STDERR, '>&', \*STDOUT;
+        $ENV{PATH} = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+        $ENV{DEBIAN_FRONTEND} = 'noninteractive';
+        setpgrp;
+        exec 'dpkg', '--force-unsafe-io', '--force-confdef', '--force-confold', @arguments;
+    });
+    was_at_work();
+    my ($end, $ended) = (uptime() + $limit / 1000, 0);
+    until (($ended = waitpid $pid, WNOHANG) || uptime() >= $end) { pause($TURN); }
+    my $status = $? >> 8 || $? & 127;
+    if (!$ended) {
+        kill 'KILL', -$pid;
+        waitpid $pid, 0;
+        $status = 0;
+    }
+    return ('dpkg', $status, $ended ? 1 : 0, told("$STATE/dpkg.log"));
+}
+
+# What the maintainer scripts have asked the supervisor of qmail-send for; and one that has ended is started again.
+sub obey_supervisor {
+    my @asked = grep { /qmail/ } split /\n/, read_file("$STATE/services") // '';
+    my ($last) = reverse @asked;
+    my $gone = waitpid($send->{pid}, WNOHANG) != 0;
+    restart_send() if $gone || defined $last && $last =~ /(^| )(-\w*[tuohak]\w*|term|restart|start|up|try-restart)( |$)/;
+    unlink "$STATE/services";
+}
+
+# A list of kind and three values: packages, control files, programs, directories of the queue, accounts, qmail-send.
+sub installation {
+    my @found;
+    my $form = '${Package} ${Version} ${db:Status-Want} ${db:Status-Eflag} ${db:Status-Status}\n';
+    for my $line (split /\n/, `dpkg-query -W -f '$form' '*qmail*' 2>/dev/null`) {
+        my ($name, $version, $status) = $line =~ /^(\S+) (\S+) (.*)/ or next;
+        push @found, 'package', $name, "$version $status", '' if $status !~ /not-installed/;
+    }
+    push @found, map { ('control', $_, told("$control_dir/$_"), '') }
+        grep { -f "$control_dir/$_" } sort(entries($control_dir));
+    push @found, map { status_of("bin/$_") } map { "qmail-$_" }
+        qw(clean local lspawn queue remote rspawn send smtpd start);
+    push @found, map { status_of("queue/$_") } qw(lock lock/sendmutex lock/tcpto lock/trigger bounce intd pid todo);
+    push @found, map { status_of("queue/$_") } map { ($_, "$_/0") } qw(mess info local remote);
+    for my $name (qw(alias qmaild qmaill qmailp qmailq qmailr qmails)) {
+        my (undef, undef, $uid, $gid) = getpwnam $name or next;
+        push @found, 'user', "$name $uid $gid", '', '';
+    }
+    my $sender = waitpid($send->{pid}, WNOHANG) ? 'none' : $send->{program} eq program_of_send() ? 'new' : 'old';
+    return (@found, 'sender', $sender, '', '');
+}
+
+# A file or directory below qmail's, links followed; nothing where there is none.
+sub status_of {
+    my ($path) = @_;
+    my (undef, undef, $mode, undef, $uid, $gid) = stat "$QMAIL/$path" or return;
+    my $group = scalar getgrgid($gid) // $gid;
+    return ('status', $path, sprintf('%04o %s %s', $mode & 07777, scalar getpwuid($uid) // $uid, $group), '');
 }
 
 # ---- qmail-verify
@@ -728,7 +892,8 @@ sub set_up {
 sub serve {
     my %operations = (
         users => \&make_users, prepare => \&prepare, remote => \&remote, remotes => \&remotes,
-        wait_until_idle => \&wait_until_idle, signal => \&signal_send, observe => \&observe, cpu => \&cpu, still => \&still,
+        wait_until_idle => \&wait_until_idle, signal => \&signal_send, observe => \&observe,
+        packages => \&packages, cpu => \&cpu, still => \&still,
     );
     while (1) {
         my ($content, $end) = first_list(\$received);

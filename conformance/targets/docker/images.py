@@ -90,6 +90,36 @@ def target_image(client: Any, target: Target, images: Images, note: Note = lambd
     return dataclasses.replace(target, image=image, base=base, **_facts(client, image))
 
 
+#: A target's image with the packages of another one beside its own.
+_WITH_PREVIOUS = b"""ARG BASE
+ARG PREVIOUS
+FROM ${PREVIOUS} AS previous
+FROM ${BASE}
+LABEL qmail-conformance.image=target
+COPY --from=previous /opt/conformance/packages/ /opt/conformance/packages/previous/
+"""
+
+
+def upgradable(client: Any, target: Target, previous: Target, note: Note = lambda line: None) -> Target:
+    """The target whose upgrade begins with the packages of `previous`; both have their images.
+
+    Raises WorldError.
+    """
+    base, other = (_tag(client, each.image) for each in (target, previous))
+    what = f"the image of {target.label}, to be upgraded from {previous.label},"
+    context: Context = {"Dockerfile": (_WITH_PREVIOUS, 0o644)}
+    made_by = digest(target_context(), {"FRESH": _today() if target.kind == "ppa" else ""})
+    arguments = {"BASE": base, "PREVIOUS": other}
+    recipe = Recipe(what, context, arguments, made_by=made_by)
+    return dataclasses.replace(target, image=ensure_image(client, TARGET_REPOSITORY, recipe, note))
+
+
+def _tag(client: Any, image: str) -> str:
+    """The name that an image has among ours; a Dockerfile takes no id on every engine."""
+    names = client.images.get(image).tags
+    return str(next((name for name in names if name.startswith(TARGET_REPOSITORY)), image))
+
+
 def internet_image(client: Any, images: Images, note: Note = lambda line: None) -> str:
     """The id of the internet container's image, which stands. Raises WorldError.
 
