@@ -81,6 +81,24 @@ def test_of_a_changes_file_the_packages_are_those_that_it_lists(tmp_path: Path) 
     assert len(read_debs(changes)) == 2
 
 
+def test_a_dsc_file_stands_for_the_build_beside_it(tmp_path: Path) -> None:
+    source = tmp_path / "qmail_1.06-7.dsc"
+    source.write_text("Format: 3.0 (quilt)\n")
+    (tmp_path / "qmail_1.06-7_source.changes").write_text("")
+    with pytest.raises(UsageError, match="no build of it stands beside it") as error:
+        read_debs(source)
+    assert "sbuild qmail_1.06-7.dsc" in error.value.hint
+    name = "qmail_1.06-7_amd64.deb"
+    changes = written_changes(tmp_path, name)
+    assert [found.path.name for found in read_debs(source)] == [name]
+    changes.write_text(changes.read_text() + f" {'0' * 64} 7 {source.name}\n")
+    with pytest.raises(UsageError, match=r"not the source that .* lists"):
+        read_debs(source)
+    (tmp_path / "qmail_1.06-7_arm64.changes").write_text("")
+    with pytest.raises(UsageError, match="several builds stand beside it"):
+        read_debs(source)
+
+
 def test_a_changes_file_that_is_not_of_these_packages_is_refused(tmp_path: Path) -> None:
     name = "qmail_1.06-7_amd64.deb"
     changes = written_changes(tmp_path, name, listed=deb("qmail") + b"\n")

@@ -167,6 +167,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("build@", "debs:build@", "build", STOCK_PATCHES),
         ("old.deb", "debs:old.deb", "old.deb", PPA_PATCHES),
         ("gone.deb", "debs:gone.deb", "gone.deb", PPA_PATCHES),
+        ("q_1.dsc@", "debs:q_1.dsc@", "q_1.dsc", STOCK_PATCHES),
         (
             "./qmail~rc1.changes",
             "debs:qmail~rc1.changes",

@@ -8,7 +8,7 @@ from pathlib import Path
 from conformance.errors import UsageError
 
 #: Files that stand for packages.
-_SUFFIXES = (".deb", ".changes")
+_SUFFIXES = (".deb", ".changes", ".dsc")
 
 _HINT = "Write debs:PATH for packages, image:REFERENCE for an image, root:DIRECTORY for an installed tree."
 

@@ -1,4 +1,4 @@
-"""Candidate .deb files: those of a directory, of a .changes file, or one alone, read without dpkg."""
+"""Candidate .deb files: of a directory, of a .changes or a .dsc file, or one alone, read without dpkg."""
 
 import hashlib
 import io
@@ -8,6 +8,7 @@ import re
 import tarfile
 import zlib
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from conformance.errors import UsageError
@@ -22,7 +23,7 @@ _LARGEST_CONTROL = 16 * MIB
 #: What xz may take to unpack it: dpkg-deb packs with 64 MiB at most.
 _XZ_MEMORY = 128 * MIB
 
-_PLACE_HINT = "Name a directory that holds .deb files, one of them, or a build's .changes file."
+_PLACE_HINT = "Name a directory that holds .deb files, one of them, or a build's .changes or .dsc file."
 
 PACKAGE_HINT = "Leave only whole .deb files in the directory."
 
@@ -40,16 +41,43 @@ class Deb:
 
 
 def deb_files(place: Path) -> list[Path]:
-    """Those in a directory by name, those that a .changes file lists, or the one. Raises UsageError."""
+    """Those in a directory by name, those that a .changes file lists, or the one. Raises UsageError.
+
+    A .dsc file stands for the .changes file beside it of the build that was made of it.
+    """
     if os.path.isdir(place):
         return sorted(place.glob("*.deb"))
     if not os.path.exists(place):
         raise UsageError(f"debs:{place}: there is no such file or directory", _PLACE_HINT)
     if place.suffix == ".changes":
         return _listed(place)
+    if place.suffix == ".dsc":
+        return _listed(_build_of(place))
     if place.suffix != ".deb":
         raise UsageError(f"debs:{place}: this is no directory, no .deb and no .changes file", _PLACE_HINT)
     return [place]
+
+
+def _build_of(source: Path) -> Path:
+    """The .changes file of the one build of a source that stands beside it. Raises UsageError."""
+    beside = sorted(source.parent.glob(f"{escape(source.stem)}_*.changes"))
+    found = [path for path in beside if not path.stem.endswith("_source")]
+    if not found:
+        what = (
+            f"debs:{source}: no build of it stands beside it: there is no {source.stem}_ARCHITECTURE.changes"
+        )
+        raise UsageError(what, f"Build it first: sbuild {source.name}, or debuild -b in its unpacked tree.")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise UsageError(f"debs:{source}: several builds stand beside it: {names}", "Name one of them.")
+    octets = read_octets(source, _PLACE_HINT)
+    listed = re.findall(
+        rf"^ (\w{{64}}) \d+ {re.escape(source.name)}$", read_text(found[0], _PLACE_HINT), re.M
+    )
+    if listed and listed != [hashlib.sha256(octets).hexdigest()]:
+        what = f"{source}: this is not the source that {found[0].name} lists, by its SHA-256"
+        raise UsageError(what, "Build the package anew, or name the .changes file itself.")
+    return found[0]
 
 
 def _listed(changes: Path) -> list[Path]:
