@@ -3,6 +3,8 @@
 This file goes into the pod: a case names its attack in a control file, which the programs read.
 """
 
+from collections.abc import Awaitable, Callable
+
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.cases.script import script_of
@@ -11,6 +13,8 @@ from conformance.targets.pool import Player
 
 #: Of these programs one runs as qmail does for a session, one as qmail-remote does, and one as root.
 PROGRAMS = ("qmail-smtpd", "qmail-remote", "qmail-verify")
+
+ATTEMPTS = 3
 
 #: An attack with the program that makes it -> outcome and words of the case under attack, then of the next.
 #: No outcome says that what was promised is met.
@@ -23,7 +27,12 @@ ATTACKS = {
     "asks-another-server qmail-verify": ("invalid", r"somebody has changed /etc/resolv\.conf", "met"),
     "fills-the-disk qmail-smtpd": ("unmet", "451|no reply", "met"),
     "eats-memory qmail-smtpd": ("unmet", "no reply", "met"),
-    "forks-without-end qmail-smtpd": ("invalid", "reached its limit of processes|stood still", "met"),
+    # Whether its processes or their memory come to the limit first is the machine's affair.
+    "forks-without-end qmail-smtpd": (
+        "invalid|unmet",
+        "reached its limit of processes|stood still|no reply",
+        "met",
+    ),
 }
 
 
@@ -51,14 +60,21 @@ async def mail_passes(internet: Internet, qmail: Qmail, host: str) -> None:
 
 
 
-async def outcomes(pod: Player, attack: str) -> list[tuple[str, str]]:
-    """What comes of a case under attack and of an ordinary one behind it: outcome, and what was seen."""
-    found = []
-    for script in (script_of(attacked, attack=attack), script_of(ordinary)):
-        try:
-            played = await pod.play(script)
-            found.append((played.outcome, played.seen))
-        except PodFailure as error:
-            found.append(("failed", str(error)))
-    await pod.dispose()
+async def outcomes(start: Callable[[], Awaitable[Player]], attack: str) -> list[tuple[str, str]]:
+    """What comes of a case under attack and of an ordinary one behind it: outcome, and what was seen.
+
+    A machine that is so busy that a pod stands still is asked again, as the suite asks again.
+    """
+    found: list[tuple[str, str]] = []
+    for _ in range(ATTEMPTS):
+        pod, found = await start(), []
+        for script in (script_of(attacked, attack=attack), script_of(ordinary)):
+            try:
+                played = await pod.play(script)
+                found.append((played.outcome, played.seen))
+            except PodFailure as error:
+                found.append(("failed", str(error)))
+        await pod.dispose()
+        if not any("stood still" in seen for _, seen in found):
+            break
     return found

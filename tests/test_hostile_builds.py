@@ -41,7 +41,7 @@ from conformance.targets.namespaces.pod import NamespacePod
 from tests.hostile_builds import ATTACKS, outcomes
 
 async def attack(words):
-    return await outcomes(await NamespacePod.start(Path("/")), words)
+    return await outcomes(lambda: NamespacePod.start(Path("/")), words)
 
 async def reach():
     machine = socket.socket(socket.AF_UNIX)
@@ -91,7 +91,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str,
 
 def judged(attack: str, found: list[tuple[str, str]] | list[list[str]]) -> None:
     first, words, then = ATTACKS[attack]
-    assert [outcome for outcome, _ in found] == [first, then], found
+    assert re.fullmatch(f"({first}) {then}", " ".join(outcome for outcome, _ in found)), found
     assert re.search(words, found[0][1]), found
 
 
@@ -188,8 +188,8 @@ in_docker = [pytest.param(attack, marks=needs_docker) for attack in ATTACKS]
 @pytest.mark.parametrize("attack", in_docker)
 def test_an_attack_in_containers_is_told(attack: str, hostile_image: tuple[Target, str]) -> None:
     async def play() -> list[tuple[str, str]]:
-        async with asyncio.timeout(60):
-            return await outcomes(await DockerPod.start(*hostile_image), attack)
+        async with asyncio.timeout(150):
+            return await outcomes(lambda: DockerPod.start(*hostile_image), attack)
 
     judged(attack, asyncio.run(play()))
 
@@ -199,7 +199,7 @@ def test_no_program_outlives_its_case_on_a_terminal_of_its_own(
     attack: str, hostile_image: tuple[Target, str]
 ) -> None:
     async def play() -> list[tuple[str, str]]:
-        async with asyncio.timeout(60):
-            return await outcomes(await DockerPod.start(*hostile_image), attack)
+        async with asyncio.timeout(150):
+            return await outcomes(lambda: DockerPod.start(*hostile_image), attack)
 
     assert asyncio.run(play()) == [("met", ""), ("met", "")]
