@@ -48,9 +48,10 @@ from conformance.reference import acts
 from conformance.reference.build import Build
 from conformance.reference.lookup import Lookup, LookupFailed, NameNotFound
 from conformance.report import changes, export
+from conformance.report.alignment import side_by_side
 from conformance.report.junit import junit
 from conformance.report.markdown import markdown
-from conformance.report.story import events_of, side_by_side
+from conformance.report.story import events_of
 from conformance.report.terminal import render
 from conformance.reproduce.zonefiles import zone_files
 from conformance.scenario import pieces

@@ -13,12 +13,13 @@ from conformance.cli.reporting import write_site
 from conformance.judge.comparison import Comparison, compare
 from conformance.pod.observation import TranscriptEntry
 from conformance.pod.record import Connect, Failure, Receive, Record, Send
+from conformance.report.alignment import Pair
 from conformance.report.site.citation import citation
 from conformance.report.site.event_table import ROWS
 from conformance.report.site.findings import Shown, findings_page
 from conformance.report.site.html import prose, tag, text
 from conformance.report.site.requirement import file_name
-from conformance.report.story import Event, Pair
+from conformance.report.story import Event
 from tests.judge_samples import BASE, CHANGE, GUARD, PPA, REFERENCE, SAMPLES, STOCK, run, verdict
 from tests.report_samples import NASTY, Page, alone, comparison, page, record, with_replies, with_texts
 

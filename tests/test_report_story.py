@@ -17,7 +17,8 @@ from conformance.pod.observation import (
 )
 from conformance.pod.record import Act, Failure, Observe, Prepare, Receive, Record, Remote
 from conformance.pod.world import World
-from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
+from conformance.report.alignment import Pair, first_difference, side_by_side
+from conformance.report.story import Event, events_of, shortened
 
 PREPARE = Prepare(at=0.0, world=World(), configuration=Configuration())
 

@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from conformance.cases.internet import Internet
-from conformance.pod.base import Pod, PodFailure, Unsupported, text
+from conformance.cases.told import Told
+from conformance.pod.base import Pod, PodFailure, Unsupported
 from conformance.pod.configuration import (
     Configuration,
     HostTimeouts,
@@ -18,7 +19,7 @@ from conformance.pod.configuration import (
 )
 from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.installation import Installation, PackageStep
-from conformance.pod.observation import HookCall, Observation, QueuedMessage, RemoteResult, SmtpdProcess
+from conformance.pod.observation import HookCall, Observation, QueuedMessage, SmtpdProcess
 from conformance.pod.ordinary import CONTROL
 from conformance.pod.smtpdlog import Decision, read_smtpd_log
 from conformance.pod.world import World
@@ -308,47 +309,6 @@ class Qmail(Configuration):
     async def hook_calls(self, program: str = "rcptcheck") -> list[HookCall]:
         """How RCPTCHECK's program or the checkprogram was run."""
         return [call for call in (await self.observe()).hook_calls if call.program == program]
-
-
-class Told:
-    """A pod, the words that qmail was given through it, and what was last seen of it."""
-
-    def __init__(self, pod: Pod) -> None:
-        self._pod = pod
-        self.words: list[str] = []
-        self.seen = Observation()
-        self.unobserved = False  #: a session has gone on since
-
-    def __getattr__(self, act: str) -> Any:
-        return getattr(self._pod, act)
-
-    async def observe(self) -> Observation:
-        self.seen = await self._pod.observe()
-        self.unobserved = False
-        return self.seen
-
-    async def connect(self) -> int:
-        self.unobserved = True
-        return await self._pod.connect()
-
-    async def close(self, connection: int) -> None:
-        self.unobserved = True
-        await self._pod.close(connection)
-
-    async def send(self, connection: int, data: bytes) -> bool:
-        self.unobserved = True
-        self.words.append(text(data))
-        return await self._pod.send(connection, data)
-
-    async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
-        self.words += control.values()
-        await self._pod.signal(name, control)
-
-    async def remote(
-        self, host: str, sender: str, recipients: list[str], message: bytes, limit: float
-    ) -> RemoteResult:
-        self.words += [host, sender, *recipients, text(message)]
-        return await self._pod.remote(host, sender, recipients, message, limit)
 
 
 def _some(names: list[str], most: int = 3) -> str:

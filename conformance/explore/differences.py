@@ -5,7 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conformance.report.story import Event, Pair, side_by_side
+from conformance.report.alignment import Pair, side_by_side
+from conformance.report.story import Event
 
 _WAITED = re.compile(r"\[after (\d+) s\]")
 #: What varies within one kind of event: names, numbers, credentials, and everything behind it.

@@ -16,7 +16,7 @@ from conformance.explore.playing import ReferenceSide
 from conformance.explore.telling import told
 from conformance.pod.codec import decode, encode
 from conformance.pod.secrets import fixture_secrets
-from conformance.report.story import side_by_side
+from conformance.report.alignment import side_by_side
 from conformance.scenario.shrinking import smallest
 
 #: Scenarios that are played to make one smaller.

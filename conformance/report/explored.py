@@ -13,8 +13,9 @@ from conformance.explore.finding import Finding
 from conformance.explore.tally import Tally
 from conformance.inputs import STORED_RUN, read_octets
 from conformance.pod.codec import decode
+from conformance.report.alignment import Pair
 from conformance.report.site.findings import Shown, findings_page
-from conformance.report.story import Event, Pair
+from conformance.report.story import Event
 from conformance.report.words import is_specification, listed, numbered, specification_sentence
 from conformance.targets.target import Target
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from conformance.harmless import printable
-from conformance.report.story import Event, Pair, events_of, first_difference, shortened, side_by_side
+from conformance.report.alignment import Pair, first_difference, side_by_side
+from conformance.report.story import Event, events_of, shortened
 from conformance.report.words import is_specification, one_line, specification_sentence
 from conformance.scenario.form import Scenario
 from conformance.scenario.trial import Tried

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import UsageError, WorldError
-from conformance.report.story import events_of, first_difference, side_by_side
+from conformance.report.alignment import first_difference, side_by_side
+from conformance.report.story import events_of
 from conformance.scenario import pieces
 from conformance.scenario.reading import read_scenario, scenario_text
 from conformance.scenario.trial import Trials, Tried

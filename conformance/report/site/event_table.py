@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from conformance.report.alignment import Pair, first_difference, side_by_side
 from conformance.report.site.html import Html, joined, tag, text
-from conformance.report.story import Event, Pair, first_difference, side_by_side
+from conformance.report.story import Event
 
 #: Rows of a table; a record of thousands of events is shown by its beginning, its end and its difference.
 ROWS = 400

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from conformance.judge.comparison import Row
 from conformance.judge.verdict import Verdict
+from conformance.report.alignment import Pair, side_by_side
 from conformance.report.decisive import deciding, missing
 from conformance.report.site.event_table import one_column, two_columns
 from conformance.report.site.html import Html, joined, scrolling, tag
 from conformance.report.site.sequence import picture
-from conformance.report.story import Event, Pair, events_of, side_by_side
+from conformance.report.story import Event, events_of
 from conformance.report.words import listed
 
 

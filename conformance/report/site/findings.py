@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conformance import __version__
+from conformance.report.alignment import Pair
 from conformance.report.site.event_table import two_columns
 from conformance.report.site.html import Html, bullets, definitions, joined, pre, tag
 from conformance.report.site.page import page, section
-from conformance.report.story import Pair
 
 
 @dataclass(frozen=True)
