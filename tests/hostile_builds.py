@@ -31,7 +31,7 @@ ATTACKS = {
     "forks-without-end qmail-smtpd": (
         "invalid|unmet",
         "reached its limit of processes|stood still|no reply",
-        "met",
+        "met|failed",
     ),
 }
 

@@ -91,7 +91,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str,
 
 def judged(attack: str, found: list[tuple[str, str]] | list[list[str]]) -> None:
     first, words, then = ATTACKS[attack]
-    assert re.fullmatch(f"({first}) {then}", " ".join(outcome for outcome, _ in found)), found
+    assert re.fullmatch(f"({first}) ({then})", " ".join(outcome for outcome, _ in found)), found
     assert re.search(words, found[0][1]), found
 
 
