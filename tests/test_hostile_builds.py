@@ -20,6 +20,7 @@ from conformance.targets.docker import engine
 from conformance.targets.docker.images import internet_image, target_image
 from conformance.targets.docker.pod import DockerPod
 from conformance.targets.names import parse_target
+from conformance.targets.namespaces import limits as limits_room
 from conformance.targets.namespaces.forking import PodProcess
 from conformance.targets.namespaces.limits import Limits
 from conformance.targets.namespaces.pod import NamespacePod
@@ -131,6 +132,9 @@ def test_control_groups_go_with_their_pods_and_with_those_that_were_killed(
         each.mkdir()
     limits.remove()
     assert not any(each.exists() for each in directories)
+    Limits.made().remove()
+    assert all(each.exists() for each in gone), "a new one, whose processes are still to come"
+    monkeypatch.setattr(limits_room, "_YOUNG", -1)
     Limits.made().remove()
     assert not any(each.exists() for each in gone)
 

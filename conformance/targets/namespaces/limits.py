@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import resource
+import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,9 @@ _VERSION_1 = {
 }
 _MAY_LACK = ("memory.swap.max", "memory.memsw.limit_in_bytes")  # kernels without swap, or that count none
 
-_NAME = re.compile(r"qmail-conformance-(\d+)-\d+")
+_NAME = re.compile(r"qmail-conformance-\d+-\d+")
+#: Seconds after which the processes of a new group are in it.
+_YOUNG = 60
 _numbers = count(1)
 
 
@@ -94,10 +97,14 @@ def _group(place: Path, name: str, values: dict[str, int]) -> str | None:
 
 
 def _sweep(place: Path) -> None:
-    """Remove groups whose pods were killed together with those that would have removed them."""
+    """Remove groups whose pods were killed together with those that would have removed them.
+
+    Whose a group is cannot be told by a number, which others may have in namespaces of their own; one in
+    which there are processes cannot be removed.
+    """
     for entry in os.listdir(place):
-        if (found := _NAME.fullmatch(entry)) and not Path("/proc", found[1]).exists():
-            with contextlib.suppress(OSError):  # others have processes in it
+        with contextlib.suppress(OSError):
+            if _NAME.fullmatch(entry) and time.time() - os.stat(place / entry).st_mtime > _YOUNG:
                 os.rmdir(place / entry)
 
 
