@@ -6,8 +6,8 @@ Each flaw is a build, `reference-ppa~FLAW`, explored in all areas against the pl
 that does not show there is looked for on `reference-stock~FLAW` as well. Nobody tells explore anything of a
 flaw, nor of the cases that catch it. Streams follow from the seed and from what the model reached, so all
 flaws meet the same sessions; one in which no decision that a flaw is about was taken is passed over.
-`--tenth`: about a tenth of the flaws, the same ones whatever others there are. Exit status 1: fewer were found
-than the bar says.
+`--tenth`: about a tenth of the flaws, the same ones whatever others there are. Exit status 1: fewer were
+found than the bar says.
 """
 
 import argparse
