@@ -11,7 +11,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.explore.areas import AREAS
-from conformance.explore.document import Document, made, of_file, text_of
+from conformance.explore.document import Document, fitted, made, of_file, text_of
 from conformance.explore.expecting import expecting
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import Stream
@@ -108,3 +108,15 @@ def test_a_blank_at_the_end_of_a_line_stays_in_the_file_of_a_finding() -> None:
     record, done = asyncio.run(ReferenceSide(parse_target("reference-ppa")).traced(one))
     document = tomllib.loads(expecting(one, done, record, record))
     assert r"> NOOP \x20" in document["session"].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("session", "reads"),
+    [("> NOOP\n< *\n> NOOP\n", True), ("> NOOP\n> NOOP\n", False), ("> NOOP\\r\\nNOOP\n", False)],
+)
+def test_no_program_reads_the_connection_where_more_may_come(session: str, reads: bool) -> None:
+    program = {"default": 0, "reads": True}
+    left = program if reads else {"default": 0}
+    document = {"session": session, "rcptcheck": program, "auth": {"mode": "", "subprogram": program}}
+    kept = {"session": session, "rcptcheck": left, "auth": {"mode": "", "subprogram": left}}
+    assert fitted(document) == kept

@@ -6,6 +6,7 @@ it goes out unread. A message (`|`) is said after 354 alone, and left out otherw
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,18 +36,37 @@ class Made:
     drawn: tuple[str, ...] = ()
 
 
+#: Two commands that are not waited for, or many in one line.
+_PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
+
+
 def made(document: Document, drawn: Iterable[str] = ()) -> Made:
     """Read a document. Raises UsageError when it is no scenario."""
     return Made(document, scenario_of(document, PATH), tuple(drawn))
 
 
 def fitted(document: Document) -> Document:
-    """The document with signals after the last session at the latest."""
-    if "signal" not in document:
-        return document
-    sessions = len(_listed(document.get("session", [])))
-    signals = [{**each, "after": min(each.get("after", sessions), sessions)} for each in document["signal"]]
-    return {**document, "signal": signals}
+    """The document with signals after the last session at the latest, and without what is chance in it."""
+    chats = _listed(document.get("session", []))
+    made = {key: _without_races(key, value, chats) for key, value in document.items()}
+    if "signal" in made:
+        last = len(chats)
+        made["signal"] = [{**each, "after": min(each.get("after", last), last)} for each in made["signal"]]
+    return made
+
+
+def _without_races(key: str, value: Any, chats: list[str]) -> Any:
+    """A table in which no program reads the connection where more may come than one command.
+
+    Who gets what then is chance. A client to whom a program says something goes on before qmail-smtpd does.
+    """
+    if key == "auth" and isinstance(value, dict):
+        return {name: _without_races("rcptcheck", each, chats) for name, each in value.items()}
+    if key != "rcptcheck" or not isinstance(value, dict) or "reads" not in value:
+        return value
+    if not value.get("says") and not any(map(_PIPELINED.search, chats)):
+        return value
+    return {name: each for name, each in value.items() if name != "reads"}
 
 
 def of_file(path: Path) -> Document:

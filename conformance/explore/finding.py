@@ -163,7 +163,7 @@ async def _shrunk(
         if is_over():
             return None
         try:
-            smaller = made(document)
+            smaller = made(fitted(document))
             found = [each for each in (await judge.judge(smaller)).differences if each not in known]
         except (UsageError, WorldError):
             return None

@@ -1,6 +1,5 @@
 """Sessions with qmail-smtpd: of all kinds, and those about AUTH, RCPTCHECK or VERIFY beside all else."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from conformance.explore.areas import chats
@@ -15,10 +14,7 @@ from conformance.explore.areas.setups import (
     verify,
     whose,
 )
-from conformance.explore.document import Document
-
-#: Two commands that are not waited for, or many in one line.
-_PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
+from conformance.explore.document import Document, fitted
 
 _TRANSACTIONS = {
     "transaction": chats.transaction,
@@ -47,22 +43,9 @@ def _area(
         setup = Setup(choices)
         arrange(setup, choices)
         session = chats.sessions(choices, setup.around, moves)
-        pipelined = _PIPELINED.search("\n".join([session] if isinstance(session, str) else session))
-        _let_be(setup.document, may_read=not pipelined)
-        return {"session": session, **setup.document}
+        return fitted({"session": session, **setup.document})
 
     return Area(name, title, documents(document))
-
-
-def _let_be(document: Document, may_read: bool) -> None:
-    """No program reads the connection where more may come than one command: who gets what then is chance.
-
-    A client that is told something by a program goes on before qmail-smtpd does.
-    """
-    password = document.get("auth", {})
-    for table in (document.get("rcptcheck"), password.get("checkprogram"), password.get("subprogram")):
-        if isinstance(table, dict) and (table.get("says") or not may_read):
-            table.pop("reads", None)
 
 
 def _and_other_things(arrange: Callable[[Setup], None]) -> Callable[[Setup, Choices], None]:
