@@ -269,3 +269,13 @@ def test_after_an_answer_over_tcp_to_another_question_the_right_one_is_waited_fo
     }
     report, _ = played(document, "reference-ppa~0005.tcp-hangs")
     assert report == ""
+
+
+def test_a_name_that_points_at_the_id_of_its_message_is_none() -> None:
+    document: Document = {
+        "fault": [{"name": "big.example", "action": "patch", "offset": 30, "octets": "\0\0"}],
+        "zones": {"big.example": "@ MX 10 mx\nmx A 127.0.0.2\n"},
+        "deliver": [{"recipients": ["b@big.example"]}],
+    }
+    report, _ = played(document, "reference-ppa")
+    assert report.startswith("ZSorry, I couldn't find any host")

@@ -217,6 +217,10 @@ def test_the_command_writes_the_table(
     assert "1 of 1 flaws are caught" in told
     assert main(["zoo", "--quick", "-k", expression, "-n", "1", "--out", str(tmp_path / "quick")]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == told.splitlines()[:2]
+    assert main(["zoo", "-k", "0006.unknown.enhanced-code", "-n", "1", "--out", str(tmp_path / "one")]) == 0
+    alone = capsys.readouterr().out.splitlines()
+    assert alone[0].startswith("0006.unknown.enhanced-code catches 0006.")
+    assert "every flaw" not in "".join(alone)
     assert "Made with `--quick`" in (tmp_path / "quick" / "zoo.md").read_text(encoding="utf-8")
     assert "1 of 1 requirements catch a flaw" in told
     written = json.loads((tmp_path / "zoo.json").read_text(encoding="utf-8"))

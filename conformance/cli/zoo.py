@@ -28,6 +28,7 @@ from conformance.zoo.trial import Outcome, Trial, baseline, run_trials
 FORM = "qmail-conformance zoo"
 
 _BROKEN = 20  #: bars that are told as broken; the table holds them all
+_NAMED = 5  #: requirements that are told with the flaws that they catch
 
 
 def visit(keyword: str, workers: int, part: Part | None = None, *, quick: bool = False) -> ZooTable:
@@ -147,7 +148,11 @@ def summary(table: ZooTable, own: Sequence[OwnCatches] = ()) -> list[str]:
     lines += [one_line(f"{each.requirement}: {each.told}") for each in own if each.told]
     if not table.flaws and not table.requirements:  # of the project's own alone
         return lines
-    lines.append(f"{caught} of {len(table.flaws)} flaws are caught by a requirement")
+    if table.flaws:
+        lines.append(f"{caught} of {len(table.flaws)} flaws are caught by a requirement")
+    else:  # requirements were selected
+        named = {name: sorted(table.catches[name]) for name in list(table.requirements)[:_NAMED]}
+        lines += [f"{name} catches {', '.join(flaws)}" for name, flaws in named.items() if flaws]
     lines.append(f"{catching} of {len(table.requirements)} requirements catch a flaw")
     if table.on_model:
         seen, all_of_them = sum(map(bool, table.on_model.values())), len(table.on_model)
@@ -158,5 +163,6 @@ def summary(table: ZooTable, own: Sequence[OwnCatches] = ()) -> list[str]:
     told = table.unmet - len(table.in_code)
     lines.append(f"{told} of {table.unmet} unmet verdicts are told in words")
     if not table.broken:
-        lines.append("every flaw by one of its own patch; without flaws the reference is as promised")
+        own_patch = "every flaw by one of its own patch; " if table.flaws else ""
+        lines.append(f"{own_patch}without flaws the reference is as promised")
     return lines

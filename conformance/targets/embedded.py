@@ -40,6 +40,7 @@ from conformance.targets.virtual_smtpd import SmtpdConnection
 
 _FIRST_PROCESS = 1000
 _FIRST_PORT = 40000
+_FIRST_QUESTION = 0x9E37  #: an id as most are: read as a name, or with an octet of it changed, it is none
 _FIRST_UID = 2001
 _KILLED = -9
 _MESSAGES_A_SECOND = 10  #: what qmail-send is taken to handle at most: mail may beget mail for ever
@@ -86,7 +87,7 @@ class ReferencePod:
         self._control = dict(configuration.control)
         self._processes = itertools.count(_FIRST_PROCESS)
         self._ports = itertools.count(_FIRST_PORT)
-        self._question_ids = itertools.count(1)
+        self._question_ids = itertools.count(_FIRST_QUESTION)
         self._network = VirtualNetwork(world, self.clock)
         now = int(self.clock.now())
         hosts = [TimedOut(host.address, host.timeouts, now - host.age) for host in configuration.timeouts]
