@@ -104,6 +104,13 @@ def test_every_deviation_of_the_published_package_is_told_in_one_finding(
         findings.grouped([each for each in deviations if each.flaw != "0007.sender-only"])
 
 
+def test_a_place_in_a_maintainer_script_is_not_called_one_of_netqmail(
+    made: Callable[[str], ModuleType],
+) -> None:
+    places = re.findall(r"^- \*\*Where\*\*: (.*debian/qmail\.\w+)", made("made_findings").findings(), re.M)
+    assert set(places) == {"the package's own debian/qmail.postrm"}
+
+
 def test_what_is_no_markdown_stays_as_it_is_in_a_cell(made: Callable[[str], ModuleType]) -> None:
     assert made("made_commands").cell("a|b *c* `d_e` <f>") == r"a\|b \*c\* `d_e` \<f\>"
 

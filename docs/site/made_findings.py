@@ -30,6 +30,7 @@ SINCE = {
     "2003-04-22": "builds for machines with 64 bits",
     "2009-08-28": "the patch's first version in the distribution",
     "2019-07-16": "the PPA's first build with these patches",
+    "2023-08-27": "the date of 1.06-6.2, or earlier",
 }
 HEADINGS: dict[Severity, str] = {
     "loses mail": "What loses mail",
@@ -76,7 +77,7 @@ def findings() -> str:
     """The page behind its heading."""
     groups = grouped(published())
     ranked = sorted(groups, key=lambda group: min(worst_first(severity(each)) for each in group[1]))
-    lines = [f"{len(groups)} causes stand behind {len(published())} requirements or patterns of such.", ""]
+    lines = [_counted(groups), ""]
     for costs in SEVERITIES:
         of_cost = [group for group in ranked if min(map(severity, group[1]), key=worst_first) == costs]
         if of_cost:
@@ -84,6 +85,19 @@ def findings() -> str:
         for entry, deviations in of_cost:
             lines += _told(entry, deviations)
     return "\n".join(lines)
+
+
+def _counted(groups: Sequence[tuple[dict[str, Any], list[Deviation]]]) -> str:
+    """How the numbers that one meets belong together."""
+    everything, ours = load_deviations(), published()
+    entries, of_ours = (len({each.place for each in some}) for some in (everything, ours))
+    names = {name for each in ours for name in fnmatch.filter(all_requirements(), each.requirement)}
+    return (
+        f"{len(groups)} causes stand behind {len(names)} requirements that the package does not keep, "
+        f"which is how many known deviations a `gate` of it counts; {len(ours)} deviations in {of_ours} "
+        "entries describe them (an entry may name several requirements, a pattern mean several), and "
+        f"`deviations check` counts {len(everything)} in {entries}, with those of other packages."
+    )
 
 
 def _told(entry: dict[str, Any], deviations: Sequence[Deviation]) -> Iterator[str]:
@@ -106,10 +120,9 @@ def _told(entry: dict[str, Any], deviations: Sequence[Deviation]) -> Iterator[st
 
 
 def _where(place: str) -> str:
-    """`0007:39 …` is line 39 of that patch's file; anything else a file of netqmail itself."""
-    found = re.match(r"(\d{4}):(\d+) (.*)", place)
-    return (
-        f"`debian/diff/{DIFFS[found[1]]}`, line {found[2]}: {found[3]}"
-        if found
-        else f"netqmail's own {place}"
-    )
+    """`0007:39 …` is line 39 of that patch's file, `package: …` one of the packaging's, else netqmail's."""
+    if found := re.match(r"(\d{4}):(\d+) (.*)", place):
+        return f"`debian/diff/{DIFFS[found[1]]}`, line {found[2]}: {found[3]}"
+    if place.startswith("package: "):
+        return f"the package's own {place.removeprefix('package: ')}"
+    return f"netqmail's own {place}"
