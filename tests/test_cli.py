@@ -114,13 +114,14 @@ def test_a_person_chooses_colours(
 
 def test_latest_leads_to_the_last_run_that_was_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    some = ["run", "reference-ppa", "-k", "0006.empty", "-q"]
+    all_of_them = ["run", "reference-ppa", "-q"]
+    some = [*all_of_them, "-k", "0006.empty"]
     latest = Path("reports/latest")
     for out in ([], ["--out", "reports/mine"], ["--out", "elsewhere"], ["--out", "reports/latest"]):
         assert main([*some, *out]) == 0
     assert os.readlink(latest) == "mine"
     assert (latest / "reference-ppa.jsonl").is_file()
-    assert main([*some, "-k", "nothing-is-called-so"]) == 4
+    assert main([*all_of_them, "-k", "nothing-is-called-so"]) == 4
     assert os.readlink(latest) == "mine"
     latest.unlink()
     latest.mkdir()
@@ -205,6 +206,7 @@ def test_compare_without_an_engine_says_so_first(tmp_path: Path) -> None:
         (["run", "reference-ppa", "-k", "0006.unknown.cod3"], 4, "did you mean '0006.unknown.code'"),
         (["list", "-k", "no-such-word-anywhere"], 4, "no requirement is selected"),
         (["list", "-k", "0006.unknown.cod3"], 4, "did you mean '0006.unknown.code'"),
+        (["run", "reference-ppa", "-k", "a", "-k", "b"], 2, "join them: -k 'a or b'"),
         (["zoo", "-k", "0006.droped"], 4, "did you mean '0006.dropped'"),
         (["judge", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["compare", "reference-ppa", "run.jsonl"], 2, "at once"),

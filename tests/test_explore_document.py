@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,19 @@ def test_no_program_reads_the_connection_where_more_may_come(session: str, reads
     document = {"session": session, "rcptcheck": program, "auth": {"mode": "", "subprogram": program}}
     kept = {"session": session, "rcptcheck": left, "auth": {"mode": "", "subprogram": left}}
     assert fitted(document) == kept
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "is_aged"), [(0, True), (["1x", "9"], True), (4294967296, True), (60, False)]
+)
+def test_where_a_second_decides_whether_mail_is_too_old_it_is_so(lifetime: Any, is_aged: bool) -> None:
+    again, reread = {"name": "ALRM", "after": 1}, {"name": "HUP", "after": 1}
+    document = {
+        "session": ["> NOOP\n", "> QUIT\n"],
+        "control": {"queuelifetime": lifetime},
+        "signal": [again, again, reread],
+    }
+    chats, signals = ["> NOOP\n", "> QUIT\n! pause 2.6\n"], [reread, {**again, "after": 2}]
+    aged = {**document, "session": chats, "signal": signals}
+    assert fitted(document) == (aged if is_aged else document)
+    assert fitted(aged) == aged

@@ -225,6 +225,9 @@ async def test_what_stands_of_packages_is_read_and_none_is_unsupported() -> None
         assert fake.asked[-1] == [b"packages", b"upgrade", b"30000"]
         fake.says[b"packages"] = [b"ok", b"unsupported", b"", b"", b""]
         assert "not at hand" in (await agent.packages("upgrade")).unsupported
+        fake.says[b"packages"] = [b"ok", b"unsupported", b"cannot", b"said by dpkg", b""]
+        tried = await agent.packages("begin")
+        assert (tried.unsupported, tried.said) == ("cannot: said by dpkg", "said by dpkg")
         agent.close()
 
 

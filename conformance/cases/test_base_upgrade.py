@@ -52,7 +52,8 @@ async def test_configured(internet: Internet, qmail: Qmail) -> None:
     seen = (await upgrade(internet, qmail)).after
     assert seen.packages, _said(seen)
     wrong = [f"{name} {said}" for name, said in seen.packages.items() if not said.endswith(" ok installed")]
-    assert (seen.status, wrong) == (0, []), f"{wrong}, {_said(seen)}"
+    assert not wrong, f"dpkg leaves {', '.join(wrong)}: {_said(seen)}"
+    assert seen.status == 0, f"dpkg ends with {_said(seen)}"
 
 
 @requirement("base.upgrade.control.edited", shares=SHARED, source=LOCAL_CHANGES)
@@ -81,10 +82,14 @@ async def test_the_queue_is_kept(internet: Internet, qmail: Qmail) -> None:
     seen = await upgrade(internet, qmail)
     full, kept = seen.full.queue, seen.kept.queue
     gone = [mark_of(message) for message in full if kept.count(message) != 1]
-    lost = [mark for mark in gone if delivered(seen.kept, mark) != 1]
-    assert not lost, f"{queued(seen.full)} became {queued(seen.kept)}; not once: {lost}"
+    times = {mark: delivered(seen.kept, mark) for mark in gone}
+    became = f"{queued(seen.full)} became {queued(seen.kept)}"
+    missing = [mark for mark in gone if times[mark] == 0]
+    assert missing == [], f"neither in the queue as before nor delivered: {missing}; {became}"
+    assert max(times.values(), default=1) == 1, f"delivered more than once: {times}; {became}"
     strange = [mark_of(message) for message in kept if message not in full]
-    assert (strange, len(full)) == ([], 4), f"{queued(seen.full)} became {queued(seen.kept)}"
+    assert strange == [], f"there is what was not there: {strange}; {became}"
+    assert len(full) == 4, became
 
 
 @requirement("base.upgrade.queue.local", shares=SHARED, source=QUEUE)

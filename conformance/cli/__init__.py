@@ -8,6 +8,7 @@ import sys
 from conformance import __version__, stopping
 from conformance.catalogue.builtin import PPA_PATCHES
 from conformance.cli.arguments import (
+    Once,
     add_attribution,
     add_bench,
     add_detail,
@@ -110,7 +111,7 @@ def parser(project: Project = NO_PROJECT) -> CommandParser:
     add_bench(made["bench"])
     add_identify(made["identify"])
     zoo = "as pytest's -k, over names of flaws and of requirements; each meets all of the other side"
-    add_option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="")
+    add_option(made["zoo"], "-k", "EXPRESSION", zoo, dest="keyword", default="", action=Once)
     workers = "worker processes (2; auto: one for each core)"
     add_option(made["zoo"], "-n", "WORKERS", workers, dest="workers", type=number_or_auto, default=2)
     quick = "no more than the bars need: what settles a flaw ends its trial"

@@ -32,6 +32,17 @@ def add_option(parser: argparse._ActionsContainer, name: str, metavar: str, what
     parser.add_argument(name, metavar=metavar, help=what, **more)
 
 
+class Once(argparse.Action):
+    """An option that is wrong use when it is given twice: the second would silently undo the first."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: Any = None
+    ) -> None:
+        if (first := getattr(namespace, self.dest)) != self.default:
+            parser.error(f"{option} is given twice; join them: {option} '{first} or {value}'")
+        setattr(namespace, self.dest, value)
+
+
 def add_list(parser: argparse.ArgumentParser, project: Project) -> None:
     add_option(parser, "-k", "WORD", "names and promises that hold it", default="", dest="keyword")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -161,7 +172,8 @@ def _add_patch(parser: argparse.ArgumentParser, project: Project) -> None:
 
 
 def add_running(parser: argparse.ArgumentParser, project: Project) -> None:
-    add_option(parser, "-k", "EXPRESSION", "as pytest's -k: 'mx and not tcp'", default="", dest="keyword")
+    select = "as pytest's -k: 'mx and not tcp'"
+    add_option(parser, "-k", "EXPRESSION", select, default="", dest="keyword", action=Once)
     many = "so many cases at a time on each target, each in a pod (auto: as waits, cores and memory say)"
     add_option(parser, "-n", "PODS", many, dest="pods", type=number_or_auto)
     _add_patch(parser, project)

@@ -39,6 +39,9 @@ class Made:
 #: Two commands that are not waited for, or many in one line.
 _PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
 
+#: What makes mail older than a second or two.
+_AGED = "! pause 2.6\n"
+
 
 def made(document: Document, drawn: Iterable[str] = ()) -> Made:
     """Read a document. Raises UsageError when it is no scenario."""
@@ -48,11 +51,31 @@ def made(document: Document, drawn: Iterable[str] = ()) -> Made:
 def fitted(document: Document) -> Document:
     """The document with signals after the last session at the latest, and without what is chance in it."""
     chats = _listed(document.get("session", []))
-    made = {key: _without_races(key, value, chats) for key, value in document.items()}
+    made = {key: _without_races(key, value, chats) for key, value in _aged(document, chats).items()}
     if "signal" in made:
         last = len(chats)
         made["signal"] = [{**each, "after": min(each.get("after", last), last)} for each in made["signal"]]
     return made
+
+
+def _aged(document: Document, chats: list[str]) -> Document:
+    """The document with mail that is clearly too old where a second decides of that: ages are whole seconds.
+
+    A queuelifetime of 0 or 1 comes with a pause, and with one ALRM, behind it.
+    """
+    again = [each for each in document.get("signal", []) if each.get("name") == "ALRM"]
+    if not (chats and again) or _first_number(document.get("control", {}).get("queuelifetime")) not in (0, 1):
+        return document
+    aged = [*chats[:-1], chats[-1].removesuffix(_AGED) + _AGED]
+    others = [each for each in document["signal"] if each.get("name") != "ALRM"]
+    last = {**again[0], "after": len(chats)}
+    return {**document, "session": aged[0] if len(aged) == 1 else aged, "signal": [*others, last]}
+
+
+def _first_number(value: Any) -> int | None:
+    """The number that a control file begins with, as an unsigned one of 32 bits; None where it has none."""
+    found = re.match(r"\d+", str(value[0] if isinstance(value, list) and value else value))
+    return int(found[0]) % 2**32 if found else None
 
 
 def _without_races(key: str, value: Any, chats: list[str]) -> Any:

@@ -166,7 +166,8 @@ class Record:
     @property
     def uses_up(self) -> bool:
         """Whether the pod is of no more use: other packages stand in it, or none."""
-        return any(isinstance(act, Packages) and not act.seen.unsupported for act in self.acts)
+        steps = [act.seen for act in self.acts if isinstance(act, Packages)]
+        return any(seen.said or not seen.unsupported for seen in steps)
 
     def with_failure(self, reason: str) -> "Record":
         """With the world's failure before all else, so that whoever judges the record says the same."""

@@ -195,7 +195,9 @@ def read_installation(items: Sequence[bytes]) -> Installation:
     for at in range(0, len(items), 4):
         kind, first, second, third = map(text, items[at : at + 4])
         if kind == "unsupported":
-            return Installation(unsupported=NO_PACKAGES)
+            # Where dpkg has said something it has tried, and the pod is used up.
+            why = f"{first}: {second[-300:]}" if first else NO_PACKAGES
+            return Installation(unsupported=why, said=second)
         if kind == "dpkg":
             seen |= {"status": int(first), "ended": second == "1", "said": third}
         elif kind == "package":

@@ -434,7 +434,7 @@ sub begin_packages {
         write_file('/etc/hosts', "127.0.0.1 $name\n" . read_file('/etc/hosts'));
         dpkg($limit, '--purge', @names);
         @seen = dpkg($limit, '--install', @previous);
-        die "the packages of before cannot be installed: $seen[3]\n" if $seen[1];
+        return ('unsupported', 'the packages of before cannot be installed here', $seen[3], '') if $seen[1];
         empty_out("$QMAIL/control");
         write_control($_, $control{$_}) for keys %control;
         write_file("$QMAIL/users/assign", $assign);

@@ -7,7 +7,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from conformance.explore.document import Document
+from conformance.explore.document import Document, fitted
 from conformance.explore.steering import Steer
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def documents(make: Callable[[Choices], Document]) -> Callable[[Steer], SearchSt
 
     def strategy(steer: Steer) -> SearchStrategy[Document]:
         def made(_: int) -> Document:
-            return make(Choices(Random(steer.random.getrandbits(64)), steer))
+            return fitted(make(Choices(Random(steer.random.getrandbits(64)), steer)))
 
         return st.integers(0, 2**64 - 1).map(made)
 

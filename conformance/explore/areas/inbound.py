@@ -14,7 +14,7 @@ from conformance.explore.areas.setups import (
     verify,
     whose,
 )
-from conformance.explore.document import Document, fitted
+from conformance.explore.document import Document
 
 _TRANSACTIONS = {
     "transaction": chats.transaction,
@@ -43,7 +43,7 @@ def _area(
         setup = Setup(choices)
         arrange(setup, choices)
         session = chats.sessions(choices, setup.around, moves)
-        return fitted({"session": session, **setup.document})
+        return {"session": session, **setup.document}
 
     return Area(name, title, documents(document))
 
