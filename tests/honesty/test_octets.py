@@ -435,8 +435,8 @@ def test_the_log_of_a_build_acts_on_nothing(
 ) -> None:
     original = running.make_ready
 
-    def ready(names: Any, *rest: Any) -> Plan:
-        return original(names, *rest) if "reference-ppa" in names else fail_to_build()
+    def ready(names: Any, *rest: Any, **more: Any) -> Plan:
+        return original(names, *rest, **more) if "reference-ppa" in names else fail_to_build()
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "make_ready", ready)
