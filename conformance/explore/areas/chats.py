@@ -100,9 +100,9 @@ class ChatMaker:
         self.lines.append(WAIT)
 
     def perhaps_pause(self, one_in: int) -> None:
-        """Where the time limit is low, say nothing for a little less or a little more than that."""
+        """Where the time limit is low, say nothing for less or for more than that, on a busy machine too."""
         if self.around.waits and self.choices.chance(one_in):
-            seconds = self.choices.of((0.7, 1.4)) * max(self.around.timeout, 1)
+            seconds = self.choices.of((0.5, 1.4)) * max(self.around.timeout, 1)
             self.lines.append(f"! pause {seconds:.1f}")
 
     def perhaps_something_else(self, one_in: int) -> None:
