@@ -75,7 +75,7 @@ def test_a_client_waits_only_where_the_time_limit_is_low() -> None:
         return "".join(maker.make() for maker in makers)
 
     assert "! pause" not in chats(30)
-    assert "! pause 1.4" in chats(2)
+    assert "! pause 1.0" in chats(2)
     assert "! pause 2.8" in chats(2)
 
 
