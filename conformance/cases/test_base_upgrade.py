@@ -34,8 +34,10 @@ TRIGGER = "package source, INTERNALS: trigger"
 
 
 def _said(seen: Installation) -> str:
-    """The end of what dpkg wrote, for people."""
-    return f"status {seen.status}: {seen.said[-500:]}"
+    """How dpkg ended, and the last lines that it wrote, for people."""
+    end = seen.said[-500:]
+    whole = end.partition("\n")[2] if len(seen.said) > len(end) else end
+    return f"status {seen.status}: {whole}" if seen.ended else whole
 
 
 @requirement("base.upgrade.unattended", shares=SHARED, source="debian-policy:6.3")
