@@ -24,6 +24,10 @@ ENDING = {
 #: Seconds for the removal of containers. What is left then goes by itself, or at the next start.
 _PATIENCE = 1.2
 
+#: Seconds between two looks for containers, and how many looks in a row are to find none: an engine may be
+#: in the middle of making one.
+_LOOK, _LOOKS = 0.1, 3
+
 #: Seconds in which a second signal is the same one: `timeout` sends one to us and one to our group.
 _SAME = 0.3
 
@@ -69,6 +73,12 @@ def watch() -> None:
     threading.stack_size(usual)
 
 
+def wait_if_ending() -> None:
+    """Where the command is told to end, wait for that: whoever makes something that stays makes no more."""
+    if _ending.is_set():
+        threading.Event().wait()
+
+
 def end_with_parent() -> None:
     """Have this process killed when the one that started it is gone, however that ended."""
     import ctypes
@@ -81,8 +91,7 @@ def end_with_parent() -> None:
 
 def _stand_still(*_: object) -> None:
     """The main thread does nothing more from now on."""
-    if _ending.is_set():
-        threading.Event().wait()
+    wait_if_ending()
 
 
 def _wait(heard: Collection[signal.Signals], error: int) -> None:
@@ -156,8 +165,16 @@ def _remove_containers(ended: Collection[int]) -> None:
         client = connect()
         with contextlib.suppress(Exception):
             abandon(client)
-        for found in client.api.containers(all=True, filters={"label": OWNER_LABEL}):
-            if found["Labels"][OWNER_LABEL].startswith(owners):
+        none = 0
+        while none < _LOOKS:
+            ours = [
+                found["Id"]
+                for found in client.api.containers(all=True, filters={"label": OWNER_LABEL})
+                if found["Labels"][OWNER_LABEL].startswith(owners)
+            ]
+            for container in ours:
                 with contextlib.suppress(Exception):
-                    remove(client, found["Id"])
+                    remove(client, container)
+            none = 0 if ours else none + 1
+            time.sleep(_LOOK)
         close()

@@ -13,7 +13,7 @@ from conformance.judge.runfile import read_run
 from conformance.targets.docker import engine
 from conformance.targets.docker.sweep import OWNER_LABEL
 from tests.dockerized import needs_docker, reference_packages
-from tests.honesty.test_runs import AT_ONCE, PATIENCE, group, lines, started, wait_until
+from tests.honesty.test_runs import AT_ONCE, PATIENCE, PROGRAM, group, lines, started, wait_until
 
 pytestmark = needs_docker
 
@@ -78,6 +78,34 @@ def test_a_signal_ends_it_and_its_containers(
         assert error.splitlines()[-1].startswith("qmail-conformance: ")
         assert "Traceback" not in error
         wait_until(lambda: not group(process) and not containers_of(processes))
+
+
+#: The command on an engine that was making one more container when it was asked what there is.
+LATE = f"""
+from conformance.targets.docker import sweep
+remove, late = sweep.remove, [True]
+
+def remove_and_make(client, container):
+    found = client.api.inspect_container(container)
+    remove(client, container)
+    if late:
+        late.clear()
+        client.api.create_container(found["Image"], labels=found["Config"]["Labels"])
+
+sweep.remove = remove_and_make
+{PROGRAM}
+"""
+
+
+def test_what_is_being_made_while_a_signal_ends_the_command_is_removed_too(
+    targets: tuple[str, str], tmp_path: Path
+) -> None:
+    words = ["bench", "--scenario", "inbound/10-kept-1k", "--out", str(tmp_path)]
+    with started(words[0], *targets, *words[1:], program=LATE) as process:
+        wait_until(lambda: containers_of([process.pid]), process)
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+        wait_until(lambda: not containers_of([process.pid]))
 
 
 def test_a_run_that_was_ended_goes_on_and_every_verdict_is_there(

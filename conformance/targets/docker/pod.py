@@ -14,6 +14,7 @@ from conformance.cases.attempt import Played
 from conformance.cases.script import Script
 from conformance.pod.base import PodFailure
 from conformance.pod.ordinary import HOST
+from conformance.stopping import wait_if_ending
 from conformance.targets.channel import PATIENCE, Channel
 from conformance.targets.docker.attach import STDOUT, Attachment
 from conformance.targets.docker.confinement import host_config
@@ -100,6 +101,7 @@ class DockerPod:
     def _create(self, image: str, role: str, options: dict[str, Any], **host: Any) -> str:
         """A container to which we are attached, to be started; its id."""
         api = self._client.api
+        wait_if_ending()
         made = api.create_container(
             image,
             name=f"qmail-conformance-{os.getpid()}-{secrets.token_hex(4)}-{role}",
