@@ -59,7 +59,6 @@ async def mail_passes(internet: Internet, qmail: Qmail, host: str) -> None:
     await qmail.observe()
 
 
-
 async def outcomes(start: Callable[[], Awaitable[Player]], attack: str) -> list[tuple[str, str]]:
     """What comes of a case under attack and of an ordinary one behind it: outcome, and what was seen.
 

@@ -197,6 +197,7 @@ SHORT, LONG = "NOOP\r\n" * 10_000, f"NOOP {'x' * 59_993}\r\n"
 )
 def test_what_may_be_kept_of_what_was_said(said: str, says: str, complaints: list[str]) -> None:
     replies = ["535 no" if line.startswith("AUTH") else "250 ok" for line in said.splitlines()]
+
     def held(at: float, memory: int) -> acts.Observe:
         return acts.Observe(at=at, seen=Observation(sessions=[SmtpdProcess(0, memory=1024 + memory)]))
 

@@ -213,9 +213,7 @@ def test_a_run_stops_at_the_first_failure_and_goes_on_later(tmp_path: Path, caps
         ),
     ],
 )
-def test_what_was_configured_besides_is_told(
-    configuration: Configuration, told: str
-) -> None:
+def test_what_was_configured_besides_is_told(configuration: Configuration, told: str) -> None:
     prepared = Record((Prepare(at=0.0, world=World(), configuration=configuration),))
     other = replace(made(LOST, PPA, "unmet"), record=prepared)
     assert seen_with(other) == told

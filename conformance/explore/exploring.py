@@ -144,9 +144,7 @@ class Exploration:
         tally.explained += judged.explained
         tally.known += not self._known.isdisjoint(judged.differences)
 
-    async def _found(
-        self, differing: list[tuple[int, Made, Judged]], tally: Tally
-    ) -> AsyncIterator[Finding]:
+    async def _found(self, differing: list[tuple[int, Made, Judged]], tally: Tally) -> AsyncIterator[Finding]:
         """What a batch finds: each by its first difference, or, where all is known of that, by the next.
 
         One that comes only together with others counts as theirs.

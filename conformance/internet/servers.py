@@ -67,9 +67,7 @@ class Servers:
         self._start = self._loop.time()
         silent = [address for address, exchanger in exchangers.items() if exchanger.silent]
         made: dict[Address, Callable[[], asyncio.Protocol]] = {
-            address: partial(MailConnection, self, address)
-            for address in exchangers
-            if address not in silent
+            address: partial(MailConnection, self, address) for address in exchangers if address not in silent
         }
         if world.tcp == "accept":
             made[self._dns] = partial(_DnsConnection, self)

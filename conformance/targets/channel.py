@@ -48,9 +48,7 @@ class Channel:
             async with asyncio.timeout(patience):
                 return await self._waiting[number]
         except TimeoutError:
-            raise PodFailure(
-                f"the pod's internet has not answered {op!r} within {patience:g} s"
-            ) from None
+            raise PodFailure(f"the pod's internet has not answered {op!r} within {patience:g} s") from None
         finally:
             del self._waiting[number]
 
