@@ -328,6 +328,24 @@ async def test_the_age_of_a_message_counts_from_when_it_came(pod: ReferencePod) 
     assert not (await pod.observe()).queue
 
 
+@with_pod
+async def test_a_bounce_is_born_while_a_session_says_nothing_and_not_behind_it(pod: ReferencePod) -> None:
+    control = {**CONTROL, "queuelifetime": "1\n"}
+    configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})
+    world = World(zones=["$ORIGIN closed.example.\n@ A 127.0.0.3\n"])
+    await submitted(pod, configuration, "x@closed.example", ["nobody@here.example"], world)
+    connection = await pod.connect()
+    began = pod.clock.at
+    await pod.pause(connection, 3)
+    assert pod.clock.at == began + 3
+    assert [(each.sender, each.recipients) for each in (await pod.observe()).queue] == [
+        ("", ["x@closed.example"])
+    ]
+    await pod.signal("ALRM", {})
+    await pod.wait_until_idle(60)
+    assert not (await pod.observe()).queue
+
+
 @on_a_loop
 async def test_mail_that_begets_mail_for_ever_is_still_at_work() -> None:
     pod = ReferencePod(PPA_PATCHES, frozenset({"send.bounce-with-sender"}))

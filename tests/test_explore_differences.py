@@ -176,6 +176,21 @@ def test_blank_lines_in_what_a_host_says_are_no_end_of_a_failure() -> None:
     assert all(order == orders[0] for order in orders)
 
 
+def test_who_tells_of_a_program_that_crashes_the_shell_or_qmail_is_told_alike() -> None:
+    record = played({"session": CHAT + MESSAGE, "delivering": True})
+
+    def of(shell: str, channel: str, text: str) -> list[Event]:
+        return in_order(record, [Event(0.0, channel, "qmail", "suite", text.replace("CRASH", shell))])
+
+    for channel, text, space in (
+        ("log", "delivery N: failure: said/CRASH/I'm_not_going_to_try_again/", "_"),
+        ("files", r"[queue/bounce/NUMBER holds '<alice@here.example>:\nCRASH\nI\'m not going\n\n']", " "),
+    ):
+        words = "Segmentation fault", "Aack, child crashed. (#4.3.0)"
+        one, other = (of(each.replace(" ", space), channel, text) for each in words)
+        assert one == other != of("Segmentation".replace(" ", space), channel, text)
+
+
 def test_when_a_host_says_more_than_it_is_asked_is_chance() -> None:
     host = {"steps": {"MAIL": "250-one\r\n \r\n\r\n250 two"}}
     document: Document = {"deliver": [{"recipients": ["b@big.example"]}], "exchanger": [host]}

@@ -25,6 +25,8 @@ _ENTRIES = re.compile(r"^(\[homes/\S+ holds ['\"])(From .*)(\\n\\n['\"]\]$)")
 _BOUNCED = re.compile(
     r"(didn\\?'t work out\.\\n\\n|the bounce bounced!\\n\\n)(<.*?)(\\n\\n--- Below this line is )"
 )
+#: What sh says of a program that it has not run in its own place, and qmail-local of one that was.
+_CRASHED = re.compile(r"Segmentation([ _])fault(?=/|\\n|$)"), r"Aack,\1child\1crashed.\1(#4.3.0)"
 _NUMBER = re.compile(r"\d+")
 _LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
@@ -41,7 +43,9 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
     """The events of a record as far as their order means anything.
 
     What a qmail-send that runs several deliveries at once does is told in alphabetical order, and what was
-    said on a connection with replies too many for each side by itself.
+    said on a connection with replies too many for each side by itself. Whether sh runs the last command of a
+    line in its own place, and dies of what that dies of, or tells of it and exits, is sh's (sh(1);
+    qmail-command(8), EXIT CODES): it is told in the same words.
     """
     # Whether a host that speaks slowly notices who goes meanwhile is chance.
     slow = _hosts(record, lambda host: bool(host.pace))
@@ -205,7 +209,8 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         if event.channel.startswith(("smtpd", "qmail-remote", "set-up")):
             yield event
         elif not event.text.startswith(_AT_ONCE):
-            text = _RECIPIENTS.sub(_sorted(", "), event.text)
+            text = _CRASHED[0].sub(_CRASHED[1], event.text)
+            text = _RECIPIENTS.sub(_sorted(", "), text)
             text = _FAILURES.sub(_sorted(r"\n\n", before="<"), text)
             text = _BOUNCED.sub(_sorted(r"\n\n", before="<"), text)
             text = _ENTRIES.sub(_sorted(r"\n\n", before="From "), text)

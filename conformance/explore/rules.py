@@ -106,15 +106,6 @@ RULES: tuple[Rule, ...] = (
         "qmail-remote(8) with patch:0008, RESULTS; debian/diff/0008, qmail-remote.c: mailfrom_plain",
     ),
     Rule(
-        "shell of a program that crashes",
-        "log",
-        r"qmail: delivery N: deferral: .*_fault/|nothing",
-        r"qmail: delivery N: deferral: .*Aack,_child_crashed\._\(#4\.3\.0\)/|nothing",
-        "Whether sh runs the last command in its own place, and dies of what that dies of, or tells of it "
-        "and exits, is sh's. Both put the delivery off; far apart in the log they have no counterpart.",
-        "sh(1); qmail-command(8), EXIT CODES",
-    ),
-    Rule(
         "unread queue program, reply",
         "smtpd",
         r"qmail: (250 ok NUMBER qp N|[45]\d\d .*)",

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal, TypeVar
 
 from conformance.cases.attempt import Played, play
+from conformance.cases.qmail import DELIVERY_LIMIT
 from conformance.cases.script import Script
 from conformance.pod.base import PodFailure, octets, text
 from conformance.pod.configuration import Configuration, HostTimeouts
@@ -35,6 +37,7 @@ from conformance.reference.verify import Verifier
 from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import VirtualHost
+from conformance.targets.virtual_installation import installed
 from conformance.targets.virtual_network import DeadlineReached, VirtualNetwork
 from conformance.targets.virtual_smtpd import SmtpdConnection
 
@@ -177,10 +180,19 @@ class ReferencePod:
         """Wake the session that waits for the earliest moment; False, at `until`, where none does."""
         waiting = [each for each in self._connections.values() if not each.over and each.wakes <= until]
         first = min(waiting, key=lambda each: each.wakes, default=None)
-        self.clock.reach(first.wakes if first else until)
+        self._pass(first.wakes if first else until)
         if first:
             first.wake()
         return first is not None
+
+    def _pass(self, moment: float) -> None:
+        """Time goes on, in which qmail-send delivers what is there; what that takes keeps nobody waiting."""
+        began = self.clock.at
+        if self._configuration.delivering and self._is_told and moment > began:
+            self._network.deadline = moment + DELIVERY_LIMIT
+            self._send.run(most=math.ceil((moment - began) * _MESSAGES_A_SECOND))
+            self.clock.at = began
+        self.clock.reach(moment)
 
     async def pause(self, connection: int, seconds: float) -> None:
         self._connection(connection)
@@ -281,20 +293,8 @@ class ReferencePod:
         self._queue.messages[:] = does.queue(step, self._queue.messages)
         for user in [user for user in self._homes.contents if not does.keeps_mail(step, user)]:
             del self._homes.contents[user]
-        restarted = does.restarts(step)
-        self._is_told = does.runs(step) and (restarted or does.keeps_trigger(step))
-        programs = [FileSeen(f"bin/qmail-{name}", *ls.split()) for name, ls in does.programs(step).items()]
-        queue = [] if step in ("remove", "purge") else [does.queue_owner(step)]
-        said = does.said_of(step)
-        return Installation(
-            status=does.status(step),
-            ended=does.ends(step),
-            packages={"qmail": f"1.06 {said}"} if said else {},
-            control=dict(self._control),
-            files=programs + [FileSeen("queue/mess", "0750", owner, "qmail") for owner in queue],
-            users=does.users(step),
-            sender="none" if not does.runs(step) else "new" if restarted else "old",
-        )
+        self._is_told = does.runs(step) and (does.restarts(step) or does.keeps_trigger(step))
+        return installed(does, step, self._control)
 
     # What can be seen
 
