@@ -62,6 +62,8 @@ class Tree:
                 (root / "homes" / user / "Maildir" / part).mkdir(parents=True)
             place = f"{user}:{os.getuid()}:{os.getgid()}:{root}/homes/{user}"
             assign += f"={user}:{place}:::\n+{user}-:{place}:-::\n"
+        # On a machine with qmail there is an account of that name, whose home is not ours.
+        assign += f"=alias:alias:{os.getuid()}:{os.getgid()}:{self.home}/alias:::\n"
         self.homes = root / "homes"
         (self.home / "users/assign").write_text(assign + ".\n")
 
