@@ -27,11 +27,12 @@ ATTACKS = {
     "asks-another-server qmail-verify": ("invalid", r"somebody has changed /etc/resolv\.conf", "met"),
     "fills-the-disk qmail-smtpd": ("unmet", "451|no reply", "met"),
     "eats-memory qmail-smtpd": ("unmet", "no reply", "met"),
-    # Whether its processes or their memory come to the limit first is the machine's affair.
+    # Whether its processes or their memory come to the limit first is the machine's affair, and so is whether
+    # the agent, which they leave little of the machine, answers in time.
     "forks-without-end qmail-smtpd": (
         "invalid|unmet",
-        "reached its limit of processes|stood still|no reply",
-        "met|failed",
+        "reached its limit of processes|has not answered|stood still|no reply",
+        "met|failed|invalid",
     ),
 }
 

@@ -36,9 +36,11 @@ def verdicts(path: Path) -> list[dict[str, Any]]:
 
 
 def test_stock_and_patched_packages_are_told_apart(tmp_path: Path) -> None:
+    """Of what the patches do a third, and of the rest whatever goes another way than over SMTP."""
     stock, patched = reference_packages(tmp_path)
+    base = "base.queue or base.upgrade or base.dot-qmail or base.verify or base.mx or base.log"
     for number, command in enumerate(
-        (("compare", stock, patched, "-k", "not base"), ("run", patched, "-k", "base"))
+        (("compare", stock, patched, "-k", "not base", "--shard", "1/3"), ("run", patched, "-k", base))
     ):
         is_told_apart(command, f"out{number}", tmp_path)
 

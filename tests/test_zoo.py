@@ -19,7 +19,7 @@ from conformance.reference.flaws import FLAWS
 from conformance.zoo import trial
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.pages import markdown, to_json
-from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, baseline, run_trial, run_trials
+from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, run_trial, run_trials
 from tests.judge_samples import verdict
 from tests.packages import PROJECT, write_package
 
@@ -28,7 +28,7 @@ REQUIREMENTS = all_requirements()
 
 def rounds(names: list[str], flaws: list[str]) -> ZooTable:
     """A small round of the zoo, in this process."""
-    without = baseline(names)
+    without = Baseline(names)
 
     def wanted(flaw: str, _: str) -> bool:
         return flaw in flaws
@@ -55,7 +55,7 @@ def test_flaws_are_caught_both_ways() -> None:
 
 def test_every_flaw_meets_the_patched_build_and_one_of_base_stock_where_that_tells_more() -> None:
     names = ["base.verbs.noop", "0006.known.unaffected"]
-    without = baseline(names)
+    without = Baseline(names)
 
     def wanted(flaw: str, _: str) -> bool:
         return flaw in ("smtpd.noop-resets", "0006.known-verbs")
@@ -76,8 +76,8 @@ def test_every_flaw_meets_the_patched_build_and_one_of_base_stock_where_that_tel
 
 @pytest.mark.parametrize("name", ["0006.unknown.code", "0005.small.one-question", "0009.exit-100.refused"])
 def test_a_flaw_that_is_never_asked_about_makes_no_difference(name: str) -> None:
-    without = baseline([name])
-    left_out, plain = set(FLAWS) - without.asked["patched"][name], without.outcomes["patched"][name]
+    without = Baseline([name])
+    left_out, plain = set(FLAWS) - without.shown("patched", name), without.verdict("patched", name)
     assert len(left_out) > 50
     for flaw in left_out:
         under = run_trial(Trial(flaw, "patched", (name,)))[name]
@@ -110,7 +110,7 @@ def test_a_worker_that_never_comes_to_an_end_is_ended_and_its_flaw_named(
 
 def test_what_settles_a_flaw_ends_its_trial_when_quick() -> None:
     names = ["0006.unknown.code", "0006.session.goes-on", "base.verbs.noop", "base.quit.closes"]
-    without = baseline(names)
+    without = Baseline(names)
     flaws = ("0006.dropped", "smtpd.noop-resets")
     trials = list(without.trials(lambda flaw, _: flaw in flaws, quick=True))
     outcomes = {trial.flaw: run_trial(trial) for trial in trials}
@@ -130,8 +130,8 @@ def test_what_settles_a_flaw_ends_its_trial_when_quick() -> None:
 
 def test_what_a_deviation_does_not_describe_is_caught_where_it_shows() -> None:
     name = "0007.rcpt.percent"
-    without = baseline([name])
-    known = without.outcomes["model"][name]
+    without = Baseline([name])
+    known = without.verdict("model", name)
     assert (known.verdict, known.as_expected) == ("unmet", True)
     flaws = {"0007.550": [name], "0007.sender-only": [name], "0006.dropped": ["0006.unknown.code"]}
     [trial] = without.trials_on_model(flaws)
@@ -158,6 +158,17 @@ NAMES = ("base.quit.closes", "0006.unknown.code")
 FLAW = "0006.dropped"
 
 
+class MadeUp(Baseline):
+    """Verdicts without a flaw that are made up, by build; of other builds they are as they are."""
+
+    def __init__(self, verdicts: dict[str, dict[str, Verdict]]) -> None:
+        super().__init__(NAMES)
+        self._made_up = verdicts
+
+    def verdict(self, build: str, name: str) -> Verdict:
+        return self._made_up[build][name] if build in self._made_up else super().verdict(build, name)
+
+
 def made(
     under: dict[str, VerdictName],
     chosen: tuple[str, ...] = (*NAMES, FLAW),
@@ -180,7 +191,7 @@ def made(
     requirements: dict[str, Requirement] = {name: REQUIREMENTS[name] for name in NAMES}
     outcome = {name: (each.verdict, each.seen) for name, each in verdicts(build, under).items()}
     seen: list[tuple[Trial, Outcome]] = [(Trial(FLAW, build, tuple(under)), dict(outcome))]
-    return lay_out(requirements, Baseline(without), seen, chosen)
+    return lay_out(requirements, MadeUp(without), seen, chosen)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +245,7 @@ def test_a_broken_bar_is_exit_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "run_trials", lambda trials, workers: ((trial, {}) for trial in trials))
-    monkeypatch.setattr(command, "baseline", lambda names: baseline(list(names)[:3]))
+    monkeypatch.setattr(command, "Baseline", lambda names: Baseline(list(names)[:3]))
     monkeypatch.setattr(command, "all_requirements", lambda: dict(list(REQUIREMENTS.items())[:3]))
     assert main(["zoo", "-k", "0006.dropped", "-n", "1", "--out", str(tmp_path)]) == 1
     told = capsys.readouterr().out.splitlines()

@@ -23,7 +23,7 @@ from conformance.targets.capacity import core_count, cut_down_workers
 from conformance.zoo import pages
 from conformance.zoo.catches import ZooTable, lay_out
 from conformance.zoo.own import OwnCatches, own_catches, own_requirements
-from conformance.zoo.trial import Outcome, Trial, baseline, run_trials
+from conformance.zoo.trial import Baseline, Outcome, Trial, run_trials
 
 FORM = "qmail-conformance zoo"
 
@@ -40,7 +40,7 @@ def visit(keyword: str, workers: int, part: Part | None = None, *, quick: bool =
     """
     requirements = all_requirements()
     chosen = _chosen(keyword)
-    without = baseline(requirements)
+    without = Baseline(requirements)
 
     def wanted(flaw: str, name: str) -> bool:
         return flaw in chosen or name in chosen

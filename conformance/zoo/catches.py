@@ -7,7 +7,7 @@ from conformance.catalogue import Requirement
 from conformance.catalogue.builtin import PATCHES
 from conformance.judge.verdict import as_expected
 from conformance.reference.flaws import FLAWS
-from conformance.zoo.trial import Baseline, Outcome, Trial, known_deviations
+from conformance.zoo.trial import BUILDS, Baseline, Outcome, Trial, known_deviations
 
 #: What a build is called in sentences.
 BUILD_NAMES = {"stock": "stock", "patched": "all patches", "model": "the model"}
@@ -66,10 +66,10 @@ def lay_out(
                 where = f"on {BUILD_NAMES[trial.build]} with {trial.flaw}"
                 table.broken.append(f"{name} is {verdict} {where}: {_short(what)}")
             elif trial.build == "model":
-                plain = without.outcomes["model"][name]
+                plain = without.verdict("model", name)
                 if not as_expected(verdict, plain.expected, plain.deviation, what):
                     on_model.setdefault(trial.flaw, []).append(name)
-            elif verdict != without.outcomes[trial.build][name].verdict:
+            elif verdict != without.verdict(trial.build, name).verdict:
                 pairs.add((trial.flaw, name))
                 # What stock does and a patch takes away is no promise of base: the change that is met on
                 # stock, where it must not be, speaks for it.
@@ -103,11 +103,11 @@ def lay_out(
 def _unlike_the_promise(requirements: Mapping[str, Requirement], without: Baseline) -> list[str]:
     """The reference without flaws meets everything that it should, and nothing else."""
     return [
-        f"{name} is {verdicts[name].verdict} on {BUILD_NAMES[build]} without any flaw, "
-        f"and {verdicts[name].expected} was expected: {_short(verdicts[name].seen)}"
-        for build, verdicts in without.outcomes.items()
+        f"{name} is {plain.verdict} on {BUILD_NAMES[build]} without any flaw, "
+        f"and {plain.expected} was expected: {_short(plain.seen)}"
+        for build in BUILDS
         for name in requirements
-        if not verdicts[name].as_expected
+        if not (plain := without.verdict(build, name)).as_expected
     ]
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Self
 
@@ -68,15 +68,41 @@ Outcome = dict[str, tuple[VerdictName, str]]
 Said = queue.Queue[tuple[Trial, Outcome | None]]
 
 
-@dataclass
 class Baseline:
-    """Without a flaw of the zoo: by build and requirement the verdict, and the flaws that it can show.
+    """Without a flaw of the zoo: what each of `requirements` is decided to be, and which flaws it can show.
 
-    On the model only verdicts count: what is tried there follows from what was caught without deviations.
+    A case is run when its verdict is asked for, for a round that looks at one flaw needs few of them. On the
+    model only verdicts count: what is tried there follows from what was caught without deviations.
     """
 
-    outcomes: dict[str, dict[str, Verdict]] = field(default_factory=dict)
-    asked: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    def __init__(self, requirements: Iterable[str]) -> None:
+        self._names = tuple(requirements)
+        self._pods: dict[str, tuple[Unrecorded, WatchedBuild]] = {}
+        self._found: dict[tuple[str, str], tuple[Verdict, set[str]]] = {}
+
+    def verdict(self, build: str, name: str) -> Verdict:
+        """The verdict on one of BUILDS. An unknown requirement is a KeyError."""
+        return self._decided(build, name)[0]
+
+    def shown(self, build: str, name: str) -> set[str]:
+        """The flaws that the case can show there."""
+        return self._decided(build, name)[1]
+
+    def _decided(self, build: str, name: str) -> tuple[Verdict, set[str]]:
+        if (build, name) not in self._found:
+            target = BUILDS[build]
+            if build not in self._pods:
+                watched = WatchedBuild(target.patches)
+                flaws = frozenset(target.flaws)
+                self._pods[build] = (
+                    Unrecorded(target.patches, flaws, build=None if flaws else watched),
+                    watched,
+                )
+            pod, watched = self._pods[build]
+            watched.reached.clear()
+            verdict = asyncio.run(_decided(name, target, pod))
+            self._found[build, name] = verdict, {flaw for flaw in FLAWS if watched.can_show(flaw)}
+        return self._found[build, name]
 
     def trials(self, wanted: Callable[[str, str], bool], *, quick: bool = False) -> Iterator[Trial]:
         """What must be run first: every flaw on the patched build.
@@ -109,11 +135,12 @@ class Baseline:
     def _on(
         self, build: str, flaws: Iterable[str], wanted: Callable[[str, str], bool], quick: bool
     ) -> Iterator[Trial]:
-        asked = self.asked[build]
         for flaw in flaws:
-            names = [name for name in asked if flaw in asked[name] and wanted(flaw, name)]
+            names = [name for name in self._names if wanted(flaw, name) and flaw in self.shown(build, name)]
             if names and quick:
-                names.sort(key=lambda name: (not self._is_own(flaw, name, build), len(asked[name])))
+                names.sort(
+                    key=lambda name: (not self._is_own(flaw, name, build), len(self.shown(build, name)))
+                )
                 settles = [
                     (name, self._caught(name, build)) for name in names if self._is_own(flaw, name, build)
                 ]
@@ -128,7 +155,7 @@ class Baseline:
 
     def _caught(self, name: str, build: str) -> VerdictName:
         """The verdict of a requirement that catches a flaw."""
-        return "met" if self.outcomes[build][name].verdict == "unmet" else "unmet"
+        return "met" if self.verdict(build, name).verdict == "unmet" else "unmet"
 
     def trials_one_by_one(
         self, idle: set[str], wanted: Callable[[str, str], bool], tried: Collection[tuple[str, str]]
@@ -137,12 +164,15 @@ class Baseline:
         first those of its own patch, then those that the fewest requirements can show, but none of the pairs
         that were `tried`. Who is idle no longer is to be taken out of the set meanwhile.
         """
-        asked = self.asked["patched"]
-        shown = Counter(flaw for flaws in asked.values() for flaw in flaws)
+        shown = Counter(flaw for name in self._names for flaw in self.shown("patched", name))
         left: dict[str, list[str]] = {}
         for name in idle:
             patch = _requirements()[name].patch
-            flaws = [flaw for flaw in asked[name] if wanted(flaw, name) and (flaw, name) not in tried]
+            flaws = [
+                flaw
+                for flaw in self.shown("patched", name)
+                if wanted(flaw, name) and (flaw, name) not in tried
+            ]
             left[name] = sorted(flaws, key=lambda flaw: (FLAWS[flaw].patch == patch, -shown[flaw], flaw))
         some = 2
         while left := {name: flaws for name, flaws in left.items() if flaws and name in idle}:
@@ -161,12 +191,15 @@ class Baseline:
         decided whose deviation the flaw stands in the place of, and then what else can show it; the first
         that catches it is enough.
         """
-        model, asked = self.outcomes["model"], self.asked["patched"]
-        known = {name: verdict for name, verdict in model.items() if verdict.deviation is not None}
         for flaw, names in caught.items():
-            if flaw not in BUILDS["model"].flaws and not known.keys().isdisjoint(names):
-                others = (name for name in asked if flaw in asked[name])
+            if flaw not in BUILDS["model"].flaws and any(map(self._is_known, names)):
+                known = filter(self._is_known, self._names)
+                others = (name for name in self._names if flaw in self.shown("patched", name))
                 yield Trial(flaw, "model", tuple(dict.fromkeys((*names, *known, *others))))
+
+    def _is_known(self, name: str) -> bool:
+        """Whether a known deviation speaks of it."""
+        return self.verdict("model", name).deviation is not None
 
 
 _requirements = cache(all_requirements)
@@ -198,27 +231,6 @@ async def _decided(name: str, target: Target, pod: Unrecorded) -> Verdict:
         requirement, expectation, lambda again: conclude(case, pod, alone=True), repeat=False
     )
     return verdict
-
-
-def baseline(requirements: Iterable[str]) -> Baseline:
-    """Every case on every build as it is. An unknown requirement is a KeyError."""
-
-    async def run() -> Baseline:
-        found = Baseline()
-        names = list(requirements)
-        for build, target in BUILDS.items():
-            watched = WatchedBuild(target.patches)
-            pod = Unrecorded(target.patches, build=watched)
-            if target.is_model:
-                pod = Unrecorded(target.patches, frozenset(target.flaws))
-            verdicts, asked = found.outcomes.setdefault(build, {}), found.asked.setdefault(build, {})
-            for name in names:
-                watched.reached.clear()
-                verdicts[name] = await _decided(name, target, pod)
-                asked[name] = {flaw for flaw in FLAWS if watched.can_show(flaw)}
-        return found
-
-    return asyncio.run(run())
 
 
 def run_trial(trial: Trial) -> Outcome:

@@ -18,7 +18,8 @@ Context = dict[str, tuple[bytes, int]]
 
 #: What the internet container needs of this package.
 _ROOMS = (
-    *("__init__.py", "errors.py", "inputs.py", "nearest.py", "places.py", "tomllines.py", "tomltable.py"),
+    *("__init__.py", "errors.py", "inputs.py", "nearest.py", "places.py", "stopping.py"),
+    *("tomllines.py", "tomltable.py"),
     *("catalogue", "cases", "pod", "smtp", "internet"),
     *("scenario", "targets", "bench/__init__.py", "bench/inside"),
     *(f"explore/{name}.py" for name in ("__init__", "acting", "driving")),
