@@ -329,6 +329,19 @@ async def test_the_age_of_a_message_counts_from_when_it_came(pod: ReferencePod) 
 
 
 @with_pod
+async def test_where_there_is_no_locals_it_is_me_as_it_was_when_qmail_send_began(pod: ReferencePod) -> None:
+    configuration = Configuration(
+        {"me": "mx.here.example\n"}, delivering=True, environment={"RELAYCLIENT": ""}
+    )
+    await submitted(pod, configuration, "", ["alice@mx.here.example"])
+    await pod.wait_until_idle(60)
+    await pod.signal("HUP", {"me": "there.example\n"})
+    await handed_in(pod, "", ["alice@mx.here.example"])
+    await pod.wait_until_idle(60)
+    assert len((await pod.observe()).mailboxes["alice"]) == 2
+
+
+@with_pod
 async def test_a_bounce_is_born_while_a_session_says_nothing_and_not_behind_it(pod: ReferencePod) -> None:
     control = {**CONTROL, "queuelifetime": "1\n"}
     configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})

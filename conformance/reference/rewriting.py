@@ -13,6 +13,7 @@ class Rewriting:
         self.control, me = control, control.me
         self._locals: List[bytes] = []
         self._virtual: Dict[bytes, bytes] = {}
+        self._me = me  # which is not read again
         self.reread(control)
         self._no_host = control.line("envnoathost", me, b"envnoathost") or b""
         self._percent_hack = control.keys("percenthack") or []
@@ -23,7 +24,7 @@ class Rewriting:
 
     def local_domains(self, control: ControlFiles) -> List[bytes]:
         """The lines of locals; without the file, me."""
-        me, named = control.me, control.keys("locals")
+        me, named = self._me, control.keys("locals")
         return ([] if me is None else [me.lower()]) if named is None else named
 
     def is_percent_hack(self, box: bytes, host: bytes) -> bool:
