@@ -137,3 +137,12 @@ def test_where_a_second_decides_whether_mail_is_too_old_it_is_so(lifetime: Any, 
     aged = {**document, "session": chats, "signal": signals}
     assert fitted(document) == (aged if is_aged else document)
     assert fitted(aged) == aged
+
+
+def test_programs_say_little_where_one_of_them_crashes() -> None:
+    much = {"says": "x" * 3000, "default": 1}
+    alone: Document = {"delivery-program": {"filter": much, "second": {}}}
+    assert fitted(alone) == alone
+    crashing = fitted({"delivery-program": {"filter": much, "second": {"fate": "crash"}}})
+    assert len(crashing["delivery-program"]["filter"]["says"]) < 300
+    assert crashing["delivery-program"]["second"] == {"fate": "crash"}

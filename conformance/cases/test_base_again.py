@@ -200,3 +200,15 @@ async def test_virtualdomains_are_read_again(internet: Internet, qmail: Qmail) -
     await qmail.reread(virtualdomains="new.example:bob\n")
     seen = await qmail.deliver(SENDER, ["box@new.example"])
     assert _counts(seen) == {"alice": 1, "bob": 1}, f"{_counts(seen)}"
+
+
+@requirement("base.again.rest", source="qmail-send(8) CONTROL FILES: WARNING")
+async def test_no_other_control_file_is_read_again(qmail: Qmail) -> None:
+    """A HUP signal has only locals and virtualdomains read again: not envnoathost, nor me in their place."""
+    qmail.delivering = True
+    del qmail.control["locals"]
+    qmail.control["rcpthosts"] = "mx.here.example\n"
+    await qmail.deliver("", ["alice@mx.here.example"])
+    await qmail.reread(me="there.example\n", envnoathost="there.example\n")
+    seen = await qmail.deliver("", ["alice@mx.here.example", "bob"])
+    assert _counts(seen) == {"alice": 2, "bob": 1}, f"{_counts(seen)}"

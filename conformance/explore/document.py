@@ -39,6 +39,9 @@ class Made:
 #: Two commands that are not waited for, or many in one line.
 _PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
 
+#: Characters of a program of which several together make no report that is too long.
+_LITTLE = 200
+
 #: What makes mail older than a second or two.
 _AGED = "! pause 2.6\n"
 
@@ -51,7 +54,8 @@ def made(document: Document, drawn: Iterable[str] = ()) -> Made:
 def fitted(document: Document) -> Document:
     """The document with signals after the last session at the latest, and without what is chance in it."""
     chats = _listed(document.get("session", []))
-    made = {key: _without_races(key, value, chats) for key, value in _aged(document, chats).items()}
+    aged = _aged(document, chats)
+    made = {key: _brief(key, _without_races(key, value, chats)) for key, value in aged.items()}
     if "signal" in made:
         last = len(chats)
         made["signal"] = [{**each, "after": min(each.get("after", last), last)} for each in made["signal"]]
@@ -70,6 +74,22 @@ def _aged(document: Document, chats: list[str]) -> Document:
     others = [each for each in document["signal"] if each.get("name") != "ALRM"]
     last = {**again[0], "after": len(chats)}
     return {**document, "session": aged[0] if len(aged) == 1 else aged, "signal": [*others, last]}
+
+
+def _brief(key: str, value: Any) -> Any:
+    """A table of delivery programs that say little where one of them crashes.
+
+    Who tells of that, sh or qmail-local, is sh's, and how long its words are decides what is kept of a report
+    that is too long.
+    """
+    if key != "delivery-program" or not isinstance(value, dict):
+        return value
+    if not any(each.get("fate") == "crash" for each in value.values()):
+        return value
+    return {
+        name: {**each, "says": each["says"][:_LITTLE]} if "says" in each else each
+        for name, each in value.items()
+    }
 
 
 def _first_number(value: Any) -> int | None:

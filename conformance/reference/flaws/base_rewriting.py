@@ -33,6 +33,16 @@ def _rereads(locals_too: bool, virtual_too: bool) -> Callable[[Rewriting, Contro
     return reread
 
 
+def _rereads_me(self: Rewriting, control: ControlFiles) -> None:
+    self._me = control.me
+    Rewriting.reread(self, control)
+
+
+def _rereads_no_host(self: Rewriting, control: ControlFiles) -> None:
+    Rewriting.reread(self, control)
+    self._no_host = control.line("envnoathost", control.me, b"envnoathost") or b""
+
+
 def _locals(change: Callable[[List[bytes], ControlFiles], List[bytes]]) -> Any:
     return lambda self, control: change(Rewriting.local_domains(self, control), control)
 
@@ -79,6 +89,8 @@ FLAWS = (
         QmailSend, finish=_forgets_failures),
     flaw("again.ignored", "does not obey SIGALRM", QmailSend, try_again=lambda self, messages: None),
     flaw("again.locals-not-reread", "does not read locals again", Rewriting, reread=_rereads(False, True)),
+    flaw("again.me-reread", "reads me again at SIGHUP", Rewriting, reread=_rereads_me),
+    flaw("again.no-host-reread", "reads envnoathost again at SIGHUP", Rewriting, reread=_rereads_no_host),
     flaw("again.no-lifetime", "never gives a message up", QmailSend, is_dying=lambda self, message: False),
     flaw("again.twice", "delivers again to those who were reached", QmailSend, try_again=_twice),
     flaw("again.virtual-not-reread", "does not read virtualdomains again",
