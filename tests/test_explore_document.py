@@ -139,10 +139,31 @@ def test_where_a_second_decides_whether_mail_is_too_old_it_is_so(lifetime: Any, 
     assert fitted(aged) == aged
 
 
-def test_programs_say_little_where_one_of_them_crashes() -> None:
+@pytest.mark.parametrize(
+    ("more", "is_brief"),
+    [({}, False), ({"fate": "crash"}, True), ({"dot-qmail": {"alice/.qmail": "#\n|forward bob"}}, True)],
+)
+def test_programs_say_little_where_words_of_no_sure_length_stand_beside(
+    more: Document, is_brief: bool
+) -> None:
     much = {"says": "x" * 3000, "default": 1}
-    alone: Document = {"delivery-program": {"filter": much, "second": {}}}
-    assert fitted(alone) == alone
-    crashing = fitted({"delivery-program": {"filter": much, "second": {"fate": "crash"}}})
-    assert len(crashing["delivery-program"]["filter"]["says"]) < 300
-    assert crashing["delivery-program"]["second"] == {"fate": "crash"}
+    document: Document = {"delivery-program": {"filter": much, "second": {}}}
+    if "fate" in more:
+        document["delivery-program"]["second"] = more
+    else:
+        document |= more
+    said = fitted(document)["delivery-program"]["filter"]["says"]
+    assert (len(said) < 300) == is_brief
+    assert is_brief or fitted(document) == document
+
+
+def test_where_mail_is_soon_too_old_none_waits_for_a_limit() -> None:
+    control = {"concurrencyremote": 1, "queuelifetime": 0}
+    assert fitted({"session": "> NOOP\n", "control": control})["control"] == {"queuelifetime": 0}
+    control["queuelifetime"] = 60
+    assert fitted({"session": "> NOOP\n", "control": control})["control"] == control
+
+
+def test_in_a_home_that_is_gone_no_file_has_a_mode() -> None:
+    modes = {"alice": "gone", "alice/.qmail": "0600", "bob/.qmail": "0600", "bob/Maildir": "gone"}
+    assert set(fitted({"mode": modes})["mode"]) == {"alice", "bob/.qmail", "bob/Maildir"}

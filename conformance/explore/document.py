@@ -39,6 +39,9 @@ class Made:
 #: Two commands that are not waited for, or many in one line.
 _PIPELINED = re.compile(r"^>.*\n[>|]|^>.*\\r\\n", re.MULTILINE)
 
+#: Control files that limit how many deliveries are under way.
+_LIMITS = ("concurrencylocal", "concurrencyremote")
+
 #: Characters of a program of which several together make no report that is too long.
 _LITTLE = 200
 
@@ -54,8 +57,10 @@ def made(document: Document, drawn: Iterable[str] = ()) -> Made:
 def fitted(document: Document) -> Document:
     """The document with signals after the last session at the latest, and without what is chance in it."""
     chats = _listed(document.get("session", []))
-    aged = _aged(document, chats)
-    made = {key: _brief(key, _without_races(key, value, chats)) for key, value in aged.items()}
+    aged = _aged(_without_waiting(document), chats)
+    made = {key: _without_races(key, value, chats) for key, value in _brief(aged).items()}
+    if "mode" in made:
+        made["mode"] = _without_gone(made["mode"])
     if "signal" in made:
         last = len(chats)
         made["signal"] = [{**each, "after": min(each.get("after", last), last)} for each in made["signal"]]
@@ -68,7 +73,7 @@ def _aged(document: Document, chats: list[str]) -> Document:
     A queuelifetime of 0 or 1 comes with a pause, and with one ALRM, behind it.
     """
     again = [each for each in document.get("signal", []) if each.get("name") == "ALRM"]
-    if not (chats and again) or _first_number(document.get("control", {}).get("queuelifetime")) not in (0, 1):
+    if not (chats and again and _is_soon_old(document)):
         return document
     aged = [*chats[:-1], chats[-1].removesuffix(_AGED) + _AGED]
     others = [each for each in document["signal"] if each.get("name") != "ALRM"]
@@ -76,19 +81,42 @@ def _aged(document: Document, chats: list[str]) -> Document:
     return {**document, "session": aged[0] if len(aged) == 1 else aged, "signal": [*others, last]}
 
 
-def _brief(key: str, value: Any) -> Any:
-    """A table of delivery programs that say little where one of them crashes.
+def _is_soon_old(document: Document) -> bool:
+    """Whether a second decides of whether mail is too old: ages are whole seconds."""
+    return _first_number(document.get("control", {}).get("queuelifetime")) in (0, 1)
 
-    Who tells of that, sh or qmail-local, is sh's, and how long its words are decides what is kept of a report
-    that is too long.
+
+def _brief(document: Document) -> Document:
+    """The document with programs that say little where one crashes or forwards.
+
+    How long sh's words for a crash are, and the number of a process, decides what is kept of a report that is
+    too long.
     """
-    if key != "delivery-program" or not isinstance(value, dict):
-        return value
-    if not any(each.get("fate") == "crash" for each in value.values()):
-        return value
-    return {
+    programs = document.get("delivery-program", {})
+    forwards = any("|forward " in str(text) for text in document.get("dot-qmail", {}).values())
+    if not forwards and not any(each.get("fate") == "crash" for each in programs.values()):
+        return document
+    brief = {
         name: {**each, "says": each["says"][:_LITTLE]} if "says" in each else each
-        for name, each in value.items()
+        for name, each in programs.items()
+    }
+    return {**document, "delivery-program": brief} if programs else document
+
+
+def _without_waiting(document: Document) -> Document:
+    """The document with no limit for which mail would wait, and grow older, where it is soon too old."""
+    if not _is_soon_old(document):
+        return document
+    control = {name: value for name, value in document["control"].items() if name not in _LIMITS}
+    return {**document, "control": control}
+
+
+def _without_gone(modes: dict[str, Any]) -> dict[str, Any]:
+    """Modes of files without those in homes that are not there."""
+    return {
+        name: mode
+        for name, mode in modes.items()
+        if modes.get(name.partition("/")[0]) != "gone" or "/" not in name
     }
 
 
