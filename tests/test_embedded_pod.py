@@ -329,6 +329,26 @@ async def test_the_age_of_a_message_counts_from_when_it_came(pod: ReferencePod) 
 
 
 @with_pod
+async def test_mail_of_one_message_is_born_while_another_is_still_tried(pod: ReferencePod) -> None:
+    control = {**CONTROL, "queuelifetime": "0\n", "timeoutremote": "2\n", "timeoutconnect": "2\n"}
+    configuration = Configuration(control, delivering=True, environment={"RELAYCLIENT": ""})
+    world = World(
+        zones=["$ORIGIN closed.example.\n@ A 127.0.0.3\n", "$ORIGIN slow.example.\n@ A 127.0.0.2\n"],
+        exchangers=[Exchanger(steps={"connect": "stall"})],
+    )
+    await submitted(pod, configuration, "", ["x@slow.example"], world)
+    await handed_in(pod, "x@closed.example", ["nobody@here.example"])
+    connection = await pod.connect()
+    await pod.pause(connection, 2.6)
+    assert [each.sender for each in (await pod.observe()).queue] == ["", ""]
+    await pod.signal("ALRM", {})
+    began = pod.clock.at
+    await pod.wait_until_idle(60)
+    assert not (await pod.observe()).queue, "both are too old"
+    assert pod.clock.at == began + 2
+
+
+@with_pod
 async def test_where_there_is_no_locals_it_is_me_as_it_was_when_qmail_send_began(pod: ReferencePod) -> None:
     configuration = Configuration(
         {"me": "mx.here.example\n"}, delivering=True, environment={"RELAYCLIENT": ""}

@@ -116,6 +116,7 @@ class ReferencePod:
         self._filing = self._build.of(Filing)()
         self._packages = self._build.of(Packages)()
         self._is_told = True
+        self._busy_until = 0.0  #: when the last of what qmail-send has begun ends
         self._host = VirtualHost(
             self.clock,
             configuration,
@@ -187,11 +188,9 @@ class ReferencePod:
 
     def _pass(self, moment: float) -> None:
         """Time goes on, in which qmail-send delivers what is there; what that takes keeps nobody waiting."""
-        began = self.clock.at
-        if self._configuration.delivering and self._is_told and moment > began:
+        if self._configuration.delivering and self._is_told and moment > self.clock.at:
             self._network.deadline = moment + DELIVERY_LIMIT
-            self._send.run(most=math.ceil((moment - began) * _MESSAGES_A_SECOND))
-            self.clock.at = began
+            self._send.run(most=math.ceil((moment - self.clock.at) * _MESSAGES_A_SECOND))
         self.clock.reach(moment)
 
     async def pause(self, connection: int, seconds: float) -> None:
@@ -243,20 +242,24 @@ class ReferencePod:
         if self._configuration.delivering:
             if not self._send.run(most=int(limit * _MESSAGES_A_SECOND)):
                 return False
+            self.clock.reach(self._busy_until)
             if self._send.is_busy:
                 self.clock.reach(self._network.deadline)
                 return False
         return self.clock.at <= self._network.deadline
 
     def _unless_under_way(self, deliver: Callable[[], _Report]) -> _Report:
-        """What came of a delivery; of one that goes on waiting beyond the deadline others know nothing."""
+        """What came of a delivery, which begins when others do; they know nothing of it while it lasts."""
         began = self.clock.at
         try:
-            return deliver()
+            report = deliver()
+            self._busy_until = max(self._busy_until, self.clock.at)
+            return report
         except DeadlineReached:
             self._network.leave_open()
-            self.clock.at = began
             raise UnderWay from None
+        finally:
+            self.clock.at = began
 
     async def signal(self, name: Literal["ALRM", "HUP"], control: dict[str, str]) -> None:
         self._control.update(control)
