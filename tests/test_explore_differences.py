@@ -176,6 +176,23 @@ def test_blank_lines_in_what_a_host_says_are_no_end_of_a_failure() -> None:
     assert all(order == orders[0] for order in orders)
 
 
+def test_whether_a_host_hears_of_the_end_is_chance_where_it_has_answered_the_lines_of_a_message() -> None:
+    record = played({"session": CHAT + MESSAGE, "delivering": True})
+    said = [
+        ("qmail", "DATA"),
+        ("exchanger", "200 ok"),
+        ("qmail", "hello"),
+        ("exchanger", "502 unimplemented"),
+    ]
+    ends = [("qmail", "QUIT"), ("exchanger", "221 bye")]
+
+    def story(*lines: tuple[str, str]) -> list[Event]:
+        return [Event(0.0, "127.0.0.2:25", speaker, "exchanger", text) for speaker, text in lines]
+
+    assert in_order(record, story(*said, *ends)) == in_order(record, story(*said))
+    assert in_order(record, story(*said[:3], *ends)) != in_order(record, story(*said[:3]))
+
+
 def test_who_tells_of_a_program_that_crashes_the_shell_or_qmail_is_told_alike() -> None:
     record = played({"session": CHAT + MESSAGE, "delivering": True})
 

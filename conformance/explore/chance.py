@@ -50,7 +50,9 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
     # Whether a host that speaks slowly notices who goes meanwhile is chance.
     slow = _hosts(record, lambda host: bool(host.pace))
     events = [event for event in events if event.channel not in slow or not _LEAVES.match(event.text)]
-    # A host that has not expected a message answers its lines, and how many before qmail goes is chance.
+    # A host that has not expected a message answers its lines, and how many before qmail goes is chance; and
+    # so is whether it hears QUIT, for Linux drops what was said to it when qmail goes with replies unread.
+    events = list(_without_leaving(record, events))
     events = [event for event in events if event.text != _UNKNOWN or event.speaker != "exchanger"]
     is_sending = any(isinstance(act, acts.WaitUntilIdle) for act in record.acts)
     if _talks_to_clients(record):  # and so is whether qmail-smtpd reads or writes when its client has gone
@@ -58,6 +60,19 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
         events = _replies_in_any_order(events)
     talkative = frozenset(_hosts(record, lambda host: any(map(_is_more_than_one, _scripted(host)))))
     return _by_speaker(list(_alphabetical(events)) if is_sending else events, talkative)
+
+
+def _without_leaving(record: Record, events: Sequence[Event]) -> Iterator[Event]:
+    """The events without QUIT, and what is said to it, where a host has answered the lines of a message."""
+    answered = {event.channel for event in events if (event.text, event.speaker) == (_UNKNOWN, "exchanger")}
+    worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
+    scripted = [host.steps.get("QUIT", ()) for world in worlds for host in world.exchangers]
+    said = {line for each in scripted for reply in _listed(each) for line in reply.splitlines()}
+    for event in events:
+        is_quit = event.speaker == "qmail" and event.text == "QUIT"
+        is_reply = event.speaker == "exchanger" and (event.text.startswith("221 ") or event.text in said)
+        if event.channel not in answered or not (is_quit or is_reply):
+            yield event
 
 
 def by_process(events: Sequence[Event]) -> list[Event]:
@@ -191,7 +206,11 @@ def _hosts(record: Record, wanted: Callable[[Exchanger], bool]) -> set[str]:
 
 def _scripted(host: Exchanger) -> Iterator[str]:
     for replies in host.steps.values():
-        yield from [replies] if isinstance(replies, str) else replies
+        yield from _listed(replies)
+
+
+def _listed(replies: str | Sequence[str]) -> Sequence[str]:
+    return [replies] if isinstance(replies, str) else replies
 
 
 def _is_more_than_one(reply: str) -> bool:
