@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judge
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import BATCH, Stream
 from conformance.explore.tally import Tally
+from conformance.pod.mailboxes import load_users
 from conformance.pod.record import Record
 from conformance.report.explored import seen
 from conformance.targets.names import model_of, name_of_model, parse_target
@@ -94,6 +96,31 @@ def test_a_flaw_is_found_shrunk_and_written_as_a_scenario(tmp_path: Path) -> Non
     assert main(["try", scenario, "--target", "reference-ppa~0006.dropped"]) == 1
 
 
+def test_what_is_taken_away_with_a_table_is_no_scenario_and_no_password_is_written(tmp_path: Path) -> None:
+    words = ["explore", "reference-ppa~0008.log-credentials", "--area", "auth", "--sessions", "60"]
+    assert main([*words, "--seed", "2", "-n", "1", "--out", str(tmp_path)]) == 1
+    written = [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()]
+    tokens = [f"\0{name}\0{user.password}" for name, user in load_users().items()]
+    assert not [
+        each for each in map(str.encode, tokens) if any(b64encode(each).decode() in text for text in written)
+    ]
+
+
+def test_what_was_found_before_a_worker_dies_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dying(*_: object) -> Iterator[Finding]:
+        yield Finding(ONE, ("NOOP",), "smtp", 1, 2, 'session = "> NOOP\\n"\n', {"session": "> NOOP\n"}, ())
+        raise WorldError("a process that explores died")
+
+    monkeypatch.setattr("conformance.explore.campaign.explored", dying)
+    assert main(["explore", "reference-ppa", "--sessions", "9", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "1 finding" in told.out
+    assert "a process that explores died" in told.err
+    assert not json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))["complete"]
+
+
 def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "40", "-n", "1"]
     assert main([*words, "--seed", "1", "--out", str(tmp_path / "first")]) == 1
@@ -125,6 +152,8 @@ def test_what_an_exploration_has_written_is_not_lost_to_another(
     written = (tmp_path / "one" / "findings.json").read_bytes()
     assert main([*words, "--seed", "2", "--out", out]) == 2
     assert "it is of seed 1" in capsys.readouterr().err
+    assert main([*words, "--seed", "1", "--out", out]) == 2
+    assert "1 finding of an earlier exploration" in capsys.readouterr().err
     assert main([*words, "--seed", "1", "--known", out, "--out", out]) == 2
     assert "it is the --out of this exploration" in capsys.readouterr().err
     assert (tmp_path / "one" / "findings.json").read_bytes() == written
@@ -185,7 +214,7 @@ def test_a_difference_that_does_not_come_again_in_a_fresh_pod_is_none() -> None:
     judge = Scripted(iter([(ONE,), (), (ONE,), ()]))
     findings, tally = explore(judge, "smtp", 2)
     assert findings == []
-    assert (tally.unstable, tally.differing) == (1, 1)
+    assert (tally.unstable, tally.differing, tally.doubtful) == (1, 1, [str(ONE)])
     assert judge.fresh == [False, False, True, True]
 
 
@@ -301,6 +330,8 @@ def test_features_are_verbs_and_keys() -> None:
     [
         (["reference-ppa", "--area", "smpt"], "there is no area 'smpt'"),
         (["reference-ppa", "--sessions", "0"], "nothing is explored in no time"),
+        (["reference-ppa", "--seconds", "nan"], "more than anybody waits for"),
+        (["reference-ppa", "--seconds", "1e300"], "more than anybody waits for"),
         (["reference-ppa", "--against", "reference-ppa"], "it is the target itself"),
         (["reference-ppa", "--known", "/nowhere"], "there is no such directory"),
         (["nothing"], "there is no target"),

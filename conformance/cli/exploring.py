@@ -17,7 +17,7 @@ from conformance.cli.keeping import refuse_another
 from conformance.cli.options import images, note, output_directory
 from conformance.cli.reporting import FINDINGS
 from conformance.cli.writing import write_text
-from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError
+from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError, WorldError
 from conformance.harmless import columns, harmless, printable
 from conformance.nearest import did_you_mean
 from conformance.report.explored import FORM, Explored, Kept, pairs, seen
@@ -38,6 +38,9 @@ SECONDS = 60.0
 
 #: Pods of each target that every worker has where a target is real: while one waits for qmail, others go on.
 PODS = 16
+
+#: Sessions, or seconds, of an exploration at most.
+_MOST = 1e9
 
 #: Seconds between two writings of findings.json.
 _EVERY = 5.0
@@ -105,13 +108,19 @@ def run(options: argparse.Namespace) -> int:
             hint = "Name another --out: what is known stays as it is."
             raise UsageError(f"--known {options.known}: it is the --out of this exploration", hint)
         refuse_another(out / FINDINGS, _of(wish))
+        _refuse_found(out)
         book = _Book(out, wish, Result(), (target.name, other), (target.name, tried))
         book.write()
         with stopping.keeping(lambda: f"{numbered(len(book.result.findings), 'finding')} kept in {out}"):
-            _explore(book, workers)
+            try:
+                _explore(book, workers)
+                book.is_complete = True
+            except WorldError as error:
+                if not book.result.findings:
+                    raise
+                note(str(error))
         for finding in book.result.in_order():
             book.keep(finding)
-        book.is_complete = True
         book.write()
         write_text(out / "findings.html", book.explored().page())
         for line in told(book):
@@ -123,6 +132,16 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_WORLD if tally.failed else EXIT_AS_EXPECTED
 
 
+def _refuse_found(out: Path) -> None:
+    """UsageError where the findings of an earlier exploration of the same would be lost."""
+    path = out / FINDINGS
+    if path.exists() and (found := json.loads(path.read_bytes()).get("findings")):
+        hint = f"Name another --out, or remove it first; --known {out} leaves out what was found."
+        raise UsageError(
+            f"{path}: it holds {numbered(len(found), 'finding')} of an earlier exploration", hint
+        )
+
+
 def _wish(options: argparse.Namespace) -> "Wish":
     """What is to be explored. Raises UsageError."""
     from conformance.explore.areas import AREAS
@@ -132,8 +151,12 @@ def _wish(options: argparse.Namespace) -> "Wish":
         if area not in AREAS:
             hint = did_you_mean(area, AREAS, f"known: {', '.join(AREAS)}")
             raise UsageError(f"there is no area {area!r}", hint)
-    if any(much is not None and much <= 0 for much in (options.sessions, options.seconds)):
-        raise UsageError("nothing is explored in no time", "Give --seconds 60 or --sessions 1000.")
+    hint = "Give --seconds 60 or --sessions 1000."
+    for much in (options.sessions, options.seconds):
+        if much is not None and much <= 0:
+            raise UsageError("nothing is explored in no time", hint)
+        if much is not None and not much <= _MOST:
+            raise UsageError(f"{much:g} is more than anybody waits for", hint)
     names = [options.target, *([options.against] if options.against else [])]
     if len(set(names)) < len(names):
         raise UsageError(f"--against {options.against}: it is the target itself", "Name another build.")
@@ -227,6 +250,8 @@ def told(book: _Book) -> Iterator[str]:
     yield ""
     if reached := list(explored.coverage()):
         yield f"reached: {', '.join(reached)}"
+    for difference in explored.tally.doubtful:
+        yield one_line(f"did not come again: {difference}", 400)
     for reason in explored.tally.reasons:
         yield one_line(f"the world failed: {reason}", 400)
     yield f"{explored.played()}; seed {book.wish.seed}"

@@ -24,7 +24,7 @@ from conformance.targets.target import Target
 STREAMS = 16
 
 #: The command of a worker process.
-_WORKER = [sys.executable, "-m", "conformance.explore.worker"]
+_WORKER = [sys.executable, "-P", "-m", "conformance.explore.worker"]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ _BOUNCED = re.compile(
     r"(didn\\?'t work out\.\\n\\n|the bounce bounced!\\n\\n)(<.*?)(\\n\\n--- Below this line is )"
 )
 #: What sh says of a program that it has not run in its own place, and qmail-local of one that was.
-_CRASHED = re.compile(r"Segmentation([ _])fault(?=/|\\n|$)"), r"Aack,\1child\1crashed.\1(#4.3.0)"
+_CRASHED = re.compile(
+    r"(?:Segmentation[ _]fault(?:[ _]\(core[ _]dumped\))?"
+    r"|Aack,[ _]child[ _]crashed\.[ _]\(#4\.3\.0\))(?=/|\\n|$)"
+)
 _NUMBER = re.compile(r"\d+")
 _LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
@@ -228,7 +231,7 @@ def _alphabetical(events: Sequence[Event]) -> Iterator[Event]:
         if event.channel.startswith(("smtpd", "qmail-remote", "set-up")):
             yield event
         elif not event.text.startswith(_AT_ONCE):
-            text = _CRASHED[0].sub(_CRASHED[1], event.text)
+            text = _CRASHED.sub("[crashed]", event.text)
             text = _RECIPIENTS.sub(_sorted(", "), text)
             text = _FAILURES.sub(_sorted(r"\n\n", before="<"), text)
             text = _BOUNCED.sub(_sorted(r"\n\n", before="<"), text)

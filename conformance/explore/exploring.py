@@ -188,6 +188,8 @@ class Exploration:
             _fail(tally, error)
         except Unstable:
             tally.unstable += 1
+            if len(tally.doubtful) < REASONS and str(wanted) not in tally.doubtful:
+                tally.doubtful.append(str(wanted))
         return None
 
 

@@ -163,6 +163,7 @@ async def _shrunk(
         if is_over():
             return None
         try:
+            made(document)  # what is no scenario is fitted to nothing
             smaller = made(fitted(document))
             found = [each for each in (await judge.judge(smaller)).differences if each not in known]
         except (UsageError, WorldError):
@@ -205,7 +206,8 @@ async def _scenario(judge: Judge, one: Made, judged: Judged) -> str:
     if not isinstance(model, ReferenceSide):
         return text_of(one.document)
     record, done = await model.traced(one, fresh=True)
-    return expecting(one, done, record, judged.left)
+    hide = fixture_secrets().hide
+    return expecting(one, done, hide(record), hide(judged.left))
 
 
 def _story(judged: Judged, in_any_order: bool) -> Iterator[Row]:

@@ -139,6 +139,7 @@ class Explored:
             ("Areas", ", ".join(self.areas)),
             ("Played", self.played()),
             ("Seed", str(self.seed)),
+            *(("Did not come again", difference) for difference in self.tally.doubtful),
             *(("The world failed", reason) for reason in self.tally.reasons),
         ]
         warnings = [specification_sentence(each) for each in self.targets if is_specification(each)]

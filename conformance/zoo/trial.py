@@ -59,7 +59,7 @@ class Trial:
 TRIAL_LIMIT = 300
 
 #: The command of a worker process.
-WORKER = [sys.executable, "-m", "conformance.zoo.worker"]
+WORKER = [sys.executable, "-P", "-m", "conformance.zoo.worker"]
 
 #: What a trial came to: by requirement its verdict, and what was seen where that is not met.
 Outcome = dict[str, tuple[VerdictName, str]]

@@ -15,7 +15,7 @@ from typing import Any
 from conformance.errors import WorldError
 from conformance.targets.namespaces.users import as_root
 
-_NURSERY = ["-m", "conformance.targets.namespaces.nursery"]
+_NURSERY = ["-P", "-m", "conformance.targets.namespaces.nursery"]
 
 _turn = threading.Lock()
 _nursery: tuple["subprocess.Popen[bytes]", socket.socket] | None = None

@@ -63,7 +63,7 @@ def _look(location: str) -> dict[str, Any]:
 
 def _look_as_root(location: str) -> dict[str, Any]:
     """The same of a tree parts of which are closed to us, but not to the root of our user namespace."""
-    command = [*as_root(), sys.executable, "-m", __name__, location]
+    command = [*as_root(), sys.executable, "-P", "-m", __name__, location]
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if ran.returncode != 0:
         raise WorldError(f"nobody can look into {location}: {ran.stderr.strip()}", hint())
