@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from conformance.explore.differences import Difference, kind_of
+from conformance.pod import record as acts
+from conformance.pod.record import Record
 from conformance.report.story import Event
 
 
@@ -122,6 +124,20 @@ RULES: tuple[Rule, ...] = (
         _SOURCE,
     ),
 )
+
+#: Messages that qmail-send takes up in a session from which on mail begets mail.
+_STORM = 200
+
+
+def is_storm(record: Record) -> bool:
+    """Whether mail has begotten mail, as forwarding in a circle does, two copies of each.
+
+    How much of that is handled in the time that is given is the machine's affair: where both sides show it,
+    nothing of the session is compared. (Source: dot-qmail(5), forward lines; qmail-local.c: bouncexf.)
+    """
+    seen = (act.seen.log for act in record.acts if isinstance(act, acts.Observe))
+    return any(sum(line.startswith("new msg ") for line in log) >= _STORM for log in seen)
+
 
 _AT_ONCE = [rule for rule in RULES if rule.at_once]
 
