@@ -164,6 +164,12 @@ def test_where_mail_is_soon_too_old_none_waits_for_a_limit() -> None:
     assert fitted({"session": "> NOOP\n", "control": control})["control"] == control
 
 
+def test_a_qmail_send_that_cannot_start_gets_no_signal() -> None:
+    document = {"session": "> NOOP\n", "control": {"me": False}, "signal": [{"name": "ALRM", "after": 1}]}
+    assert fitted(document) == document
+    assert "signal" not in fitted({**document, "control": {"me": False, "locals": False}})
+
+
 def test_in_a_home_that_is_gone_no_file_has_a_mode() -> None:
     modes = {"alice": "gone", "alice/.qmail": "0600", "bob/.qmail": "0600", "bob/Maildir": "gone"}
     assert set(fitted({"mode": modes})["mode"]) == {"alice", "bob/.qmail", "bob/Maildir"}

@@ -203,6 +203,13 @@ def test_an_initial_response_may_crash_as_a_later_one() -> None:
     assert seen.sessions[0].status == -11
 
 
+def test_a_qmail_send_without_locals_and_me_does_not_start() -> None:
+    document = {"session": "< *\n", "delivering": True, "control": {"me": False, "locals": False}}
+    assert "alert: cannot start: unable to read controls" in played(document)[1].log
+    document["control"] = {"me": False}
+    assert not [line for line in played(document)[1].log if line.startswith("alert")]
+
+
 def test_a_parameter_without_a_value_names_nobody() -> None:
     chat = "> MAIL FROM:<> AUTH\n< *\n> RCPT TO:<bob@here.example>\n< *\n> DATA\n< *\n| x\n< *\n"
     _, seen = played({"session": chat}, "reference-ppa~0008.parameter-believed")

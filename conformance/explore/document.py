@@ -61,6 +61,8 @@ def fitted(document: Document) -> Document:
     made = {key: _without_races(key, value, chats) for key, value in _brief(aged).items()}
     if "mode" in made:
         made["mode"] = _without_gone(made["mode"])
+    if "signal" in made and not _has_sender(made):
+        del made["signal"]
     if "signal" in made:
         last = len(chats)
         made["signal"] = [{**each, "after": min(each.get("after", last), last)} for each in made["signal"]]
@@ -84,6 +86,12 @@ def _aged(document: Document, chats: list[str]) -> Document:
 def _is_soon_old(document: Document) -> bool:
     """Whether a second decides of whether mail is too old: ages are whole seconds."""
     return _first_number(document.get("control", {}).get("queuelifetime")) in (0, 1)
+
+
+def _has_sender(document: Document) -> bool:
+    """Whether there is a qmail-send to which a signal can be sent: it needs locals, or me in their place."""
+    control = document.get("control", {})
+    return not (control.get("me") is False and control.get("locals") is False)
 
 
 def _brief(document: Document) -> Document:

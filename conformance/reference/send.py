@@ -56,6 +56,7 @@ class QmailSend:
         self._running: Dict[str, int] = {LOCAL: 0, REMOTE: 0}  #: deliveries under way
         self._rewriting = build.of(Rewriting)(control)
         me = control.me
+        self._can_start = me is not None or control.keys("locals") is not None
         self._bounce_from = control.line("bouncefrom", b"MAILER-DAEMON") or b""
         self._bounce_host = control.line("bouncehost", me, b"bouncehost") or b""
         double_host = control.line("doublebouncehost", me, b"doublebouncehost") or b""
@@ -93,7 +94,12 @@ class QmailSend:
         """
         if not self._begun:
             self._begun = True
-            self._status()
+            if self._can_start:
+                self._status()
+            else:
+                self.log("alert: cannot start: unable to read controls")
+        if not self._can_start:
+            return True
         handled = 0
         while (message := self._queue.next_due()) is not None:
             if handled == most:

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal, TypeVar
@@ -47,6 +46,7 @@ _FIRST_QUESTION = 0x9E37  #: an id as most are: read as a name, or with an octet
 _FIRST_UID = 2001
 _KILLED = -9
 _MESSAGES_A_SECOND = 10  #: what qmail-send is taken to handle at most: mail may beget mail for ever
+_MESSAGES_AT_ONCE = 200  #: the same while somebody waits for something else, however short
 _TCPSERVER = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PROTO": "TCP",
@@ -190,7 +190,7 @@ class ReferencePod:
         """Time goes on, in which qmail-send delivers what is there; what that takes keeps nobody waiting."""
         if self._configuration.delivering and self._is_told and moment > self.clock.at:
             self._network.deadline = moment + DELIVERY_LIMIT
-            self._send.run(most=math.ceil((moment - self.clock.at) * _MESSAGES_A_SECOND))
+            self._send.run(most=_MESSAGES_AT_ONCE)
         self.clock.reach(moment)
 
     async def pause(self, connection: int, seconds: float) -> None:
