@@ -19,11 +19,13 @@ from conformance.explore.differences import Difference
 from conformance.explore.document import Made, made
 from conformance.explore.exploring import Budget, Exploration
 from conformance.explore.finding import Cause, Finding, features, find
-from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged
+from conformance.explore.judging import AgainstBuild, AgainstModel, Judge, Judged, between
 from conformance.explore.playing import ReferenceSide
 from conformance.explore.stream import BATCH, Stream
 from conformance.explore.tally import Tally
+from conformance.pod import record as acts
 from conformance.pod.mailboxes import load_users
+from conformance.pod.observation import Observation
 from conformance.pod.record import Record
 from conformance.report.explored import seen
 from conformance.targets.names import model_of, name_of_model, parse_target
@@ -104,6 +106,14 @@ def test_what_is_taken_away_with_a_table_is_no_scenario_and_no_password_is_writt
     assert not [
         each for each in map(str.encode, tokens) if any(b64encode(each).decode() in text for text in written)
     ]
+
+
+def test_what_explores_is_ours_whatever_stands_where_it_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit(7)\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["explore", "reference-ppa", "--area", "smtp", "--sessions", "2", "-n", "1"]) == 0
 
 
 def test_what_was_found_before_a_worker_dies_is_told(
@@ -311,6 +321,18 @@ def test_what_the_models_differ_in_is_set_apart() -> None:
     flawed = AgainstBuild(side("reference-stock~smtpd.open-relay"), side("reference-ppa"), models)
     findings, _ = explore(flawed, "smtp", 60)
     assert findings
+
+
+def test_where_mail_begets_mail_on_both_sides_nothing_is_compared() -> None:
+    def sent(messages: int) -> Record:
+        log = [f"new msg {number}" for number in range(messages)]
+        return Record(
+            (acts.WaitUntilIdle(at=0.0, idle=True), acts.Observe(at=1.0, seen=Observation(log=log)))
+        )
+
+    assert not between(sent(250), sent(300), is_instant=False)
+    assert between(sent(5), sent(300), is_instant=False)
+    assert between(sent(5), sent(6), is_instant=False)
 
 
 def test_features_are_verbs_and_keys() -> None:

@@ -8,7 +8,6 @@ from itertools import permutations
 
 import pytest
 
-from conformance.explore import judging
 from conformance.explore.chance import by_process, in_order, without_lost
 from conformance.explore.differences import Difference, differ, differences
 from conformance.explore.document import Document, made
@@ -175,18 +174,6 @@ def test_blank_lines_in_what_a_host_says_are_no_end_of_a_failure() -> None:
     failures = ("b@x.example>:\nno", "a@x.example>:\none\n \n", "b@x.example>:\nnone")
     orders = [in_order(record, [noted(*order)]) for order in permutations(failures)]
     assert all(order == orders[0] for order in orders)
-
-
-def test_where_mail_begets_mail_on_both_sides_nothing_is_compared() -> None:
-    def sent(messages: int) -> Record:
-        log = [f"new msg {number}" for number in range(messages)]
-        return Record(
-            (acts.WaitUntilIdle(at=0.0, idle=True), acts.Observe(at=1.0, seen=Observation(log=log)))
-        )
-
-    assert not judging.between(sent(250), sent(300), is_instant=False)
-    assert judging.between(sent(5), sent(300), is_instant=False)
-    assert judging.between(sent(5), sent(6), is_instant=False)
 
 
 def test_whether_a_host_hears_of_the_end_is_chance_where_it_has_answered_the_lines_of_a_message() -> None:
