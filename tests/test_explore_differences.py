@@ -184,13 +184,15 @@ def test_whether_a_host_hears_of_the_end_is_chance_where_it_has_answered_the_lin
         ("qmail", "hello"),
         ("exchanger", "502 unimplemented"),
     ]
-    ends = [("qmail", "QUIT"), ("exchanger", "221 bye")]
+    ends = [("qmail", "QUIT"), ("exchanger", "221 bye"), ("exchanger", "[closed]")]
 
     def story(*lines: tuple[str, str]) -> list[Event]:
         return [Event(0.0, "127.0.0.2:25", speaker, "exchanger", text) for speaker, text in lines]
 
-    assert in_order(record, story(*said, *ends)) == in_order(record, story(*said))
-    assert in_order(record, story(*said[:3], *ends)) != in_order(record, story(*said[:3]))
+    gone = ("exchanger", "[client reset]")
+    assert in_order(record, story(*said, *ends)) == in_order(record, story(*said, gone))
+    for some in (ends[:2], ends[2:]):
+        assert in_order(record, story(*said[:3], *some)) != in_order(record, story(*said[:3], gone))
 
 
 def test_who_tells_of_a_program_that_crashes_the_shell_or_qmail_is_told_alike() -> None:

@@ -33,6 +33,8 @@ _CRASHED = re.compile(
 _NUMBER = re.compile(r"\d+")
 _LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
+#: How a connection to a host ends; the suite tells it.
+_ENDS = ("[closed]", "[reset]", "[client closed]", "[client reset]")
 _LEAVES = re.compile(r"\[client ")
 _GONE = "Write error (disconnect?)", "Read error (disconnect?)"
 
@@ -66,7 +68,8 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
 
 
 def _without_leaving(record: Record, events: Sequence[Event]) -> Iterator[Event]:
-    """The events without QUIT, and what is said to it, where a host has answered the lines of a message."""
+    """The events without QUIT, what is said to it, and how the connection ends, where a host has answered
+    the lines of a message."""
     answered = {event.channel for event in events if (event.text, event.speaker) == (_UNKNOWN, "exchanger")}
     worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
     scripted = [host.steps.get("QUIT", ()) for world in worlds for host in world.exchangers]
@@ -74,7 +77,8 @@ def _without_leaving(record: Record, events: Sequence[Event]) -> Iterator[Event]
     for event in events:
         is_quit = event.speaker == "qmail" and event.text == "QUIT"
         is_reply = event.speaker == "exchanger" and (event.text.startswith("221 ") or event.text in said)
-        if event.channel not in answered or not (is_quit or is_reply):
+        is_end = event.text in _ENDS
+        if event.channel not in answered or not (is_quit or is_reply or is_end):
             yield event
 
 

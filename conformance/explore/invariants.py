@@ -19,7 +19,7 @@ from conformance.explore.conversations import (
 )
 from conformance.pod import record as acts
 from conformance.pod.configuration import Configuration
-from conformance.pod.delivery import read_reports
+from conformance.pod.delivery import DeliveryReport, read_reports
 from conformance.pod.observation import MxSession, Observation, SmtpdProcess
 from conformance.pod.record import Record
 from conformance.pod.secrets import fixture_secrets
@@ -101,6 +101,7 @@ def _queued(record: Record, configuration: Configuration) -> Iterator[str]:
         if codes is None:
             return
         accepted += [count for code, count in answers_of(conversation.said, codes).messages if code == 250]
+    accepted += [run.letters.count("r") for run in _delivered_runs(record) if run.names_this_host]
     queued = [len(message.recipients) for message in seen.queue]
     if len(accepted) > len(queued):
         yield "a message is accepted and not queued"
@@ -111,12 +112,17 @@ def _queued(record: Record, configuration: Configuration) -> Iterator[str]:
 
 
 def _delivered(record: Record, configuration: Configuration) -> Iterator[str]:
-    """K means that a host has accepted a message."""
+    """K means that a host has accepted a message; what this host has is queued (`_queued`)."""
     hosts = _last_seen(record).mx_sessions
-    runs = [act.result for act in record.acts if isinstance(act, acts.Remote)]
-    delivered = [run for run in runs if run.ended and read_reports(run).message.letter == "K"]
-    if len(delivered) > sum(len(session.messages) for session in hosts):
+    elsewhere = [run for run in _delivered_runs(record) if not run.names_this_host]
+    if len(elsewhere) > sum(len(session.messages) for session in hosts):
         yield "a message is reported as delivered and no host has accepted it"
+
+
+def _delivered_runs(record: Record) -> list[DeliveryReport]:
+    """What qmail-remote reported where it says that the message is delivered."""
+    reports = [read_reports(act.result) for act in record.acts if isinstance(act, acts.Remote)]
+    return [report for report in reports if report.ended and report.message.letter == "K"]
 
 
 def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:

@@ -39,6 +39,11 @@ class DeliveryReport:
         return self.message.letter == "K" and all(report.letter == "r" for report in self.recipients)
 
     @property
+    def names_this_host(self) -> bool:
+        """The report on the message is of this host: qmail-remote has talked to its own qmail-smtpd."""
+        return self.text.startswith(("127.0.0.1 ", "0.0.0.0 "))
+
+    @property
     def letters(self) -> str:
         """All letters in order, `rrhK`."""
         return "".join(report.letter for report in self.recipients) + self.message.letter

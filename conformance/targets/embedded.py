@@ -25,36 +25,24 @@ from conformance.reference.flaws import build_with
 from conformance.reference.homes import ALIAS, HomesInMemory
 from conformance.reference.installation import Packages
 from conformance.reference.local import QmailLocal
-from conformance.reference.policy import SmtpdSettings
 from conformance.reference.queue import Message, QueueInMemory
 from conformance.reference.remote import RemoteSettings, delivery
 from conformance.reference.rspawn import QmailRspawn
 from conformance.reference.send import QmailSend, UnderWay
-from conformance.reference.smtpd import session
 from conformance.reference.tcpto import TimedOut, TimeoutTable
 from conformance.reference.verify import Verifier
-from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import VirtualHost
 from conformance.targets.virtual_installation import installed
 from conformance.targets.virtual_network import DeadlineReached, VirtualNetwork
-from conformance.targets.virtual_smtpd import SmtpdConnection
+from conformance.targets.virtual_smtpd import SmtpdConnection, Tcpserver
 
 _FIRST_PROCESS = 1000
-_FIRST_PORT = 40000
 _FIRST_QUESTION = 0x9E37  #: an id as most are: read as a name, or with an octet of it changed, it is none
 _FIRST_UID = 2001
 _KILLED = -9
 _MESSAGES_A_SECOND = 10  #: what qmail-send is taken to handle at most: mail may beget mail for ever
 _MESSAGES_AT_ONCE = 200  #: the same while somebody waits for something else, however short
-_TCPSERVER = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "PROTO": "TCP",
-    "TCPLOCALIP": "127.0.0.1",
-    "TCPLOCALPORT": "25",
-    "TCPLOCALHOST": "0",
-    "TCPREMOTEIP": "127.0.0.1",
-}
 
 _Report = TypeVar("_Report")
 
@@ -89,9 +77,8 @@ class ReferencePod:
         self._configuration = configuration
         self._control = dict(configuration.control)
         self._processes = itertools.count(_FIRST_PROCESS)
-        self._ports = itertools.count(_FIRST_PORT)
         self._question_ids = itertools.count(_FIRST_QUESTION)
-        self._network = VirtualNetwork(world, self.clock)
+        self._network = VirtualNetwork(world, self.clock, lambda: self._tcpserver.connect())
         now = int(self.clock.now())
         hosts = [TimedOut(host.address, host.timeouts, now - host.age) for host in configuration.timeouts]
         self._timeouts = self._build.of(TimeoutTable)(hosts)
@@ -127,6 +114,9 @@ class ReferencePod:
             uids,
         )
         build = self._build
+        self._tcpserver = Tcpserver(
+            self.clock, self._host, build, configuration, self._control, lambda: next(self._processes)
+        )
         local = partial(build.of(QmailLocal), build, self._homes, self._queue.enqueue)
         self._send = build.of(QmailSend)(
             build,
@@ -144,18 +134,7 @@ class ReferencePod:
 
     async def connect(self) -> int:
         number = next(self._numbers)
-        pid = next(self._processes)
-        environment = dict(_TCPSERVER)
-        environment["TCPREMOTEPORT"] = str(next(self._ports))
-        environment.update(variables(self._configuration, STATE))
-        settings = SmtpdSettings(
-            control=self._control,
-            environment=environment,
-            build=self._build,
-            checkprogram=tuple(smtpd_command(self._configuration, PROGRAMS, STATE)[1:]),
-            pid=pid,
-        )
-        made = SmtpdConnection(self.clock, self._host, session(settings), pid)
+        made = self._tcpserver.connect()
         self._connections[number] = self._sessions[number] = made
         return number
 
@@ -179,8 +158,7 @@ class ReferencePod:
 
     def _woken(self, until: float) -> bool:
         """Wake the session that waits for the earliest moment; False, at `until`, where none does."""
-        waiting = [each for each in self._connections.values() if not each.over and each.wakes <= until]
-        first = min(waiting, key=lambda each: each.wakes, default=None)
+        first = next(iter(self._tcpserver.sleepers(until)), None)
         self._pass(first.wakes if first else until)
         if first:
             first.wake()

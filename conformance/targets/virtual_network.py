@@ -1,16 +1,40 @@
-"""The network of the embedded reference, in memory: a nameserver and exchangers on a clock that jumps."""
+"""The network of the embedded reference, in memory: hosts that answer at ports, on a clock that jumps."""
 
 import struct
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
 
 from conformance.internet.exchanger import ExchangerSession, Output
 from conformance.internet.nameserver import NameServer
+from conformance.pod.addresses import SMTPD
 from conformance.pod.world import Exchanger, World
 from conformance.reference import acts
 from conformance.targets.virtual import Clock
+from conformance.targets.virtual_smtpd import SmtpdConnection
+
+#: Where this host's own qmail-smtpd is reached.
+_OWN = (SMTPD, ("0.0.0.0", SMTPD[1]))
 
 
 class DeadlineReached(Exception):
     """The limit of an act has passed."""
+
+
+class Peer(Protocol):
+    """The other end of a connection of qmail-remote."""
+
+    def tell(self, said: bytes, at: float) -> None:
+        """qmail-remote says something."""
+
+    def ready(self) -> float:
+        """When something is to be heard, as far as that is known: 0 is at once, infinity never."""
+
+    def hear(self, at: float) -> bytes | None:
+        """What the peer said, once it is ready; b"" when it closed, None when it is silent after all."""
+
+    def close(self, at: float) -> None:
+        """qmail-remote closes the connection."""
 
 
 class ExchangerConnection:
@@ -33,33 +57,58 @@ class ExchangerConnection:
         self._take(self.session.receive(said, at))
 
     def ready(self) -> float:
-        """When what the exchanger said can be heard."""
-        return self._ready if self._said else 0.0
+        if self._said:
+            return self._ready
+        return 0.0 if self._closed else inf
 
-    def hear(self, at: float) -> bytes | None:
-        """What the exchanger said; b"" when it closed, None when it is silent."""
+    def hear(self, at: float) -> bytes:
         if not self._said:
-            return b"" if self._closed else None
+            return b""
         end = 1 if self._pace else len(self._said)
         said, self._said = bytes(self._said[:end]), self._said[end:]
         self._ready = at + self._pace
         return said
 
+    def close(self, at: float) -> None:
+        self.session.closed(at)
+
+
+class OwnConnection:
+    """The end of this host's own qmail-smtpd, where mail for an alias of this host is tried."""
+
+    def __init__(self, session: SmtpdConnection) -> None:
+        self._session = session
+
+    def tell(self, said: bytes, at: float) -> None:
+        self._session.take_in(said)
+
+    def ready(self) -> float:
+        return 0.0 if self._session.output or self._session.over else self._session.wakes
+
+    def hear(self, at: float) -> bytes | None:
+        if not self._session.output and not self._session.over:
+            self._session.wake()
+        return self._session.taken() if self._session.output or self._session.over else None
+
+    def close(self, at: float) -> None:
+        self._session.end()
+
 
 class VirtualNetwork:
     """The ports of qmail-remote in a world: whoever waits there lets the clock jump.
 
-    `connections` has every connection to an exchanger, in their order. A wait that would go beyond
-    `deadline` raises DeadlineReached.
+    `smtpd` connects to this host's own qmail-smtpd. `connections` has every connection to an exchanger, in
+    their order. A wait that would go beyond `deadline` raises DeadlineReached.
     """
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: World, clock: Clock, smtpd: Callable[[], SmtpdConnection]) -> None:
         self.nameserver = NameServer(world)
         self.connections: list[ExchangerConnection] = []
         self.deadline = float("inf")
         self._world = world
         self._clock = clock
-        self._open: ExchangerConnection | None = None
+        self._smtpd = smtpd
+        self._open: Peer | None = None
         self._asked = b""  #: the question that was asked last over UDP
         self._coming: list[tuple[float, bytes]] = []  #: answers to it, and when they come
         self.now = clock.now
@@ -108,10 +157,14 @@ class VirtualNetwork:
             if exchanger.silent:
                 self._wait(limit)
                 return "timeout"
-            self._open = ExchangerConnection(exchanger, self._clock.at)
-            self.connections.append(self._open)
+            made = ExchangerConnection(exchanger, self._clock.at)
+            self._open = made
+            self.connections.append(made)
             return ""
-        return "refused"
+        if (address, port) not in _OWN:
+            return "refused"
+        self._open = OwnConnection(self._smtpd())
+        return ""
 
     def send(self, said: bytes) -> None:
         if self._open is not None:
@@ -120,19 +173,18 @@ class VirtualNetwork:
     def receive(self, limit: float) -> bytes | None:
         if self._open is None:
             return b""
-        late = self._open.ready() - self._clock.at
-        if late >= limit:
-            self._wait(limit)
-            return None
-        self._wait(max(late, 0.0))
-        said = self._open.hear(self._clock.at)
-        if said is None:
-            self._wait(limit)
-        return said
+        until = self._clock.at + limit
+        while (ready := self._open.ready()) < until:
+            self._wait(max(ready - self._clock.at, 0.0))
+            said = self._open.hear(self._clock.at)
+            if said is not None:
+                return said
+        self._wait(until - self._clock.at)
+        return None
 
     def close(self) -> None:
         if self._open is not None:
-            self._open.session.closed(self._clock.at)
+            self._open.close(self._clock.at)
             self._open = None
 
     def leave_open(self) -> None:

@@ -1,14 +1,20 @@
 """The sessions of the embedded reference's qmail-smtpd, in memory, on a clock that jumps."""
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 from conformance.pod.base import octets
-from conformance.pod.configuration import Program
+from conformance.pod.configuration import Configuration, Program
 from conformance.pod.observation import SmtpdProcess
 from conformance.reference import acts
+from conformance.reference.build import Build
 from conformance.reference.driver import WAITS, Driver
+from conformance.reference.policy import SmtpdSettings
+from conformance.reference.smtpd import session
+from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import VirtualHost
 
@@ -22,6 +28,18 @@ _AT_ONCE = 1024
 
 #: Seconds for which a program reads what does not end.
 _READS = 1.0
+
+_FIRST_PORT = 40000
+
+#: What tcpserver adds to the environment, but for the client's port.
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PROTO": "TCP",
+    "TCPLOCALIP": "127.0.0.1",
+    "TCPLOCALPORT": "25",
+    "TCPLOCALHOST": "0",
+    "TCPREMOTEIP": "127.0.0.1",
+}
 
 
 class SmtpdConnection:
@@ -165,3 +183,47 @@ class SmtpdConnection:
             self._unread, self._eaten = b"", True
             return self.sleep(_READS, outcome)
         return outcome
+
+
+class Tcpserver:
+    """Port 25: starts a session of `build`'s qmail-smtpd for whoever connects.
+
+    `control` are the control files as they stand when a session begins, `process` gives a free number.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        host: VirtualHost,
+        build: Build,
+        configuration: Configuration,
+        control: dict[str, str],
+        process: Callable[[], int],
+    ) -> None:
+        self._clock = clock
+        self._host = host
+        self._build = build
+        self._environment = _ENVIRONMENT | variables(configuration, STATE)
+        self._checkprogram = tuple(smtpd_command(configuration, PROGRAMS, STATE)[1:])
+        self._control = control
+        self._process = process
+        self._ports = itertools.count(_FIRST_PORT)
+        self._sessions: list[SmtpdConnection] = []
+
+    def connect(self) -> SmtpdConnection:
+        pid = self._process()
+        settings = SmtpdSettings(
+            control=self._control,
+            environment={**self._environment, "TCPREMOTEPORT": str(next(self._ports))},
+            build=self._build,
+            checkprogram=self._checkprogram,
+            pid=pid,
+        )
+        made = SmtpdConnection(self._clock, self._host, session(settings), pid)
+        self._sessions = [each for each in self._sessions if not each.over] + [made]
+        return made
+
+    def sleepers(self, until: float) -> list[SmtpdConnection]:
+        """The sessions that stop waiting by then, the earliest first."""
+        sleeping = [each for each in self._sessions if not each.over and each.wakes <= until]
+        return sorted(sleeping, key=lambda each: each.wakes)

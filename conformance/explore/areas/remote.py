@@ -19,12 +19,13 @@ _SENDERS = (
     *["a@here.example", "@here.example", ""] * 3, ".here.example", ".example", "A@Here.Example",
     "list@sub.here.example", "@sub.here.example", "nobody", "a", "@", "#@[]", "a@other.example",
 )  # fmt: skip
-#: At 127.0.0.1:25 and 0.0.0.0:25 qmail-smtpd listens in a pod, which the reference does not reach.
+#: At 127.0.0.1:25 this host's own qmail-smtpd listens, to which 0.0.0.0 leads as well.
 _RELAYS = (
     *["", "127.0.0.2", "127.0.0.3"] * 3, "mx.there.example", "there.example", "[127.0.0.3]", "plain.test",
     "127.0.0.4:25", "[127.0.0.2]:2525", "127.0.0.2:2525", ":2525", "127.0.0.3:", "127.0.0.3:25x",
     "127.0.0.3:65561", "127.0.0.3:0", "127.0.0.3:x", "127.0.0.1:2525", "gone.example", "127.0.0.9",
     "alone.test", "alias.alone.test", "mx.there.example ", "THERE.example", "127.0.0.3::25", "0.0.0.0:2525",
+    "127.0.0.1", "0.0.0.0:25",
 )  # fmt: skip
 #: Lines that are none, or count in another way.
 _ODD = (
