@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import sys
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
@@ -139,6 +141,24 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(again) == 0
     assert "of a known finding" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["findings.html", "findings.json"]
+    # Of several all are known, and one that found nothing is one, too.
+    third = [*words, "--seed", "3", *(f"--known={tmp_path / name}" for name in ("first", "second"))]
+    assert main([*third, "--out", str(tmp_path / "third")]) == 0
+    assert main([*third, "--known", str(tmp_path), "--out", str(tmp_path / "fourth")]) == 2
+    assert "there is no exploration in it" in capsys.readouterr().err
+
+
+def test_on_a_terminal_a_line_tells_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explore", "reference-ppa~0006.dropped", "--area", "smtp", "--sessions", "40", "-n", "1"]
+    words += ["--seed", "1"]
+    assert main([*words, "--out", str(tmp_path / "first")]) == 1
+    assert "\r" not in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.stderr, "isatty", lambda: True)
+        assert main([*words, "--out", str(tmp_path / "second")]) == 1
+    told = capsys.readouterr().err
+    assert re.search(r"\r\d+ sessions in \d+ s, \d+ findings? ", told)
+    assert "\r\x1b[Kfound in smtp: " in told
 
 
 def test_a_finding_in_the_log_alone_is_a_scenario_that_fails_there(tmp_path: Path) -> None:

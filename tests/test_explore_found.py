@@ -1,6 +1,9 @@
 """What explore found on real qmail: the reference does it too."""
 
 import asyncio
+import base64
+import hmac
+from typing import Any
 
 import pytest
 
@@ -260,6 +263,45 @@ def test_login_crashes_where_what_was_not_read_is_used(answers: str, status: int
     document: Document = {"session": f"> AUTH LOGIN\n< 334 *\n{answers}", "auth": {"mode": ""}}
     _, seen = played(document, f"reference-ppa~{flaws}")
     assert seen.sessions[0].status == status
+
+
+def challenged(text: str, **more: Any) -> Document:
+    """Mail with credentials to a host whose challenge is this."""
+    return {
+        "control": {"authsenders": ":127.0.0.2|alice|made-up", "timeoutremote": 2},
+        "exchanger": [{"address": "127.0.0.2", "auth": ["CRAM-MD5"], "steps": {"challenge": text}}],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("text", ["334", "334 "])
+def test_an_empty_challenge_is_answered(text: str) -> None:
+    report, seen = played(challenged(text, deliver=[{"recipients": ["b@big.example"]}]), "reference-ppa")
+    assert "authentication was rejected (username+digest)" in report
+    (session,) = seen.mx_sessions
+    answer = next(entry.text for entry in session.transcript if entry.text.startswith("YWxpY2Ug"))
+    digest = hmac.new(b"made-up", b"", "md5").hexdigest()
+    assert base64.b64decode(answer) == f"alice {digest}".encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "flaw", "crashes"),
+    [
+        ("334 AA=", "0008.short-challenge-crashes", True),
+        ("334 AAA=", "0008.short-challenge-crashes", False),
+        ("334", "0008.bare-challenge-crashes", True),
+        ("334 ", "0008.bare-challenge-crashes", False),
+    ],
+)
+def test_a_crash_of_qmail_remote_leaves_the_message_deferred(text: str, flaw: str, crashes: bool) -> None:
+    chat = "> MAIL FROM:<>\n< *\n> RCPT TO:<b@big.example>\n< *\n> DATA\n< *\n| x\n< *\n"
+    more: Document = {"session": chat, "delivering": True, "environment": {"RELAYCLIENT": ""}}
+    zones = {"big.example": "@ MX 10 mx\nmx A 127.0.0.2\n"}
+    _, seen = played(challenged(text, zones=zones, **more), f"reference-ppa~{flaw}")
+    reported = [line for line in seen.log if line.startswith("delivery ")]
+    assert reported[0].startswith("delivery 1: deferral: ")
+    assert ("qmail-remote_crashed" in reported[0]) is crashes
+    assert [message.recipients for message in seen.queue] == [["b@big.example"]]
 
 
 def test_an_asterisk_before_a_nul_cancels_though_any_octets_are_base64() -> None:

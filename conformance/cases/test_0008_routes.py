@@ -205,6 +205,26 @@ async def test_nothing_for_a_bad_challenge(internet: Internet, qmail: Qmail) -> 
     assert (delivery.letters, delivery.seconds < 3) == ("Z", True), f"{delivery} in {delivery.seconds} s"
 
 
+@requirement("0008.route.survives-padding", source="rfc4954:4", role="guard", waits=1)
+async def test_padding_as_a_challenge_is_survived(internet: Internet, qmail: Qmail) -> None:
+    """A challenge that padding makes shorter than nothing is no crash: mail is delivered or deferred."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    for challenge in ("=", "AA=", "===="):
+        delivery = await _submit(
+            internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": f"334 {challenge}"}
+        )
+        promised = "rK" if internet.messages() else "Z"
+        assert delivery.letters == promised, f"334 {challenge}: {delivery}"
+
+
+@requirement("0008.route.survives-no-challenge", source="rfc5321:4.2; rfc4954:4", role="guard", waits=1)
+async def test_no_challenge_is_survived(internet: Internet, qmail: Qmail) -> None:
+    """334 with nothing behind it where a challenge is due is no crash: mail is delivered or deferred."""
+    line = "a@here.example:[127.0.0.2]:25" + LOGIN
+    delivery = await _submit(internet, qmail, line, auth=["CRAM-MD5"], steps={"challenge": "334"})
+    assert delivery.letters == ("rK" if internet.messages() else "Z"), f"{delivery}"
+
+
 @requirement("0008.route.cram-response", source=MANUAL + " authsenders; rfc2195:2", waits=1)
 async def test_form_of_the_response(internet: Internet, qmail: Qmail) -> None:
     """What answers a CRAM-MD5 challenge is the user, a space and 32 lower-case hexadecimal digits."""

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import shlex
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from conformance.cli.options import images, note, output_directory
 from conformance.cli.reporting import FINDINGS
 from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError, WorldError
-from conformance.harmless import columns, harmless, printable
+from conformance.harmless import HarmlessStream, columns, harmless, printable
 from conformance.nearest import did_you_mean
 from conformance.report.explored import FORM, Explored, Kept, pairs, seen
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
@@ -104,9 +105,10 @@ def run(options: argparse.Namespace) -> int:
         other = tried = wish.plan.targets[1].name
     print(one_line(f"{target.name} is explored against {other}, seed {wish.seed}"), flush=True)
     with output_directory(options) as out:
-        if options.known and out.samefile(options.known):
-            hint = "Name another --out: what is known stays as it is."
-            raise UsageError(f"--known {options.known}: it is the --out of this exploration", hint)
+        for known in options.known:
+            if out.samefile(known):
+                hint = "Name another --out: what is known stays as it is."
+                raise UsageError(f"--known {known}: it is the --out of this exploration", hint)
         refuse_another(out / FINDINGS, _of(wish))
         _refuse_found(out)
         book = _Book(out, wish, Result(), (target.name, other), (target.name, tried))
@@ -181,17 +183,20 @@ def _wish(options: argparse.Namespace) -> "Wish":
     )
 
 
-def _known(directory: str | None) -> "tuple[Document, ...]":
+def _known(directories: list[str]) -> "tuple[Document, ...]":
     """The scenarios of --known. Raises UsageError."""
     from conformance.explore.document import of_file
 
-    if directory is None:
-        return ()
-    if not Path(directory).is_dir():
-        raise UsageError(
-            f"--known {directory}: there is no such directory", "Name the --out of an exploration."
-        )
-    return tuple(of_file(path) for path in sorted(Path(directory).glob("*.toml")))
+    hint = "Name the --out of an exploration."
+    found: list[Path] = []
+    for directory in map(Path, directories):
+        if not directory.is_dir():
+            raise UsageError(f"--known {directory}: there is no such directory", hint)
+        scenarios = sorted(directory.glob("*.toml"))
+        if not scenarios and not (directory / FINDINGS).exists():
+            raise UsageError(f"--known {directory}: there is no exploration in it", hint)
+        found += scenarios
+    return tuple(map(of_file, found))
 
 
 def _explore(book: _Book, workers: int) -> None:
@@ -204,16 +209,28 @@ def _explore(book: _Book, workers: int) -> None:
     for each in explored(book.wish.tasks(workers), workers):
         if isinstance(each, Tally):
             book.result.tally.add(each)
+            played, found = numbered(book.result.tally.sessions, "session"), len(book.result.findings)
+            _progress(f"{played} in {book.seconds:.0f} s, {numbered(found, 'finding')} ")
         elif isinstance(each, Finding):
             if book.result.add(each):
                 book.keep(each)
                 book.write()
+                _progress("")
                 note(f"found in {each.area}: {one_line(str(each.difference), 200)}")
         elif known := book.result.findings.get(each):
             book.result.findings[each] = known.again(1)
         if time.monotonic() > written + _EVERY:
             book.write()
             written = time.monotonic()
+    _progress("")
+
+
+def _progress(line: str) -> None:
+    """What stands on a terminal's line while nothing else is told; elsewhere nothing does."""
+    if sys.stderr.isatty():
+        stream = HarmlessStream.of(sys.stderr)
+        stream.rewrite(line)
+        stream.flush()
 
 
 def file_name(finding: "Finding") -> str:

@@ -45,7 +45,7 @@ class RemoteAuthentication:
         yield from self.dialogue.say(b"AUTH " + method)
         yield from self._continued("AUTH " + method.decode("ascii"))
         if method == b"CRAM-MD5":
-            challenge: bytes = yield from self._challenge()
+            challenge: bytes = yield from self.challenge()
             yield from self._send(user + b" " + self.digest(challenge, password))
             yield from self.verdict("username+digest")
         elif method == b"PLAIN":
@@ -57,24 +57,29 @@ class RemoteAuthentication:
             yield from self._send(password)
             yield from self.verdict("password")
 
-    def _challenge(self) -> Engine:
-        challenge = self.decoded(bytes(self.dialogue.text[4:].rstrip(b"\n")))
-        if not challenge:
+    def challenge(self) -> Engine:
+        """The challenge of the last reply, which may be empty."""
+        challenge = self.decoded(self.challenge_text(bytes(self.dialogue.text)))
+        if challenge is None:
             yield from self.cancel()
             yield from self.dialogue.give_up(b"Z", " but unable to base64decode challenge")
         return challenge
+
+    def challenge_text(self, reply: bytes) -> bytes:
+        """What stands behind the code; a reply need not have it (RFC 5321 4.2)."""
+        return reply[4:].rstrip(b"\n")
 
     def cancel(self) -> Engine:
         """A challenge that cannot be read ends the exchange (RFC 4954 4)."""
         yield from self.dialogue.say(b"*")
         yield from self.dialogue.reply()
 
-    def decoded(self, text: bytes) -> bytes:
-        """The octets of base64 (RFC 4648 4); b"" for what is none."""
+    def decoded(self, text: bytes) -> Optional[bytes]:
+        """The octets of base64 (RFC 4648 4); None for what is none."""
         try:
             return base64.b64decode(text, validate=True)
         except binascii.Error:
-            return b""
+            return None
 
     def digest(self, challenge: bytes, password: bytes) -> bytes:
         """The keyed digest of RFC 2195 2, in lower-case hexadecimal: the password is the key."""

@@ -207,11 +207,11 @@ class ReferencePod:
         began = self.clock.at
         self._network.deadline = began + limit
         try:
-            report = self._deliver(host, sender, recipients, message)
+            status, report = self._deliver(host, sender, recipients, message)
         except DeadlineReached:
             self._network.close()  # it is killed; one of qmail-send's goes on waiting
             return RemoteResult("", _KILLED, False, self.clock.at - began)
-        return RemoteResult(text(report), 0, True, self.clock.at - began)
+        return RemoteResult(text(report), status, True, self.clock.at - began)
 
     async def wait_until_idle(self, limit: float) -> bool:
         self._network.deadline = self.clock.at + limit
@@ -250,9 +250,10 @@ class ReferencePod:
         rspawn = self._build.of(QmailRspawn)(self._run_remote)
         words = (text(host), text(message.sender), text(recipient))
         ran = self._host.run_remote(words, text(message.octets), rspawn.account, rspawn.cannot_run)
-        return ran or (0, self._deliver(words[0], words[1], [words[2]], message.octets))
+        return ran or self._deliver(words[0], words[1], [words[2]], message.octets)
 
-    def _deliver(self, host: str, sender: str, recipients: list[str], message: bytes) -> bytes:
+    def _deliver(self, host: str, sender: str, recipients: list[str], message: bytes) -> tuple[int, bytes]:
+        """How qmail-remote ended, as a status or minus a signal, and what it printed."""
         process = next(self._processes)
         settings = RemoteSettings(
             control=self._control,
@@ -264,9 +265,9 @@ class ReferencePod:
             process=process,
         )
         engine = delivery(settings, host, sender, recipients, message)
-        report = bytes(drive(engine, self._network))
+        report = drive(engine, self._network)
         self._network.close()
-        return report
+        return (report, b"") if isinstance(report, int) else (0, bytes(report))
 
     async def packages(self, step: PackageStep) -> Installation:
         does = self._packages

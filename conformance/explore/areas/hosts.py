@@ -104,9 +104,9 @@ _ENDS_AFTER = tuple(end for end in _ENDS if end != "reset")
 _CHALLENGES = tuple(
     f"334 {words}"
     for words in (
-        "", "PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU", "not base64!", "=", "YQ==", "YQ==YQ==",
-        "VXNlcm5hbWU6", " PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU+ ", "eHh4" * 30,
-        "eHh4" * 1500, "AAECAw==",
+        "", "PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU", "not base64!", "=", "A", "AA=", "====",
+        "YQ==", "YQ==YQ==", "VXNlcm5hbWU6", " PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU+ ",
+        "eHh4" * 30, "eHh4" * 1500, "AAECAw==",
     )
 )  # fmt: skip
 

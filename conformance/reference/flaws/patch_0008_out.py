@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from conformance.reference.acts import Engine, Receive
+from conformance.reference.acts import Engine, Receive, Signalled
 from conformance.reference.conversation import Conversation
 from conformance.reference.flaws.flaw import at_once, flaw, nothing, then
 from conformance.reference.remote_auth import RemoteAuthentication
@@ -100,6 +100,20 @@ def _another_digest(self: RemoteAuthentication, challenge: bytes, password: byte
     return hashlib.md5(self.key(password) + self.signed(challenge)).hexdigest().encode("ascii")
 
 
+def _crashes_at_padding(self: RemoteAuthentication) -> Engine:
+    text = self.challenge_text(bytes(self.dialogue.text))
+    if len(text) // 4 * 3 < len(text) - len(text.rstrip(b"=")):
+        raise Signalled(11)
+    challenge: bytes = yield from RemoteAuthentication.challenge(self)
+    return challenge
+
+
+def _crashes_without_text(self: RemoteAuthentication, reply: bytes) -> bytes:
+    if len(reply.rstrip(b"\n")) < 4:
+        raise Signalled(11)
+    return RemoteAuthentication.challenge_text(self, reply)
+
+
 def _swapped_digest(self: RemoteAuthentication, challenge: bytes, password: bytes) -> bytes:
     return RemoteAuthentication.digest(self, password, challenge)
 
@@ -178,6 +192,10 @@ FLAWS = (
          RemoteAuthentication, digest=lambda self, challenge, password: password),
     flaw("0008.challenge-not-cancelled", "does not cancel an exchange whose challenge it cannot read",
          RemoteAuthentication, cancel=at_once(nothing)),
+    flaw("0008.short-challenge-crashes", "crashes at a challenge with more padding than octets",
+         RemoteAuthentication, challenge=_crashes_at_padding),
+    flaw("0008.bare-challenge-crashes", "crashes at a 334 without a text", RemoteAuthentication,
+         challenge_text=_crashes_without_text),
     flaw("0008.digest-key-cut", "cuts the key of the CRAM-MD5 digest to 64 octets",
          RemoteAuthentication, key=lambda self, password: password[:64]),
     flaw("0008.digest-without-challenge", "leaves the challenge out of the CRAM-MD5 digest",
