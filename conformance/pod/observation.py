@@ -138,7 +138,7 @@ class SmtpdProcess:
     pid: int = 0  #: as its lines of the log have it
     status: int | None = None  #: exit status, minus the signal that ended it; None while it runs
     reset: bool = False  #: the client saw its connection reset and not closed
-    memory: int = 0  #: KiB, while it runs
+    memory: int = 0  #: KiB of its own, not of its program's file, while it runs
     descriptors: int = 0  #: that are open, while it runs
     children: int = 0  #: of its own, those that it has not waited for too, while it runs
 

@@ -826,10 +826,11 @@ sub sessions {
     return @begun;
 }
 
-# What a process holds: KiB of memory, descriptors, children, those not waited for too.
+# What a process holds: KiB of memory, descriptors, children, those not waited for too. Memory is what it has taken
+# for itself: how much of its program the kernel has mapped differs from run to run.
 sub held {
     my ($pid) = @_;
-    my ($memory) = (read_file("/proc/$pid/status") // '') =~ /^VmRSS:\s+(\d+)/m;
+    my ($memory) = (read_file("/proc/$pid/status") // '') =~ /^RssAnon:\s+(\d+)/m;
     my $children = grep { (read_file("/proc/$_/stat") // '') =~ /\) \S $pid / } grep { /^\d+$/ } entries('/proc');
     return join ' ', $memory // 0, scalar(() = entries("/proc/$pid/fd")), $children;
 }
