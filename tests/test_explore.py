@@ -181,7 +181,10 @@ def test_what_an_exploration_has_written_is_not_lost_to_another(
     assert main([*words, "--seed", "1", "--out", out]) == 1
     written = (tmp_path / "one" / "findings.json").read_bytes()
     assert main([*words, "--seed", "2", "--out", out]) == 2
-    assert "it is of seed 1" in capsys.readouterr().err
+    assert "it is of seed 1, and this would be of 2\n" in capsys.readouterr().err
+    assert main([*words[:1], "reference-ppa", *words[2:], "--seed", "1", "--out", out]) == 2
+    there = "it is of targets reference-ppa~0006.dropped, and this would be of reference-ppa\n"
+    assert there in capsys.readouterr().err
     assert main([*words, "--seed", "1", "--out", out]) == 2
     assert "1 finding of an earlier exploration" in capsys.readouterr().err
     assert main([*words, "--seed", "1", "--known", out, "--out", out]) == 2

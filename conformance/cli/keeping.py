@@ -242,5 +242,14 @@ def refuse_another(path: Path, what: dict[str, Any], of: Callable[[Any], dict[st
         raise UsageError(f"{path}: something else stands there", "Name another --out.") from None
     for name in what:
         if name in there and there[name] != what[name]:
-            was = f"{name} {there[name]!r}, and this would be of {what[name]!r}"
-            raise UsageError(f"{path}: it is of {was}", "Name another --out, or remove it first.")
+            was, now = _named(there[name]), _named(what[name])
+            now = now if now != was else "others of these names"
+            hint = "Name another --out, or remove it first."
+            raise UsageError(f"{path}: it is of {name} {was}, and this would be of {now}", hint)
+
+
+def _named(value: Any) -> str:
+    """A value in a line: of what has names, as targets have, those alone."""
+    values = value if isinstance(value, list) else [value]
+    named = [each["name"] if isinstance(each, dict) and "name" in each else each for each in values]
+    return ", ".join(map(str, named))
