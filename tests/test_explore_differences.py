@@ -441,4 +441,6 @@ def test_what_a_program_says_comes_before_replies_or_behind_them() -> None:
     silent = played({"session": "> NOOP\n"})
     orders = said("535 no", "250 ok"), said("250 ok", "535 no")
     assert in_order(talking, orders[0]) == in_order(talking, orders[1])
+    piped = played({"session": "> NOOP\n", "queue-program": {"says": "535 no\r\n"}})
+    assert in_order(piped, orders[0]) != in_order(piped, orders[1])
     assert in_order(silent, orders[0]) != in_order(silent, orders[1])

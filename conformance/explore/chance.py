@@ -35,6 +35,8 @@ _LOGGED = re.compile(r"qmail-smtpd: pid (\d+) ")
 _UNKNOWN = "502 unimplemented"  #: what a host says to lines that it does not know
 #: How a connection to a host ends; the suite tells it.
 _ENDS = ("[closed]", "[reset]", "[client closed]", "[client reset]")
+#: Programs whose output may be the connection of a client; that of the others is a pipe.
+_TALKATIVE = ("rcptcheck", "checkprogram", "subprogram")
 _LEAVES = re.compile(r"\[client ")
 _GONE = "Write error (disconnect?)", "Read error (disconnect?)"
 
@@ -260,7 +262,8 @@ def _sorted(between: str, before: str = "") -> Callable[[re.Match[str]], str]:
 def _talks_to_clients(record: Record) -> bool:
     """Whether a program that qmail-smtpd runs may have written to the client."""
     configurations = (act.configuration for act in record.acts if isinstance(act, acts.Prepare))
-    return any(program.says for each in configurations for program in each.programs().values())
+    programs = (named for each in configurations for named in each.programs().items())
+    return any(program.says for name, program in programs if name in _TALKATIVE)
 
 
 def _by_speaker(events: Sequence[Event], talkative: frozenset[str]) -> list[Event]:
