@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue.builtin import STOCK_PATCHES
+from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
+from conformance.pod.configuration import Configuration
+from conformance.pod.world import World
 from conformance.reference.control import ControlFiles
 from conformance.reference.homes import HomesInMemory
 from conformance.reference.programs.verify import ask, serve
 from conformance.reference.verify import server_of, verified
+from conformance.targets.embedded import ReferencePod
+from tests.agents import on_a_loop
 from tests.reference_tree import Smtp, Tree
 
 CONTROL = {
@@ -89,3 +93,19 @@ def test_qmail_smtpd_asks_it(tmp_path: Path) -> None:
 )
 def test_the_server_is_read_as_qmail_smtpd_does(value: str, server: tuple[str, int]) -> None:
     assert server_of(value) == server
+
+
+@on_a_loop
+async def test_a_mute_qmail_verify_keeps_nobody_but_its_session_waiting() -> None:
+    pod = ReferencePod(PPA_PATCHES)
+    await pod.prepare(
+        World(), Configuration({"me": "mx.here.example\n"}, environment={"VERIFY": ":"}, verifying="mute")
+    )
+    connection = await pod.connect()
+    assert (await pod.receive(connection, 1) or b"").startswith(b"220 ")
+    await pod.send(connection, b"MAIL FROM:<>\r\n")
+    assert await pod.receive(connection, 1) == b"250 ok\r\n"
+    await pod.send(connection, b"RCPT TO:<bob@mx.here.example>\r\n")
+    assert (await pod.receive(connection, 4.9), pod.clock.at) == (None, 4.9)
+    assert (await pod.receive(connection, 1) or b"").startswith(b"451 ")
+    assert pod.clock.at == 5

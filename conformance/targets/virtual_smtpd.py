@@ -14,6 +14,7 @@ from conformance.reference.build import Build
 from conformance.reference.driver import WAITS, Driver
 from conformance.reference.policy import SmtpdSettings
 from conformance.reference.smtpd import session
+from conformance.reference.verify import ANSWER_LIMIT
 from conformance.targets.docker.scripts import PROGRAMS, STATE, smtpd_command, variables
 from conformance.targets.virtual import Clock
 from conformance.targets.virtual_host import VirtualHost
@@ -148,6 +149,10 @@ class SmtpdConnection:
     def check_recipient(self, act: acts.CheckRecipient) -> object:
         outcome = self._host.check_recipient(act)
         return self._with_behaviour(self._host.program("rcptcheck"), act, outcome)
+
+    def verify_recipient(self, server: str, recipient: bytes) -> object:
+        outcome = self._host.verify_recipient(server, recipient)
+        return self.sleep(ANSWER_LIMIT, outcome) if outcome == "timeout" else outcome
 
     def check_password(self, act: acts.CheckPassword) -> object:
         before = len(self._host.hook_calls)
