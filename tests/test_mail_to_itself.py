@@ -8,12 +8,14 @@ import pytest
 from conformance.cases.internet import Internet
 from conformance.cases.qmail import Qmail
 from conformance.catalogue.builtin import PPA_PATCHES, STOCK_PATCHES
-from conformance.explore.document import made
+from conformance.explore.document import Document, made
 from conformance.explore.invariants import broken
 from conformance.explore.playing import ReferenceSide
 from conformance.pod.configuration import Configuration, PasswordCheck, RecipientCheck
 from conformance.pod.delivery import DeliveryReport, read_reports
+from conformance.pod.mailboxes import load_users, passwords
 from conformance.pod.observation import Observation
+from conformance.pod.record import Observe
 from conformance.pod.world import Exchanger, World
 from conformance.targets.embedded import ReferencePod
 from conformance.targets.names import parse_target
@@ -98,11 +100,54 @@ def test_a_session_that_qmail_remote_has_left_ends_when_it_sees_that() -> None:
         pod = ReferencePod(PPA_PATCHES)
         await pod.prepare(World(), configuration)
         await pod.remote("here.example", "a@here.example", ["alice@here.example"], b"\n", 100)
-        await pod.pause(await pod.connect(), 10)
         return (await pod.observe()).log
 
     log = asyncio.run(whole())
-    assert log[-1] == "qmail-smtpd: pid 1001 from 127.0.0.1: Read error (disconnect?): quitting"
+    assert "qmail-smtpd: pid 1001 from 127.0.0.1: auth - authentication failed" in log
+    assert "qmail-smtpd: pid 1001 from 127.0.0.1: Read error (disconnect?): quitting" in log
+
+
+def test_a_session_that_qmail_remote_keeps_open_wakes_while_others_talk() -> None:
+    async def whole() -> list[str]:
+        control = {**TO_ITSELF, "timeoutremote": "30\n", "smtproutes": ":127.0.0.1|alice|wrong\n"}
+        environment = {"SMTPAUTH": "", "RELAYCLIENT": ""}
+        pod = ReferencePod(PPA_PATCHES)
+        await pod.prepare(
+            World(),
+            Configuration(control, environment=environment, password_check=PasswordCheck(), delivering=True),
+        )
+        connection = await pod.connect()
+        said = b"MAIL FROM:<>\r\nRCPT TO:<b@big.example>\r\nDATA\r\n\r\n.\r\n"
+        await pod.send(connection, said)
+        while await pod.receive(connection, 1):
+            pass
+        await pod.pause(connection, 9)
+        return (await pod.observe()).log
+
+    assert any(line.endswith("auth - authentication failed") for line in asyncio.run(whole()))
+
+
+def test_without_time_to_wait_no_reply_is_waited_for() -> None:
+    async def whole() -> str:
+        pod = ReferencePod(STOCK_PATCHES)
+        await pod.prepare(World(), Configuration({**TO_ITSELF, "timeoutremote": "0\n"}))
+        await pod.pause(await pod.connect(), 0.5)
+        given = "here.example", "a@here.example", ["alice@here.example"], b"\n", 100
+        return (await pod.remote(*given)).report
+
+    assert "connection died" in asyncio.run(whole())
+
+
+def test_a_session_begins_with_the_control_files_that_there_are() -> None:
+    async def whole() -> bytes:
+        pod = ReferencePod(STOCK_PATCHES)
+        await pod.prepare(World(), Configuration(CONTROL))
+        await pod.packages("begin")
+        await pod.packages("purge")
+        await pod.signal("HUP", {"me": "new.example\n"})
+        return await pod.receive(await pod.connect(), 5) or b""
+
+    assert asyncio.run(whole()).startswith(b"220 new.example ")
 
 
 def test_qmail_remote_waits_no_longer_than_it_may_for_its_own_host() -> None:
@@ -134,15 +179,19 @@ def test_mail_to_itself_is_delivered_from_its_queue() -> None:
 
 
 def test_a_case_believes_what_this_host_took_in_if_it_is_queued() -> None:
-    async def delivered(pod: ReferencePod) -> None:
+    async def delivered(flaws: list[str], program: bool = False) -> None:
         internet = Internet()
-        qmail = Qmail(pod, internet)
+        qmail = Qmail(ReferencePod(STOCK_PATCHES, frozenset(flaws)), internet)
         qmail.control.update(TO_ITSELF)
-        await qmail.remote("here.example", "a@here.example", ["alice@here.example"])
+        if program:
+            qmail.queue_with(queues=False)
+        await qmail.remote("here.example", "a@here.example", ["alice@here.example", "bob@here.example"])
 
-    asyncio.run(delivered(ReferencePod(STOCK_PATCHES)))
-    with pytest.raises(AssertionError, match="no host has accepted"):
-        asyncio.run(delivered(ReferencePod(STOCK_PATCHES, frozenset(["smtpd.accepts-without-queueing"]))))
+    asyncio.run(delivered([]))
+    asyncio.run(delivered([], program=True))  # which has it, and hands nothing on
+    for flaw in ("smtpd.accepts-without-queueing", "smtpd.last-recipient-lost"):
+        with pytest.raises(AssertionError, match="no host has accepted"):
+            asyncio.run(delivered([flaw]))
 
 
 @pytest.mark.parametrize(
@@ -157,3 +206,16 @@ def test_explore_asks_the_queue_for_what_this_host_took_in(flaw: str, promises: 
     }
     scenario = made(document)
     assert broken(asyncio.run(side.play(scenario)), scenario.scenario) == promises
+
+
+def test_who_has_authenticated_to_this_host_may_relay() -> None:
+    side = ReferenceSide(parse_target("reference-ppa"))
+    document: Document = {
+        "control": {"smtproutes": [f":127.0.0.1|alice|{passwords(load_users())['alice']}"]},
+        "auth": {"mode": ""},
+        "deliver": [{"recipients": ["b@big.example"]}],
+    }
+    scenario = made(document)
+    record = asyncio.run(side.play(scenario))
+    assert any(isinstance(act, Observe) and act.seen.queue for act in record.acts)
+    assert broken(record, scenario.scenario) == []

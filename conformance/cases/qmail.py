@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from conformance.cases.internet import Internet
 from conformance.cases.told import Told
-from conformance.pod.base import Pod, PodFailure, Unsupported
+from conformance.pod.base import Pod, PodFailure, Unsupported, text
 from conformance.pod.configuration import (
     Configuration,
     HostTimeouts,
@@ -214,15 +214,22 @@ class Qmail(Configuration):
         """Run qmail-remote, for `limit` seconds at most; then the internet tells what was asked and said.
 
         Whatever the case is about: a message that is reported delivered was accepted by some host. Where that
-        is this one, it is in the queue, unless qmail-send has taken it from there.
+        is this one, it is in the queue, if no other program and no qmail-send has taken it.
         """
         await self._ready()
         delivery = read_reports(await self._told.remote(host, sender, recipients, message, limit))
         seen = await self.observe()
         if delivery.message.letter == "K":
-            queued = delivery.names_this_host and (seen.queue or self.delivering)
-            assert queued or self._internet.messages(), f"no host has accepted a message: {delivery}"
+            here = delivery.names_this_host and self._has_taken(delivery, message, seen)
+            assert here or self._internet.messages(), f"no host has accepted a message: {delivery}"
         return delivery
+
+    def _has_taken(self, delivery: DeliveryReport, message: bytes, seen: Observation) -> bool:
+        """Whether this host has a message, for so many as it was accepted for; true where nobody can tell."""
+        if self.delivering or self.queue_program or "QMAILQUEUE" in self.environment:
+            return True
+        octets, accepted = text(message).rstrip("\n"), delivery.letters.count("r")
+        return any(octets in each.octets and len(each.recipients) >= accepted for each in seen.queue)
 
     def remember(self, address: str, timeouts: int, age: int = 0) -> None:
         """qmail-remote remembers so many time-outs of a host, the last of them `age` seconds ago."""

@@ -72,16 +72,33 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
 def _without_leaving(record: Record, events: Sequence[Event]) -> Iterator[Event]:
     """The events without QUIT, what is said to it, and how the connection ends, where a host has answered
     the lines of a message."""
-    answered = {event.channel for event in events if (event.text, event.speaker) == (_UNKNOWN, "exchanger")}
+    sessions, answered = _answering(events)
     worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
     scripted = [host.steps.get("QUIT", ()) for world in worlds for host in world.exchangers]
     said = {line for each in scripted for reply in _listed(each) for line in reply.splitlines()}
-    for event in events:
+    for event, session in zip(events, sessions, strict=True):
         is_quit = event.speaker == "qmail" and event.text == "QUIT"
         is_reply = event.speaker == "exchanger" and (event.text.startswith("221 ") or event.text in said)
         is_end = event.text in _ENDS
-        if event.channel not in answered or not (is_quit or is_reply or is_end):
+        if session not in answered or not (is_quit or is_reply or is_end):
             yield event
+
+
+def _answering(events: Sequence[Event]) -> tuple[list[tuple[str, int]], set[tuple[str, int]]]:
+    """The session of each event, and those in which a host has answered the lines of a message."""
+    sessions: list[tuple[str, int]] = []
+    answered: set[tuple[str, int]] = set()
+    numbers: Counter[str] = Counter()
+    since_data: dict[tuple[str, int], int] = {}  #: lines that qmail has said since DATA
+    for event in events:
+        numbers[event.channel] += event.text == "[connected]"
+        session = event.channel, numbers[event.channel]
+        sessions.append(session)
+        if event.speaker == "qmail" and (session in since_data or event.text == "DATA"):
+            since_data[session] = since_data.get(session, -1) + 1
+        elif (event.text, event.speaker) == (_UNKNOWN, "exchanger") and since_data.get(session, 0) > 0:
+            answered.add(session)
+    return sessions, answered
 
 
 def by_process(events: Sequence[Event]) -> list[Event]:

@@ -134,6 +134,8 @@ def _relayed(record: Record, configuration: Configuration) -> Iterator[str]:
         return
     if any(re.search(r"^235 ", each.heard, re.MULTILINE) for each in conversations_of(record)):
         return
+    if configuration.password_check and any(run.names_this_host for run in _delivered_runs(record)):
+        return  # what was said there nobody sees
     if "rcpthosts" not in configuration.control:
         return
     ours = {

@@ -115,7 +115,12 @@ class ReferencePod:
         )
         build = self._build
         self._tcpserver = Tcpserver(
-            self.clock, self._host, build, configuration, self._control, lambda: next(self._processes)
+            self.clock,
+            self._host,
+            build,
+            configuration,
+            lambda: self._control,
+            lambda: next(self._processes),
         )
         local = partial(build.of(QmailLocal), build, self._homes, self._queue.enqueue)
         self._send = build.of(QmailSend)(
@@ -158,18 +163,15 @@ class ReferencePod:
 
     def _woken(self, until: float) -> bool:
         """Wake the session that waits for the earliest moment; False, at `until`, where none does."""
+        if self._configuration.delivering and self._is_told and until > self.clock.at:
+            # Meanwhile qmail-send delivers what is there; what that takes keeps nobody waiting.
+            self._network.deadline = until + DELIVERY_LIMIT
+            self._send.run(most=_MESSAGES_AT_ONCE)
         first = next(iter(self._tcpserver.sleepers(until)), None)
-        self._pass(first.wakes if first else until)
+        self.clock.reach(first.wakes if first else until)
         if first:
             first.wake()
         return first is not None
-
-    def _pass(self, moment: float) -> None:
-        """Time goes on, in which qmail-send delivers what is there; what that takes keeps nobody waiting."""
-        if self._configuration.delivering and self._is_told and moment > self.clock.at:
-            self._network.deadline = moment + DELIVERY_LIMIT
-            self._send.run(most=_MESSAGES_AT_ONCE)
-        self.clock.reach(moment)
 
     async def pause(self, connection: int, seconds: float) -> None:
         self._connection(connection)

@@ -28,7 +28,7 @@ class Peer(Protocol):
         """qmail-remote says something."""
 
     def ready(self) -> float:
-        """When something is to be heard, as far as that is known: 0 is at once, infinity never."""
+        """When something is to be heard, or was, as far as that is known; infinity is never."""
 
     def hear(self, at: float) -> bytes | None:
         """What the peer said, once it is ready; b"" when it closed, None when it is silent after all."""
@@ -57,9 +57,7 @@ class ExchangerConnection:
         self._take(self.session.receive(said, at))
 
     def ready(self) -> float:
-        if self._said:
-            return self._ready
-        return 0.0 if self._closed else inf
+        return self._ready if self._said or self._closed else inf
 
     def hear(self, at: float) -> bytes:
         if not self._said:
@@ -76,14 +74,16 @@ class ExchangerConnection:
 class OwnConnection:
     """The end of this host's own qmail-smtpd, where mail for an alias of this host is tried."""
 
-    def __init__(self, session: SmtpdConnection) -> None:
+    def __init__(self, session: SmtpdConnection, at: float) -> None:
         self._session = session
+        self._told = at  #: when the session last had something to answer
 
     def tell(self, said: bytes, at: float) -> None:
+        self._told = at
         self._session.take_in(said)
 
     def ready(self) -> float:
-        return 0.0 if self._session.output or self._session.over else self._session.wakes
+        return self._told if self._session.output or self._session.over else self._session.wakes
 
     def hear(self, at: float) -> bytes | None:
         if not self._session.output and not self._session.over:
@@ -91,7 +91,10 @@ class OwnConnection:
         return self._session.taken() if self._session.output or self._session.over else None
 
     def close(self, at: float) -> None:
+        """The session ends, too, once it wakes; nobody waits for that, so it need not be waited for here."""
         self._session.end()
+        while not self._session.over and self._session.wakes < inf:
+            self._session.wake()
 
 
 class VirtualNetwork:
@@ -163,7 +166,7 @@ class VirtualNetwork:
             return ""
         if (address, port) not in _OWN:
             return "refused"
-        self._open = OwnConnection(self._smtpd())
+        self._open = OwnConnection(self._smtpd(), self._clock.at)
         return ""
 
     def send(self, said: bytes) -> None:

@@ -193,7 +193,7 @@ class SmtpdConnection:
 class Tcpserver:
     """Port 25: starts a session of `build`'s qmail-smtpd for whoever connects.
 
-    `control` are the control files as they stand when a session begins, `process` gives a free number.
+    `control` gives the control files as they stand when a session begins, `process` a free number.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class Tcpserver:
         host: VirtualHost,
         build: Build,
         configuration: Configuration,
-        control: dict[str, str],
+        control: Callable[[], dict[str, str]],
         process: Callable[[], int],
     ) -> None:
         self._clock = clock
@@ -218,7 +218,7 @@ class Tcpserver:
     def connect(self) -> SmtpdConnection:
         pid = self._process()
         settings = SmtpdSettings(
-            control=self._control,
+            control=self._control(),
             environment={**self._environment, "TCPREMOTEPORT": str(next(self._ports))},
             build=self._build,
             checkprogram=self._checkprogram,

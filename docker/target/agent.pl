@@ -830,7 +830,8 @@ sub sessions {
 # for itself: how much of its program the kernel has mapped differs from run to run.
 sub held {
     my ($pid) = @_;
-    my ($memory) = (read_file("/proc/$pid/status") // '') =~ /^RssAnon:\s+(\d+)/m;
+    my $status = read_file("/proc/$pid/status") // '';
+    my ($memory) = map { $status =~ /^$_:\s+(\d+)/m } 'RssAnon', 'VmRSS';    # the first of them that there is
     my $children = grep { (read_file("/proc/$_/stat") // '') =~ /\) \S $pid / } grep { /^\d+$/ } entries('/proc');
     return join ' ', $memory // 0, scalar(() = entries("/proc/$pid/fd")), $children;
 }
