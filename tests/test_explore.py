@@ -139,13 +139,20 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     again = [*words, "--seed", "2", "--known", str(tmp_path / "first"), "--out", str(tmp_path / "second")]
     assert main(again) == 0
-    assert "of a known finding" in capsys.readouterr().out
+    assert "that show what is known" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["findings.html", "findings.json"]
     # Of several all are known, and one that found nothing is one, too.
     third = [*words, "--seed", "3", *(f"--known={tmp_path / name}" for name in ("first", "second"))]
     assert main([*third, "--out", str(tmp_path / "third")]) == 0
     assert main([*third, "--known", str(tmp_path), "--out", str(tmp_path / "fourth")]) == 2
     assert "there is no exploration in it" in capsys.readouterr().err
+    for scenario in (tmp_path / "first").glob("*.toml"):
+        scenario.unlink()
+    assert main([*third, "--out", str(tmp_path / "fifth")]) == 2
+    assert "of a finding is gone" in capsys.readouterr().err
+    (tmp_path / "first" / "findings.json").write_text("{")
+    assert main([*third, "--out", str(tmp_path / "fifth")]) == 2
+    assert "no exploration: " in capsys.readouterr().err
 
 
 def test_on_a_terminal_a_line_tells_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,6 +341,30 @@ def test_what_waits_for_its_turn_when_the_time_is_up_is_not_played(monkeypatch: 
     assert asyncio.run(run()) == len(judge.begun) < 6
 
 
+def test_however_short_the_time_is_something_is_played() -> None:
+    both = side("reference-ppa")
+
+    async def run() -> int:
+        exploration = Exploration(AgainstModel(both, both), Stream("smtp", "1"), 1)
+        tallies = [each async for each in exploration.run(Budget(seconds=1e-9))]
+        return sum(each.sessions for each in tallies if isinstance(each, Tally))
+
+    assert asyncio.run(run()) == 1
+
+
+def test_what_was_played_is_told_before_what_it_finds() -> None:
+    """Whoever stops it then has counted the sessions of the finding."""
+    judge = AgainstModel(side("reference-ppa~0006.dropped"), side("reference-ppa"))
+
+    async def run() -> list[object]:
+        return [each async for each in Exploration(judge, Stream("smtp", "1"), 1).run(Budget(sessions=50))]
+
+    first, *rest = asyncio.run(run())
+    assert isinstance(first, Tally)
+    assert (first.sessions, first.differing > 0) == (50, True)
+    assert isinstance(rest[0], Finding)
+
+
 def test_what_the_models_differ_in_is_set_apart() -> None:
     models = side("reference-stock"), side("reference-ppa")
     findings, tally = explore(
@@ -375,7 +406,7 @@ def test_features_are_verbs_and_keys() -> None:
     [
         (["reference-ppa", "--area", "smpt"], "there is no area 'smpt'"),
         (["reference-ppa", "--sessions", "0"], "nothing is explored in no time"),
-        (["reference-ppa", "--seconds", "nan"], "more than anybody waits for"),
+        (["reference-ppa", "--seconds", "nan"], "nan is no time at all"),
         (["reference-ppa", "--seconds", "1e300"], "more than anybody waits for"),
         (["reference-ppa", "--against", "reference-ppa"], "it is the target itself"),
         (["reference-ppa", "--known", "/nowhere"], "there is no such directory"),

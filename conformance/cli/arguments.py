@@ -143,8 +143,9 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="the build that is explored")
     add_option(parser, "--against", "TARGET", "another build in the place of its model")
     parser.epilog = (
-        "Exit status: 0 nothing differs; 1 something does; 2 wrong use; 3 the world failed. "
-        "The head of a finding's file has the `qmail-conformance try …` that shows it."
+        "Exit status: 0 nothing was found; 1 something was; 2 wrong use; 3 nothing was, and the world failed "
+        "in a session at least; 130 stopped by Ctrl-C. "
+        "The head of a finding's file has the `qmail-conformance try …` that shows it, in that directory."
     )
     areas = (
         "only this one; may be given more than once (all: smtp, auth, rcptcheck, verify, remote, dns, "

@@ -21,7 +21,7 @@ from conformance.cli.writing import write_text
 from conformance.errors import EXIT_AS_EXPECTED, EXIT_REGRESSION, EXIT_WORLD, UsageError, WorldError
 from conformance.harmless import HarmlessStream, columns, harmless, printable
 from conformance.nearest import did_you_mean
-from conformance.report.explored import FORM, Explored, Kept, pairs, seen
+from conformance.report.explored import FORM, Explored, Kept, pairs, read_explored, seen
 from conformance.report.words import is_specification, numbered, one_line, specification_sentence
 from conformance.scenario.pieces import toml
 from conformance.scenario.showing import stories_shown
@@ -158,7 +158,8 @@ def _wish(options: argparse.Namespace) -> "Wish":
         if much is not None and much <= 0:
             raise UsageError("nothing is explored in no time", hint)
         if much is not None and not much <= _MOST:
-            raise UsageError(f"{much:g} is more than anybody waits for", hint)
+            long = "no time at all" if much != much else "more than anybody waits for"
+            raise UsageError(f"{much:g} is {long}", hint)
     names = [options.target, *([options.against] if options.against else [])]
     if len(set(names)) < len(names):
         raise UsageError(f"--against {options.against}: it is the target itself", "Name another build.")
@@ -192,10 +193,12 @@ def _known(directories: list[str]) -> "tuple[Document, ...]":
     for directory in map(Path, directories):
         if not directory.is_dir():
             raise UsageError(f"--known {directory}: there is no such directory", hint)
-        scenarios = sorted(directory.glob("*.toml"))
-        if not scenarios and not (directory / FINDINGS).exists():
+        if not (directory / FINDINGS).exists():
             raise UsageError(f"--known {directory}: there is no exploration in it", hint)
-        found += scenarios
+        for kept in read_explored(directory / FINDINGS).findings:
+            if not (directory / kept.file).exists():
+                raise UsageError(f"--known {directory}: the scenario {kept.file} of a finding is gone", hint)
+        found += sorted(directory.glob("*.toml"))
     return tuple(map(of_file, found))
 
 
@@ -216,7 +219,8 @@ def _explore(book: _Book, workers: int) -> None:
                 book.keep(each)
                 book.write()
                 _progress("")
-                note(f"found in {each.area}: {one_line(str(each.difference), 200)}")
+                needs = f", with {', '.join(each.features)}" if each.features else ""
+                note(f"found in {each.area}: {one_line(str(each.difference), 200)}{one_line(needs, 100)}")
         elif known := book.result.findings.get(each):
             book.result.findings[each] = known.again(1)
         if time.monotonic() > written + _EVERY:
@@ -248,7 +252,7 @@ def scenario_file(finding: "Finding", seed: int, sides: Sequence[str], tried: Se
         f"session {finding.session}.",
         f"In {difference.channel} there is, on {sides[0]}: {difference.left}",
         f"and on {sides[1]}: {difference.right}",
-        f"What is expected is what {sides[1]} does. Both stories side by side:",
+        f"What is expected is what {sides[1]} does. Both stories side by side, in this directory:",
         _trying(finding, tried),
     ]
     comment = "".join(f"# {one_line(line)}\n" for line in lines)

@@ -66,7 +66,10 @@ class Exploration:
         self._deadline: float | None = None  #: of time.monotonic
 
     async def run(self, budget: Budget) -> AsyncIterator[Finding | Tally]:
-        """The findings as they come, each again as often as it is seen again, and a tally of each batch."""
+        """Of each batch a tally, then its findings, each again as often as it is seen again.
+
+        What the search for them adds comes as another tally.
+        """
         began = time.monotonic()
         self._deadline = None if budget.seconds is None else began + budget.seconds
         under_way: list[_Batch] = []
@@ -77,11 +80,11 @@ class Exploration:
                 if len(under_way) < _UNDER_WAY and size and self._at_a_time > 1:
                     continue
                 batch = under_way.pop(0)
-                async for finding in self._of_batch(batch):
-                    yield finding
-                batch.tally.seconds = time.monotonic() - began
-                began = time.monotonic()
-                yield batch.tally
+                async for each in self._of_batch(batch):
+                    if isinstance(each, Tally):
+                        each.seconds = time.monotonic() - began
+                        began = time.monotonic()
+                    yield each
         finally:
             for batch in under_way:
                 await _dropped(batch)
@@ -90,7 +93,7 @@ class Exploration:
         """The size of the next batch; 0 at the end. How long one takes on a real build nobody knows."""
         if budget.sessions is not None:
             return min(BATCH, budget.sessions - self._sessions)
-        if self._is_over():
+        if self._sessions and self._is_over():
             return 0
         return BATCH if self._judge.is_instant else _AT_ONCE * self._at_a_time
 
@@ -107,8 +110,8 @@ class Exploration:
         played = self._played(batch, tally)
         return _Batch(first, tally, asyncio.create_task(played) if self._at_a_time > 1 else played)
 
-    async def _of_batch(self, batch: _Batch) -> AsyncIterator[Finding]:
-        """What a batch finds, once all of it is played and learnt from."""
+    async def _of_batch(self, batch: _Batch) -> AsyncIterator[Finding | Tally]:
+        """What a batch comes to, once all of it is played and learnt from."""
         differing: list[tuple[int, Made, Judged]] = []
         for session, (made, judged) in enumerate(await batch.played, batch.first):
             if judged is not None:
@@ -116,15 +119,20 @@ class Exploration:
                 if judged.differences:
                     differing.append((session, made, judged))
         batch.tally.differing = len(differing)
-        async for finding in self._found(differing, batch.tally):
-            yield finding
+        yield batch.tally
+        if differing:
+            search = Tally()
+            async for finding in self._found(differing, search):
+                yield finding
+            yield search
 
     async def _played(self, batch: list[Made], tally: Tally) -> list[tuple[Made, Judged | None]]:
         """The batch in order, None where the world failed or the time was up."""
 
         async def one(made: Made) -> Judged | None:
             async with self._turns:
-                if self._is_over():  # what waits for its turn then is not played
+                # What waits for its turn when the time is up is not played, but for the very first.
+                if made is not batch[0] and self._is_over():
                     tally.sessions -= 1
                     return None
                 try:

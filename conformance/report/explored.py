@@ -111,7 +111,7 @@ class Explored:
         tally = self.tally
         counts = {
             "with a difference": tally.differing,
-            "of a known finding": tally.known,
+            "that show what is known": tally.known,
             "that did not come again": tally.unstable,
             "in which the world failed": tally.failed,
         }

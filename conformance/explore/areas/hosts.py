@@ -101,13 +101,14 @@ _ENDS = ("close", "reset", "stall", "stall", "deaf")
 #: What a host says before it resets its connection may be lost with it, which is chance.
 _ENDS_AFTER = tuple(end for end in _ENDS if end != "reset")
 #: What may stand as a challenge of AUTH: base64, and what is none.
-_CHALLENGES = tuple(
-    f"334 {words}"
+_CHALLENGES = (
+    "334",
+    *(f"334 {words}"
     for words in (
         "", "PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU", "not base64!", "=", "A", "AA=", "====",
         "YQ==", "YQ==YQ==", "VXNlcm5hbWU6", " PDEuMkBoZXJlLmV4YW1wbGU+", "PDEuMkBoZXJlLmV4YW1wbGU+ ",
         "eHh4" * 30, "eHh4" * 1500, "AAECAw==",
-    )
+    )),
 )  # fmt: skip
 
 
