@@ -107,26 +107,6 @@ def test_a_session_that_qmail_remote_has_left_ends_when_it_sees_that() -> None:
     assert "qmail-smtpd: pid 1001 from 127.0.0.1: Read error (disconnect?): quitting" in log
 
 
-def test_a_session_that_qmail_remote_keeps_open_wakes_while_others_talk() -> None:
-    async def whole() -> list[str]:
-        control = {**TO_ITSELF, "timeoutremote": "30\n", "smtproutes": ":127.0.0.1|alice|wrong\n"}
-        environment = {"SMTPAUTH": "", "RELAYCLIENT": ""}
-        pod = ReferencePod(PPA_PATCHES)
-        await pod.prepare(
-            World(),
-            Configuration(control, environment=environment, password_check=PasswordCheck(), delivering=True),
-        )
-        connection = await pod.connect()
-        said = b"MAIL FROM:<>\r\nRCPT TO:<b@big.example>\r\nDATA\r\n\r\n.\r\n"
-        await pod.send(connection, said)
-        while await pod.receive(connection, 1):
-            pass
-        await pod.pause(connection, 9)
-        return (await pod.observe()).log
-
-    assert any(line.endswith("auth - authentication failed") for line in asyncio.run(whole()))
-
-
 def test_without_time_to_wait_no_reply_is_waited_for() -> None:
     async def whole() -> str:
         pod = ReferencePod(STOCK_PATCHES)
