@@ -329,7 +329,7 @@ def test_it_tells_how_each_session_ended_and_what_one_holds_that_runs(tmp_path: 
             assert (port, status) == (third.getsockname()[1], "")
             memory, descriptors, children = map(int, held.split())
             assert (descriptors, children) == (4, 1)
-            assert memory > 100
+            assert memory > 10
             with session("exec sleep 100"):  # which does not end with its connection
                 pass
             began = time.monotonic()
