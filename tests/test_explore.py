@@ -145,9 +145,12 @@ def test_what_is_known_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixtu
     third = [*words, "--seed", "3", *(f"--known={tmp_path / name}" for name in ("first", "second"))]
     assert main([*third, "--out", str(tmp_path / "third")]) == 0
     assert main([*third, "--known", str(tmp_path), "--out", str(tmp_path / "fourth")]) == 2
-    assert "there is no exploration in it" in capsys.readouterr().err
+    assert "there is no scenario in it" in capsys.readouterr().err
+    (tmp_path / "alone").mkdir()
     for scenario in (tmp_path / "first").glob("*.toml"):
-        scenario.unlink()
+        scenario.rename(tmp_path / "alone" / scenario.name)
+    alone = [*words, "--seed", "3", "--known", str(tmp_path / "alone")]
+    assert main([*alone, "--out", str(tmp_path / "sixth")]) == 0
     assert main([*third, "--out", str(tmp_path / "fifth")]) == 2
     assert "of a finding is gone" in capsys.readouterr().err
     (tmp_path / "first" / "findings.json").write_text("{")

@@ -191,7 +191,6 @@ def test_whether_a_host_hears_of_the_end_is_chance_where_it_has_answered_the_lin
 
     gone = ("exchanger", "[client reset]")
     assert in_order(record, story(*said, *ends)) == in_order(record, story(*said, gone))
-    # An old host knows no EHLO, and of the next session nothing follows.
     old = [("exchanger", "[connected]"), ("qmail", "EHLO x"), ("exchanger", "502 unimplemented"), *said[:3]]
     assert in_order(record, story(*old, *ends)) != in_order(record, story(*old, gone))
     later = [*said, *ends, ("exchanger", "[connected]"), ("qmail", "HELO x")]

@@ -160,7 +160,7 @@ def add_explore(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--seed", "N", again, type=int)
     many = "worker processes (auto: one for each core)"
     add_option(parser, "-n", "WORKERS", many, dest="workers", type=number_or_auto)
-    known = "the --out of an earlier exploration: what its scenarios show first is no finding; more than once"
+    known = "an earlier --out, or scenario files: what these show first is no finding; more than once"
     add_option(parser, "--known", "DIR", known, action="append", default=[])
 
 

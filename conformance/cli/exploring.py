@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import math
 import re
 import secrets
 import shlex
@@ -158,7 +159,7 @@ def _wish(options: argparse.Namespace) -> "Wish":
         if much is not None and much <= 0:
             raise UsageError("nothing is explored in no time", hint)
         if much is not None and not much <= _MOST:
-            long = "no time at all" if much != much else "more than anybody waits for"
+            long = "no time at all" if math.isnan(much) else "more than anybody waits for"
             raise UsageError(f"{much:g} is {long}", hint)
     names = [options.target, *([options.against] if options.against else [])]
     if len(set(names)) < len(names):
@@ -188,17 +189,20 @@ def _known(directories: list[str]) -> "tuple[Document, ...]":
     """The scenarios of --known. Raises UsageError."""
     from conformance.explore.document import of_file
 
-    hint = "Name the --out of an exploration."
+    hint = "Name the --out of an exploration, or a directory of scenario files."
     found: list[Path] = []
     for directory in map(Path, directories):
         if not directory.is_dir():
             raise UsageError(f"--known {directory}: there is no such directory", hint)
-        if not (directory / FINDINGS).exists():
-            raise UsageError(f"--known {directory}: there is no exploration in it", hint)
-        for kept in read_explored(directory / FINDINGS).findings:
-            if not (directory / kept.file).exists():
-                raise UsageError(f"--known {directory}: the scenario {kept.file} of a finding is gone", hint)
-        found += sorted(directory.glob("*.toml"))
+        scenarios, findings = sorted(directory.glob("*.toml")), directory / FINDINGS
+        if findings.exists():
+            for kept in read_explored(findings).findings:
+                if directory / kept.file not in scenarios:
+                    what = f"the scenario {kept.file} of a finding is gone"
+                    raise UsageError(f"--known {directory}: {what}", hint)
+        elif not scenarios:
+            raise UsageError(f"--known {directory}: there is no scenario in it", hint)
+        found += scenarios
     return tuple(map(of_file, found))
 
 

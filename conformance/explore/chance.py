@@ -70,8 +70,10 @@ def in_order(record: Record, events: list[Event]) -> list[Event]:
 
 
 def _without_leaving(record: Record, events: Sequence[Event]) -> Iterator[Event]:
-    """The events without QUIT, what is said to it, and how the connection ends, where a host has answered
-    the lines of a message."""
+    """The events without the end of sessions in which a host has answered the lines of a message.
+
+    That is QUIT, what is said to it, and how the connection ends.
+    """
     sessions, answered = _answering(events)
     worlds = [act.world for act in record.acts if isinstance(act, acts.Prepare)]
     scripted = [host.steps.get("QUIT", ()) for world in worlds for host in world.exchangers]

@@ -63,6 +63,7 @@ class Exploration:
         self._shrunk: Counter[Difference] = Counter()  #: how many scenarios of each were shrunk
         self._of: dict[Difference, Finding] = {}  #: the first finding of each
         self._sessions = 0  #: drawn
+        self._has_begun = False  #: one is played, however short the time is
         self._deadline: float | None = None  #: of time.monotonic
 
     async def run(self, budget: Budget) -> AsyncIterator[Finding | Tally]:
@@ -131,10 +132,10 @@ class Exploration:
 
         async def one(made: Made) -> Judged | None:
             async with self._turns:
-                # What waits for its turn when the time is up is not played, but for the very first.
-                if made is not batch[0] and self._is_over():
+                if self._has_begun and self._is_over():  # what waits for its turn then is not played
                     tally.sessions -= 1
                     return None
+                self._has_begun = True
                 try:
                     return await self._judge.judge(made)
                 except WorldError as error:
