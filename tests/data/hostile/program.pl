@@ -45,8 +45,19 @@ my %attacks = (
         open my $file, '>', "$STATE/runs/large";
         1 while syswrite $file, "x" x (1 << 20);
     },
-    # One that is refused sleeps, so that the machine is not busy with refusals.
-    'forks-without-end' => sub { beside(sub { while (1) { fork // select undef, undef, undef, 0.5 } }); sleep 2 },
+    # One that is refused sleeps, so that the machine is not busy with refusals. The session goes on behind the
+    # first of them: on a slow machine it would have come to its end before the limit was reached.
+    'forks-without-end' => sub {
+        pipe my $told, my $tells;
+        beside(sub {
+            while (1) {
+                next if defined fork;
+                syswrite $tells, 'refused';
+                select undef, undef, undef, 0.5;
+            }
+        });
+        sysread $told, my $refusal, 7;
+    },
     'eats-memory' => sub { my @eaten; push @eaten, 'x' x (1 << 24) for 1 .. 200; },
     # On a terminal of its own it looks like what a person has started.
     'outlives-the-case' => sub {
