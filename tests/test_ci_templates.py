@@ -27,6 +27,7 @@ TEMPLATES = {
     CI / "project-github-actions.yml": "github-workflows",
     CI / "gitlab-ci.yml": "gitlab-ci",
 }
+INSTALL = "Install the suite from its checkout"
 _LIMIT = 300  #: seconds for a step: the first one installs the suite
 
 yaml = pytest.importorskip("ruamel.yaml", reason="comes with check-jsonschema")
@@ -165,7 +166,7 @@ class Runner:
             self.failed.append(name)
 
     def action(self, inputs: dict[str, str]) -> None:
-        """The steps of action.yml, but those of others."""
+        """The steps of action.yml, but those of others; what one call has installed is there for the next."""
         declared = loaded(ROOT / "action.yml")["inputs"]
         values = {
             f"inputs.{name}": str(inputs.get(name, one.get("default", ""))) for name, one in declared.items()
@@ -178,6 +179,8 @@ class Runner:
         known = {name: str(file) for name, file in files.items()}
         known |= {"GITHUB_ACTION_PATH": str(ROOT), "RUNNER_TEMP": str(self.place.parent)} | self.values
         for step in action_steps():
+            if step.get("name") == INSTALL and self.path:
+                continue
             if "run" in step and (not self.failed or step.get("if") == "always()"):
                 given = {name: resolved(text, values) for name, text in step.get("env", {}).items()}
                 shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]

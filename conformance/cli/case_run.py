@@ -26,6 +26,7 @@ from conformance.judge.expectation import expect
 from conformance.judge.runfile import PartialRun, Run, RunHeader, part_of, read_reached, verdict_line
 from conformance.judge.runwriter import RunWriter
 from conformance.judge.shards import Shard
+from conformance.own_pytest import own_pytest
 from conformance.pod.mailboxes import load_users
 from conformance.project.form import NO_PROJECT, Project
 from conformance.report.progress import Progress
@@ -233,8 +234,7 @@ def _run_pytest(
     """Have pytest decide what is left of the cases in these places. Raises WorldError when it fails."""
     processes = process_count(left, pods)
     arguments = [*places, "-c", str(DIRECTORY / "pytest.ini"), "--rootdir", str(DIRECTORY), "-q"]
-    # A checkout that was installed before the plugin had to be named has it as an entry point still.
-    arguments += ["-p", "conformance.plugin", "-p", "no:conformance"]
+    arguments += ["-p", "xdist", "-p", "conformance.plugin"]
     arguments += ["-p", "no:cacheprovider", "-n", str(processes if processes > 1 else 0)]
     # Tracebacks are for people who live in pytest; to lay one out takes as long as ten cases.
     arguments += ["--tb", "no", "--shares", "--pods", str(pods), "--max-worker-restart", str(_DEATHS)]
@@ -242,7 +242,7 @@ def _run_pytest(
     arguments += ["--maxfail", str(maxfail)] if maxfail else []
     output = io.StringIO()  # pytest speaks to people who run pytest; the command has words of its own
     try:
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        with own_pytest(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             status = pytest.main(arguments, plugins=[listener])
     finally:
         listener.close()

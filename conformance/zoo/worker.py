@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from conformance.own_pytest import own_pytest
 from conformance.stopping import end_with_parent
 from conformance.zoo.trial import TRIAL_LIMIT, Trial, run_trial
 
@@ -26,10 +27,9 @@ class _Work:
 
 def main() -> None:
     end_with_parent()
-    os.environ.pop("PYTEST_ADDOPTS", None)  # whoever set it meant another session, and other plugins
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["--capture=no", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", os.sep]
-    sys.exit(pytest.main(words, plugins=[_Work()]))
+    with own_pytest():
+        sys.exit(pytest.main(words, plugins=[_Work()]))
 
 
 if __name__ == "__main__":
