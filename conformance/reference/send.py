@@ -65,6 +65,7 @@ class QmailSend:
         self._lifetime = control.number("queuelifetime", 604800)
         wanted = control.number("concurrencylocal", 10), control.number("concurrencyremote", 20)
         self._most = min(wanted[0] % 2**32, _SPAWN), min(wanted[1] % 2**32, _SPAWN)
+        self._is_held = False  #: whether the only job there is belongs to a message for a channel on hold
 
     def log(self, line: str) -> None:
         """One line of the log (qmail-log(5))."""
@@ -129,7 +130,20 @@ class QmailSend:
         """Those that concurrencylocal and concurrencyremote allow at once (qmail-send(8))."""
         local = [recipient for recipient in recipients if recipient.channel == LOCAL][: self._most[0]]
         remote = [recipient for recipient in recipients if recipient.channel == REMOTE][: self._most[1]]
+        if sum(self._most) == 1 and self._takes_the_job(recipients, local + remote):
+            return []
         return local + remote
+
+    def _takes_the_job(self, recipients: List[Recipient], startable: List[Recipient]) -> bool:
+        """Whether the only job is with a channel on hold, which never gives it back.
+
+        There are as many jobs as both limits allow together, a message has one for each channel, and local is
+        looked at first (qmail-send.c: job_avail, pass_dochan).
+        """
+        on_hold = LOCAL if not self._most[0] else REMOTE
+        if any(recipient.channel == on_hold for recipient in recipients):
+            self._is_held = self._is_held or on_hold == LOCAL or not startable
+        return self._is_held
 
     def take_up(self, message: Message) -> None:
         """Sort the recipients of a message that has come into channels (qmail-log(5), MESSAGES)."""
